@@ -1,0 +1,1 @@
+"""Flask compatibility watchdog: what breaks with what, since when, and what to type instead."""

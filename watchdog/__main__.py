@@ -1,0 +1,41 @@
+"""Start of the program: notices the name clash, turns every trouble into a sentence and a code."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with one of the documented codes."""
+    from watchdog import __file__ as own  # noqa: PLC0415
+
+    try:
+        from watchdog.errors import ExitCode, WatchdogError  # noqa: PLC0415
+    except ImportError:
+        print(
+            f"The package `watchdog` in {own} is not the Flask compatibility watchdog but the "
+            "file-events package of the same import name. Run this tool in an environment of its "
+            "own: with nox in its repository, uvx flask-watchdog, or pipx run flask-watchdog.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+    import click  # noqa: PLC0415
+
+    from watchdog.cli import cli  # noqa: PLC0415
+
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as e:
+        e.show()
+        raise SystemExit(ExitCode.USAGE) from None
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(ExitCode.INTERRUPTED) from None
+    except WatchdogError as e:
+        print(e, file=sys.stderr)
+        raise SystemExit(e.exit_code) from None
+    raise SystemExit(int(code or 0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""`check`: do these requirements work together, in this Python, at this instant?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from watchdog.compare import core_breaks
+from watchdog.matrix import CORE
+from watchdog.model import (
+    Conflict,
+    Lock,
+    Outcome,
+    Question,
+    Record,
+    Resolution,
+    Stage,
+    Unbuildable,
+    Unknown,
+)
+from watchdog.pipeline import Observer, core_controls
+from watchdog.runner import smoke_name
+from watchdog.workplace import Workplace
+
+_BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The answer of a check; `records` hold the evidence, one per subject that was run."""
+
+    python: str
+    requirements: tuple[str, ...]
+    lock: Lock | None
+    outcome: Outcome
+    stage: Stage
+    symptom: str | None = None
+    reason: str | None = None
+    blocked_by_core: bool = False
+    records: tuple[Record, ...] = ()
+
+
+def check(
+    workplace: Workplace, requirements: tuple[str, ...], python: str, observer: Observer
+) -> Checked:
+    """Resolve as a person would type it, run what speaks for it, look at the core beside it."""
+    observer.stage("Resolving")
+    as_of = workplace.settings.as_of
+    question = Question(requirements, python, as_of)
+    resolution = workplace.resolve([question])[question]
+    if not isinstance(resolution, Lock):
+        return _without_lock(python, requirements, resolution)
+    subjects = choose_subjects(workplace, requirements, resolution)
+    workplace.start_services(subjects)
+    trials = [workplace.trial(s, resolution, python, as_of) for s in subjects]
+    observer.stage("Running " + ", ".join(subjects), len(trials))
+    found = workplace.runner.run(trials, observer)
+    records = tuple(found[t.fingerprint] for t in trials)
+    worst = min(records, key=lambda r: _BAD_FIRST.index(r.judgement.outcome))
+    judgement = worst.judgement
+    blocked = False
+    if judgement.outcome is Outcome.BROKEN and set(subjects) - set(CORE):
+        cores = core_controls(workplace, [("it", python, resolution)])
+        observer.stage("Running the core control", len(cores))
+        controls = workplace.runner.run(list(cores.values()), observer)
+        blocked = any(core_breaks(record) for record in controls.values())
+    return Checked(
+        python=python,
+        requirements=requirements,
+        lock=resolution,
+        outcome=judgement.outcome,
+        stage=judgement.stage,
+        symptom=judgement.symptom,
+        reason="Flask itself breaks in this set" if blocked else judgement.reason,
+        blocked_by_core=blocked,
+        records=records,
+    )
+
+
+def choose_subjects(
+    workplace: Workplace, requirements: tuple[str, ...], lock: Lock
+) -> tuple[str, ...]:
+    """Whose smokes speak for these requirements.
+
+    Those of the named packages that have one; for a named package that has none, the automatic
+    smoke, unless it is no more than a companion of one that has; the core where it stands alone.
+    """
+    names = [canonicalize_name(Requirement(r).name) for r in requirements]
+    known = [n for n in names if n not in CORE and smoke_name(n) != "automatic"]
+    if known:
+        return tuple(dict.fromkeys(known))
+    unknown = [n for n in names if n not in CORE]
+    if unknown:
+        return (unknown[0],)
+    return ("flask",) if lock.version("flask") else (names[0],)
+
+
+def _without_lock(python: str, requirements: tuple[str, ...], resolution: Resolution) -> Checked:
+    match resolution:
+        case Conflict(reason):
+            return Checked(
+                python, requirements, None, Outcome.CONFLICT, Stage.RESOLVE, reason=reason
+            )
+        case Unbuildable(symptom, _):
+            return Checked(
+                python, requirements, None, Outcome.BROKEN, Stage.INSTALL, symptom=symptom,
+                reason="a source distribution does not build",
+            )  # fmt: skip
+        case Unknown(reason):
+            return Checked(python, requirements, None, Outcome.ERROR, Stage.RESOLVE, reason=reason)
+        case Lock():
+            raise AssertionError("a lock is not without one")

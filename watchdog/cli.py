@@ -1,0 +1,323 @@
+"""The command line: `flask-watchdog run | report | plan | show | check | cell`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import click
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import TypeAdapter
+
+from watchdog import compare, pipeline
+from watchdog import check as checking
+from watchdog import matrix as matrix_file
+from watchdog.console import SYMBOLS, github_annotations, observe, say, stderr, summary
+from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
+from watchdog.interpreters import how_to_get
+from watchdog.model import Conflict, Lock, Outcome, Record, Run, State, Table
+from watchdog.report import site
+from watchdog.workplace import Settings, Workplace, open_workplace
+
+Command = Callable[..., Any]
+
+
+class Instant(click.ParamType):
+    """A date (its first moment), or an ISO 8601 instant; UTC unless it says otherwise."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:  # noqa: ANN401  click's types
+        if isinstance(value, datetime):
+            return value
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date; write 2023-10-05 or 2023-10-05T12:00Z", param, ctx)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        if instant > datetime.now(UTC):
+            self.fail(f"{value!r} lies in the future; nothing is known of it", param, ctx)
+        return instant
+
+
+def _options(*, selection: bool = True) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        options = [
+            click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC)."),
+            click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y."),
+            click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 2,
+                         show_default="processors", help="How many cells run at once."),
+            click.option("--offline", is_flag=True, help="Use only what is in the caches."),
+            click.option("--matrix", "matrix_path", type=click.Path(path_type=Path),
+                         default=Path("matrix.yaml"), show_default=True),
+            click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
+                         default=Path("reports"), show_default=True,
+                         help="Folder of pages, ledger and journal."),
+        ]  # fmt: skip
+        if selection:
+            options += [
+                click.option("--only", multiple=True, metavar="GLOB", help="Cells whose id matches."),
+                click.option("--table", "tables", multiple=True,
+                             type=click.Choice([t.value for t in Table][:4]), help="Only this table."),
+            ]  # fmt: skip
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_format = click.option(
+    "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+
+
+def _settings(
+    matrix_path: Path, as_of: datetime | None, reports: Path, jobs: int, *, offline: bool
+) -> Settings:
+    matrix = matrix_file.load(matrix_path)
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Settings(matrix, as_of or now, reports, jobs, offline=offline)
+
+
+def _selection(
+    settings: Settings, pythons: Sequence[str], only: Sequence[str] = (), tables: Sequence[str] = ()
+) -> pipeline.Selection:
+    for python in pythons:
+        if python not in settings.matrix.python:
+            known = ", ".join(settings.matrix.python)
+            message = f"--python {python}: not in matrix.yaml; it has {known}"
+            raise ConfigurationError((message,))
+    return pipeline.Selection(tuple(only), tuple(Table(t) for t in tables), tuple(pythons))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flask-watchdog")
+def cli() -> None:
+    """What breaks between Flask, Werkzeug and the popular extensions, found by running it.
+
+    Exit codes: 0 nothing new, 1 new breakage, 2 usage or configuration, 3 infrastructure (the
+    index, the disk, a tool), 130 interrupted.
+    """
+
+
+@cli.command()
+@_options()
+def run(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    reports: Path, only: tuple[str, ...], tables: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Run the matrix and write the report."""
+    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    selection = _selection(settings, pythons, only, tables)
+    console = stderr()
+    with open_workplace(settings) as workplace:
+        with observe(console) as observer:
+            result = pipeline.run(workplace, selection, observer)
+            observer.stage("Writing the report")
+            page = site.write(workplace.settings.matrix, workplace.ledger, reports)
+        summary(console, result, compare.count(result.verdicts), page)
+        github_annotations(result)
+    if not result.verdicts:
+        raise ConfigurationError(("no cell of the matrix matches the selection",))
+    if any(breakage.new for breakage in result.breakages):
+        return ExitCode.NEW_BREAKAGE
+    return ExitCode.NOTHING_NEW
+
+
+@cli.command()
+@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"))
+@click.option("--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"))
+def report(matrix_path: Path, reports: Path) -> None:
+    """Write the pages again from ledger and journal, without running or asking anything."""
+    from watchdog.ledger import Ledger  # noqa: PLC0415  only this command needs it alone
+
+    page = site.write(matrix_file.load(matrix_path), Ledger(reports), reports)
+    say(stderr(), f"Report: {page}")
+
+
+@cli.command()
+@_options()
+@_format
+def plan(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    reports: Path, only: tuple[str, ...], tables: tuple[str, ...], format_: str,
+) -> None:  # fmt: skip
+    """What would run and why, without running it."""
+    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    selection = _selection(settings, pythons, only, tables)
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        _, planned = pipeline.prepare(workplace, selection, observer)
+        rows = [_plan_row(workplace, planned, cell.id) for cell in planned.cells]
+    rows += [{"cell": c.id, "would": "left out", "why": why} for c, why in planned.left_out]
+    if format_ == "json":
+        click.echo(json.dumps({"as_of": settings.as_of.isoformat(), "cells": rows}, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['would']:<12} {row['cell']}  {row['why']}")
+
+
+def _plan_row(workplace: Workplace, planned: pipeline.Plan, cell_id: str) -> dict[str, Any]:
+    trial, core = planned.trials.get(cell_id), planned.cores.get(cell_id)
+    row: dict[str, Any] = {"cell": cell_id}
+    if trial is None:
+        answer = planned.resolutions.get(cell_id)
+        python = next(c.python for c in planned.cells if c.id == cell_id)
+        if answer is None:
+            return row | {"would": "not judge", "why": how_to_get(python)}
+        reason = str(getattr(answer, "reason", getattr(answer, "symptom", "")))
+        return row | {"would": "not run", "why": reason}
+    row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
+    if (known := workplace.ledger.get(trial.fingerprint)) is not None:
+        return row | {"would": "reuse", "why": f"known: {known.judgement.outcome}"}
+    control = workplace.ledger.get(core.fingerprint) if core else None
+    if compare.core_breaks(control):
+        return row | {"would": "not run", "why": "its core control is broken"}
+    return row | {"would": "run", "why": "no record of this lock, Python and smoke"}
+
+
+@cli.command()
+@_options(selection=False)
+@_format
+@click.argument("requirements", nargs=-1, required=True)
+def check(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    reports: Path, format_: str, requirements: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Do these requirements work together? For any extension, in the matrix or not."""
+    problems = [p for p in map(_requirement_problem, requirements) if p]
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    _selection(settings, pythons)
+    if len(pythons) > 1:
+        raise ConfigurationError(("check answers for one --python at a time",))
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        python = pythons[0] if pythons else next(reversed(list(workplace.interpreters)))
+        if python not in workplace.interpreters:
+            raise ConfigurationError((how_to_get(python),))
+        checked = checking.check(workplace, requirements, python, observer)
+    if format_ == "json":
+        click.echo(json.dumps(_checked_json(checked, settings.as_of)))
+    else:
+        _checked_text(checked, settings.as_of)
+    if checked.outcome is Outcome.ERROR:
+        raise InfrastructureError(checked.reason or "it could not be judged")
+    return ExitCode.NEW_BREAKAGE if checked.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
+
+
+def _requirement_problem(text: str) -> str | None:
+    try:
+        Requirement(text)
+    except InvalidRequirement as e:
+        return f"{text!r} is not a requirement: {str(e).splitlines()[0]}"
+    return None
+
+
+def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
+    return {
+        "as_of": as_of.isoformat(),
+        "python": checked.python,
+        "requirements": list(checked.requirements),
+        "lock": dict(checked.lock.pins) if checked.lock else None,
+        "outcome": checked.outcome,
+        "stage": checked.stage,
+        "symptom": checked.symptom,
+        "blocked_by_core": checked.blocked_by_core,
+        "reason": checked.reason,
+    }
+
+
+def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
+    symbol, word = SYMBOLS[State(checked.outcome.value)]
+    what = " ".join(checked.requirements)
+    click.echo(f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC")
+    if checked.symptom:
+        click.echo(f"  {checked.stage}: {checked.symptom}")
+    if checked.reason:
+        click.echo(f"  {checked.reason}")
+    if checked.lock:
+        click.echo("  " + " ".join(checked.lock.requirements))
+
+
+@cli.command()
+@click.argument("cell_id", metavar="CELL")
+@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"))
+@click.option("--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"))
+@_format
+def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
+    """Evidence, log, lock of a cell, and a shell line that reproduces it."""
+    from watchdog.ledger import Ledger  # noqa: PLC0415
+
+    matrix_file.load(matrix_path)
+    ledger = Ledger(reports)
+    run_, state, record, reason = _find(ledger, cell_id)
+    lines = site.reproduce(record) if record else ()
+    if format_ == "json":
+        data = {"cell": cell_id, "as_of": run_.as_of.isoformat(), "state": state, "reason": reason,
+                "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,
+                "reproduce": list(lines)}  # fmt: skip
+        click.echo(json.dumps(data, indent=1))
+        return
+    symbol, word = SYMBOLS[state]
+    click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
+    if reason:
+        click.echo(f"  {reason}")
+    if record is None:
+        return
+    judgement = record.judgement
+    if judgement.symptom:
+        click.echo(f"  {judgement.stage}: {judgement.symptom}")
+    click.echo(f"  Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items()))
+    for evidence in record.evidence:
+        for test in evidence.tests:
+            click.echo(f"  {test.outcome:<8} {test.title or test.name}")
+        if evidence.log.strip():
+            click.echo("\n" + evidence.log.rstrip() + "\n")
+    click.echo("Reproduce with:")
+    for line in lines:
+        click.echo(f"  {line}")
+
+
+def _find(ledger: Any, cell_id: str) -> tuple[Run, State, Record | None, str | None]:  # noqa: ANN401
+    for run_ in reversed(ledger.runs()):
+        if cell_id in run_.cells:
+            state, fingerprint, reason = run_.cells[cell_id]
+            return run_, state, ledger.get(fingerprint) if fingerprint else None, reason
+    raise ConfigurationError(
+        (f"no run has a cell {cell_id!r}; `flask-watchdog plan` lists their ids",)
+    )
+
+
+@cli.command()
+@_options(selection=False)
+@click.argument("cell_id", metavar="CELL")
+@click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
+def cell(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    reports: Path, cell_id: str, into: Path,
+) -> None:  # fmt: skip
+    """Build one cell's environment the plain way and leave it there to poke at."""
+    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        selection = _selection(settings, pythons, only=(cell_id,))
+        _, planned = pipeline.prepare(workplace, selection, observer)
+        trial = planned.trials.get(cell_id)
+        if trial is None:
+            answer = planned.resolutions.get(cell_id)
+            why = answer.reason if isinstance(answer, Conflict) else "matrix.yaml has no such cell"
+            raise ConfigurationError((f"{cell_id} has no lock: {why}",))
+        python = workplace.environments.install(
+            trial.lock, trial.interpreter, into.absolute(), trial.as_of
+        )
+    click.echo(str(into.absolute()))
+    smoke = f"watchdog/smokes/{trial.smoke}.py"
+    say(console, "Run its smoke: " + shlex.join([str(python), "watchdog/probe.py", smoke]))

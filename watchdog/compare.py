@@ -1,0 +1,209 @@
+"""Cells seen beside their controls and beside earlier runs; red cells grouped into breakages. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from watchdog.model import (
+    Breakage,
+    Cell,
+    Conflict,
+    Lock,
+    Outcome,
+    Record,
+    Resolution,
+    Run,
+    Stage,
+    State,
+    Table,
+    Unbuildable,
+    Unknown,
+    Verdict,
+)
+from watchdog.signature import short
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that is known of a cell before it is judged.
+
+    Attributes:
+        resolution: the lock, or why there is none; None where no interpreter is there.
+        record: what running its lock gave; None where it was not run.
+        core: the core control's record, where the lock holds Flask and the cell is not the core.
+        speaks: whether the smoke can speak for this version of the subject: it passed in some
+            cell of the run, or in the contemporary control; None where nothing was asked.
+    """
+
+    cell: Cell
+    resolution: Resolution | None
+    record: Record | None = None
+    core: Record | None = None
+    speaks: bool | None = None
+    missing: str | None = None
+    expected: str | None = None
+
+
+def core_breaks(core: Record | None) -> bool:
+    """Whether a core control blocks the cells above it."""
+    return core is not None and core.judgement.outcome is Outcome.BROKEN
+
+
+def verdict(answer: Answer) -> Verdict:
+    """What a reader is told about a cell. One exhaustive match."""
+    base = Verdict(answer.cell, State.ERROR, expected=answer.expected, control=answer.core)
+    match answer.resolution:
+        case None:
+            return replace(base, state=State.UNJUDGED, reason=answer.missing)
+        case Conflict(reason):
+            return replace(base, state=State.CONFLICT, stage=Stage.RESOLVE, reason=reason)
+        case Unknown(reason):
+            return replace(base, reason=reason)
+        case Unbuildable(symptom, _):
+            # A newcomer's pip stops here too. In the other tables it is an old source
+            # distribution that was never made for this Python: a gap, not a breakage.
+            state = State.BROKEN if answer.cell.table is Table.TODAY else State.UNJUDGED
+            return replace(
+                base,
+                state=state,
+                stage=Stage.INSTALL,
+                symptom=symptom,
+                signature=f"install: {symptom}",
+                reason=f"a source distribution does not build: {symptom}",
+            )
+        case Lock():
+            return _of_record(replace(base, lock=answer.resolution), answer)
+
+
+def _of_record(base: Verdict, answer: Answer) -> Verdict:
+    if core_breaks(answer.core) and answer.core is not None:
+        judgement = answer.core.judgement
+        return replace(
+            base,
+            state=State.BLOCKED,
+            record=answer.record,
+            stage=judgement.stage,
+            symptom=judgement.symptom,
+            signature=judgement.signature,
+            reason="Flask itself breaks in this set, without any extension",
+        )
+    record = answer.record
+    if record is None:
+        return replace(base, reason="not run")
+    judgement = record.judgement
+    base = replace(
+        base,
+        record=record,
+        state=State(judgement.outcome.value),
+        stage=judgement.stage,
+        symptom=judgement.symptom,
+        signature=judgement.signature,
+        reason=judgement.reason,
+    )
+    if judgement.outcome is Outcome.BROKEN and answer.speaks is False:
+        version = record.lock.get(answer.cell.subject, "")
+        return replace(
+            base,
+            state=State.UNJUDGED,
+            reason=(
+                f"the smoke does not pass on {answer.cell.subject} {version} in the world of its "
+                f"own release either, so it cannot speak for it (here: {judgement.symptom})"
+            ),
+        )
+    if judgement.outcome is Outcome.WORKS:
+        skipped = [t.reason for e in record.evidence for t in e.tests if t.reason]
+        return replace(base, reason="; ".join(dict.fromkeys(skipped)) or None)
+    return base
+
+
+_DEFINITE = (State.WORKS, State.BROKEN, State.CONFLICT, State.FLAKY)
+
+
+def with_history(
+    verdicts: Iterable[Verdict], runs: Sequence[Run], recall: Callable[[str], Record | None]
+) -> tuple[Verdict, ...]:
+    """Verdicts that know whether they are news, and since which run they look like this.
+
+    `runs` are those with an earlier cutoff, oldest first. A cell is news when it is broken and the
+    last run that had a definite answer for it says otherwise, or says broken in another way.
+    """
+    past: dict[str, list[tuple[datetime, State, str | None]]] = defaultdict(list)
+    for run in runs:
+        for cell_id, (state, fingerprint, _) in run.cells.items():
+            if state in _DEFINITE:
+                record = recall(fingerprint) if fingerprint else None
+                signature = record.judgement.signature if record else None
+                past[cell_id].append((run.as_of, state, signature))
+    return tuple(_dated(v, past.get(v.cell.id, [])) for v in verdicts)
+
+
+def _dated(verdict: Verdict, past: list[tuple[datetime, State, str | None]]) -> Verdict:
+    if verdict.state is not State.BROKEN:
+        return verdict
+    since = None
+    for as_of, state, signature in reversed(past):
+        if state is not State.BROKEN or signature not in (verdict.signature, None):
+            break
+        since = as_of
+    new = bool(past) and since is None and verdict.expected is None
+    return replace(verdict, since=since, new=new)
+
+
+def breakages(verdicts: Iterable[Verdict]) -> tuple[Breakage, ...]:
+    """Red cells grouped by signature, cells under a broken core beside the core's failure.
+
+    New ones first, then those of today's installs, then by how many cells they turn red.
+    """
+    broken: dict[str, list[Verdict]] = defaultdict(list)
+    blocked: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.state is State.BROKEN and verdict.signature:
+            broken[verdict.signature].append(verdict)
+        elif verdict.state is State.BLOCKED and verdict.signature:
+            blocked[verdict.signature].append(verdict)
+    found = [
+        _breakage(signature, broken.get(signature, []), blocked.get(signature, []))
+        for signature in dict.fromkeys((*broken, *blocked))
+    ]
+    return tuple(
+        sorted(
+            found,
+            key=lambda b: (
+                not b.new,
+                not any(v.cell.table is Table.TODAY for v in (*b.verdicts, *b.blocked)),
+                -len(b.verdicts) - len(b.blocked),
+                b.id,
+            ),
+        )
+    )
+
+
+def _breakage(signature: str, broken: list[Verdict], blocked: list[Verdict]) -> Breakage:
+    core = not broken or all(v.cell.table is Table.CORE for v in broken)
+    first = (broken or blocked)[0]
+    subject = "flask" if core else first.cell.subject
+    return Breakage(
+        id=f"{subject}--{short(signature)}",
+        signature=signature,
+        symptom=first.symptom or "",
+        stage=first.stage or Stage.SMOKE,
+        core=core,
+        verdicts=tuple(broken),
+        blocked=tuple(blocked),
+    )
+
+
+def unexpected_passes(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """Cells that a known issue expects to break and that work: the mark has outlived its cause."""
+    return tuple(v for v in verdicts if v.expected and v.state is State.WORKS)
+
+
+def count(verdicts: Iterable[Verdict]) -> dict[State, int]:
+    """How many cells are in each state; every state is there."""
+    counts = dict.fromkeys(State, 0)
+    for verdict in verdicts:
+        counts[verdict.state] += 1
+    return counts

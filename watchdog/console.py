@@ -1,0 +1,221 @@
+"""What people see while it runs and when it is done: a terminal, plain lines, or GitHub Actions.
+
+Everything here goes to stderr; stdout belongs to what was asked for (`--format json`, tables).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import TaskID, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+
+from watchdog.model import Breakage, Outcome, Record, State, Verdict
+from watchdog.pipeline import Result
+
+SYMBOLS: Mapping[State, tuple[str, str]] = {
+    State.WORKS: ("✓", "works"),
+    State.BROKEN: ("✕", "breaks"),
+    State.BLOCKED: ("⊘", "Flask itself breaks"),
+    State.CONFLICT: ("–", "not installable together"),  # noqa: RUF001  the sign the page uses
+    State.FLAKY: ("~", "sometimes"),
+    State.UNJUDGED: ("?", "not judged"),
+    State.ERROR: ("!", "our trouble"),
+}
+"""The symbol and the word of each state: the same in terminal, page and feed."""
+
+
+class Progressing:
+    """Progress on a terminal: a bar with counts and remaining time, news above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[news]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._seen: set[str] = set()
+        self._broken = 0
+
+    def __enter__(self) -> Progressing:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def stage(self, text: str, total: int | None = None) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._broken = 0
+        self._task = self._progress.add_task(text, total=total, news="")
+
+    def trial_done(self, record: Record, *, known: bool) -> None:
+        if not known and (line := _found(record, self._seen)):
+            self._progress.console.print(line, markup=False, highlight=False)
+        self._broken += record.judgement.outcome is Outcome.BROKEN
+        if self._task is not None:
+            news = f"{self._broken} broken" if self._broken else ""
+            self._progress.update(self._task, advance=1, news=news)
+
+
+class Lines:
+    """Plain lines, for logs and pipes: stages, news, and a word every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: set[str] = set()
+        self._text, self._total, self._done, self._broken = "", 0, 0, 0
+        self._started = self._told = 0.0
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def stage(self, text: str, total: int | None = None) -> None:
+        self._text, self._total, self._done, self._broken = text, total or 0, 0, 0
+        self._started = self._told = time.monotonic()
+        self._print(f"{text} ({total}) …" if total else f"{text} …")
+
+    def trial_done(self, record: Record, *, known: bool) -> None:
+        self._done += 1
+        self._broken += record.judgement.outcome is Outcome.BROKEN
+        if not known and (line := _found(record, self._seen)):
+            self._print(line)
+        now = time.monotonic()
+        if now - self._told > 10 and self._total:  # noqa: PLR2004  seconds
+            self._told = now
+            left = (now - self._started) / self._done * max(self._total - self._done, 0)
+            self._print(
+                f"{self._text}: {self._done} of {self._total}, {self._broken} broken, "
+                f"about {left:.0f} s left"
+            )
+
+
+def _found(record: Record, seen: set[str]) -> str | None:
+    """A line for a breakage when its first cell turns up, none for its later ones."""
+    judgement = record.judgement
+    if judgement.outcome is not Outcome.BROKEN or not judgement.signature:
+        return None
+    if judgement.signature in seen:
+        return None
+    seen.add(judgement.signature)
+    version = record.lock.get(record.subject, "")
+    flask = record.lock.get("flask", "–")  # noqa: RUF001  a dash for "none"
+    return (
+        f"✕ {record.subject} {version} on Python {record.python} with Flask {flask}, "
+        f"Werkzeug {record.lock.get('werkzeug', '–')}: {judgement.symptom}"  # noqa: RUF001
+    )
+
+
+@contextmanager
+def observe(console: Console) -> Iterator[Progressing | Lines]:
+    """The observer that fits where stderr goes."""
+    observer = Progressing(console) if console.is_terminal else Lines(console)
+    with observer:
+        yield observer
+
+
+def stderr() -> Console:
+    return Console(stderr=True, soft_wrap=not sys.stderr.isatty())
+
+
+def say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def summary(console: Console, result: Result, counts: Mapping[State, int], page: Path) -> None:
+    """The end of a run: breakages with symptom, what was counted, where the page is."""
+    if result.breakages:
+        table = RichTable(title="Breakages", title_justify="left", box=None, pad_edge=False)
+        for heading in ("", "who", "cells", "symptom"):
+            table.add_column(heading, overflow="fold", no_wrap=heading == "")
+        for breakage in result.breakages:
+            table.add_row(*(escape(text) for text in _row(breakage)))
+        console.print(table)
+    for verdict in _expected_but_working(result.verdicts):
+        say(
+            console,
+            f"{verdict.cell.id} works, although matrix.yaml expects it to break "
+            f"({verdict.expected}): remove the mark.",
+        )
+    words = [
+        f"{SYMBOLS[state][0]} {number} {SYMBOLS[state][1]}" for state, number in counts.items() if number
+    ]
+    say(console, f"{len(result.verdicts)} cells: " + ", ".join(words))
+    if result.left_out:
+        say(console, f"{len(result.left_out)} cells left out by matrix.yaml (exclude)")
+    say(console, f"{result.ran} trials run, {result.reused} known from the ledger")
+    say(console, f"Report: {page}")
+
+
+def _expected_but_working(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return [v for v in verdicts if v.expected and v.state is State.WORKS]
+
+
+def _row(breakage: Breakage) -> tuple[str, str, str, str]:
+    mark = "new" if breakage.new else SYMBOLS[State.BROKEN][0]
+    if breakage.core:
+        who = "Flask itself"
+    else:
+        who = ", ".join(breakage.subjects)
+    cells = str(len(breakage.verdicts))
+    if breakage.blocked:
+        cells += f" + {len(breakage.blocked)} blocked"
+    return mark, who, cells, breakage.symptom
+
+
+def github_annotations(result: Result) -> None:
+    """Workflow commands for what is new, and a summary of the job; nothing outside of Actions.
+
+    Texts from packages are escaped as the runner wants it, so that none of them can be a command.
+    """
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    for breakage in result.breakages:
+        if breakage.new:
+            title = f"{', '.join(breakage.victims)} broke"
+            print(f"::error title={_property(title)}::{_data(breakage.symptom)}", file=sys.stderr)
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    lines = ["## Flask compatibility watchdog", "", f"Index read at {result.as_of:%Y-%m-%d %H:%M} UTC.", ""]
+    lines += ["| new | who | cells | symptom |", "|---|---|---|---|"] if result.breakages else []
+    for breakage in result.breakages:
+        mark, who, cells, symptom = (_table_cell(text) for text in _row(breakage))
+        lines.append(f"| {mark} | {who} | {cells} | {symptom} |")
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _table_cell(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("`", "\\`")
+    return text.replace("<", "&lt;").replace("[", "\\[").replace("@", "@\u200b")

@@ -1,0 +1,78 @@
+"""From evidence to outcome. Pure; the one place that says what red means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchdog.model import (
+    Ended,
+    Evidence,
+    Failure,
+    Judgement,
+    Outcome,
+    Stage,
+    TestOutcome,
+)
+from watchdog.signature import signature
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """What one attempt says.
+
+    A missing result is never green: only a probe that reported, with at least one test that
+    passed and none that failed, works.
+    """
+    if evidence.ended in (Ended.NOT_STARTED, Ended.INTERRUPTED):
+        return Judgement(Outcome.ERROR, evidence.stage, reason=evidence.detail)
+    if evidence.failure is not None:
+        return _broken(evidence.stage, evidence.failure, test=evidence.during)
+    if evidence.ended is not Ended.REPORTED:
+        failure = Failure(_DEATHS[evidence.ended], _death(evidence))
+        return _broken(evidence.stage, failure, test=evidence.during)
+    for test in evidence.tests:
+        if test.outcome is TestOutcome.FAILED and test.failure is not None:
+            return _broken(Stage.SMOKE, test.failure, test=test.name)
+    if any(test.outcome is TestOutcome.PASSED for test in evidence.tests):
+        return Judgement(Outcome.WORKS, Stage.SMOKE)
+    reasons = dict.fromkeys(test.reason for test in evidence.tests if test.reason)
+    reason = "; ".join(reasons) or "the smoke ran no test"
+    return Judgement(Outcome.UNJUDGED, Stage.SMOKE, reason=reason)
+
+
+def agree(attempts: Sequence[Evidence]) -> Judgement:
+    """What several attempts at one fingerprint say together; different outcomes are flaky."""
+    judgements = [judge(evidence) for evidence in attempts]
+    for judgement in judgements:  # trouble of ours in any attempt leaves the cell unanswered
+        if judgement.outcome is Outcome.ERROR:
+            return judgement
+    first = judgements[0]
+    for other in judgements[1:]:
+        if other.outcome is not first.outcome:
+            bad = first if first.outcome is Outcome.BROKEN else other
+            return Judgement(
+                Outcome.FLAKY,
+                bad.stage,
+                symptom=bad.symptom,
+                signature=bad.signature,
+                test=bad.test,
+                reason=f"{first.outcome} once, {other.outcome} when run again",
+            )
+    return judgements[-1]
+
+
+_DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
+
+
+def _death(evidence: Evidence) -> str:
+    where = f" in {evidence.during}" if evidence.during else ""
+    return f"{evidence.detail}{where}"
+
+
+def _broken(stage: Stage, failure: Failure, *, test: str | None) -> Judgement:
+    return Judgement(
+        Outcome.BROKEN,
+        stage,
+        symptom=failure.symptom,
+        signature=signature(failure),
+        test=test,
+    )

@@ -1,0 +1,134 @@
+"""The only memory: append-only JSON Lines, one file a subject, and a journal of runs.
+
+A crash loses at most the line being written: a torn tail is stepped over on reading and closed
+before the next line is added. Files of two machines merge by union of their lines; the same
+fingerprint with different outcomes is flaky by definition.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from watchdog.model import Judgement, Outcome, Record, Run
+
+_RECORD = TypeAdapter(Record)
+_RUN = TypeAdapter(Run)
+
+
+class Ledger:
+    """The records of everything that was ever run, by fingerprint."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._records: dict[str, Record] = {}
+        self.skipped_lines = 0
+        for path in sorted((folder / "ledger").glob("*.jsonl")):
+            for line in self._lines(path):
+                with contextlib.suppress(ValidationError):
+                    self._keep(_RECORD.validate_python(line))
+                    continue
+                self.skipped_lines += 1
+
+    def get(self, fingerprint: str) -> Record | None:
+        return self._records.get(fingerprint)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def append(self, record: Record) -> Record:
+        """Write one line, whole or not at all; returns the record as it now stands."""
+        with self._lock:
+            path = self._folder / "ledger" / f"{record.subject}.jsonl"
+            _append(path, _RECORD.dump_python(record, mode="json", exclude_defaults=True))
+            return self._keep(record)
+
+    def _keep(self, record: Record) -> Record:
+        known = self._records.get(record.fingerprint)
+        if known and known.judgement.outcome is not record.judgement.outcome:
+            record = replace(
+                record,
+                judgement=_flaky(known.judgement, record.judgement),
+                evidence=(*known.evidence, *record.evidence),
+            )
+        self._records[record.fingerprint] = record
+        return record
+
+    def write_run(self, run: Run) -> None:
+        """Add a line to the journal."""
+        with self._lock:
+            _append(self._folder / "runs.jsonl", _RUN.dump_python(run, mode="json"))
+
+    def runs(self) -> list[Run]:
+        """Every run of the journal, oldest first."""
+        found = []
+        for line in self._lines(self._folder / "runs.jsonl"):
+            try:
+                found.append(_RUN.validate_python(line))
+            except ValidationError:
+                self.skipped_lines += 1
+        return sorted(found, key=lambda run: (run.as_of, run.finished))
+
+    def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
+        try:
+            text = path.read_bytes().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return
+        for line in text.split("\n"):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                self.skipped_lines += 1
+                continue
+            if isinstance(value, dict):
+                yield value
+            else:
+                self.skipped_lines += 1
+
+
+def _flaky(one: Judgement, other: Judgement) -> Judgement:
+    if one.outcome is Outcome.FLAKY:
+        return one
+    bad = one if one.outcome is Outcome.BROKEN else other
+    return replace(
+        bad, outcome=Outcome.FLAKY, reason=f"{one.outcome} in one run, {other.outcome} in another"
+    )
+
+
+def _append(path: Path, value: dict[str, Any]) -> None:
+    """Add one whole line, synced; a torn last line of a crash is closed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = (json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        _exclusive(handle)
+        size = os.fstat(handle).st_size
+        if size:
+            os.lseek(handle, size - 1, os.SEEK_SET)
+            if os.read(handle, 1) != b"\n":
+                data = b"\n" + data
+        while data:
+            data = data[os.write(handle, data) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exclusive(handle: int) -> None:
+    """Hold the file until it is closed, where the system can lock files."""
+    try:
+        import fcntl  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,0 +1,162 @@
+"""From the matrix and the releases on the index to cells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from watchdog.model import Cell, Release, Table
+from watchdog.rules import Choice, choose
+
+if TYPE_CHECKING:
+    from watchdog.matrix import Matrix
+
+Releases = Mapping[str, Sequence[Release]]
+
+
+def cells(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
+    """Every cell of the matrix, in the order of its tables; excluded ones too (see excluded())."""
+    return tuple(
+        dict.fromkeys(
+            [
+                *_core(matrix, releases),
+                *_today(matrix),
+                *_grid(matrix, releases),
+                *_versions(matrix, releases),
+            ]
+        )
+    )
+
+
+def select(
+    cells: Sequence[Cell],
+    *,
+    only: Sequence[str] = (),
+    tables: Sequence[Table] = (),
+    pythons: Sequence[str] = (),
+) -> tuple[Cell, ...]:
+    """The cells that match one of the globs, tables and Pythons; an empty choice means all."""
+    return tuple(
+        cell
+        for cell in cells
+        if (not only or any(matches(cell.id, glob) for glob in only))
+        and (not tables or cell.table in tables)
+        and (not pythons or cell.python in pythons)
+    )
+
+
+def matches(cell_id: str, glob: str) -> bool:
+    """Whether a glob selects a cell: the whole id, or a leading part of it up to a slash."""
+    return fnmatchcase(cell_id, glob) or fnmatchcase(cell_id, glob.rstrip("/") + "/*")
+
+
+def excluded(cell: Cell, matrix: Matrix, today: date) -> str | None:
+    """Why matrix.yaml leaves this cell out, if it does."""
+    return _mark(cell, matrix.exclude, today)
+
+
+def expected(cell: Cell, matrix: Matrix, today: date) -> str | None:
+    """Why matrix.yaml expects this cell to break, if it does."""
+    return _mark(cell, matrix.known_issues, today)
+
+
+def _mark(cell: Cell, marks: Sequence[object], today: date) -> str | None:
+    for mark in marks:
+        if mark.holds(today) and matches(cell.id, mark.cells):  # type: ignore[attr-defined]
+            return str(mark.reason)  # type: ignore[attr-defined]
+    return None
+
+
+def _pin(name: str, choice: Choice) -> tuple[str, ...]:
+    return (f"{name}=={choice.version}",) if choice.version else ()
+
+
+def _oldest(name: str, choice: Choice) -> tuple[str, ...]:
+    return (name,) if choice.oldest else ()
+
+
+def _core(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
+    if not (table := matrix.tables.core):
+        return
+    for python in table.python:
+        for flask in choose(table.flask, releases["flask"]):
+            for werkzeug in choose(table.werkzeug, releases["werkzeug"]):
+                yield Cell(
+                    id=f"flask/core/py{python}/flask-{flask.label}/werkzeug-{werkzeug.label}",
+                    table=Table.CORE,
+                    subject="flask",
+                    python=python,
+                    requirements=(*_pin("flask", flask), *_pin("werkzeug", werkzeug)),
+                    oldest=_oldest("werkzeug", werkzeug),
+                    flask=flask.label,
+                    werkzeug=werkzeug.label,
+                )
+
+
+def _pythons(matrix: Matrix, subject: str, wanted: Sequence[str]) -> list[str]:
+    allowed = matrix.extensions[subject].python
+    return [p for p in wanted if allowed is None or p in allowed]
+
+
+def _today(matrix: Matrix) -> Iterator[Cell]:
+    if not (table := matrix.tables.today):
+        return
+    for subject in matrix.extensions:
+        for python in _pythons(matrix, subject, table.python or matrix.python):
+            yield Cell(
+                id=f"{subject}/today/py{python}",
+                table=Table.TODAY,
+                subject=subject,
+                python=python,
+                requirements=matrix.requirements(subject),
+            )
+
+
+def _grid(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
+    if not (table := matrix.tables.grid):
+        return
+    for subject in matrix.extensions:
+        for python in _pythons(matrix, subject, table.python):
+            for flask in choose(table.flask, releases["flask"]):
+                for werkzeug in choose(table.werkzeug, releases["werkzeug"]):
+                    yield Cell(
+                        id=f"{subject}/grid/py{python}/flask-{flask.label}/werkzeug-{werkzeug.label}",
+                        table=Table.GRID,
+                        subject=subject,
+                        python=python,
+                        requirements=(
+                            *matrix.requirements(subject),
+                            *_pin("flask", flask),
+                            *_pin("werkzeug", werkzeug),
+                        ),
+                        oldest=(*_oldest("flask", flask), *_oldest("werkzeug", werkzeug)),
+                        flask=flask.label,
+                        werkzeug=werkzeug.label,
+                    )
+
+
+def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
+    if not (table := matrix.tables.versions):
+        return
+    for subject, extension in matrix.extensions.items():
+        if extension.install is not None:  # a scenario has no versions of its own
+            continue
+        for python in _pythons(matrix, subject, table.python):
+            for flask in choose(table.flask, releases["flask"]):
+                for version in choose(table.subject, releases[subject]):
+                    yield Cell(
+                        id=f"{subject}/versions/py{python}/{version.label}/flask-{flask.label}",
+                        table=Table.VERSIONS,
+                        subject=subject,
+                        python=python,
+                        requirements=(
+                            *(_pin(subject, version) or (subject,)),
+                            *extension.requires,
+                            *_pin("flask", flask),
+                        ),
+                        oldest=(*_oldest(subject, version), *_oldest("flask", flask)),
+                        flask=flask.label,
+                        version=version.label,
+                    )

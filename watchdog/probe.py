@@ -1,0 +1,263 @@
+"""Run one smoke inside a cell and report, event by event. Standard library only, Python 3.8.
+
+By hand, in an environment that has the subject:
+
+    python watchdog/probe.py watchdog/smokes/smoke_flask_login.py
+
+Under the watchdog, a JSON object on standard input names the file that events go to, a token that
+every event carries, and limits. A process that dies leaves the events it wrote: the last one tells
+what it was doing.
+"""
+
+import ast
+import importlib.util
+import json
+import linecache
+import os
+import sys
+import sysconfig
+import time
+import traceback
+import unittest
+import warnings
+
+MAX_FRAMES = 30
+MAX_WARNINGS = 200
+MAX_TEXT = 4000
+
+
+def _limit(config):
+    """Memory, processor time, file size, core files; where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for name, value in (
+        ("RLIMIT_AS", config.get("memory_mb", 0) * 1024 * 1024),
+        ("RLIMIT_CPU", 2 * config.get("seconds", 0)),
+        ("RLIMIT_FSIZE", 512 * 1024 * 1024),
+        ("RLIMIT_CORE", -1),
+    ):
+        if value and hasattr(resource, name):
+            value = max(value, 0)
+            try:
+                # One more at the hard limit, so that SIGXCPU comes before SIGKILL.
+                resource.setrlimit(getattr(resource, name), (value, value + 1))
+            except (ValueError, OSError):
+                pass
+
+
+def _stdlib():
+    return [p for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")} if p]
+
+
+class Probe:
+    def __init__(self, smoke, emit):
+        self.smoke = os.path.abspath(smoke)
+        self.emit = emit
+        self.warnings = {}
+        self.stdlib = _stdlib()
+
+    def place(self, path):
+        """A file name that is the same on every machine."""
+        parts = path.replace("\\", "/")
+        if "/site-packages/" in parts:
+            return "site-packages/" + parts.rsplit("/site-packages/", 1)[1]
+        if os.path.abspath(path) == self.smoke:
+            return os.path.basename(path)
+        for root in self.stdlib:
+            if path.startswith(root):
+                return "python" + parts[len(root) :]
+        return os.path.basename(path)
+
+    def frames(self, trace):
+        summary = traceback.extract_tb(trace)[-MAX_FRAMES:]
+        return [
+            {
+                "file": self.place(frame.filename),
+                "function": frame.name,
+                "line": frame.lineno or 0,
+                "code": (frame.line or "")[:300],
+            }
+            for frame in summary
+            if os.path.abspath(frame.filename) != os.path.abspath(__file__)
+            and not frame.filename.startswith("<frozen")
+        ]
+
+    def failure(self, error):
+        cls = type(error)
+        module = "" if cls.__module__ in ("builtins", "__main__") else cls.__module__ + "."
+        try:
+            message = str(error)
+        except Exception:
+            message = "(its text cannot be made)"
+        if isinstance(error, AssertionError) and not message.strip():
+            message = self.explain(error)
+        if isinstance(error, SyntaxError) and error.filename:
+            message = "%s (%s, line %s)" % (error.msg, self.place(error.filename), error.lineno)
+        return {
+            "type": module + cls.__qualname__,
+            "message": message[:MAX_TEXT],
+            "frames": self.frames(error.__traceback__),
+        }
+
+    def explain(self, error):
+        """What a bare assert compared, without running anything again.
+
+        Only names, attributes, items and constants are looked up; a call is shown as written.
+        """
+        trace = error.__traceback__
+        while trace.tb_next:
+            trace = trace.tb_next
+        frame = trace.tb_frame
+        lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+        try:
+            tree = ast.parse("".join(lines))
+        except SyntaxError:
+            return ""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assert) and node.lineno <= trace.tb_lineno <= node.end_lineno:
+                text = " ".join(part.strip() for part in lines[node.lineno - 1 : node.end_lineno])
+                tests = node.test
+                sides = [tests.left] + tests.comparators if isinstance(tests, ast.Compare) else []
+                values = [self.value(side, frame) for side in sides]
+                shown = [v for v in values if v is not None]
+                return text + (" (here %s)" % ", ".join(shown) if shown else "")
+        return ""
+
+    def value(self, node, frame):
+        if isinstance(node, ast.Constant):
+            return None
+        for inner in ast.walk(node):
+            if not isinstance(
+                inner, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Load, ast.Index)
+            ):
+                return None
+        try:
+            code = compile(ast.Expression(node), "<assert>", "eval")
+            value = eval(code, frame.f_globals, frame.f_locals)  # noqa: S307  looks up, calls nothing
+            return "%s is %.120r" % (_source(node), value)
+        except Exception:
+            return None
+
+    def warned(self, message, category, filename, lineno, file=None, line=None):
+        """Stands for warnings.showwarning: counts, and keeps who caused it."""
+        stack = []
+        frame = sys._getframe(1)  # noqa: SLF001
+        while frame is not None and len(stack) < 4:
+            name = frame.f_code.co_filename
+            if "site-packages" in name:
+                stack.append("%s:%d %s" % (self.place(name), frame.f_lineno, frame.f_code.co_name))
+            frame = frame.f_back
+        key = (category.__name__, str(message)[:MAX_TEXT], filename, lineno)
+        if key in self.warnings:
+            self.warnings[key]["count"] += 1
+        elif len(self.warnings) < MAX_WARNINGS:
+            self.warnings[key] = {
+                "category": category.__name__,
+                "message": key[1],
+                "file": self.place(filename),
+                "line": lineno,
+                "code": linecache.getline(filename, lineno).strip()[:300],
+                "stack": stack,
+                "count": 1,
+            }
+
+    def run(self):
+        """Load the smoke, run its tests in order of appearance; returns whether all went well."""
+        warnings.simplefilter("default")
+        warnings.showwarning = self.warned
+        self.emit("loading")
+        try:
+            spec = importlib.util.spec_from_file_location("smoke", self.smoke)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules["smoke"] = module
+            spec.loader.exec_module(module)
+        except unittest.SkipTest as error:
+            self.emit("test", name="(all)", title="", outcome="skipped", reason=str(error)[:500])
+            self.finish()
+            return True
+        except BaseException as error:
+            traceback.print_exc()
+            self.emit("failed", failure=self.failure(error))
+            self.finish()
+            return False
+        self.emit("loaded")
+        good = True
+        for name, function in list(vars(module).items()):
+            if name.startswith("test_") and callable(function):
+                good = self.test(name, function) and good
+        self.finish()
+        return good
+
+    def test(self, name, function):
+        title = (function.__doc__ or "").strip().splitlines()
+        told = {"name": name, "title": title[0].strip() if title else ""}
+        self.emit("testing", **told)
+        started = time.perf_counter()
+        try:
+            function()
+            told["outcome"] = "passed"
+        except unittest.SkipTest as error:
+            told.update(outcome="skipped", reason=str(error)[:500])
+        except BaseException as error:
+            traceback.print_exc()
+            told.update(outcome="failed", failure=self.failure(error))
+        told["seconds"] = round(time.perf_counter() - started, 4)
+        self.emit("test", **told)
+        return told["outcome"] != "failed"
+
+    def finish(self):
+        warnings.showwarning = _quiet
+        self.emit("end", warnings=list(self.warnings.values()))
+
+
+def _quiet(*_args, **_kwargs):
+    pass
+
+
+def _source(node):
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return _source(node.value) + "." + node.attr
+    return "it"
+
+
+def _printer(kind, **fields):
+    if kind == "test":
+        mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[fields["outcome"]]
+        print("%s %s  %s" % (mark, fields["name"], fields.get("reason") or fields["title"]))
+    elif kind == "failed":
+        print("FAIL while loading the smoke")
+
+
+def _writer(path, token):
+    out = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  until exit
+
+    def emit(kind, **fields):
+        fields.update(event=kind, token=token)
+        out.write(json.dumps(fields) + "\n")
+        out.flush()
+
+    return emit
+
+
+def main(argv):
+    if len(argv) != 2:
+        print("usage: python probe.py SMOKE", file=sys.stderr)
+        return 2
+    given = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    if not given.strip():
+        return 0 if Probe(argv[1], _printer).run() else 1
+    config = json.loads(given)
+    _limit(config)
+    return 0 if Probe(argv[1], _writer(config["events"], config["token"])).run() else 1
+
+
+if __name__ == "__main__":
+    code = main(sys.argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: threads that a smoke left behind (servers, pools) must not keep the cell alive.
+    os._exit(code)

@@ -1,0 +1,165 @@
+"""The one door to subprocesses: time limit, bounded output, and nothing left behind.
+
+Every child gets a process group of its own, which is killed when the child has ended or must
+end. `stop_all()` (Ctrl-C) kills every group at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+POSIX = os.name == "posix"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a child ended. `output` is stdout, or stdout and stderr together where merged.
+
+    `returncode` is negative for a signal, as in the subprocess module; `timed_out` and
+    `interrupted` say that we ended it.
+    """
+
+    returncode: int
+    output: str
+    errors: str
+    seconds: float
+    timed_out: bool = False
+    interrupted: bool = False
+
+
+class _Capture:
+    """Reads a pipe to its end and keeps the first and the last part of it."""
+
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+        self._pipe, self._half = pipe, limit // 2
+        self._head, self._tail, self._cut = bytearray(), bytearray(), 0
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # closed under us when a child was killed
+            while chunk := os.read(self._pipe.fileno(), 65536):
+                room = self._half - len(self._head)
+                if room > 0:
+                    self._head += chunk[:room]
+                    chunk = chunk[room:]
+                self._tail += chunk
+                if (extra := len(self._tail) - self._half) > 0:
+                    self._cut += extra
+                    del self._tail[:extra]
+
+    def text(self) -> str:
+        middle = f"\n[… {self._cut} bytes cut …]\n".encode() if self._cut else b""
+        return bytes(self._head + middle + self._tail).decode("utf-8", "replace")
+
+
+class Processes:
+    """Runs children and knows which of them live."""
+
+    def __init__(self) -> None:
+        self._live: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        timeout: float,
+        cwd: Path | None = None,
+        stdin: str = "",
+        merged: bool = False,
+        output_limit: int = 4_000_000,
+    ) -> Finished:
+        """Run a child to its end, at most `timeout` seconds; keep `output_limit` bytes a pipe.
+
+        Raises:
+            OSError: the program cannot be started.
+        """
+        started = time.monotonic()
+        process = self.start(argv, env=env, cwd=cwd, merged=merged)
+        assert process.stdin and process.stdout  # noqa: S101  for the type checker: both are PIPE
+        out = _Capture(process.stdout, output_limit)
+        err = _Capture(process.stderr, output_limit) if process.stderr else None
+        with contextlib.suppress(OSError):  # a child may well close its stdin unread
+            process.stdin.write(stdin.encode())
+            process.stdin.close()
+        timed_out = False
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            self.end(process)
+        for capture in (out, err):
+            if capture:  # a daemon that left the group may hold the pipe: do not wait for it
+                capture.thread.join(2.0)
+        for pipe, capture in ((process.stdout, out), (process.stderr, err)):
+            if pipe and capture and not capture.thread.is_alive():
+                pipe.close()
+        return Finished(
+            process.returncode,
+            out.text(),
+            err.text() if err else "",
+            time.monotonic() - started,
+            timed_out=timed_out,
+            interrupted=self._stopped and process.returncode != 0,
+        )
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        merged: bool = False,
+    ) -> subprocess.Popen[bytes]:
+        """Start a child in a group of its own; whoever starts it must end() it."""
+        with self._lock:  # between this and the set nothing may slip past stop_all()
+            if self._stopped:
+                raise InterruptedError("interrupted")
+            process = subprocess.Popen(
+                argv,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                close_fds=True,
+                start_new_session=POSIX,
+            )
+            self._live.add(process)
+        return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a child and its group, if anything of it still lives, and collect it."""
+        _kill(process)
+        process.wait()
+        with self._lock:
+            self._live.discard(process)
+
+    def stop_all(self) -> None:
+        """Kill every child at once and start no more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._live:
+                _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)

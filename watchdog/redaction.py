@@ -1,0 +1,62 @@
+"""Texts without secrets, hosts of the registry and paths of this machine. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"`)<>]+", re.IGNORECASE)
+_SITE_PACKAGES = re.compile(r"<env>[/\\](?:lib[/\\]python[\d.]+|Lib)[/\\]site-packages")
+# Everything a terminal, a log viewer or a workflow would act on; tab and newline stay.
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def hide_urls(text: str) -> str:
+    """Replace every URL but plain loopback ones: for the output of resolver and installer."""
+
+    def short(match: re.Match[str]) -> str:
+        try:
+            parts = urlsplit(match.group())
+            host = parts.hostname or ""
+        except ValueError:
+            return "<url>"
+        if host in ("127.0.0.1", "localhost", "::1") and "@" not in parts.netloc:
+            return match.group()
+        if parts.scheme == "file":
+            return "<file>"
+        name = parts.path.rstrip("/").rsplit("/", 1)[-1]
+        return f"<index>/{name}" if name else "<index>"
+
+    return _URL.sub(short, text)
+
+
+def printable(text: str) -> str:
+    """A text in which nothing acts: no escape sequence, control character or direction mark."""
+    text = _CONTROL.sub("", text.replace("\r\n", "\n"))
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+@dataclass(frozen=True)
+class Redactor:
+    """Makes what strangers printed fit for ledger, terminal and page.
+
+    Attributes:
+        hosts: names of registry hosts (index and files) that must not appear.
+        paths: folders of this machine and what stands for them, `{"/tmp/x/env": "<env>"}`.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, text: str) -> str:
+        for path in sorted(self.paths, key=len, reverse=True):
+            text = text.replace(path, self.paths[path])
+        text = _SITE_PACKAGES.sub("site-packages", printable(text))
+        for host in self.hosts:
+            text = re.sub(rf"(?:\w+://)?(?:[^\s/@]+@)?{re.escape(host)}", "<index>", text)
+        return text

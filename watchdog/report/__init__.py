@@ -1,0 +1,1 @@
+"""The report: view models (pure) and the site made from them."""

@@ -1,0 +1,318 @@
+"""Runs trials: environment, probe, evidence, judgement, ledger. Each fingerprint once.
+
+A failure is run again in an environment made the plain way before it is believed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from watchdog.environments import Environments
+from watchdog.errors import InfrastructureError, InstallError
+from watchdog.judge import agree, judge
+from watchdog.ledger import Ledger
+from watchdog.model import (
+    CaughtWarning,
+    Ended,
+    Evidence,
+    Failure,
+    Outcome,
+    Record,
+    Stage,
+    TestResult,
+    Trial,
+)
+from watchdog.process import Finished, Processes
+from watchdog.redaction import Redactor
+from watchdog.services import Services
+
+PACKAGE = Path(__file__).parent
+PROBE = PACKAGE / "probe.py"
+LOG_LIMIT = 16_000
+_PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
+_TESTS = TypeAdapter(TestResult)
+_FAILURE = TypeAdapter(Failure)
+_WARNING = TypeAdapter(CaughtWarning)
+
+
+class Listener(Protocol):
+    """Hears of each trial as it is answered."""
+
+    def trial_done(self, record: Record, *, known: bool) -> None: ...
+
+
+@dataclass
+class Runner:
+    """What is needed to run trials; `run()` may be called again and again.
+
+    Attributes:
+        seconds, memory_mb: limits of one smoke.
+        scratch: a folder of this run; each attempt has a folder of its own in it, and cleans up.
+    """
+
+    environments: Environments
+    processes: Processes
+    ledger: Ledger
+    services: Services
+    scratch: Path
+    jobs: int
+    seconds: int
+    memory_mb: int
+    hosts: frozenset[str] = frozenset()
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _count: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(
+        self,
+        trials: Sequence[Trial],
+        listener: Listener,
+        *,
+        after: Callable[[Record], Sequence[Trial]] = lambda _: (),
+    ) -> dict[str, Record]:
+        """The records of all trials, by fingerprint; `after` may name more once one is known.
+
+        What the ledger knows is not run. Trouble of ours gives a record with outcome `error`,
+        which is not written to the ledger.
+        """
+        records: dict[str, Record] = {}
+        asked: set[str] = set()
+        waiting: set[Future[Record]] = set()
+        with ThreadPoolExecutor(self.jobs) as pool:
+
+            def ask(more: Sequence[Trial]) -> None:
+                for trial in more:
+                    if trial.fingerprint in asked:
+                        continue
+                    asked.add(trial.fingerprint)
+                    if (known := self.ledger.get(trial.fingerprint)) is not None:
+                        answered(known, known=True)
+                    else:
+                        waiting.add(pool.submit(self._trial, trial))
+
+            def answered(record: Record, *, known: bool) -> None:
+                records[record.fingerprint] = record
+                listener.trial_done(record, known=known)
+                ask(after(record))
+
+            try:
+                ask(trials)
+                while waiting:
+                    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        waiting.discard(future)
+                        answered(future.result(), known=False)
+            except BaseException:
+                self.stopping.set()
+                self.processes.stop_all()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        return records
+
+    def _trial(self, trial: Trial) -> Record:
+        attempts = [self.attempt(trial)]
+        if judge(attempts[0]).outcome is Outcome.BROKEN:
+            attempts.append(self.attempt(trial, plain=True))
+        judgement = agree(attempts)
+        record = Record(
+            fingerprint=trial.fingerprint,
+            subject=trial.subject,
+            python=trial.interpreter.version,
+            platform=trial.interpreter.platform,
+            smoke=trial.smoke,
+            lock=dict(trial.lock.pins),
+            judgement=judgement,
+            evidence=tuple(attempts) if judgement.outcome is Outcome.FLAKY else (attempts[-1],),
+            ran_at=datetime.now(UTC).replace(microsecond=0),
+        )
+        if judgement.outcome is Outcome.ERROR or self.stopping.is_set():
+            return record
+        return self.ledger.append(record)
+
+    def attempt(self, trial: Trial, *, plain: bool = False) -> Evidence:
+        """Build an environment, run the probe in it, tell what happened."""
+        with self._counting:
+            self._count += 1
+            folder = self.scratch / f"c{self._count}"
+        how = "plain" if plain else "composed"
+        try:
+            folder.mkdir(parents=True)
+            return self._attempt(trial, folder, plain=plain)
+        except InstallError as e:
+            log = self._redactor(folder)(e.log)[-LOG_LIMIT:]
+            kind, _, message = e.symptom.partition(": ")
+            failure = Failure(kind, message) if message else Failure("InstallError", kind)
+            return Evidence(
+                Ended.REPORTED, Stage.INSTALL, failure=failure, log=log, environment=how
+            )
+        except (InfrastructureError, OSError) as e:
+            return Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail=self._redactor(folder)(str(e)))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _attempt(self, trial: Trial, folder: Path, *, plain: bool) -> Evidence:
+        build = self.environments.install if plain else self.environments.compose
+        python = build(trial.lock, trial.interpreter, folder / "env", trial.as_of)
+        work, home = folder / "work", folder / "home"
+        for part in (work, home, folder / "tmp"):
+            part.mkdir()
+        smoke = smoke_file(trial.smoke)
+        copied = folder / smoke.name
+        shutil.copyfile(smoke, copied)
+        events = folder / "events.jsonl"
+        token = secrets.token_hex(16)
+        config = {
+            "events": str(events),
+            "token": token,
+            "seconds": self.seconds,
+            "memory_mb": self.memory_mb,
+        }
+        done = self.processes.run(
+            [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied)],
+            env=self._environment(trial, folder, python),
+            cwd=work,
+            stdin=json.dumps(config),
+            timeout=self.seconds,
+            merged=True,
+            output_limit=LOG_LIMIT,
+        )
+        read = events.read_text("utf-8", "replace") if events.exists() else ""
+        evidence = read_events(read, token, done, seconds=self.seconds)
+        return _redacted(
+            evidence, self._redactor(folder), how="plain" if plain else "composed", log=done.output
+        )
+
+    def _environment(self, trial: Trial, folder: Path, python: Path) -> dict[str, str]:
+        env = {k: v for k, v in os.environ.items() if k in _PASSED_ON}
+        env.setdefault("LANG", "C.UTF-8")
+        env |= self.services.environment(trial.services)
+        home = str(folder / "home")
+        return env | {
+            "PATH": os.pathsep.join([str(python.parent), os.defpath]),
+            "HOME": home,
+            "USERPROFILE": home,
+            "TMPDIR": str(folder / "tmp"),
+            "TEMP": str(folder / "tmp"),
+            "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
+        }
+
+    def _redactor(self, folder: Path) -> Redactor:
+        paths: dict[str, str] = {}
+        for part in ("env", "work", "home", "tmp", ""):
+            path = folder / part if part else folder
+            paths |= {str(path): f"<{part or 'cell'}>", str(path.resolve()): f"<{part or 'cell'}>"}
+        paths[str(self.scratch)] = "<scratch>"
+        paths[str(PACKAGE)] = "watchdog"
+        paths[str(Path.home())] = "~"
+        return Redactor(self.hosts, paths)
+
+
+def smoke_name(subject: str) -> str:
+    """The smoke of a subject: its own, or the automatic one."""
+    own = f"smoke_{subject.replace('-', '_')}"
+    return own if (PACKAGE / "smokes" / f"{own}.py").is_file() else "automatic"
+
+
+def smoke_file(name: str) -> Path:
+    return PACKAGE / "smokes" / f"{name}.py"
+
+
+def read_events(text: str, token: str, done: Finished, *, seconds: int) -> Evidence:
+    """The evidence in what a probe wrote and how its process ended.
+
+    Only lines that carry the token count; whatever a smoke prints is not among them.
+    """
+    stage, during, ended = Stage.IMPORT, None, False
+    failure: Failure | None = None
+    tests: list[TestResult] = []
+    warnings: list[CaughtWarning] = []
+    for line in text.splitlines():
+        event = _event(line, token)
+        kind = event.get("event")
+        try:
+            if kind == "loaded":
+                stage = Stage.SMOKE
+            elif kind == "testing":
+                during = str(event.get("name"))
+            elif kind == "failed":
+                failure = _FAILURE.validate_python(event.get("failure"))
+            elif kind == "test":
+                fields = {k: v for k, v in event.items() if k not in ("event", "token")}
+                tests.append(_TESTS.validate_python(fields))
+                during = None
+            elif kind == "end":
+                warnings = [_WARNING.validate_python(w) for w in event.get("warnings", ())]
+                ended = True
+        except ValidationError:
+            continue
+    how, detail = _how(done, ended=ended, seconds=seconds)
+    return Evidence(
+        ended=how,
+        stage=stage,
+        tests=tuple(tests),
+        failure=failure,
+        warnings=tuple(warnings),
+        seconds=round(done.seconds, 3),
+        during=during,
+        detail=detail,
+    )
+
+
+def _event(line: str, token: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(event, dict) or event.get("token") != token:
+        return {}
+    return event
+
+
+def _how(done: Finished, *, ended: bool, seconds: int) -> tuple[Ended, str]:
+    if ended and not done.interrupted:
+        return Ended.REPORTED, ""
+    if done.interrupted:
+        return Ended.INTERRUPTED, "interrupted"
+    if done.timed_out:
+        return Ended.TIMEOUT, f"no result after {seconds} s"
+    if done.returncode == -9:  # not ours: the kernel's, when this machine runs out of memory
+        return Ended.NOT_STARTED, "the process was killed from outside (is memory short here?)"
+    if done.returncode < 0:
+        try:
+            name = signal.Signals(-done.returncode).name
+        except ValueError:
+            name = f"signal {-done.returncode}"
+        return Ended.SIGNAL, f"the process was ended by {name}"
+    return Ended.SILENT, f"the process exited with code {done.returncode} and no result"
+
+
+def _redacted(evidence: Evidence, redact: Redactor, *, how: str, log: str) -> Evidence:
+    """The same evidence with every text made fit to store."""
+    whole: dict[str, Any] = TypeAdapter(Evidence).dump_python(evidence)
+    cleaned: Evidence = TypeAdapter(Evidence).validate_python(
+        _each_text(whole | {"environment": how, "log": log}, redact)
+    )
+    return cleaned
+
+
+def _each_text(value: Any, redact: Redactor) -> Any:  # noqa: ANN401  any JSON
+    if isinstance(value, str) and type(value) is str:
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {k: _each_text(v, redact) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_each_text(v, redact) for v in value]
+    return value

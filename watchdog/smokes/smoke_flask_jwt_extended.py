@@ -1,0 +1,129 @@
+"""Flask-JWT-Extended: log in, call protected routes by header or cookie, refresh, claims."""
+
+import datetime
+
+from flask import Flask, jsonify, request
+from flask_jwt_extended import (
+    JWTManager,
+    create_access_token,
+    create_refresh_token,
+    get_csrf_token,
+    get_jwt_identity,
+    jwt_required,
+    set_access_cookies,
+    unset_jwt_cookies,
+)
+
+try:
+    from flask_jwt_extended import get_jwt
+except (
+    ImportError
+):  # before 4.0 decorators took no parentheses, and claims had a place of their own
+    from flask_jwt_extended import get_jwt_claims as get_jwt
+    from flask_jwt_extended import jwt_refresh_token_required
+
+    access_required, claims_option = jwt_required, "user_claims"
+else:
+    access_required, claims_option = jwt_required(), "additional_claims"
+    jwt_refresh_token_required = jwt_required(refresh=True)
+
+SABOTAGE = [
+    "flask_jwt_extended/utils.py:create_access_token",
+    "flask_jwt_extended/utils.py:set_access_cookies",
+    "flask_jwt_extended/view_decorators.py:verify_jwt_in_request",
+    "flask_jwt_extended/jwt_manager.py:JWTManager.init_app",
+]
+
+
+def create_app(**config):
+    app = Flask(__name__)
+    app.config.update(TESTING=True, SECRET_KEY="a secret key for the smoke, long enough")
+    app.config.update(JWT_SECRET_KEY="another secret key for the smoke, long enough", **config)
+    JWTManager(app)
+
+    @app.route("/login", methods=["POST"])
+    def login():
+        user = request.get_json()["username"]
+        if request.get_json()["password"] != "secret":
+            return jsonify(msg="Bad username or password"), 401
+        claims = {claims_option: {"role": "admin"}}
+        access = create_access_token(identity=user, **claims)
+        response = jsonify(access=access, refresh=create_refresh_token(identity=user))
+        if config:
+            set_access_cookies(response, access)
+        return response
+
+    @app.route("/protected", methods=["GET", "POST"])
+    @access_required
+    def protected():
+        return jsonify(user=get_jwt_identity(), role=get_jwt().get("role"))
+
+    @app.route("/refresh", methods=["POST"])
+    @jwt_refresh_token_required
+    def refresh():
+        return jsonify(access=create_access_token(identity=get_jwt_identity()))
+
+    @app.route("/logout", methods=["POST"])
+    def logout():
+        response = jsonify(msg="logged out")
+        unset_jwt_cookies(response)
+        return response
+
+    return app
+
+
+def bearer(token):
+    return {"Authorization": "Bearer " + token}
+
+
+def login(client):
+    response = client.post("/login", json={"username": "ada", "password": "secret"})
+    assert response.status_code == 200
+    return response.get_json()
+
+
+def test_header():
+    """The token given at login opens a protected route, with its identity and claims."""
+    client = create_app().test_client()
+    assert client.post("/login", json={"username": "a", "password": "b"}).status_code == 401
+    assert client.get("/protected").status_code == 401
+    response = client.get("/protected", headers=bearer(login(client)["access"]))
+    assert (response.status_code, response.get_json()) == (200, {"user": "ada", "role": "admin"})
+
+
+def test_bad_tokens():
+    """A forged token and an expired token are refused."""
+    app = create_app()
+    client = app.test_client()
+    header, payload, signature = login(client)["access"].split(".")
+    forged = ".".join([header, payload, signature[::-1]])
+    assert client.get("/protected", headers=bearer(forged)).status_code == 422
+    with app.test_request_context():
+        old = create_access_token("ada", expires_delta=datetime.timedelta(seconds=-9))
+    response = client.get("/protected", headers=bearer(old))
+    assert (response.status_code, response.get_json()) == (401, {"msg": "Token has expired"})
+
+
+def test_refresh():
+    """A refresh token gives a new access token, and is not one itself."""
+    client = create_app().test_client()
+    tokens = login(client)
+    assert client.get("/protected", headers=bearer(tokens["refresh"])).status_code == 422
+    response = client.post("/refresh", headers=bearer(tokens["refresh"]))
+    assert response.status_code == 200
+    response = client.get("/protected", headers=bearer(response.get_json()["access"]))
+    assert response.get_json()["user"] == "ada"
+
+
+def test_cookies():
+    """A token in a cookie works, needs the CSRF token for a POST, and goes at logout."""
+    app = create_app(JWT_TOKEN_LOCATION=["cookies"], JWT_COOKIE_CSRF_PROTECT=True)
+    client = app.test_client()
+    access = login(client)["access"]
+    assert client.get("/protected").get_json() == {"user": "ada", "role": "admin"}
+    assert client.post("/protected").status_code == 401
+    with app.test_request_context():
+        csrf = {"X-CSRF-TOKEN": get_csrf_token(access)}
+    assert client.post("/protected", headers=csrf).get_json()["user"] == "ada"
+    client.post("/logout")
+    assert client.get("/protected").status_code == 401

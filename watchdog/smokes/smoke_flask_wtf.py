@@ -1,0 +1,119 @@
+"""Flask-WTF: forms that validate, CSRF protection, an uploaded file, a reCAPTCHA field."""
+
+import io
+import re
+
+from flask import Flask, jsonify, render_template_string
+from flask_wtf import FlaskForm, RecaptchaField
+from flask_wtf.csrf import CSRFProtect
+from flask_wtf.file import FileAllowed, FileField, FileRequired
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+SABOTAGE = [
+    "flask_wtf/form.py:FlaskForm.hidden_tag",
+    "flask_wtf/csrf.py:CSRFProtect.init_app",
+    "flask_wtf/file.py:FileField.process_formdata",
+    "flask_wtf/recaptcha/widgets.py:RecaptchaWidget.__call__",
+]
+
+TEMPLATE = '<form method="post">{{ form.hidden_tag() }}{{ form.name(size=20) }}</form>'
+
+
+class NameForm(FlaskForm):
+    name = StringField("name", validators=[DataRequired(), Length(max=10)])
+
+
+class PhotoForm(FlaskForm):
+    photo = FileField(validators=[FileRequired(), FileAllowed(["png"], "Images only!")])
+
+
+class SignupForm(FlaskForm):
+    name = StringField("name")
+    recaptcha = RecaptchaField()
+
+
+def create_app():
+    app = Flask(__name__)
+    app.config.update(
+        TESTING=True,
+        SECRET_KEY="a secret key of at least 32 bytes",
+        RECAPTCHA_PUBLIC_KEY="the-public-key",
+        RECAPTCHA_PRIVATE_KEY="the-private-key",
+    )
+    csrf = CSRFProtect()
+    csrf.init_app(app)
+
+    @app.route("/name", methods=["GET", "POST"])
+    def name():
+        form = NameForm()
+        if form.validate_on_submit():
+            return "hello " + form.name.data
+        if form.is_submitted():
+            return jsonify(form.errors)
+        return render_template_string(TEMPLATE, form=form)
+
+    @app.route("/api", methods=["GET", "POST"])
+    def api():
+        return render_template_string("{{ csrf_token() }}")
+
+    @app.route("/webhook", methods=["POST"])
+    @csrf.exempt
+    def webhook():
+        return "received"
+
+    @app.route("/photo", methods=["POST"])
+    @csrf.exempt
+    def photo():
+        form = PhotoForm(meta={"csrf": False})
+        if form.validate_on_submit():
+            return form.photo.data.filename + ":" + form.photo.data.read().decode()
+        return jsonify(form.errors)
+
+    @app.route("/signup")
+    def signup():
+        return render_template_string("{{ form.recaptcha }}", form=SignupForm())
+
+    return app
+
+
+def test_form_validates():
+    """A form shows its fields, names what is wrong and accepts what is right"""
+    client = create_app().test_client()
+    page = client.get("/name").get_data(as_text=True)
+    assert 'name="name"' in page and 'size="20"' in page
+    token = re.search(r'name="csrf_token" type="hidden" value="([^"]+)"', page).group(1)
+    assert client.post("/name", data={"csrf_token": token, "name": "Ada"}).data == b"hello Ada"
+    errors = client.post("/name", data={"csrf_token": token, "name": ""}).get_json()
+    assert errors == {"name": ["This field is required."]}
+    errors = client.post("/name", data={"csrf_token": token, "name": "A" * 11}).get_json()
+    assert errors == {"name": ["Field cannot be longer than 10 characters."]}
+
+
+def test_csrf_protection():
+    """A post without its CSRF token is refused, one with it or exempt is accepted"""
+    client = create_app().test_client()
+    refused = client.post("/api")
+    assert refused.status_code == 400 and b"CSRF token is missing" in refused.data
+    token = client.get("/api").get_data(as_text=True)
+    assert client.post("/api", headers={"X-CSRFToken": token}).status_code == 200
+    assert client.post("/api", data={"csrf_token": token}).status_code == 200
+    assert client.post("/api", headers={"X-CSRFToken": token + "x"}).status_code == 400
+    assert client.post("/webhook").data == b"received"
+
+
+def test_file_upload():
+    """An uploaded file reaches the form; the wrong kind or none is refused"""
+    client = create_app().test_client()
+    png = client.post("/photo", data={"photo": (io.BytesIO(b"pixels"), "me.png")})
+    assert png.data == b"me.png:pixels"
+    text = client.post("/photo", data={"photo": (io.BytesIO(b"words"), "me.txt")})
+    assert text.get_json() == {"photo": ["Images only!"]}
+    assert client.post("/photo", data={}).get_json() == {"photo": ["This field is required."]}
+
+
+def test_recaptcha():
+    """A reCAPTCHA field renders its script and the site's public key"""
+    page = create_app().test_client().get("/signup").get_data(as_text=True)
+    assert "recaptcha/api.js" in page
+    assert 'data-sitekey="the-public-key"' in page

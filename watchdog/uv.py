@@ -1,0 +1,316 @@
+"""The one door to uv: which index it is configured for, what it resolves, what it installs.
+
+Two facts about uv shape this module, both found by running it:
+
+- `--offline` is fast (the answer comes from the cache in about 16 ms), but where the metadata of
+  the newest version is not in the cache it silently takes an older one. It warns of that
+  ("needs to be downloaded"), so an offline answer counts only without that warning; else the
+  question is asked again online.
+- An index page in the cache may be old. Pages are refreshed once a run, for every name that
+  turns up in an answer, and the question is asked again with the fresh pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from watchdog.errors import InfrastructureError, InstallError, OfflineError
+from watchdog.fingerprint import digest
+from watchdog.model import (
+    Conflict,
+    Interpreter,
+    Lock,
+    Question,
+    Resolution,
+    Unbuildable,
+    Unknown,
+)
+from watchdog.process import Finished, Processes
+from watchdog.redaction import hide_urls
+
+_NEEDS_NETWORK = re.compile(
+    r"needs to be downloaded from a registry|network (connectivity )?(is|was) disabled"
+    r"|not found in the cache|downloads were disabled",
+    re.IGNORECASE,
+)
+_BUILD_FAILED = re.compile(r"Failed to build|build backend|Failed to download and build", re.I)
+_NETWORK_FAILED = re.compile(
+    r"error sending request|Failed to fetch|Connection refused|timed out|dns error"
+    r"|HTTP status (server|client) error|client error \(Connect\)|Request failed|reset by peer"
+    r"|No space left on device|Hash mismatch",
+    re.IGNORECASE,
+)
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """Where uv looks for packages. The URLs may hold credentials: never print or store them."""
+
+    urls: tuple[str, ...]
+
+
+class Uv:
+    """uv with the user's own configuration; safe to use from several threads."""
+
+    def __init__(self, processes: Processes, scratch: Path, *, offline: bool = False) -> None:
+        self._processes = processes
+        self._scratch = scratch
+        self.offline = offline
+        self._exe = _find_uv()
+        keep_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "CONDA_")
+        self._env = {k: v for k, v in os.environ.items() if not k.startswith(keep_out)}
+        self._env |= {
+            "NO_COLOR": "1",
+            "UV_NO_PROGRESS": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "RUST_LOG": "warn",
+        }
+        self._refreshed: set[str] = set()
+        self._refreshing = threading.Lock()
+
+    def _run(self, *args: str, stdin: str = "", timeout: float = 900) -> Finished:
+        return self._processes.run([self._exe, *args], env=self._env, stdin=stdin, timeout=timeout)
+
+    def indexes(self) -> Indexes:
+        """The index URLs uv is configured to use, extra ones first, as uv searches them."""
+        args = ("pip", "compile", "-", "--emit-index-url", "--no-header", "-q", "--offline")
+        done = self._run(*args, timeout=60)
+        words = [line.split(maxsplit=1) for line in done.output.splitlines() if " " in line]
+        extra = tuple(url.strip() for flag, url in words if flag == "--extra-index-url")
+        default = tuple(url.strip() for flag, url in words if flag == "--index-url")
+        if done.returncode or not default:
+            raise InfrastructureError(
+                "uv does not say which index it is configured for "
+                f"(`uv {' '.join(args)}`): {hide_urls(done.errors).strip()}"
+            )
+        return Indexes((*extra, *default))
+
+    def refresh(self, names: Iterable[str], interpreter: Interpreter) -> None:
+        """Read the index pages of these packages anew, once a run.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        if self.offline:
+            return
+        with self._refreshing:
+            wanted = sorted(set(names) - self._refreshed)
+            if not wanted:
+                return
+            done = self._compile(
+                interpreter, ("--refresh", "--no-deps"), "\n".join(wanted), online=True
+            )
+            if done.returncode and _NETWORK_FAILED.search(done.errors):
+                raise InfrastructureError(_index_trouble(done.errors))
+            # A name that is not on the index fails the call; the pages were read all the same.
+            self._refreshed.update(wanted)
+
+    def _compile(
+        self, interpreter: Interpreter, flags: Sequence[str], stdin: str, *, online: bool
+    ) -> Finished:
+        network = () if online else ("--offline",)
+        return self._run(
+            "pip", "compile", "-", "--no-header", "--no-annotate", "-q",
+            "--python", interpreter.path, *network, *flags, stdin=stdin,
+        )  # fmt: skip
+
+    def resolve(self, question: Question, interpreter: Interpreter) -> Resolution:
+        """The lock for a question, or why there is none.
+
+        Never raises for what a package does; trouble of ours is `Unknown`.
+        """
+        try:
+            if not question.oldest:
+                return self._resolve(question.requirements, question, interpreter)
+            return self._resolve_oldest(question, interpreter)
+        except InfrastructureError as e:
+            return Unknown(str(e))
+
+    def _resolve_oldest(self, question: Question, interpreter: Interpreter) -> Resolution:
+        """First which version is the oldest allowed, then everything with that version pinned."""
+        base = [r for r in question.requirements if _name(r) in ("flask", *question.oldest)]
+        others = [r for r in question.requirements if r not in base]
+        missing = [n for n in question.oldest if n not in {_name(r) for r in base}]
+        asked = (*base, *missing) if base else (*others, *missing)
+        lowest = self._resolve(
+            asked, question, interpreter, flags=("--resolution", "lowest-direct")
+        )
+        if not isinstance(lowest, Lock):
+            return lowest
+        pins = [f"{n}=={v}" for n in question.oldest if (v := lowest.version(n))]
+        kept = [r for r in question.requirements if _name(r) not in question.oldest]
+        return self._resolve((*kept, *pins), question, interpreter)
+
+    def _resolve(
+        self,
+        requirements: Sequence[str],
+        question: Question,
+        interpreter: Interpreter,
+        flags: tuple[str, ...] = (),
+    ) -> Resolution:
+        self.refresh((_name(r) for r in requirements), interpreter)
+        cutoff = question.as_of.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        flags = ("--exclude-newer", cutoff, *flags)
+        stdin = "\n".join(requirements) + "\n"
+        if question.constraints:
+            # uv reads constraints from a file only; overrides and requirements can come by stdin.
+            flags = (*flags, "--constraint", str(self._constraints(question.constraints)))
+        for _ in range(5):  # each round refreshes names not seen before; answers settle fast
+            done = self._compile(interpreter, flags, stdin, online=False)
+            if done.interrupted:
+                return Unknown("interrupted")
+            if _NEEDS_NETWORK.search(done.errors):
+                if self.offline:
+                    raise OfflineError(
+                        "the cache does not hold all that this answer needs; run without --offline"
+                    )
+                done = self._compile(interpreter, flags, stdin, online=True)
+            answer = _answer(done)
+            if not isinstance(answer, Lock):
+                return answer
+            names = {name for name, _ in answer.pins}
+            if self.offline or names <= self._refreshed:
+                return answer
+            self.refresh(names, interpreter)
+        return answer
+
+    def _constraints(self, pins: tuple[str, ...]) -> Path:
+        path = self._scratch / f"constraints-{digest(pins)}.txt"
+        if not path.exists():
+            partial = path.with_suffix(f".{threading.get_ident()}")
+            partial.write_text("\n".join(pins) + "\n", encoding="utf-8")
+            partial.replace(path)
+        return path
+
+    def venv(self, path: Path, interpreter: Interpreter) -> Path:
+        """An empty virtual environment, as absolute path of its python."""
+        done = self._run("venv", "-q", "--no-project", "--python", interpreter.path, str(path))
+        if done.returncode:
+            message = hide_urls(done.errors).strip()
+            raise InfrastructureError(f"uv cannot make an environment: {message}")
+        return python_of(path)
+
+    def install(
+        self,
+        requirements: Sequence[str],
+        interpreter: Interpreter,
+        *,
+        as_of: datetime | None = None,
+        python: Path | None = None,
+        target: Path | None = None,
+    ) -> None:
+        """Install exact pins without looking for more, into an environment or a bare directory.
+
+        Raises:
+            InstallError: the packages themselves cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        place: tuple[str, ...] = ("--python", str(python or interpreter.path))
+        if target:
+            place += ("--target", str(target))
+        if as_of:
+            place += ("--exclude-newer", as_of.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        command = ("pip", "install", "-q", "--no-deps", *place)
+        done = self._run(*command, "--offline", *requirements)
+        if done.returncode and not self.offline:
+            done = self._run(*command, *requirements)
+        if done.returncode == 0:
+            return
+        log = hide_urls(done.errors)
+        if done.interrupted:
+            raise InfrastructureError("interrupted")
+        if self.offline and _NEEDS_NETWORK.search(done.errors):
+            raise OfflineError("a package is not in the cache; run without --offline")
+        if _BUILD_FAILED.search(done.errors) and not _NETWORK_FAILED.search(done.errors):
+            raise InstallError(_symptom(log), log)
+        if "has no wheels with a matching" in done.errors or "no usable wheels" in done.errors:
+            raise InstallError(_symptom(log), log)
+        raise InfrastructureError(f"uv cannot install {' '.join(requirements)}: {log.strip()}")
+
+
+def python_of(environment: Path) -> Path:
+    """The python of a virtual environment."""
+    if sys.platform == "win32":
+        return environment / "Scripts" / "python.exe"
+    return environment / "bin" / "python"
+
+
+def _find_uv() -> str:
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415  may be missing where only the program is there
+    except ImportError:
+        found = shutil.which("uv")
+    else:
+        found = find_uv_bin()
+    if not found:
+        raise InfrastructureError("uv is not installed; get it with: python -m pip install uv")
+    return str(found)
+
+
+def _name(requirement: str) -> str:
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return requirement
+
+
+def _answer(done: Finished) -> Resolution:
+    if done.returncode == 0:
+        found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
+        return Lock(tuple(sorted((canonicalize_name(n), v) for n, v in found)))
+    text = hide_urls(done.errors).strip()
+    if _NETWORK_FAILED.search(done.errors):
+        return Unknown(_index_trouble(done.errors))
+    if _BUILD_FAILED.search(done.errors):
+        return Unbuildable(_symptom(text), text)
+    if "No solution found" in done.errors or "unsatisfiable" in done.errors:
+        if "was not found in the package registry" in done.errors:
+            return Unknown(_reason(text))
+        return Conflict(_reason(text))
+    return Unknown(f"uv could not answer: {text[-2000:]}")
+
+
+def _index_trouble(errors: str) -> str:
+    lines = [line.strip() for line in hide_urls(errors).splitlines() if line.strip()]
+    last = lines[-1].removeprefix("cause: ").removeprefix("Caused by: ") if lines else "no answer"
+    return (
+        f"the package index cannot be read ({last}). Look at uv's configuration "
+        "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run the same command again."
+    )
+
+
+def _reason(text: str) -> str:
+    """The resolver's explanation as one paragraph."""
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if not line.startswith(("warning:", "WARN"))]
+    paragraph = " ".join(lines)
+    paragraph = re.sub(
+        r"^(error: |× )?No solution found when resolving dependencies:?\s*", "", paragraph
+    )
+    return re.sub(r"^(cause:|╰─▶)\s*", "", paragraph).strip()
+
+
+def _symptom(text: str) -> str:
+    """The line of an installer's output that names the trouble: the last exception, if any."""
+    lines = [line.strip(" │╰─▶×\t") for line in text.splitlines() if line.strip(" │╰─▶×\t")]
+    errors = [
+        line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?", line)
+    ]
+    compiler = [line for line in lines if re.search(r"\berror: ", line) and ":" in line]
+    failed = [line for line in lines if "Failed to build" in line]
+    for group in (errors, compiler[::-1], failed, lines):
+        if group:
+            return group[-1][:300]
+    return "the installer failed without saying why"

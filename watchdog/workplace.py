@@ -1,0 +1,193 @@
+"""Everything a run works with, opened together and closed together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from watchdog import fingerprint, interpreters
+from watchdog.environments import Environments
+from watchdog.errors import InfrastructureError
+from watchdog.index import Index
+from watchdog.ledger import Ledger
+from watchdog.matrix import Matrix
+from watchdog.model import Interpreter, Lock, Question, Release, Resolution, Trial
+from watchdog.process import Processes
+from watchdog.runner import PROBE, Runner, smoke_file, smoke_name
+from watchdog.services import Services
+from watchdog.uv import Uv
+
+
+def cache_folder() -> Path:
+    """Where the package store and kept release lists lie; FLASK_WATCHDOG_CACHE moves it."""
+    given = os.environ.get("FLASK_WATCHDOG_CACHE")
+    return Path(given) if given else Path(platformdirs.user_cache_dir("flask-watchdog"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line decides.
+
+    Attributes:
+        as_of: the cutoff, UTC.
+        reports: folder of pages, ledger and journal.
+        jobs: how many cells run at once.
+    """
+
+    matrix: Matrix
+    as_of: datetime
+    reports: Path
+    jobs: int
+    offline: bool = False
+
+
+@dataclass
+class Workplace:
+    """The doors to the outside, wired together; make one with open_workplace()."""
+
+    settings: Settings
+    processes: Processes
+    scratch: Path
+    services: Services
+    uv: Uv
+    index: Index
+    environments: Environments
+    interpreters: Mapping[str, Interpreter]
+    hosts: frozenset[str]
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings.reports)
+
+    @cached_property
+    def runner(self) -> Runner:
+        limits = self.settings.matrix.limits
+        return Runner(
+            environments=self.environments,
+            processes=self.processes,
+            ledger=self.ledger,
+            services=self.services,
+            scratch=self.scratch,
+            jobs=self.settings.jobs,
+            seconds=limits.seconds,
+            memory_mb=limits.memory_mb,
+            hosts=self.hosts,
+        )
+
+    def releases(self) -> dict[str, tuple[Release, ...]]:
+        """The releases of everything in the matrix, as of the cutoff."""
+        return self.index.releases(self.settings.matrix.distributions, self.settings.as_of)
+
+    def resolve(self, questions: Iterable[Question]) -> dict[Question, Resolution]:
+        """Answers to questions, each distinct one asked once, in parallel."""
+        distinct = [q for q in dict.fromkeys(questions) if q.python in self.interpreters]
+        with ThreadPoolExecutor(max(2, self.settings.jobs * 2)) as pool:
+            try:
+                answers = list(
+                    pool.map(lambda q: self.uv.resolve(q, self.interpreters[q.python]), distinct)
+                )
+            except BaseException:
+                self.processes.stop_all()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        return dict(zip(distinct, answers, strict=True))
+
+    def trial(
+        self,
+        subject: str,
+        lock: Lock,
+        python: str,
+        as_of: datetime,
+        *,
+        distributions: tuple[str, ...] | None = None,
+    ) -> Trial:
+        """The trial of a subject's smoke on a lock."""
+        smoke = smoke_name(subject)
+        names = distributions or ((subject,) if lock.version(subject) else ())
+        extension = self.settings.matrix.extensions.get(subject)
+        services = self.services.available(extension.services if extension else ())
+        interpreter = self.interpreters[python]
+        limits = self.settings.matrix.limits
+        return Trial(
+            subject=subject,
+            lock=lock,
+            interpreter=interpreter,
+            smoke=smoke,
+            distributions=names,
+            services=services,
+            fingerprint=fingerprint.fingerprint(
+                lock,
+                interpreter,
+                smoke=self._digest(smoke_file(smoke)),
+                probe=self._digest(PROBE),
+                distributions=names if smoke == "automatic" else (),
+                services=services,
+                limits=(limits.seconds, limits.memory_mb),
+            ),
+            as_of=as_of,
+        )
+
+    def _digest(self, path: Path) -> str:
+        if path.name not in self._digests:
+            self._digests[path.name] = fingerprint.content(path.read_bytes())
+        return self._digests[path.name]
+
+    def start_services(self, subjects: Iterable[str]) -> None:
+        """Start what the smokes of these subjects talk to."""
+        known = self.settings.matrix.extensions
+        self.services.start(s for name in subjects if name in known for s in known[name].services)
+
+
+@contextlib.contextmanager
+def open_workplace(settings: Settings) -> Iterator[Workplace]:
+    """Open everything; stop every child and remove every temporary file at the end.
+
+    Raises:
+        InfrastructureError: uv or a folder is missing, or no Python of the matrix is here.
+    """
+    processes = Processes()
+    cache = cache_folder()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix="fw-"))
+    except OSError as e:
+        raise InfrastructureError(f"no place to work: {e}") from e
+    services = Services(processes, scratch)
+    try:
+        uv = Uv(processes, scratch, offline=settings.offline)
+        urls = uv.indexes().urls
+        found = interpreters.find(settings.matrix.python, processes)
+        if not found:
+            raise InfrastructureError(
+                "none of the matrix's Pythons is on this machine; "
+                f"get one with: uv python install {settings.matrix.python[-1]}"
+            )
+        hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
+        index = Index(urls, cache / "index", offline=settings.offline)
+        yield Workplace(
+            settings=settings,
+            processes=processes,
+            scratch=scratch,
+            services=services,
+            uv=uv,
+            index=index,
+            environments=Environments(uv, processes, cache / "store"),
+            interpreters=found,
+            hosts=hosts - {"127.0.0.1", "localhost"},
+        )
+    finally:
+        with services:
+            processes.stop_all()
+        shutil.rmtree(scratch, ignore_errors=True)
