@@ -21,7 +21,7 @@ from watchdog.model import (
     Unknown,
 )
 from watchdog.pipeline import Observer, core_controls
-from watchdog.runner import smoke_name
+from watchdog.runner import AUTOMATIC, smoke_file
 from watchdog.workplace import Workplace
 
 _BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
@@ -88,7 +88,8 @@ def choose_subjects(
     smoke, unless it is no more than a companion of one that has; the core where it stands alone.
     """
     names = [canonicalize_name(Requirement(r).name) for r in requirements]
-    known = [n for n in names if n not in CORE and smoke_name(n) != "automatic"]
+    folder = workplace.settings.smokes
+    known = [n for n in names if n not in CORE and smoke_file(n, folder) != AUTOMATIC]
     if known:
         return tuple(dict.fromkeys(known))
     unknown = [n for n in names if n not in CORE]

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ import click
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import TypeAdapter
 
-from watchdog import compare, pipeline
 from watchdog import check as checking
+from watchdog import compare, pipeline
 from watchdog import matrix as matrix_file
-from watchdog.console import SYMBOLS, github_annotations, observe, say, stderr, summary
+from watchdog.console import github_annotations, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.interpreters import how_to_get
-from watchdog.model import Conflict, Lock, Outcome, Record, Run, State, Table
-from watchdog.report import site
+from watchdog.ledger import Ledger
+from watchdog.model import Conflict, Entry, Outcome, Record, Run, State, Table
+from watchdog.report import site, views
+from watchdog.runner import SMOKES
 from watchdog.workplace import Settings, Workplace, open_workplace
 
 Command = Callable[..., Any]
@@ -58,6 +60,8 @@ def _options(*, selection: bool = True) -> Callable[[Command], Command]:
             click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
                          default=Path("reports"), show_default=True,
                          help="Folder of pages, ledger and journal."),
+            click.option("--smokes", type=click.Path(path_type=Path, file_okay=False, exists=True),
+                         default=SMOKES, help="Folder of the smokes, instead of the built-in one."),
         ]  # fmt: skip
         if selection:
             options += [
@@ -78,11 +82,17 @@ _format = click.option(
 
 
 def _settings(
-    matrix_path: Path, as_of: datetime | None, reports: Path, jobs: int, *, offline: bool
+    matrix_path: Path,
+    as_of: datetime | None,
+    reports: Path,
+    jobs: int,
+    smokes: Path,
+    *,
+    offline: bool,
 ) -> Settings:
     matrix = matrix_file.load(matrix_path)
     now = datetime.now(UTC).replace(microsecond=0)
-    return Settings(matrix, as_of or now, reports, jobs, offline=offline)
+    return Settings(matrix, as_of or now, reports, jobs, offline=offline, smokes=smokes)
 
 
 def _selection(
@@ -110,10 +120,10 @@ def cli() -> None:
 @_options()
 def run(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
-    reports: Path, only: tuple[str, ...], tables: tuple[str, ...],
+    reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Run the matrix and write the report."""
-    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
     selection = _selection(settings, pythons, only, tables)
     console = stderr()
     with open_workplace(settings) as workplace:
@@ -131,12 +141,14 @@ def run(
 
 
 @cli.command()
-@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"))
-@click.option("--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"))
+@click.option(
+    "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml")
+)
+@click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports")
+)
 def report(matrix_path: Path, reports: Path) -> None:
     """Write the pages again from ledger and journal, without running or asking anything."""
-    from watchdog.ledger import Ledger  # noqa: PLC0415  only this command needs it alone
-
     page = site.write(matrix_file.load(matrix_path), Ledger(reports), reports)
     say(stderr(), f"Report: {page}")
 
@@ -146,10 +158,10 @@ def report(matrix_path: Path, reports: Path) -> None:
 @_format
 def plan(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
-    reports: Path, only: tuple[str, ...], tables: tuple[str, ...], format_: str,
+    reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...], format_: str,
 ) -> None:  # fmt: skip
     """What would run and why, without running it."""
-    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
     selection = _selection(settings, pythons, only, tables)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
@@ -188,13 +200,13 @@ def _plan_row(workplace: Workplace, planned: pipeline.Plan, cell_id: str) -> dic
 @click.argument("requirements", nargs=-1, required=True)
 def check(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
-    reports: Path, format_: str, requirements: tuple[str, ...],
+    reports: Path, smokes: Path, format_: str, requirements: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Do these requirements work together? For any extension, in the matrix or not."""
     problems = [p for p in map(_requirement_problem, requirements) if p]
     if problems:
         raise ConfigurationError(tuple(problems))
-    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
     _selection(settings, pythons)
     if len(pythons) > 1:
         raise ConfigurationError(("check answers for one --python at a time",))
@@ -236,9 +248,11 @@ def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
 
 
 def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
-    symbol, word = SYMBOLS[State(checked.outcome.value)]
+    symbol, word = views.SYMBOLS[State(checked.outcome.value)]
     what = " ".join(checked.requirements)
-    click.echo(f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC")
+    click.echo(
+        f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC"
+    )
     if checked.symptom:
         click.echo(f"  {checked.stage}: {checked.symptom}")
     if checked.reason:
@@ -249,24 +263,30 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
 
 @cli.command()
 @click.argument("cell_id", metavar="CELL")
-@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"))
-@click.option("--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"))
+@click.option(
+    "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml")
+)
+@click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports")
+)
 @_format
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Evidence, log, lock of a cell, and a shell line that reproduces it."""
-    from watchdog.ledger import Ledger  # noqa: PLC0415
-
     matrix_file.load(matrix_path)
     ledger = Ledger(reports)
-    run_, state, record, reason = _find(ledger, cell_id)
-    lines = site.reproduce(record) if record else ()
+    run_, entry = _find(ledger, cell_id)
+    state, reason = entry.state, entry.reason
+    # A cell under a broken core was not run itself: its control is the evidence.
+    shown = entry.record or entry.control
+    record = ledger.get(shown) if shown else None
+    line = views.reproduce(record) if record else None
     if format_ == "json":
         data = {"cell": cell_id, "as_of": run_.as_of.isoformat(), "state": state, "reason": reason,
                 "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,
-                "reproduce": list(lines)}  # fmt: skip
+                "reproduce": line}  # fmt: skip
         click.echo(json.dumps(data, indent=1))
         return
-    symbol, word = SYMBOLS[state]
+    symbol, word = views.SYMBOLS[state]
     click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
     if reason:
         click.echo(f"  {reason}")
@@ -275,22 +295,21 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     judgement = record.judgement
     if judgement.symptom:
         click.echo(f"  {judgement.stage}: {judgement.symptom}")
-    click.echo(f"  Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items()))
+    click.echo(
+        f"  Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items())
+    )
     for evidence in record.evidence:
         for test in evidence.tests:
             click.echo(f"  {test.outcome:<8} {test.title or test.name}")
         if evidence.log.strip():
             click.echo("\n" + evidence.log.rstrip() + "\n")
-    click.echo("Reproduce with:")
-    for line in lines:
-        click.echo(f"  {line}")
+    click.echo(f"Reproduce with:\n  {line}")
 
 
-def _find(ledger: Any, cell_id: str) -> tuple[Run, State, Record | None, str | None]:  # noqa: ANN401
+def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
     for run_ in reversed(ledger.runs()):
         if cell_id in run_.cells:
-            state, fingerprint, reason = run_.cells[cell_id]
-            return run_, state, ledger.get(fingerprint) if fingerprint else None, reason
+            return run_, run_.cells[cell_id]
     raise ConfigurationError(
         (f"no run has a cell {cell_id!r}; `flask-watchdog plan` lists their ids",)
     )
@@ -302,10 +321,10 @@ def _find(ledger: Any, cell_id: str) -> tuple[Run, State, Record | None, str | N
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
 def cell(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
-    reports: Path, cell_id: str, into: Path,
+    reports: Path, smokes: Path, cell_id: str, into: Path,
 ) -> None:  # fmt: skip
     """Build one cell's environment the plain way and leave it there to poke at."""
-    settings = _settings(matrix_path, as_of, reports, jobs, offline=offline)
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
         selection = _selection(settings, pythons, only=(cell_id,))

@@ -1,16 +1,17 @@
-"""Cells seen beside their controls and beside earlier runs; red cells grouped into breakages. Pure."""
+"""Cells beside their controls and earlier runs; red ones grouped into breakages. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watchdog.model import (
     Breakage,
     Cell,
     Conflict,
+    Entry,
     Lock,
     Outcome,
     Record,
@@ -132,11 +133,11 @@ def with_history(
     """
     past: dict[str, list[tuple[datetime, State, str | None]]] = defaultdict(list)
     for run in runs:
-        for cell_id, (state, fingerprint, _) in run.cells.items():
-            if state in _DEFINITE:
-                record = recall(fingerprint) if fingerprint else None
+        for cell_id, entry in run.cells.items():
+            if entry.state in _DEFINITE:
+                record = recall(entry.record) if entry.record else None
                 signature = record.judgement.signature if record else None
-                past[cell_id].append((run.as_of, state, signature))
+                past[cell_id].append((run.as_of, entry.state, signature))
     return tuple(_dated(v, past.get(v.cell.id, [])) for v in verdicts)
 
 
@@ -150,6 +151,65 @@ def _dated(verdict: Verdict, past: list[tuple[datetime, State, str | None]]) -> 
         since = as_of
     new = bool(past) and since is None and verdict.expected is None
     return replace(verdict, since=since, new=new)
+
+
+def entry(verdict: Verdict) -> Entry:
+    """What the journal keeps of a verdict."""
+    told = verdict.record is not None or verdict.state is State.BLOCKED
+    return Entry(
+        state=verdict.state,
+        record=verdict.record.fingerprint if verdict.record else None,
+        control=verdict.control.fingerprint if verdict.control else None,
+        stage=verdict.stage,
+        symptom=None if told else verdict.symptom,
+        reason=verdict.reason,
+        new=verdict.new,
+        expected=verdict.expected,
+        since=verdict.since,
+    )
+
+
+def remembered(cell: Cell, entry: Entry, recall: Callable[[str], Record | None]) -> Verdict:
+    """The verdict an entry of the journal was made from."""
+    record = recall(entry.record) if entry.record else None
+    control = recall(entry.control) if entry.control else None
+    told = control if entry.state is State.BLOCKED else record
+    symptom = told.judgement.symptom if told else entry.symptom
+    signature = told.judgement.signature if told else symptom and f"install: {symptom}"
+    return Verdict(
+        cell=cell,
+        state=entry.state,
+        lock=Lock(tuple(sorted(record.lock.items()))) if record else None,
+        record=record,
+        control=control,
+        reason=entry.reason,
+        stage=entry.stage,
+        symptom=symptom,
+        signature=signature,
+        new=entry.new,
+        expected=entry.expected,
+        since=entry.since,
+    )
+
+
+NEAR = timedelta(days=2)
+
+
+def whole(runs: Sequence[Run]) -> Run | None:
+    """The last run, filled up with cells of runs read at most two days before it.
+
+    So a run of a part of the matrix renews that part of the page and does not empty the rest.
+    """
+    if not runs:
+        return None
+    last = max(runs, key=lambda run: run.finished)
+    near = [r for r in runs if last.as_of - NEAR <= r.as_of <= last.as_of]
+    cells: dict[str, Entry] = {}
+    left_out: dict[str, str] = {}
+    for run in sorted(near, key=lambda r: (r.as_of, r.finished)):
+        cells |= {i: replace(e, new=e.new and run is last) for i, e in run.cells.items()}
+        left_out |= run.left_out
+    return replace(last, cells=cells, left_out=left_out)
 
 
 def breakages(verdicts: Iterable[Verdict]) -> tuple[Breakage, ...]:

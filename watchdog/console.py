@@ -14,23 +14,21 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.progress import TaskID, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table as RichTable
 
 from watchdog.model import Breakage, Outcome, Record, State, Verdict
 from watchdog.pipeline import Result
-
-SYMBOLS: Mapping[State, tuple[str, str]] = {
-    State.WORKS: ("✓", "works"),
-    State.BROKEN: ("✕", "breaks"),
-    State.BLOCKED: ("⊘", "Flask itself breaks"),
-    State.CONFLICT: ("–", "not installable together"),  # noqa: RUF001  the sign the page uses
-    State.FLAKY: ("~", "sometimes"),
-    State.UNJUDGED: ("?", "not judged"),
-    State.ERROR: ("!", "our trouble"),
-}
-"""The symbol and the word of each state: the same in terminal, page and feed."""
+from watchdog.report.views import SYMBOLS
 
 
 class Progressing:
@@ -121,10 +119,10 @@ def _found(record: Record, seen: set[str]) -> str | None:
         return None
     seen.add(judgement.signature)
     version = record.lock.get(record.subject, "")
-    flask = record.lock.get("flask", "–")  # noqa: RUF001  a dash for "none"
+    flask = record.lock.get("flask", "–")
     return (
         f"✕ {record.subject} {version} on Python {record.python} with Flask {flask}, "
-        f"Werkzeug {record.lock.get('werkzeug', '–')}: {judgement.symptom}"  # noqa: RUF001
+        f"Werkzeug {record.lock.get('werkzeug', '–')}: {judgement.symptom}"
     )
 
 
@@ -160,7 +158,9 @@ def summary(console: Console, result: Result, counts: Mapping[State, int], page:
             f"({verdict.expected}): remove the mark.",
         )
     words = [
-        f"{SYMBOLS[state][0]} {number} {SYMBOLS[state][1]}" for state, number in counts.items() if number
+        f"{SYMBOLS[state][0]} {number} {SYMBOLS[state][1]}"
+        for state, number in counts.items()
+        if number
     ]
     say(console, f"{len(result.verdicts)} cells: " + ", ".join(words))
     if result.left_out:
@@ -199,7 +199,12 @@ def github_annotations(result: Result) -> None:
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
-    lines = ["## Flask compatibility watchdog", "", f"Index read at {result.as_of:%Y-%m-%d %H:%M} UTC.", ""]
+    lines = [
+        "## Flask compatibility watchdog",
+        "",
+        f"Index read at {result.as_of:%Y-%m-%d %H:%M} UTC.",
+        "",
+    ]
     lines += ["| new | who | cells | symptom |", "|---|---|---|---|"] if result.breakages else []
     for breakage in result.breakages:
         mark, who, cells, symptom = (_table_cell(text) for text in _row(breakage))

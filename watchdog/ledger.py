@@ -66,7 +66,10 @@ class Ledger:
     def write_run(self, run: Run) -> None:
         """Add a line to the journal."""
         with self._lock:
-            _append(self._folder / "runs.jsonl", _RUN.dump_python(run, mode="json"))
+            _append(
+                self._folder / "runs.jsonl",
+                _RUN.dump_python(run, mode="json", exclude_defaults=True),
+            )
 
     def runs(self) -> list[Run]:
         """Every run of the journal, oldest first."""

@@ -116,6 +116,7 @@ class Question:
         oldest: names of packages to take in the oldest version the others allow.
         constraints: `name==version` pins that limit, but do not add.
         as_of: only what was uploaded before this instant counts.
+        later: packages with a cutoff of their own.
     """
 
     requirements: tuple[str, ...]
@@ -123,6 +124,7 @@ class Question:
     as_of: datetime
     oldest: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    later: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -321,6 +323,7 @@ class Record:
     judgement: Judgement
     evidence: tuple[Evidence, ...]
     ran_at: datetime
+    setuptools: str | None = None
     schema_version: int = 1
 
 
@@ -376,14 +379,36 @@ class Breakage:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What the journal keeps of a verdict; the rest is in the ledger's records.
+
+    Attributes:
+        record, control: fingerprints of the cell's own record and of its core control.
+        symptom: only where no record holds it.
+    """
+
+    state: State
+    record: str | None = None
+    control: str | None = None
+    stage: Stage | None = None
+    symptom: str | None = None
+    reason: str | None = None
+    new: bool = False
+    expected: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """A line of the journal: which ledger record answered which cell at which cutoff.
 
     Attributes:
-        cells: cell id to (state, fingerprint of its record or None, reason or None).
+        cells: cell id to what was found.
+        left_out: cell id to the reason matrix.yaml gives.
     """
 
     as_of: datetime
     finished: datetime
-    cells: dict[str, tuple[State, str | None, str | None]] = field(default_factory=dict)
+    cells: dict[str, Entry] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     schema_version: int = 1

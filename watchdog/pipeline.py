@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 
 from packaging.version import InvalidVersion, Version
@@ -29,6 +29,9 @@ from watchdog.model import (
 from watchdog.workplace import Workplace
 
 Releases = Mapping[str, Sequence[Release]]
+
+_SETTLED = timedelta(days=120)
+"""How long after a Python's release its wheels and fixes had arrived; by then 3.8's had."""
 
 
 class Observer(Protocol):
@@ -90,7 +93,7 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
 
     speaks = _controls(workplace, releases, planned, records, observer)
     answers = [_answer(workplace, planned, cell, records, speaks) for cell in planned.cells]
-    verdicts = _remember(workplace, [compare.verdict(answer) for answer in answers])
+    verdicts = _remember(workplace, planned, [compare.verdict(answer) for answer in answers])
     return Result(
         as_of=workplace.settings.as_of,
         finished=datetime.now(UTC).replace(microsecond=0),
@@ -201,7 +204,7 @@ def _controls(
         open_ = {key: rounds[key].pop(0) for key in rounds if rounds[key] and not speaks.get(key)}
         locks = workplace.resolve(open_.values())
         trials = {
-            key: workplace.trial(key[0], lock, question.python, question.as_of)
+            key: workplace.trial(key[0], lock, question.python, _installed_as_of(question))
             for key, question in open_.items()
             if isinstance(lock := locks[question], Lock)
         }
@@ -216,8 +219,13 @@ def _controls(
 def contemporary_questions(
     workplace: Workplace, releases: Releases, subject: str, version: str
 ) -> list[Question]:
-    """The same version in the world of its own release: first on the newest Python of that time,
-    then on older ones, then (for releases older than every Python here) on the oldest."""
+    """The same version in the world of its own release, on the newest Pythons of that time.
+
+    For a release older than every Python here, the world is read some months after the oldest of
+    them appeared, when the packages of the time had learned to run on it. For a release that came
+    out when its dependencies had already broken it, the world is that of the years before: what
+    works there and not in its own world was broken from outside.
+    """
     try:
         wanted = Version(version)
     except InvalidVersion:
@@ -227,18 +235,26 @@ def contemporary_questions(
         return []
     # Wheel and source arrive minutes apart; wheels for later Pythons may follow years after.
     times = [f.uploaded for f in release.files if f.uploaded]
-    arrived = max(t for t in times if t - uploaded < timedelta(days=1))
-    of_the_time = [
-        s for s in workplace.interpreters if RELEASED.get(s, arrived.date()) <= arrived.date()
-    ]
-    oldest = next(iter(workplace.interpreters))
-    pythons = dict.fromkeys([*reversed(of_the_time), oldest])
+    arrived = max(t for t in times if t - uploaded < timedelta(days=1)) + timedelta(seconds=1)
     extension = workplace.settings.matrix.extensions.get(subject)
-    extra = extension.requires if extension else ()
-    return [
-        Question((f"{subject}=={version}", *extra), python, arrived + timedelta(seconds=1))
-        for python in list(pythons)[:3]
-    ]
+    requirements = (f"{subject}=={version}", *(extension.requires if extension else ()))
+    available = list(workplace.interpreters)
+    of_the_time = [s for s in available if s in RELEASED and RELEASED[s] <= arrived.date()]
+    questions = [Question(requirements, s, arrived) for s in of_the_time[:-4:-1]]
+    if available[0] in RELEASED:
+        appeared = datetime.combine(RELEASED[available[0]], time(), UTC)
+        settled = min(max(arrived, appeared + _SETTLED), workplace.settings.as_of)
+        questions.append(Question(requirements, available[0], settled))
+    for years in (1, 2):
+        before = arrived - timedelta(days=365 * years)
+        pythons = [s for s in available if s in RELEASED and RELEASED[s] <= before.date()]
+        for python in pythons[-1:]:
+            questions.append(Question(requirements, python, before, later=((subject, arrived),)))
+    return list(dict.fromkeys(questions))
+
+
+def _installed_as_of(question: Question) -> datetime:
+    return max([question.as_of, *(instant for _, instant in question.later)])
 
 
 def _answer(
@@ -263,13 +279,14 @@ def _answer(
     )
 
 
-def _remember(workplace: Workplace, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+def _remember(
+    workplace: Workplace, planned: Plan, verdicts: Sequence[Verdict]
+) -> tuple[Verdict, ...]:
     """Compare with earlier runs, then add this one to the journal."""
     ledger, as_of = workplace.ledger, workplace.settings.as_of
     runs = [run for run in ledger.runs() if run.as_of < as_of]
     dated = compare.with_history(verdicts, runs, ledger.get)
-    cells = {
-        v.cell.id: (v.state, v.record.fingerprint if v.record else None, v.reason) for v in dated
-    }
-    ledger.write_run(Run(as_of, datetime.now(UTC).replace(microsecond=0), cells))
+    cells = {v.cell.id: compare.entry(v) for v in dated}
+    left_out = {cell.id: reason for cell, reason in planned.left_out}
+    ledger.write_run(Run(as_of, datetime.now(UTC).replace(microsecond=0), cells, left_out))
     return dated

@@ -47,6 +47,23 @@ def select(
     )
 
 
+def coordinates(cell_id: str) -> Cell:
+    """The cell an id names, without its requirements: what a table of a report needs."""
+    subject, table, python, *rest = cell_id.split("/")
+    columns = dict(part.partition("-")[::2] for part in rest if part.startswith(("flask-", "werk")))
+    version = rest[0] if table == Table.VERSIONS and rest else None
+    return Cell(
+        id=cell_id,
+        table=Table(table),
+        subject=subject,
+        python=python.removeprefix("py"),
+        requirements=(),
+        flask=columns.get("flask"),
+        werkzeug=columns.get("werkzeug"),
+        version=version,
+    )
+
+
 def matches(cell_id: str, glob: str) -> bool:
     """Whether a glob selects a cell: the whole id, or a leading part of it up to a slash."""
     return fnmatchcase(cell_id, glob) or fnmatchcase(cell_id, glob.rstrip("/") + "/*")

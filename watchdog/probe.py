@@ -4,7 +4,7 @@ By hand, in an environment that has the subject:
 
     python watchdog/probe.py watchdog/smokes/smoke_flask_login.py
 
-Under the watchdog, a JSON object on standard input names the file that events go to, a token that
+Under the watchdog (`--watched`), a JSON object on standard input names the file that events go to, a token that
 every event carries, and limits. A process that dies leaves the events it wrote: the last one tells
 what it was doing.
 """
@@ -244,13 +244,12 @@ def _writer(path, token):
 
 
 def main(argv):
-    if len(argv) != 2:
+    if len(argv) == 2:
+        return 0 if Probe(argv[1], _printer).run() else 1
+    if argv[2:] != ["--watched"]:
         print("usage: python probe.py SMOKE", file=sys.stderr)
         return 2
-    given = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
-    if not given.strip():
-        return 0 if Probe(argv[1], _printer).run() else 1
-    config = json.loads(given)
+    config = json.loads(sys.stdin.read())
     _limit(config)
     return 0 if Probe(argv[1], _writer(config["events"], config["token"])).run() else 1
 

@@ -41,6 +41,8 @@ from watchdog.services import Services
 
 PACKAGE = Path(__file__).parent
 PROBE = PACKAGE / "probe.py"
+SMOKES = PACKAGE / "smokes"
+AUTOMATIC = SMOKES / "automatic.py"
 LOG_LIMIT = 16_000
 _PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 _TESTS = TypeAdapter(TestResult)
@@ -72,6 +74,7 @@ class Runner:
     seconds: int
     memory_mb: int
     hosts: frozenset[str] = frozenset()
+    smokes: Path = SMOKES
     stopping: threading.Event = field(default_factory=threading.Event)
     _count: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
@@ -137,6 +140,9 @@ class Runner:
             judgement=judgement,
             evidence=tuple(attempts) if judgement.outcome is Outcome.FLAKY else (attempts[-1],),
             ran_at=datetime.now(UTC).replace(microsecond=0),
+            setuptools=dict(self.environments.pins(trial.lock, trial.interpreter)).get(
+                "setuptools"
+            ),
         )
         if judgement.outcome is Outcome.ERROR or self.stopping.is_set():
             return record
@@ -152,14 +158,16 @@ class Runner:
             folder.mkdir(parents=True)
             return self._attempt(trial, folder, plain=plain)
         except InstallError as e:
-            log = self._redactor(folder)(e.log)[-LOG_LIMIT:]
+            log = self._redactor(trial, folder)(e.log)[-LOG_LIMIT:]
             kind, _, message = e.symptom.partition(": ")
             failure = Failure(kind, message) if message else Failure("InstallError", kind)
             return Evidence(
                 Ended.REPORTED, Stage.INSTALL, failure=failure, log=log, environment=how
             )
         except (InfrastructureError, OSError) as e:
-            return Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail=self._redactor(folder)(str(e)))
+            return Evidence(
+                Ended.NOT_STARTED, Stage.INSTALL, detail=self._redactor(trial, folder)(str(e))
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -169,9 +177,9 @@ class Runner:
         work, home = folder / "work", folder / "home"
         for part in (work, home, folder / "tmp"):
             part.mkdir()
-        smoke = smoke_file(trial.smoke)
-        copied = folder / smoke.name
-        shutil.copyfile(smoke, copied)
+        copied = folder / f"{trial.smoke}.py"
+        smoke = self.smokes / copied.name
+        shutil.copyfile(smoke if smoke.is_file() else AUTOMATIC, copied)
         events = folder / "events.jsonl"
         token = secrets.token_hex(16)
         config = {
@@ -181,7 +189,7 @@ class Runner:
             "memory_mb": self.memory_mb,
         }
         done = self.processes.run(
-            [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied)],
+            [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
             env=self._environment(trial, folder, python),
             cwd=work,
             stdin=json.dumps(config),
@@ -192,7 +200,10 @@ class Runner:
         read = events.read_text("utf-8", "replace") if events.exists() else ""
         evidence = read_events(read, token, done, seconds=self.seconds)
         return _redacted(
-            evidence, self._redactor(folder), how="plain" if plain else "composed", log=done.output
+            evidence,
+            self._redactor(trial, folder),
+            how="plain" if plain else "composed",
+            log=done.output,
         )
 
     def _environment(self, trial: Trial, folder: Path, python: Path) -> dict[str, str]:
@@ -209,8 +220,9 @@ class Runner:
             "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
         }
 
-    def _redactor(self, folder: Path) -> Redactor:
-        paths: dict[str, str] = {}
+    def _redactor(self, trial: Trial, folder: Path) -> Redactor:
+        prefix = Path(trial.interpreter.path).parent.parent
+        paths = {str(prefix): "<python>", str(prefix.resolve()): "<python>"}
         for part in ("env", "work", "home", "tmp", ""):
             path = folder / part if part else folder
             paths |= {str(path): f"<{part or 'cell'}>", str(path.resolve()): f"<{part or 'cell'}>"}
@@ -220,14 +232,10 @@ class Runner:
         return Redactor(self.hosts, paths)
 
 
-def smoke_name(subject: str) -> str:
-    """The smoke of a subject: its own, or the automatic one."""
-    own = f"smoke_{subject.replace('-', '_')}"
-    return own if (PACKAGE / "smokes" / f"{own}.py").is_file() else "automatic"
-
-
-def smoke_file(name: str) -> Path:
-    return PACKAGE / "smokes" / f"{name}.py"
+def smoke_file(subject: str, folder: Path = SMOKES) -> Path:
+    """The smoke of a subject: its own in `folder`, or the automatic one."""
+    own = folder / f"smoke_{subject.replace('-', '_')}.py"
+    return own if own.is_file() else AUTOMATIC
 
 
 def read_events(text: str, token: str, done: Finished, *, seconds: int) -> Evidence:

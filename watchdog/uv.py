@@ -44,7 +44,9 @@ _NEEDS_NETWORK = re.compile(
     r"|not found in the cache|downloads were disabled",
     re.IGNORECASE,
 )
-_BUILD_FAILED = re.compile(r"Failed to build|build backend|Failed to download and build", re.I)
+_BUILD_FAILED = re.compile(
+    r"Failed to build|build backend|Failed to download and build", re.IGNORECASE
+)
 _NETWORK_FAILED = re.compile(
     r"error sending request|Failed to fetch|Connection refused|timed out|dns error"
     r"|HTTP status (server|client) error|client error \(Connect\)|Request failed|reset by peer"
@@ -161,8 +163,9 @@ class Uv:
         flags: tuple[str, ...] = (),
     ) -> Resolution:
         self.refresh((_name(r) for r in requirements), interpreter)
-        cutoff = question.as_of.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        flags = ("--exclude-newer", cutoff, *flags)
+        flags = ("--exclude-newer", _instant(question.as_of), *flags)
+        for name, instant in question.later:
+            flags = (*flags, "--exclude-newer-package", f"{name}={_instant(instant)}")
         stdin = "\n".join(requirements) + "\n"
         if question.constraints:
             # uv reads constraints from a file only; overrides and requirements can come by stdin.
@@ -221,7 +224,7 @@ class Uv:
         if target:
             place += ("--target", str(target))
         if as_of:
-            place += ("--exclude-newer", as_of.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+            place += ("--exclude-newer", _instant(as_of))
         command = ("pip", "install", "-q", "--no-deps", *place)
         done = self._run(*command, "--offline", *requirements)
         if done.returncode and not self.offline:
@@ -257,6 +260,10 @@ def _find_uv() -> str:
     if not found:
         raise InfrastructureError("uv is not installed; get it with: python -m pip install uv")
     return str(found)
+
+
+def _instant(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _name(requirement: str) -> str:

@@ -24,7 +24,7 @@ from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
 from watchdog.model import Interpreter, Lock, Question, Release, Resolution, Trial
 from watchdog.process import Processes
-from watchdog.runner import PROBE, Runner, smoke_file, smoke_name
+from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
 from watchdog.services import Services
 from watchdog.uv import Uv
 
@@ -43,6 +43,7 @@ class Settings:
         as_of: the cutoff, UTC.
         reports: folder of pages, ledger and journal.
         jobs: how many cells run at once.
+        smokes: folder of the smokes; the automatic one is always at hand.
     """
 
     matrix: Matrix
@@ -50,6 +51,7 @@ class Settings:
     reports: Path
     jobs: int
     offline: bool = False
+    smokes: Path = SMOKES
 
 
 @dataclass
@@ -84,6 +86,7 @@ class Workplace:
             seconds=limits.seconds,
             memory_mb=limits.memory_mb,
             hosts=self.hosts,
+            smokes=self.settings.smokes,
         )
 
     def releases(self) -> dict[str, tuple[Release, ...]]:
@@ -114,7 +117,7 @@ class Workplace:
         distributions: tuple[str, ...] | None = None,
     ) -> Trial:
         """The trial of a subject's smoke on a lock."""
-        smoke = smoke_name(subject)
+        smoke = smoke_file(subject, self.settings.smokes)
         names = distributions or ((subject,) if lock.version(subject) else ())
         extension = self.settings.matrix.extensions.get(subject)
         services = self.services.available(extension.services if extension else ())
@@ -124,15 +127,15 @@ class Workplace:
             subject=subject,
             lock=lock,
             interpreter=interpreter,
-            smoke=smoke,
+            smoke=smoke.stem,
             distributions=names,
             services=services,
             fingerprint=fingerprint.fingerprint(
                 lock,
                 interpreter,
-                smoke=self._digest(smoke_file(smoke)),
+                smoke=self._digest(smoke),
                 probe=self._digest(PROBE),
-                distributions=names if smoke == "automatic" else (),
+                distributions=names if smoke == AUTOMATIC else (),
                 services=services,
                 limits=(limits.seconds, limits.memory_mb),
             ),

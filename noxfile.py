@@ -1,0 +1,69 @@
+"""What people type: `nox -s matrix`, `nox -s tests`, `nox -s lint`, `nox -s cell -- ID`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.3.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The project, as it lies here, and the tools of its dependency groups."""
+    tools = nox.project.dependency_groups(PROJECT, *groups) if groups else ()
+    session.install("-q", "-e", ".", *tools)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Run the matrix and write reports/index.html; arguments after -- go to `run`."""
+    install(session)
+    # 1 is an answer (something new is broken), not a failure of the session itself.
+    session.run("flask-watchdog", "run", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write the pages again from what was run before."""
+    install(session)
+    session.run("flask-watchdog", "report", *session.posargs)
+
+
+@nox.session
+def cell(session: nox.Session) -> None:
+    """Build one cell in an environment that stays: nox -s cell -- flask-login/today/py3.13."""
+    if not session.posargs:
+        session.error(
+            "name a cell, such as flask-login/today/py3.13; `flask-watchdog plan` lists them"
+        )
+    name, *options = session.posargs
+    into = Path(".nox", "cells", name.replace("/", "-")).absolute()
+    install(session)
+    session.run("flask-watchdog", "cell", name, "--into", str(into), *options)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite; arguments after -- go to pytest."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, the direction of imports, the workflows."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("lint-imports")
+    workflows = sorted(str(p) for p in Path(".github", "workflows").glob("*.yml"))
+    session.run("zizmor", "--offline", "--pedantic", *workflows)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("check-jsonschema", "--schemafile", "watchdog/matrix.schema.json", "matrix.yaml")

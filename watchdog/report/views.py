@@ -1,0 +1,484 @@
+"""What the pages show, as plain values: from a run of the journal and the ledger's records. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchdog import compare, plan
+from watchdog.matrix import Matrix
+from watchdog.model import Breakage, Evidence, Record, Run, State, Table, Verdict
+
+SYMBOLS: Mapping[State, tuple[str, str]] = {
+    State.WORKS: ("✓", "works"),
+    State.BROKEN: ("✕", "breaks"),
+    State.BLOCKED: ("⊘", "Flask itself breaks"),
+    State.CONFLICT: ("–", "not installable together"),
+    State.FLAKY: ("~", "sometimes"),
+    State.UNJUDGED: ("?", "not judged"),
+    State.ERROR: ("!", "our trouble"),
+}
+"""The symbol and the word of each state: the same in terminal, page and feed."""
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell of a table: state in symbol and word, one line of why, and where the evidence is."""
+
+    state: str
+    symbol: str
+    word: str
+    why: str
+    link: str | None
+
+
+@dataclass(frozen=True)
+class TableView:
+    """Rows x columns of cells; a missing combination is None."""
+
+    title: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str | None, tuple[CellView | None, ...]], ...]
+
+
+@dataclass(frozen=True)
+class BreakageView:
+    """A breakage as a card: what one sees, who has it, since when, where to look."""
+
+    id: str
+    symptom: str
+    stage: str
+    who: str
+    versions: tuple[str, ...]
+    pythons: tuple[str, ...]
+    today: bool
+    new: bool
+    core: bool
+    cells: int
+    blocked: int
+    since: datetime | None
+    since_is_first_run: bool
+    victims: tuple[tuple[str, str], ...]
+    reproduce: str | None
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """A ledger record on a subject's page."""
+
+    anchor: str
+    symbol: str
+    word: str
+    title: str
+    ran_at: datetime
+    symptom: str | None
+    reason: str | None
+    lock: str
+    tests: tuple[tuple[str, str, str], ...]
+    warnings: tuple[tuple[str, str], ...]
+    log: str
+    reproduce: str
+    open: bool
+
+
+@dataclass(frozen=True)
+class SubjectView:
+    """A subject's page."""
+
+    subject: str
+    title: str
+    sentence: str
+    notes: str | None
+    successor: str | None
+    tables: tuple[TableView, ...]
+    evidence: tuple[EvidenceView, ...]
+
+
+@dataclass(frozen=True)
+class FrontView:
+    """The front page."""
+
+    headline: str
+    counted: str
+    as_of: datetime
+    finished: datetime
+    broken_today: tuple[BreakageView, ...]
+    broken_elsewhere: tuple[BreakageView, ...]
+    core: tuple[TableView, ...]
+    grid: tuple[TableView, ...]
+    today: TableView | None
+    unjudged: tuple[tuple[str, tuple[str, ...]], ...]
+    left_out: tuple[tuple[str, tuple[str, ...]], ...]
+    subjects: tuple[tuple[str, str, str, str], ...]
+    counts: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """Every page of the site."""
+
+    front: FrontView
+    subjects: tuple[SubjectView, ...]
+
+
+def site(matrix: Matrix, run: Run, recall: Callable[[str], Record | None]) -> SiteView:
+    """The whole site for a run."""
+    verdicts = [
+        compare.remembered(plan.coordinates(cell_id), entry, recall)
+        for cell_id, entry in run.cells.items()
+    ]
+    by_subject: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_subject[verdict.cell.subject].append(verdict)
+    return SiteView(
+        front=_front(matrix, run, verdicts),
+        subjects=tuple(_subject(matrix, s, found) for s, found in sorted(by_subject.items())),
+    )
+
+
+def reproduce(record: Record) -> str:
+    """One shell line, in the root of the repository, that runs the same smoke on the same lock."""
+    series = ".".join(record.python.split(".")[:2])
+    pins = [f"{n}=={v}" for n, v in record.lock.items()]
+    if record.setuptools and "setuptools" not in record.lock:
+        pins.append(f"setuptools=={record.setuptools}")
+    automatic = f"WATCHDOG_DISTRIBUTIONS={record.subject} " if record.smoke == "automatic" else ""
+    return (
+        f"uv venv --python {series} cell && uv pip install --python cell --no-deps "
+        f"{' '.join(shlex.quote(p) for p in pins)} && "
+        f"{automatic}cell/bin/python watchdog/probe.py watchdog/smokes/{record.smoke}.py"
+    )
+
+
+def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict]) -> FrontView:
+    found = [_breakage(matrix, b) for b in compare.breakages(verdicts)]
+    today = [v for v in verdicts if v.cell.table is Table.TODAY]
+    counts = compare.count(verdicts)
+    return FrontView(
+        headline=headline(matrix, today),
+        counted=_counted(counts),
+        as_of=run.as_of,
+        finished=run.finished,
+        broken_today=tuple(b for b in found if b.today),
+        broken_elsewhere=tuple(b for b in found if not b.today),
+        core=tuple(_core_tables(verdicts)),
+        grid=tuple(_grid_tables(matrix, verdicts)),
+        today=_today_table(matrix, today),
+        unjudged=_grouped(
+            (v.cell.id, v.reason or "no reason was given")
+            for v in verdicts
+            if v.state in (State.UNJUDGED, State.ERROR)
+        ),
+        left_out=_grouped(run.left_out.items()),
+        subjects=tuple(_line(matrix, s, verdicts) for s in _subjects(verdicts)),
+        counts=tuple((*SYMBOLS[state], number) for state, number in counts.items()),
+    )
+
+
+def _subjects(verdicts: Iterable[Verdict]) -> list[str]:
+    return sorted({v.cell.subject for v in verdicts})
+
+
+def headline(matrix: Matrix, today: Sequence[Verdict]) -> str:
+    """The state of a fresh install today, in one sentence."""
+    if not today:
+        return "This run did not look at fresh installs of today."
+    subjects = _subjects(today)
+    bad = [s for s in subjects if any(_red(v) for v in today if v.cell.subject == s)]
+    good = [
+        s
+        for s in subjects
+        if s not in bad and any(v.state is State.WORKS for v in today if v.cell.subject == s)
+    ]
+    unclear = len(subjects) - len(bad) - len(good)
+    if not bad:
+        text = f"All {len(good)} subjects work on a fresh install today."
+    else:
+        text = f"{_who_breaks(matrix, bad, today)}; {len(good)} others work."
+    return text + (f" {unclear} could not be judged." if unclear else "")
+
+
+_NAMED = 4
+
+
+def _who_breaks(matrix: Matrix, bad: Sequence[str], today: Sequence[Verdict]) -> str:
+    """`Flask-RESTful breaks on a fresh install today, Flask-Admin on Python 3.9`."""
+    works_on = {v.cell.subject for v in today if v.state is State.WORKS}
+    always = [s for s in bad if s not in works_on]
+    partly = [s for s in bad if s in works_on]
+    parts = []
+    if always:
+        verb = "breaks" if len(always) == 1 else "break"
+        parts.append(f"{_names(matrix, always)} {verb} on a fresh install today")
+    if partly and len(partly) <= _NAMED:
+        for subject in partly:
+            pythons = {v.cell.python for v in today if v.cell.subject == subject and _red(v)}
+            where = ", ".join(sorted(pythons, key=_numbers))
+            parts.append(f"{matrix.title(subject)} {'' if always else 'breaks '}on Python {where}")
+    elif partly:
+        parts.append(f"{len(partly)} {'' if always else 'break '}on some Pythons only")
+    return ", ".join(parts)
+
+
+def _names(matrix: Matrix, subjects: Sequence[str]) -> str:
+    if len(subjects) > _NAMED:
+        return f"{len(subjects)} subjects"
+    return ", ".join(matrix.title(s) for s in subjects)
+
+
+def _red(verdict: Verdict) -> bool:
+    return verdict.state in (State.BROKEN, State.BLOCKED)
+
+
+def _counted(counts: Mapping[State, int]) -> str:
+    unknown = counts[State.UNJUDGED] + counts[State.ERROR]
+    total = sum(counts.values())
+    return f"{total} cells looked at; {unknown} of them could not be judged."
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for cell_id, reason in pairs:
+        groups[reason].append(cell_id)
+    largest_first = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple((reason, tuple(sorted(ids))) for reason, ids in largest_first)
+
+
+def _line(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> tuple[str, str, str, str]:
+    own = [v for v in verdicts if v.cell.subject == subject]
+    today = [v for v in own if v.cell.table is Table.TODAY] or own
+    state = min((v.state for v in today), key=_BAD_FIRST.index)
+    symbol, word = SYMBOLS[state]
+    return subject, matrix.title(subject), symbol, word
+
+
+_BAD_FIRST = (
+    State.BROKEN, State.BLOCKED, State.FLAKY, State.ERROR, State.UNJUDGED, State.CONFLICT,
+    State.WORKS,
+)  # fmt: skip
+
+
+def _breakage(matrix: Matrix, breakage: Breakage) -> BreakageView:
+    every = (*breakage.verdicts, *breakage.blocked)
+    # Today's cells speak for today's breakage; evidence of the others is on the subject's page.
+    todays = [v for v in every if v.cell.table is Table.TODAY]
+    shown = todays or list(every)
+    records = [r for v in shown if (r := v.record or v.control)]
+    sinces = [v.since for v in shown]
+    versions = dict.fromkeys(
+        f"{matrix.title(r.subject)} {r.lock[r.subject]}" for r in records if r.subject in r.lock
+    )
+    titles = [matrix.title(s) for s in breakage.subjects]
+    return BreakageView(
+        id=breakage.id,
+        symptom=breakage.symptom,
+        stage=_STAGE_WORDS.get(breakage.stage.value, breakage.stage.value),
+        who="Flask itself" if breakage.core else ", ".join(titles),
+        versions=tuple(versions),
+        pythons=tuple(sorted({v.cell.python for v in shown}, key=_numbers)),
+        today=bool(todays),
+        new=breakage.new,
+        core=breakage.core,
+        cells=len(breakage.verdicts),
+        blocked=len(breakage.blocked),
+        since=min((s for s in sinces if s), default=None),
+        since_is_first_run=any(s is None for s in sinces),
+        victims=tuple((s, matrix.title(s)) for s in breakage.victims),
+        reproduce=reproduce(records[0]) if records else None,
+    )
+
+
+_STAGE_WORDS = {
+    "resolve": "on resolving",
+    "install": "on install",
+    "import": "on import",
+    "smoke": "in use",
+}
+
+
+def _cell(verdict: Verdict, *, page: bool) -> CellView:
+    symbol, word = SYMBOLS[verdict.state]
+    why = verdict.symptom if _red(verdict) else verdict.reason
+    if verdict.state is State.WORKS and verdict.lock:
+        names = ("flask", "werkzeug")
+        why = ", ".join(f"{n} {v}" for n in names if (v := verdict.lock.version(n)))
+    shown = verdict.record or verdict.control
+    prefix = f"subjects/{shown.subject}.html" if shown and not page else ""
+    if shown and page and shown.subject != verdict.cell.subject:
+        prefix = f"{shown.subject}.html"
+    link = f"{prefix}#{shown.fingerprint}" if shown else None
+    return CellView(verdict.state.value, symbol, word, why or "", link)
+
+
+def _numbers(text: str) -> tuple[tuple[int, ...], str]:
+    return tuple(int(n) for n in re.findall(r"\d+", text)), text
+
+
+def _table(
+    title: str,
+    corner: str,
+    items: Mapping[tuple[str, str], CellView],
+    names: Callable[[str], str] = str,
+    links: Callable[[str], str | None] = lambda _: None,
+) -> TableView:
+    """A table from (row, column) to cell, both in their natural order."""
+    rows = sorted({row for row, _ in items}, key=_numbers)
+    columns = sorted({column for _, column in items}, key=_numbers)
+    return TableView(
+        title,
+        corner,
+        tuple(columns),
+        tuple((names(r), links(r), tuple(items.get((r, c)) for c in columns)) for r in rows),
+    )
+
+
+def _today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
+    if not today:
+        return None
+    items = {(v.cell.subject, f"Python {v.cell.python}"): _cell(v, page=False) for v in today}
+    return _table("What a newcomer gets today", "", items, matrix.title, _subject_link)
+
+
+def _subject_link(subject: str) -> str:
+    return f"subjects/{subject}.html"
+
+
+def _core_tables(verdicts: Sequence[Verdict]) -> Iterable[TableView]:
+    core = [v for v in verdicts if v.cell.table is Table.CORE]
+    for python in sorted({v.cell.python for v in core}, key=_numbers):
+        items = {
+            (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): _cell(v, page=False)
+            for v in core
+            if v.cell.python == python
+        }
+        yield _table(f"Python {python}", "", items)
+
+
+def _grid_tables(
+    matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool = False
+) -> Iterable[TableView]:
+    grid = [v for v in verdicts if v.cell.table is Table.GRID]
+    keys = {(v.cell.python, v.cell.werkzeug or "") for v in grid}
+    for python, werkzeug in sorted(keys, key=lambda k: (_numbers(k[0]), k[1] != "resolved")):
+        items = {
+            (v.cell.subject, f"Flask {v.cell.flask}"): _cell(v, page=page)
+            for v in grid
+            if v.cell.python == python and v.cell.werkzeug == werkzeug
+        }
+        words = {
+            "resolved": "Werkzeug as resolved",
+            "oldest-allowed": "the oldest Werkzeug allowed",
+        }
+        title = f"Python {python}, {words.get(werkzeug, f'Werkzeug {werkzeug}')}"
+        yield _table(title, "", items, matrix.title, lambda s: None if page else _subject_link(s))
+
+
+def _subject(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> SubjectView:
+    extension = matrix.extensions.get(subject)
+    today = [v for v in verdicts if v.cell.table is Table.TODAY]
+    tables: list[TableView] = []
+    if today:
+        items = {("today", f"Python {v.cell.python}"): _cell(v, page=True) for v in today}
+        tables.append(_table("A fresh install today", "", items))
+    tables += _grid_tables(matrix, verdicts, page=True)
+    older = [v for v in verdicts if v.cell.table is Table.VERSIONS]
+    if older:
+        items = {
+            (f"{matrix.title(subject)} {v.cell.version}", f"Python {v.cell.python}"): _cell(
+                v, page=True
+            )
+            for v in older
+        }
+        tables.append(_table("Its earlier series under the newest Flask", "", items))
+    if subject == "flask":
+        tables += _core_tables_of_page(verdicts)
+    return SubjectView(
+        subject=subject,
+        title=matrix.title(subject),
+        sentence=_sentence(matrix.title(subject), today),
+        notes=extension.notes if extension else None,
+        successor=extension.successor if extension else None,
+        tables=tuple(tables),
+        evidence=tuple(_evidence_of(verdicts)),
+    )
+
+
+def _core_tables_of_page(verdicts: Sequence[Verdict]) -> list[TableView]:
+    core = [v for v in verdicts if v.cell.table is Table.CORE]
+    return [
+        _table(
+            f"Flask alone with each Werkzeug, Python {python}",
+            "",
+            {
+                (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): _cell(v, page=True)
+                for v in core
+                if v.cell.python == python
+            },
+        )
+        for python in sorted({v.cell.python for v in core}, key=_numbers)
+    ]
+
+
+def _sentence(title: str, today: Sequence[Verdict]) -> str:
+    """The verdict on a subject in words."""
+    if not today:
+        return f"{title} in every combination that was run."
+    bad = [v for v in today if _red(v)]
+    good = [v for v in today if v.state is State.WORKS]
+    pythons = ", ".join(sorted((v.cell.python for v in bad), key=_numbers))
+    if bad and not good:
+        return f"{title} does not work on a fresh install today: {bad[0].symptom}"
+    if bad:
+        return f"{title} works today, but not on Python {pythons}: {bad[0].symptom}"
+    if good:
+        newest = max((v.cell.python for v in good), key=_numbers)
+        return f"{title} works on a fresh install today, up to Python {newest}."
+    return f"{title} could not be judged today."
+
+
+def _evidence_of(verdicts: Sequence[Verdict]) -> Iterable[EvidenceView]:
+    """Every record of the cells, and of the controls that block them, each once."""
+    seen: set[str] = set()
+    cells: dict[str, list[str]] = defaultdict(list)
+    records: dict[str, Record] = {}
+    for verdict in verdicts:
+        for record in (verdict.record, verdict.control):
+            if record is not None:
+                records[record.fingerprint] = record
+        if verdict.record:
+            cells[verdict.record.fingerprint].append(verdict.cell.id)
+    for fingerprint, record in records.items():
+        own = record.subject == verdicts[0].cell.subject
+        if fingerprint in seen or not own:
+            continue
+        seen.add(fingerprint)
+        yield _evidence(record, cells[fingerprint])
+
+
+def _evidence(record: Record, cells: Sequence[str]) -> EvidenceView:
+    judgement = record.judgement
+    symbol, word = SYMBOLS[State(judgement.outcome.value)]
+    last: Evidence = record.evidence[-1]
+    return EvidenceView(
+        anchor=record.fingerprint,
+        symbol=symbol,
+        word=word,
+        title=", ".join(cells) or "core control",
+        ran_at=record.ran_at,
+        symptom=judgement.symptom,
+        reason=judgement.reason,
+        lock=f"Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items()),
+        tests=tuple(
+            (t.outcome.value, t.title or t.name, t.failure.symptom if t.failure else t.reason or "")
+            for t in last.tests
+        ),
+        warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
+        log="\n".join(e.log for e in record.evidence if e.log.strip()),
+        reproduce=reproduce(record),
+        open=judgement.outcome.value not in ("works",),
+    )
