@@ -12,11 +12,10 @@ def main() -> None:
     try:
         from watchdog.errors import ExitCode, WatchdogError  # noqa: PLC0415
     except ImportError:
-        print(
+        sys.stderr.write(
             f"The package `watchdog` in {own} is not the Flask compatibility watchdog but the "
             "file-events package of the same import name. Run this tool in an environment of its "
-            "own: with nox in its repository, uvx flask-watchdog, or pipx run flask-watchdog.",
-            file=sys.stderr,
+            "own: with nox in its repository, uvx flask-watchdog, or pipx run flask-watchdog.\n"
         )
         raise SystemExit(2) from None
     import click  # noqa: PLC0415
@@ -29,10 +28,10 @@ def main() -> None:
         e.show()
         raise SystemExit(ExitCode.USAGE) from None
     except (KeyboardInterrupt, click.Abort):
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.stderr.write("interrupted; the same command goes on from here\n")
         raise SystemExit(ExitCode.INTERRUPTED) from None
     except WatchdogError as e:
-        print(e, file=sys.stderr)
+        sys.stderr.write(f"{e}\n")
         raise SystemExit(e.exit_code) from None
     raise SystemExit(int(code or 0))
 

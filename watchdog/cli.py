@@ -65,9 +65,9 @@ def _options(*, selection: bool = True) -> Callable[[Command], Command]:
         ]  # fmt: skip
         if selection:
             options += [
-                click.option("--only", multiple=True, metavar="GLOB", help="Cells whose id matches."),
+                click.option("--only", multiple=True, metavar="GLOB", help="Cells whose id fits."),
                 click.option("--table", "tables", multiple=True,
-                             type=click.Choice([t.value for t in Table][:4]), help="Only this table."),
+                             type=click.Choice([t.value for t in Table][:4]), help="Only it."),
             ]  # fmt: skip
         for option in reversed(options):
             command = option(command)
@@ -119,7 +119,7 @@ def cli() -> None:
 @cli.command()
 @_options()
 def run(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Run the matrix and write the report."""
@@ -157,7 +157,7 @@ def report(matrix_path: Path, reports: Path) -> None:
 @_options()
 @_format
 def plan(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...], format_: str,
 ) -> None:  # fmt: skip
     """What would run and why, without running it."""
@@ -199,7 +199,7 @@ def _plan_row(workplace: Workplace, planned: pipeline.Plan, cell_id: str) -> dic
 @_format
 @click.argument("requirements", nargs=-1, required=True)
 def check(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, format_: str, requirements: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Do these requirements work together? For any extension, in the matrix or not."""
@@ -320,7 +320,7 @@ def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
 @click.argument("cell_id", metavar="CELL")
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
 def cell(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, cell_id: str, into: Path,
 ) -> None:  # fmt: skip
     """Build one cell's environment the plain way and leave it there to poke at."""

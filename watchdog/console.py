@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -50,7 +51,7 @@ class Progressing:
         self._seen: set[str] = set()
         self._broken = 0
 
-    def __enter__(self) -> Progressing:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -81,7 +82,7 @@ class Lines:
         self._text, self._total, self._done, self._broken = "", 0, 0, 0
         self._started = self._told = 0.0
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,10 +176,7 @@ def _expected_but_working(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 def _row(breakage: Breakage) -> tuple[str, str, str, str]:
     mark = "new" if breakage.new else SYMBOLS[State.BROKEN][0]
-    if breakage.core:
-        who = "Flask itself"
-    else:
-        who = ", ".join(breakage.subjects)
+    who = "Flask itself" if breakage.core else ", ".join(breakage.subjects)
     cells = str(len(breakage.verdicts))
     if breakage.blocked:
         cells += f" + {len(breakage.blocked)} blocked"
@@ -195,7 +193,8 @@ def github_annotations(result: Result) -> None:
     for breakage in result.breakages:
         if breakage.new:
             title = f"{', '.join(breakage.victims)} broke"
-            print(f"::error title={_property(title)}::{_data(breakage.symptom)}", file=sys.stderr)
+            line = f"::error title={_property(title)}::{_data(breakage.symptom)}"
+            sys.stderr.write(line + "\n")
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return

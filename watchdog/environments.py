@@ -67,8 +67,9 @@ class Environments:
         return python
 
     def prepare(self, wanted: Iterable[tuple[Lock, Interpreter, datetime]], jobs: int) -> None:
-        """Fill the store for many locks at once, so that downloads overlap. Failures keep quiet:
-        whoever composes meets them again, with its own cell at hand.
+        """Fill the store for many locks at once, so that downloads overlap.
+
+        Failures keep quiet: whoever composes meets them again, with its own cell at hand.
         """
         entries = {
             (name, version, interpreter): as_of

@@ -125,7 +125,7 @@ def parse_page(content_type: str, text: str) -> tuple[File, ...]:
         data = json.loads(text)
         if not isinstance(data, dict) or not isinstance(data.get("files"), list):
             raise ValueError("no list of files")
-        return tuple(f for f in map(_file_from_json, data["files"]) if f)
+        return tuple(map(_file_from_json, data["files"]))
     if "html" not in content_type:
         raise ValueError(f"content type {content_type!r}")
     reader = _Anchors()
@@ -134,8 +134,8 @@ def parse_page(content_type: str, text: str) -> tuple[File, ...]:
 
 
 def _file_from_json(data: dict[str, Any]) -> File:
-    if not isinstance(data, dict) or not isinstance(data.get("filename"), str):
-        raise ValueError("a file without a name")
+    if not isinstance(data.get("filename"), str):
+        raise ValueError("a file without a name")  # noqa: TRY004  the page is wrong, not a caller
     requires = data.get("requires-python")
     return File(
         data["filename"],

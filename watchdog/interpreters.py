@@ -37,7 +37,7 @@ RELEASED = {
     "3.9": date(2020, 10, 5), "3.10": date(2021, 10, 4), "3.11": date(2022, 10, 24),
     "3.12": date(2023, 10, 2), "3.13": date(2024, 10, 7), "3.14": date(2025, 10, 7),
 }  # fmt: skip
-"""Day of the first final release of each series: PEPs 494, 537, 569, 596, 619, 664, 693, 719, 745."""
+"""Day of the first final release: PEPs 494, 537, 569, 596, 619, 664, 693, 719, 745."""
 
 
 def how_to_get(series: str) -> str:

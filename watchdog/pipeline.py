@@ -248,8 +248,8 @@ def contemporary_questions(
     for years in (1, 2):
         before = arrived - timedelta(days=365 * years)
         pythons = [s for s in available if s in RELEASED and RELEASED[s] <= before.date()]
-        for python in pythons[-1:]:
-            questions.append(Question(requirements, python, before, later=((subject, arrived),)))
+        later = ((subject, arrived),)
+        questions += [Question(requirements, p, before, later=later) for p in pythons[-1:]]
     return list(dict.fromkeys(questions))
 
 

@@ -4,10 +4,12 @@ By hand, in an environment that has the subject:
 
     python watchdog/probe.py watchdog/smokes/smoke_flask_login.py
 
-Under the watchdog (`--watched`), a JSON object on standard input names the file that events go to, a token that
-every event carries, and limits. A process that dies leaves the events it wrote: the last one tells
-what it was doing.
+Under the watchdog (`--watched`), a JSON object on standard input names the file that events go to,
+a token that every event carries, and limits. A process that dies leaves the events it wrote: the
+last one tells what it was doing.
 """
+
+from __future__ import annotations
 
 import ast
 import importlib.util
@@ -20,13 +22,15 @@ import time
 import traceback
 import unittest
 import warnings
+from types import FrameType, TracebackType
+from typing import Any, Callable
 
 MAX_FRAMES = 30
 MAX_WARNINGS = 200
 MAX_TEXT = 4000
 
 
-def _limit(config):
+def _limit(config: dict[str, Any]) -> None:
     """Memory, processor time, file size, core files; where the system can."""
     try:
         import resource
@@ -39,26 +43,26 @@ def _limit(config):
         ("RLIMIT_CORE", -1),
     ):
         if value and hasattr(resource, name):
-            value = max(value, 0)
+            soft = max(value, 0)
             try:
                 # One more at the hard limit, so that SIGXCPU comes before SIGKILL.
-                resource.setrlimit(getattr(resource, name), (value, value + 1))
+                resource.setrlimit(getattr(resource, name), (soft, soft + 1))
             except (ValueError, OSError):
                 pass
 
 
-def _stdlib():
+def _stdlib() -> list[str]:
     return [p for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")} if p]
 
 
 class Probe:
-    def __init__(self, smoke, emit):
+    def __init__(self, smoke: str, emit: Callable[..., None]) -> None:
         self.smoke = os.path.abspath(smoke)
         self.emit = emit
-        self.warnings = {}
+        self.warnings: dict[tuple[object, ...], dict[str, Any]] = {}
         self.stdlib = _stdlib()
 
-    def place(self, path):
+    def place(self, path: str) -> str:
         """A file name that is the same on every machine."""
         parts = path.replace("\\", "/")
         if "/site-packages/" in parts:
@@ -70,7 +74,7 @@ class Probe:
                 return "python" + parts[len(root) :]
         return os.path.basename(path)
 
-    def frames(self, trace):
+    def frames(self, trace: TracebackType | None) -> list[dict[str, Any]]:
         summary = traceback.extract_tb(trace)[-MAX_FRAMES:]
         return [
             {
@@ -84,7 +88,7 @@ class Probe:
             and not frame.filename.startswith("<frozen")
         ]
 
-    def failure(self, error):
+    def failure(self, error: BaseException) -> dict[str, Any]:
         cls = type(error)
         module = "" if cls.__module__ in ("builtins", "__main__") else cls.__module__ + "."
         try:
@@ -101,14 +105,16 @@ class Probe:
             "frames": self.frames(error.__traceback__),
         }
 
-    def explain(self, error):
+    def explain(self, error: BaseException) -> str:
         """What a bare assert compared, without running anything again.
 
         Only names, attributes, items and constants are looked up; a call is shown as written.
         """
         trace = error.__traceback__
-        while trace.tb_next:
+        while trace is not None and trace.tb_next:
             trace = trace.tb_next
+        if trace is None:
+            return ""
         frame = trace.tb_frame
         lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
         try:
@@ -116,8 +122,9 @@ class Probe:
         except SyntaxError:
             return ""
         for node in ast.walk(tree):
-            if isinstance(node, ast.Assert) and node.lineno <= trace.tb_lineno <= node.end_lineno:
-                text = " ".join(part.strip() for part in lines[node.lineno - 1 : node.end_lineno])
+            last = getattr(node, "end_lineno", None) or 0
+            if isinstance(node, ast.Assert) and node.lineno <= trace.tb_lineno <= last:
+                text = " ".join(part.strip() for part in lines[node.lineno - 1 : last])
                 tests = node.test
                 sides = [tests.left] + tests.comparators if isinstance(tests, ast.Compare) else []
                 values = [self.value(side, frame) for side in sides]
@@ -125,7 +132,7 @@ class Probe:
                 return text + (" (here %s)" % ", ".join(shown) if shown else "")
         return ""
 
-    def value(self, node, frame):
+    def value(self, node: ast.expr, frame: FrameType) -> str | None:
         if isinstance(node, ast.Constant):
             return None
         for inner in ast.walk(node):
@@ -140,10 +147,18 @@ class Probe:
         except Exception:
             return None
 
-    def warned(self, message, category, filename, lineno, file=None, line=None):
+    def warned(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        _file: object = None,
+        _line: object = None,
+    ) -> None:
         """Stands for warnings.showwarning: counts, and keeps who caused it."""
-        stack = []
-        frame = sys._getframe(1)  # noqa: SLF001
+        stack: list[str] = []
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
         while frame is not None and len(stack) < 4:
             name = frame.f_code.co_filename
             if "site-packages" in name:
@@ -163,16 +178,16 @@ class Probe:
                 "count": 1,
             }
 
-    def run(self):
+    def run(self) -> bool:
         """Load the smoke, run its tests in order of appearance; returns whether all went well."""
         warnings.simplefilter("default")
-        warnings.showwarning = self.warned
+        warnings.showwarning = self.warned  # type: ignore[assignment]
         self.emit("loading")
         try:
             spec = importlib.util.spec_from_file_location("smoke", self.smoke)
-            module = importlib.util.module_from_spec(spec)
+            module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
             sys.modules["smoke"] = module
-            spec.loader.exec_module(module)
+            spec.loader.exec_module(module)  # type: ignore[union-attr]
         except unittest.SkipTest as error:
             self.emit("test", name="(all)", title="", outcome="skipped", reason=str(error)[:500])
             self.finish()
@@ -190,9 +205,9 @@ class Probe:
         self.finish()
         return good
 
-    def test(self, name, function):
+    def test(self, name: str, function: Callable[[], object]) -> bool:
         title = (function.__doc__ or "").strip().splitlines()
-        told = {"name": name, "title": title[0].strip() if title else ""}
+        told: dict[str, Any] = {"name": name, "title": title[0].strip() if title else ""}
         self.emit("testing", **told)
         started = time.perf_counter()
         try:
@@ -207,16 +222,16 @@ class Probe:
         self.emit("test", **told)
         return told["outcome"] != "failed"
 
-    def finish(self):
+    def finish(self) -> None:
         warnings.showwarning = _quiet
         self.emit("end", warnings=list(self.warnings.values()))
 
 
-def _quiet(*_args, **_kwargs):
+def _quiet(*_args: object, **_kwargs: object) -> None:
     pass
 
 
-def _source(node):
+def _source(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -224,7 +239,7 @@ def _source(node):
     return "it"
 
 
-def _printer(kind, **fields):
+def _printer(kind: str, **fields: Any) -> None:
     if kind == "test":
         mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[fields["outcome"]]
         print("%s %s  %s" % (mark, fields["name"], fields.get("reason") or fields["title"]))
@@ -232,10 +247,10 @@ def _printer(kind, **fields):
         print("FAIL while loading the smoke")
 
 
-def _writer(path, token):
+def _writer(path: str, token: str) -> Callable[..., None]:
     out = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  until exit
 
-    def emit(kind, **fields):
+    def emit(kind: str, **fields: Any) -> None:
         fields.update(event=kind, token=token)
         out.write(json.dumps(fields) + "\n")
         out.flush()
@@ -243,7 +258,7 @@ def _writer(path, token):
     return emit
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     if len(argv) == 2:
         return 0 if Probe(argv[1], _printer).run() else 1
     if argv[2:] != ["--watched"]:

@@ -89,7 +89,8 @@ class Processes:
         """
         started = time.monotonic()
         process = self.start(argv, env=env, cwd=cwd, merged=merged)
-        assert process.stdin and process.stdout  # noqa: S101  for the type checker: both are PIPE
+        assert process.stdin  # noqa: S101  for the type checker: both are PIPE
+        assert process.stdout  # noqa: S101
         out = _Capture(process.stdout, output_limit)
         err = _Capture(process.stderr, output_limit) if process.stderr else None
         with contextlib.suppress(OSError):  # a child may well close its stdin unread

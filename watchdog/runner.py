@@ -44,6 +44,7 @@ PROBE = PACKAGE / "probe.py"
 SMOKES = PACKAGE / "smokes"
 AUTOMATIC = SMOKES / "automatic.py"
 LOG_LIMIT = 16_000
+_SIGKILL = -9
 _PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 _TESTS = TypeAdapter(TestResult)
 _FAILURE = TypeAdapter(Failure)
@@ -296,7 +297,7 @@ def _how(done: Finished, *, ended: bool, seconds: int) -> tuple[Ended, str]:
         return Ended.INTERRUPTED, "interrupted"
     if done.timed_out:
         return Ended.TIMEOUT, f"no result after {seconds} s"
-    if done.returncode == -9:  # not ours: the kernel's, when this machine runs out of memory
+    if done.returncode == _SIGKILL:  # not ours: the kernel's, when memory is short
         return Ended.NOT_STARTED, "the process was killed from outside (is memory short here?)"
     if done.returncode < 0:
         try:

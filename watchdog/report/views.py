@@ -1,4 +1,4 @@
-"""What the pages show, as plain values: from a run of the journal and the ledger's records. Pure."""
+"""What the pages show, as plain values, from a run and the ledger's records. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from watchdog import compare, plan
 from watchdog.matrix import Matrix
-from watchdog.model import Breakage, Evidence, Record, Run, State, Table, Verdict
+from watchdog.model import Breakage, Evidence, Outcome, Record, Run, State, Table, Verdict
 
 SYMBOLS: Mapping[State, tuple[str, str]] = {
     State.WORKS: ("✓", "works"),
@@ -480,5 +480,5 @@ def _evidence(record: Record, cells: Sequence[str]) -> EvidenceView:
         warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
         log="\n".join(e.log for e in record.evidence if e.log.strip()),
         reproduce=reproduce(record),
-        open=judgement.outcome.value not in ("works",),
+        open=judgement.outcome is not Outcome.WORKS,
     )

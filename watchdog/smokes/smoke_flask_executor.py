@@ -97,7 +97,6 @@ def test_done_callback():
 
     @app.route("/work")
     def work():
-        g.user = "ada"
         return str(executor.submit(double, 21).result(timeout=5))
 
     with executor:

@@ -23,13 +23,8 @@ def create_todo_client():
     app = create_app()
     api = Api(version="1.0", title="TodoMVC API", description="A simple TodoMVC API")
     ns = api.namespace("todos", description="TODO operations")
-    todo = api.model(
-        "Todo",
-        {
-            "id": fields.Integer(readonly=True, description="The identifier"),
-            "task": fields.String(required=True, description="The details", min_length=2),
-        },
-    )
+    task = fields.String(required=True, description="The details", min_length=2)
+    todo = api.model("Todo", {"id": fields.Integer(readonly=True), "task": task})
 
     @ns.route("/")
     class TodoList(Resource):
@@ -44,7 +39,6 @@ def create_todo_client():
             return dict(api.payload, id=2, secret="y"), 201
 
     @ns.route("/<int:id>")
-    @ns.response(404, "Todo not found")
     class Todo(Resource):
         @ns.marshal_with(todo)
         def get(self, id):
@@ -62,29 +56,23 @@ def test_resources():
     assert client.get("/todos/").get_json() == [{"id": 1, "task": "wash"}]
     assert client.get("/todos/1").get_json() == {"id": 1, "task": "wash"}
     response = client.post("/todos/", json={"task": "dry"})
-    assert response.status_code == 201
-    assert response.get_json() == {"id": 2, "task": "dry"}
+    assert response.status_code == 201 and response.get_json() == {"id": 2, "task": "dry"}
 
 
 def test_errors():
-    """A payload that does not fit the model, abort and an unknown URL are answered in JSON"""
+    """A payload that does not fit the model and abort are answered in JSON"""
     client = create_todo_client()
     response = client.post("/todos/", json={"task": 7})
-    assert response.status_code == 400
-    assert "task" in response.get_json()["errors"]
+    assert response.status_code == 400 and "task" in response.get_json()["errors"]
     response = client.get("/todos/9")
-    assert response.status_code == 404
-    assert response.get_json()["message"].startswith("Todo 9 doesn't exist")
-    response = client.get("/nothing")
-    assert response.status_code == 404 and "message" in response.get_json()
+    assert response.status_code == 404 and "Todo 9 doesn't" in response.get_json()["message"]
 
 
 def test_swagger():
     """The Swagger page, its script and the specification are served"""
     client = create_todo_client()
-    response = client.get("/")
-    assert response.status_code == 200
-    assert b"TodoMVC API" in response.data and b"/swagger.json" in response.data
+    page = client.get("/")
+    assert page.status_code == 200 and b"TodoMVC API" in page.data and b"/swagger.json" in page.data
     with client.get("/swaggerui/swagger-ui-bundle.js") as script:
         assert script.status_code == 200 and b"SwaggerUI" in script.data
     spec = client.get("/swagger.json").get_json()
@@ -118,10 +106,9 @@ def test_reqparse():
     client = create_parser_client()
     response = client.get("/api/todos?task=wash&done=true")
     assert response.get_json() == {"task": "wash", "done": True}, response.data
-    response = client.post("/api/todos", json={"task": "wash"})
-    assert response.get_json() == {"task": "wash", "done": False}, response.data
-    response = client.post("/api/todos", data={"task": "wash"})
-    assert response.get_json() == {"task": "wash", "done": False}, response.data
+    for body in ("json", "data"):
+        response = client.post("/api/todos", **{body: {"task": "wash"}})
+        assert response.get_json() == {"task": "wash", "done": False}, response.data
 
 
 def test_reqparse_with_location():
@@ -130,5 +117,4 @@ def test_reqparse_with_location():
     response = client.get("/api/todos?task=wash&done=1")
     assert response.get_json() == {"task": "wash", "done": True}, response.data
     response = client.get("/api/todos")
-    assert response.status_code == 400
-    assert "a task is needed" in response.get_json()["errors"]["task"]
+    assert response.status_code == 400 and "needed" in response.get_json()["errors"]["task"]

@@ -34,9 +34,9 @@ def create_app(name, **config):
     def product(name):
         return render_template_string(PRODUCT, name=name)
 
-    @app.route("/feed.xml")
-    def feed():
-        return app.response_class(url_for("index", _external=True), mimetype="text/xml")
+    @app.route("/robots.txt")
+    def robots():
+        return app.response_class(url_for("index", _external=True), mimetype="text/plain")
 
     return app
 
@@ -50,7 +50,7 @@ def test_freeze():
     """All pages that are linked, and the static files, are written"""
     app = create_app("freeze")
     urls = Freezer(app).freeze()
-    assert set(urls) == {"/", "/product/tea/", "/feed.xml", "/static/style.css"}
+    assert set(urls) == {"/", "/product/tea/", "/robots.txt", "/static/style.css"}
     assert '<a href="/product/tea/">tea</a>' in built(app, "index.html")
     assert "<h1>tea</h1>" in built(app, "product", "tea", "index.html")
     assert built(app, "static", "style.css") == "h1 { color: red }"
@@ -70,7 +70,7 @@ def test_url_generator():
 
     assert "/product/milk/" in freezer.freeze()
     assert "<h1>coffee</h1>" in built(app, "product", "coffee", "index.html")
-    assert built(app, "feed.xml") == "http://example.org/"
+    assert built(app, "robots.txt") == "http://example.org/"
     names.remove("milk")
     assert "/product/milk/" not in freezer.freeze()
     build = app.config["FREEZER_DESTINATION"]

@@ -1,0 +1,131 @@
+"""Fixtures: a loopback index with the made-up ecosystem, and the command line against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ecosystem
+import pytest
+from loopback_index import LoopbackIndex
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def made_up() -> Iterator[LoopbackIndex]:
+    """The made-up ecosystem, served for the whole session; do not change it."""
+    index = LoopbackIndex()
+    index.start()
+    ecosystem.build(index)
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def empty_index() -> Iterator[LoopbackIndex]:
+    """An index of a test's own."""
+    index = LoopbackIndex()
+    index.start()
+    yield index
+    index.stop()
+
+
+@dataclass
+class Home:
+    """A folder to run the command line in: matrix.yaml, smokes, reports, caches of its own."""
+
+    folder: Path
+    index_url: str
+    caches: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
+        return kept | {
+            "UV_DEFAULT_INDEX": self.index_url,
+            "UV_CACHE_DIR": str(self.caches / "uv"),
+            "FLASK_WATCHDOG_CACHE": str(self.caches / "watchdog"),
+            "UV_HTTP_RETRIES": "0",
+        }
+
+    def argv(self, command: str, *args: str) -> list[str]:
+        argv = [sys.executable, "-m", "watchdog", command, *args]
+        if command in ("run", "plan", "check", "cell"):
+            argv += ["--smokes", str(self.folder / "smokes")]
+            if "--as-of" not in args:
+                argv += ["--as-of", ecosystem.NOW.isoformat()]
+        return argv
+
+    def __call__(self, command: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(command, *args),
+            cwd=self.folder,
+            env=self.env | env,
+            text=True,
+            capture_output=True,
+            timeout=240,
+            check=False,
+        )
+
+    def json(self, command: str, *args: str) -> Any:
+        done = self(command, *args, "--format", "json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def write_matrix(self, **parts: Any) -> None:
+        text = ecosystem.matrix_yaml(**parts)
+        (self.folder / "matrix.yaml").write_text(text, encoding="utf-8")
+
+    def last_run(self) -> dict[str, Any]:
+        lines = (self.folder / "reports" / "runs.jsonl").read_text("utf-8").splitlines()
+        found: dict[str, Any] = json.loads(lines[-1])
+        return found
+
+    def states(self) -> dict[str, str]:
+        return {cell: entry["state"] for cell, entry in self.last_run()["cells"].items()}
+
+
+@pytest.fixture(scope="session")
+def shared_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """uv's cache and the package store for the made-up ecosystem, filled once."""
+    return tmp_path_factory.mktemp("caches")
+
+
+@pytest.fixture
+def home(tmp_path: Path, made_up: LoopbackIndex, shared_caches: Path) -> Home:
+    (tmp_path / "smokes").mkdir()
+    ecosystem.write_smokes(tmp_path / "smokes")
+    home = Home(tmp_path, made_up.url, shared_caches)
+    home.write_matrix()
+    return home
+
+
+@pytest.fixture(scope="session")
+def finished_run(
+    tmp_path_factory: pytest.TempPathFactory, made_up: LoopbackIndex, shared_caches: Path
+) -> Home:
+    """The `today` table of the made-up ecosystem, run once; look, do not touch."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "smokes").mkdir()
+    ecosystem.write_smokes(folder / "smokes")
+    home = Home(folder, made_up.url, shared_caches)
+    home.write_matrix()
+    done = home("run")
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture
+def run_copy(finished_run: Home, tmp_path: Path) -> Home:
+    """A copy of the finished run that a test may change."""
+    target = tmp_path / "copy"
+    shutil.copytree(finished_run.folder, target)
+    return Home(target, finished_run.index_url, finished_run.caches)

@@ -1,0 +1,220 @@
+"""A small ecosystem of made-up packages with known outcomes, and the smokes that use them.
+
+`flask` and `werkzeug` here are a few lines each; that is the point: whatever the watchdog says of
+these packages is known beforehand.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import textwrap
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from loopback_index import LoopbackIndex
+from watchdog.interpreters import find
+from watchdog.process import Processes
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+START = datetime(2025, 10, 20, 12, tzinfo=UTC)
+
+
+def day(number: int) -> datetime:
+    """An instant of the made-up history, days after its start."""
+    return START + timedelta(days=number)
+
+
+NOW = day(60)
+
+# name: (code of its module, expected outcome on the newest core, stage, part of the symptom)
+SUBJECTS: Mapping[str, tuple[str, str, str, str | None]] = {
+    "ext-works": ("def use():\n    return 42\n", "works", "smoke", None),
+    "ext-import": ("from werkzeug import gone\n", "broken", "import", "cannot import name 'gone'"),
+    "ext-use": ("def use():\n    raise KeyError('lost')\n", "broken", "smoke", "KeyError: 'lost'"),
+    "ext-hangs": (
+        "import time\ndef use():\n    time.sleep(600)\n",
+        "broken",
+        "smoke",
+        "Timeout: no result after",
+    ),
+    "ext-ignores-term": (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "def use():\n    while True:\n        time.sleep(1)\n",
+        "broken",
+        "smoke",
+        "Timeout: no result after",
+    ),
+    "ext-crashes": (
+        "import os, signal\ndef use():\n    os.kill(os.getpid(), signal.SIGSEGV)\n",
+        "broken",
+        "smoke",
+        "SIGSEGV in test_use",
+    ),
+    "ext-exits": (
+        "import os\ndef use():\n    os._exit(0)\n",
+        "broken",
+        "smoke",
+        "exited with code 0 and no result",
+    ),
+    "ext-forges": (
+        "import os\ndef use():\n"
+        '    print(\'{"event": "test", "name": "test_use", "outcome": "passed"}\')\n'
+        '    print(\'{"event": "end"}\', flush=True)\n'
+        "    os._exit(0)\n",
+        "broken",
+        "smoke",
+        "no result",
+    ),
+    "ext-eats-memory": (
+        "def use():\n    held = []\n    while True:\n        held.append(bytearray(50_000_000))\n",
+        "broken",
+        "smoke",
+        "MemoryError",
+    ),
+    "ext-floods": (
+        "def use():\n    for _ in range(40):\n        print('x' * 100_000)\n    return 42\n",
+        "works",
+        "smoke",
+        None,
+    ),
+    "ext-warns": (
+        "import warnings\ndef use():\n"
+        "    warnings.warn('old_name goes away in 2.0', DeprecationWarning, stacklevel=2)\n"
+        "    return 42\n",
+        "works",
+        "smoke",
+        None,
+    ),
+    "ext-wrong": ("def use():\n    return 41\n", "broken", "smoke", "assert"),
+}
+
+SMOKE = '''
+"""{name}: used as its quickstart says."""
+
+from {module} import use
+
+
+def test_use():
+    """It answers 42"""
+    assert use() == 42
+'''
+
+CORE_SMOKE = '''
+"""The made-up Flask."""
+
+from flask import Flask
+
+
+def test_app():
+    """An application answers"""
+    assert Flask("x").answer() == "hello"
+'''
+
+
+def werkzeug(number: int) -> dict[str, str]:
+    gone = "" if number >= 3 else "gone = 1\n"
+    return {"werkzeug.py": f"VERSION = {number}\n{gone}"}
+
+
+FLASK = """
+import werkzeug
+class Blueprint:
+    pass
+class Response:
+    status_code = 200
+class Client:
+    def get(self, path):
+        return Response()
+class Flask:
+    def __init__(self, name):
+        self.name, self.config = name, {}
+    def add_url_rule(self, *rule):
+        pass
+    def test_client(self):
+        return Client()
+    def answer(self):
+        return "hello"
+"""
+
+
+def flask(*, needs_gone: bool = False) -> dict[str, str]:
+    return {"flask.py": ("from werkzeug import gone\n" if needs_gone else "") + FLASK}
+
+
+def build(index: LoopbackIndex) -> None:
+    """Publish the ecosystem: cores first, then an era in which all works, then the breaks."""
+    for interpreter in find([PYTHON], Processes()).values():
+        if interpreter.setuptools:
+            index.add("setuptools", interpreter.setuptools, day(0))
+    index.add("werkzeug", "1.0.0", day(0), files=werkzeug(1))
+    index.add("werkzeug", "2.0.0", day(1), files=werkzeug(2))
+    index.add("flask", "1.0.0", day(1), files=flask(needs_gone=True), requires=["werkzeug>=1.0"])
+    index.add("flask", "2.0.0", day(2), files=flask(), requires=["werkzeug>=2.0"])
+    # Every subject worked when it was released: its fault comes later, with the world, by a
+    # package of its own (or, for ext-import, with Werkzeug), so that its smoke can speak for it.
+    for name, (code, *_) in SUBJECTS.items():
+        module = name.replace("-", "_")
+        good = "def use():\n    return 42\n"
+        if name == "ext-import":
+            index.add(name, "1.0", day(4), files={f"{module}.py": code + good}, requires=["flask"])
+            continue
+        index.add(f"{name}-core", "1.0", day(3), files={f"{module}_core.py": good})
+        index.add(f"{name}-core", "2.0", day(32), files={f"{module}_core.py": code})
+        index.add(
+            name, "1.0", day(4), files={f"{module}.py": f"from {module}_core import use\n"},
+            requires=["flask", f"{name}-core"],
+        )  # fmt: skip
+    index.add(
+        "ext-conflict", "1.0", day(4), files={"ext_conflict.py": "def use():\n    return 42\n"},
+        requires=["flask", "werkzeug<3", "flask>=3"],
+    )  # fmt: skip
+    index.add_sdist(
+        "ext-unbuildable", "1.0", day(4),
+        {
+            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n',
+            "b.py": "raise RuntimeError('this never builds')\n",
+            "PKG-INFO": "Metadata-Version: 1.0\nName: ext-unbuildable\nVersion: 1.0\n",
+        },
+    )  # fmt: skip
+    index.add("ext-no-smoke", "1.0", day(4), files={"ext_no_smoke.py": AUTOMATIC},
+              requires=["flask"])  # fmt: skip
+    # ... and then the world moved on.
+    index.add("werkzeug", "3.0.0", day(30), files=werkzeug(3))
+    index.add("flask", "3.0.0", day(31), files=flask(), requires=["werkzeug>=3.0"])
+    flag = Path(tempfile.gettempdir()) / f"ext-flaky-{uuid.uuid4().hex}"
+    code = f"""
+    import os
+    def use():
+        if os.path.exists({str(flag)!r}):
+            return 42
+        open({str(flag)!r}, "w").close()
+        raise ConnectionError("not this time")
+    """
+    index.add("ext-flaky", "1.0", day(4), files={"ext_flaky.py": textwrap.dedent(code)},
+              requires=["flask"])  # fmt: skip
+
+
+AUTOMATIC = """
+class Thing:
+    def init_app(self, app):
+        app.answer()
+"""
+
+
+def write_smokes(folder: Path) -> None:
+    for name in (*SUBJECTS, "ext-conflict", "ext-unbuildable", "ext-flaky"):
+        module = name.replace("-", "_")
+        text = SMOKE.format(name=name, module=module)
+        (folder / f"smoke_{module}.py").write_text(text, encoding="utf-8")
+    (folder / "smoke_flask.py").write_text(CORE_SMOKE, encoding="utf-8")
+
+
+def matrix_yaml(*, tables: str = "  today: {}\n", seconds: int = 4, extra: str = "") -> str:
+    names = (*SUBJECTS, "ext-conflict", "ext-unbuildable", "ext-flaky", "ext-no-smoke")
+    lines = [f'python: ["{PYTHON}"]', f"limits: {{seconds: {seconds}, memory_mb: 1024}}"]
+    lines += ["tables:", tables.rstrip("\n"), "extensions:"]
+    lines += [f"  {name}: {{name: {name.title()}}}" for name in names]
+    return "\n".join(lines) + "\n" + extra

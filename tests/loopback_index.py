@@ -1,0 +1,192 @@
+"""A hermetic package index on loopback: PEP 691/700 pages with upload times, PEP 658 metadata.
+
+Packages are made in memory from a few lines of Python; nothing of it reaches a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+import threading
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+
+def metadata(name: str, version: str, requires: Sequence[str], requires_python: str | None) -> str:
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {r}" for r in requires]
+    lines += [f"Requires-Python: {requires_python}"] if requires_python else []
+    return "\n".join(lines) + "\n"
+
+
+def wheel(
+    name: str,
+    version: str,
+    files: Mapping[str, str],
+    *,
+    requires: Sequence[str] = (),
+    requires_python: str | None = None,
+    entry_points: str = "",
+) -> bytes:
+    """A pure wheel with a correct RECORD."""
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
+    content = dict(files)
+    content[f"{info}/METADATA"] = metadata(name, version, requires, requires_python)
+    content[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    if entry_points:
+        content[f"{info}/entry_points.txt"] = entry_points
+    record = []
+    for path, text in content.items():
+        digest = hashlib.sha256(text.encode()).digest()
+        hashed = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        record.append(f"{path},sha256={hashed},{len(text.encode())}")
+    record.append(f"{info}/RECORD,,")
+    content[f"{info}/RECORD"] = "\n".join(record) + "\n"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path, text in content.items():
+            archive.writestr(path, text)
+    return out.getvalue()
+
+
+def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for path, text in files.items():
+            info = tarfile.TarInfo(f"{name}-{version}/{path}")
+            info.size = len(text.encode())
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+@dataclass
+class Upload:
+    filename: str
+    data: bytes
+    uploaded: datetime
+    metadata: str | None = None
+    yanked: bool = False
+    requires_python: str | None = None
+
+
+@dataclass
+class LoopbackIndex:
+    """A running index; `html` makes it answer as a mirror without JSON does."""
+
+    files: dict[str, list[Upload]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    html: bool = False
+    broken: str | None = None
+    _server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        assert self._server
+        return f"http://127.0.0.1:{self._server.server_port}/simple/"
+
+    def add(self, name: str, version: str, uploaded: datetime, **parts: Any) -> None:
+        """Publish a wheel; `parts` as for wheel()."""
+        files = parts.pop("files", {f"{name.replace('-', '_')}.py": ""})
+        requires = parts.get("requires", ())
+        requires_python = parts.get("requires_python")
+        self.files.setdefault(name, []).append(
+            Upload(
+                f"{name.replace('-', '_')}-{version}-py3-none-any.whl",
+                wheel(name, version, files, **parts),
+                uploaded,
+                metadata(name, version, requires, requires_python),
+                requires_python=requires_python,
+            )
+        )
+
+    def add_sdist(
+        self, name: str, version: str, uploaded: datetime, files: Mapping[str, str]
+    ) -> None:
+        data = sdist(name, version, files)
+        self.files.setdefault(name, []).append(Upload(f"{name}-{version}.tar.gz", data, uploaded))
+
+    def start(self) -> None:
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            extensions_map: ClassVar[dict[str, str]] = {}
+
+            def do_GET(self) -> None:
+                index.answer(self, body=True)
+
+            def do_HEAD(self) -> None:
+                index.answer(self, body=False)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        assert self._server
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
+        self.requests.append(handler.path)
+        status, kind, data = self._content(handler.path)
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        if body:
+            handler.wfile.write(data)
+
+    def _content(self, path: str) -> tuple[int, str, bytes]:
+        if self.broken:
+            return 500, "text/plain", self.broken.encode()
+        parts = path.strip("/").split("/")
+        if parts[0] == "simple" and len(parts) > 1 and parts[1] in self.files:
+            return 200, *self._page(parts[1])
+        if parts[0] == "files":
+            for upload in self.files.get(parts[1], ()):
+                if parts[2] == upload.filename:
+                    return 200, "application/octet-stream", upload.data
+                if parts[2] == f"{upload.filename}.metadata" and upload.metadata:
+                    return 200, "text/plain", upload.metadata.encode()
+        return 404, "text/plain", b"not here"
+
+    def _page(self, name: str) -> tuple[str, bytes]:
+        if self.html:
+            anchors = "".join(
+                f'<a href="/files/{name}/{u.filename}#sha256={hashlib.sha256(u.data).hexdigest()}"'
+                f' data-upload-time="{u.uploaded.isoformat()}"'
+                f"{' data-yanked' if u.yanked else ''}>{u.filename}</a><br/>"
+                for u in self.files[name]
+            )
+            page = f"<!doctype html><html><body>{anchors}</body></html>"
+            return "text/html", page.encode()
+        files = [
+            {
+                "filename": u.filename,
+                "url": f"/files/{name}/{u.filename}",
+                "hashes": {"sha256": hashlib.sha256(u.data).hexdigest()},
+                "upload-time": u.uploaded.isoformat().replace("+00:00", "Z"),
+                "size": len(u.data),
+                "yanked": u.yanked,
+                **({"requires-python": u.requires_python} if u.requires_python else {}),
+                **(
+                    {"core-metadata": {"sha256": hashlib.sha256(u.metadata.encode()).hexdigest()}}
+                    if u.metadata
+                    else {}
+                ),
+            }
+            for u in self.files[name]
+        ]
+        page = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files}
+        return "application/vnd.pypi.simple.v1+json", json.dumps(page).encode()
