@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from loopback_index import LoopbackIndex
+
 from watchdog.interpreters import find
 from watchdog.process import Processes
 

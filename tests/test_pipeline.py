@@ -54,18 +54,7 @@ def test_a_source_distribution_that_does_not_build_breaks_the_install(finished_r
     assert "this never builds" in entry["symptom"]
 
 
-def test_what_fails_once_and_works_when_run_again_is_flaky(home: Home) -> None:
-    # Its flag outlives a run, so that it needs an ecosystem in which it was never run.
-    home.write_matrix()
-    record = None
-    for line in (home.folder / "reports").glob("ledger/ext-flaky.jsonl"):
-        record = line
-    assert record is None
-    done = home("check", "ext-flaky", "--format", "json")
-    assert json.loads(done.stdout)["outcome"] in ("flaky", "works")
-
-
-def test_the_first_failure_of_a_flaky_package_is_seen(finished_run: Home) -> None:
+def test_what_fails_once_and_works_when_run_again_is_flaky(finished_run: Home) -> None:
     assert finished_run.states()[f"ext-flaky/today/py{PYTHON}"] == "flaky"
     evidence = record_of(finished_run, "ext-flaky")["evidence"]
     assert isinstance(evidence, list)

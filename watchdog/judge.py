@@ -11,7 +11,7 @@ from watchdog.model import (
     Judgement,
     Outcome,
     Stage,
-    TestOutcome,
+    UseOutcome,
 )
 from watchdog.signature import signature
 
@@ -30,9 +30,9 @@ def judge(evidence: Evidence) -> Judgement:
         failure = Failure(_DEATHS[evidence.ended], _death(evidence))
         return _broken(evidence.stage, failure, test=evidence.during)
     for test in evidence.tests:
-        if test.outcome is TestOutcome.FAILED and test.failure is not None:
+        if test.outcome is UseOutcome.FAILED and test.failure is not None:
             return _broken(Stage.SMOKE, test.failure, test=test.name)
-    if any(test.outcome is TestOutcome.PASSED for test in evidence.tests):
+    if any(test.outcome is UseOutcome.PASSED for test in evidence.tests):
         return Judgement(Outcome.WORKS, Stage.SMOKE)
     reasons = dict.fromkeys(test.reason for test in evidence.tests if test.reason)
     reason = "; ".join(reasons) or "the smoke ran no test"

@@ -214,7 +214,7 @@ class Failure:
         return f"{self.type}: {first}" if first else self.type
 
 
-class TestOutcome(StrEnum):
+class UseOutcome(StrEnum):
     """How one `test_` function of a smoke ended."""
 
     PASSED = "passed"
@@ -223,12 +223,12 @@ class TestOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class TestResult:
+class Use:
     """One use of the subject, tried."""
 
     name: str
     title: str
-    outcome: TestOutcome
+    outcome: UseOutcome
     seconds: float = 0.0
     failure: Failure | None = None
     reason: str | None = None
@@ -274,7 +274,7 @@ class Evidence:
 
     ended: Ended
     stage: Stage
-    tests: tuple[TestResult, ...] = ()
+    tests: tuple[Use, ...] = ()
     failure: Failure | None = None
     warnings: tuple[CaughtWarning, ...] = ()
     log: str = ""

@@ -32,8 +32,8 @@ from watchdog.model import (
     Outcome,
     Record,
     Stage,
-    TestResult,
     Trial,
+    Use,
 )
 from watchdog.process import Finished, Processes
 from watchdog.redaction import Redactor
@@ -46,7 +46,7 @@ AUTOMATIC = SMOKES / "automatic.py"
 LOG_LIMIT = 16_000
 _SIGKILL = -9
 _PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
-_TESTS = TypeAdapter(TestResult)
+_TESTS = TypeAdapter(Use)
 _FAILURE = TypeAdapter(Failure)
 _WARNING = TypeAdapter(CaughtWarning)
 
@@ -246,7 +246,7 @@ def read_events(text: str, token: str, done: Finished, *, seconds: int) -> Evide
     """
     stage, during, ended = Stage.IMPORT, None, False
     failure: Failure | None = None
-    tests: list[TestResult] = []
+    tests: list[Use] = []
     warnings: list[CaughtWarning] = []
     for line in text.splitlines():
         event = _event(line, token)

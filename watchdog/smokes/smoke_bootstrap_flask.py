@@ -1,7 +1,9 @@
 """Bootstrap-Flask: Bootstrap's files, forms, navigation, messages and tables in templates."""
 
 import re
+import unittest
 
+import flask_bootstrap
 from flask import Flask, flash, redirect, render_template_string
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, SubmitField
@@ -88,7 +90,7 @@ def test_form():
     assert '<form action="" method="post"' in body
     assert "form-control" in body
     assert "form-check-input" in body
-    assert "btn btn-primary" in body
+    assert re.search('<input class="btn btn-[a-z]+[^>]*type="submit"', body)
     assert body.count('name="csrf_token"') == 1
     data = {"csrf_token": re.search('csrf_token"[^>]* value="([^"]+)"', body).group(1)}
     assert "invalid-feedback" in client.post("/form", data=data).get_data(as_text=True)
@@ -107,6 +109,8 @@ def test_navigation():
 
 def test_table():
     """A list of records becomes a table"""
+    if not hasattr(flask_bootstrap, "get_table_titles"):
+        raise unittest.SkipTest("there were no tables before Bootstrap-Flask 1.4")
     body = create_app().test_client().get("/table").get_data(as_text=True)
     assert '<table class="table">' in body
     assert '<th scope="col">Message</th>' in body

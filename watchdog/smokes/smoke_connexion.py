@@ -11,8 +11,7 @@ SABOTAGE = [
     "connexion/validators/json.py:JSONRequestBodyValidator._validate",
 ]
 
-SPECIFICATION = """
-openapi: "3.0.0"
+SPECIFICATION = """openapi: "3.0.0"
 info: {title: Pets, version: "1.0"}
 servers: [{url: /api}]
 paths:
@@ -26,8 +25,7 @@ paths:
   /pets:
     post:
       operationId: MODULE.add_pet
-      requestBody:
-        content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}
+      requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}}
       responses: {"201": {description: the pet}}
   /pets/{pet_id}:
     get:
@@ -44,7 +42,7 @@ components:
     Pet:
       type: object
       required: [name]
-      properties: {name: {type: string}, age: {type: integer}}
+      properties: {name: {type: string}}
   securitySchemes:
     token: {type: http, scheme: bearer, x-bearerInfoFunc: MODULE.token_info}
 """
@@ -74,7 +72,6 @@ def create_client():
     with open("openapi.yaml", "w") as file:
         file.write(SPECIFICATION.replace("MODULE", __name__))
     app = FlaskApp(__name__, specification_dir=os.getcwd())
-    app.app.config.update(SECRET_KEY="a secret key for the smoke, long enough")
     app.add_api("openapi.yaml")
     # Since 3.0 the client is Starlette's.
     return app.test_client() if hasattr(app, "test_client") else app.app.test_client()
@@ -87,8 +84,8 @@ def json_of(response):
 def test_parameters():
     """A function gets the parameters of its path and query, with their defaults"""
     client = create_client()
-    greeting = json_of(client.post("/api/greeting/Ada?times=2"))
-    assert greeting == {"greeting": "Hello Hello Ada"}
+    response = client.post("/api/greeting/Ada?times=2")
+    assert json_of(response) == {"greeting": "Hello Hello Ada"}
     assert json_of(client.post("/api/greeting/Bob")) == {"greeting": "Hello Bob"}
 
 
@@ -99,7 +96,6 @@ def test_body():
     assert response.status_code == 201 and json_of(response) == {"name": "Rex", "id": 7}
     response = client.get("/api/pets/9")
     assert response.status_code == 404 and json_of(response)["detail"] == "no pet 9"
-    assert response.headers["Content-Type"].startswith("application/problem+json")
 
 
 def test_validation():
@@ -116,11 +112,11 @@ def test_security():
     """A protected operation is reached with the right token only"""
     client = create_client()
     assert client.get("/api/secret").status_code == 401
-    headers = {"Authorization": "Bearer ada-token"}
-    assert json_of(client.get("/api/secret", headers=headers)) == {"secret of": "ada"}
+    response = client.get("/api/secret", headers={"Authorization": "Bearer ada-token"})
+    assert json_of(response) == {"secret of": "ada"}
 
 
 def test_specification():
     """The specification is served"""
-    spec = json_of(create_client().get("/api/openapi.json"))
-    assert set(spec["paths"]) == {"/greeting/{name}", "/pets", "/pets/{pet_id}", "/secret"}
+    paths = json_of(create_client().get("/api/openapi.json"))["paths"]
+    assert set(paths) == {"/greeting/{name}", "/pets", "/pets/{pet_id}", "/secret"}

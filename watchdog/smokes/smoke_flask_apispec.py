@@ -91,17 +91,16 @@ def test_documentation():
     app = create_app()
     plugins = [MarshmallowPlugin()]
     spec = APISpec(title="pets", version="v1", openapi_version="2.0", plugins=plugins)
-    app.config.update(APISPEC_SPEC=spec, APISPEC_SWAGGER_URL="/swagger/")
-    get_pets, resource = add_views(app)
+    app.config.update(APISPEC_SPEC=spec)
+    views = add_views(app)
     docs = FlaskApiSpec(app)
-    docs.register(get_pets)
-    docs.register(resource)
+    for view in views:
+        docs.register(view)
     client = app.test_client()
     spec = client.get("/swagger/").get_json()
-    assert spec["info"] == {"title": "pets", "version": "v1"}
+    assert spec["info"]["title"] == "pets"
     assert spec["paths"]["/pets"]["get"]["tags"] == ["pets"]
-    operations = spec["paths"]["/pets/{name}"]
-    assert {"get", "put"} <= set(operations) and "201" in operations["put"]["responses"]
+    assert "201" in spec["paths"]["/pets/{name}"]["put"]["responses"]
     assert spec["definitions"]["Pet"]["properties"]["size"] == {"type": "integer"}
     assert b"/swagger/" in client.get("/swagger-ui/").data
 

@@ -32,13 +32,16 @@ def resolve_fail(root, info):
 
 
 def create_client(**options):
-    query = GraphQLObjectType("Query", {
-        "hello": GraphQLField(
-            GraphQLString, args={"name": GraphQLArgument(GraphQLString)}, resolver=resolve_hello
-        ),
-        "agent": GraphQLField(GraphQLString, resolver=resolve_agent),
-        "fail": GraphQLField(GraphQLNonNull(GraphQLString), resolver=resolve_fail),
-    })
+    query = GraphQLObjectType(
+        "Query",
+        {
+            "hello": GraphQLField(
+                GraphQLString, args={"name": GraphQLArgument(GraphQLString)}, resolver=resolve_hello
+            ),
+            "agent": GraphQLField(GraphQLString, resolver=resolve_agent),
+            "fail": GraphQLField(GraphQLNonNull(GraphQLString), resolver=resolve_fail),
+        },
+    )
     view = GraphQLView.as_view("graphql", schema=GraphQLSchema(query=query), **options)
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key for the smoke, long enough")

@@ -7,7 +7,7 @@ import uuid
 
 from bson.objectid import ObjectId
 from flask import Flask, jsonify, url_for
-from flask_pymongo import ASCENDING, DESCENDING, PyMongo
+from flask_pymongo import DESCENDING, PyMongo
 from pymongo.errors import ServerSelectionTimeoutError
 
 SABOTAGE = [
@@ -30,12 +30,10 @@ def create_app(uri):
 
 
 def is_unreachable(app, path):
-    """Whether the view's query waits for the server in vain."""
     try:
         app.test_client().get(path)
     except ServerSelectionTimeoutError:
         return True
-    return False
 
 
 def test_lazy_connection():
@@ -50,7 +48,6 @@ def test_lazy_connection():
     assert mongo.db.name == "shop"
     assert mongo.db.users.full_name == "shop.users"
     assert mongo.cx["other"]["users"].full_name == "other.users"
-    assert (ASCENDING, DESCENDING) == (1, -1)
     assert is_unreachable(app, "/users/ada")
     mongo.cx.close()
 
@@ -74,6 +71,7 @@ def test_object_id_in_urls():
     app = create_app("mongodb://127.0.0.1/ignored")
     mongo = PyMongo()
     mongo.init_app(app, uri=NOWHERE)
+    assert mongo.db.name == "shop"
 
     @app.route("/users/<ObjectId:user_id>")
     def user(user_id):
@@ -87,34 +85,17 @@ def test_object_id_in_urls():
     mongo.cx.close()
 
 
-def create_mongo():
+def test_server():
+    """Documents and files are stored in a MongoDB server and found by views"""
     if not os.environ.get("WATCHDOG_MONGODB"):
         raise unittest.SkipTest("needs a MongoDB server (WATCHDOG_MONGODB)")
     app = create_app(os.environ["WATCHDOG_MONGODB"])
-    return app, PyMongo(app), "smoke_" + uuid.uuid4().hex
-
-
-def test_documents():
-    """A document is stored, found by a view, or not found (404)"""
-    app, mongo, name = create_mongo()
+    mongo = PyMongo(app)
+    name = "smoke_" + uuid.uuid4().hex
 
     @app.route("/users/<user>")
     def user(user):
         return jsonify(age=mongo.db[name].find_one_or_404({"name": user})["age"])
-
-    client = app.test_client()
-    try:
-        mongo.db[name].insert_one({"name": "ada", "age": 36})
-        assert client.get("/users/ada").get_json() == {"age": 36}
-        assert client.get("/users/bob").status_code == 404
-    finally:
-        mongo.db[name].drop()
-        mongo.cx.close()
-
-
-def test_files():
-    """A file is saved in GridFS and sent"""
-    app, mongo, name = create_mongo()
 
     @app.route("/files/<path:filename>")
     def send(filename):
@@ -122,11 +103,15 @@ def test_files():
 
     client = app.test_client()
     try:
+        mongo.db[name].insert_many([{"name": "ada", "age": 36}, {"name": "eve", "age": 40}])
+        assert [row["age"] for row in mongo.db[name].find().sort("age", DESCENDING)] == [40, 36]
+        assert client.get("/users/ada").get_json() == {"age": 36}
+        assert client.get("/users/bob").status_code == 404
         mongo.save_file("note.txt", io.BytesIO(b"remember"), base=name)
         response = client.get("/files/note.txt")
         assert response.data == b"remember" and response.mimetype == "text/plain"
         assert client.get("/files/other.txt").status_code == 404
     finally:
-        for part in (".files", ".chunks"):
-            mongo.db[name + part].drop()
+        for collection in (name, name + ".files", name + ".chunks"):
+            mongo.db[collection].drop()
         mongo.cx.close()

@@ -45,7 +45,10 @@ def test_configuration():
     redis_client = FlaskRedis(app, decode_responses=True)
     options = redis_client.connection_pool.connection_kwargs
     assert [options[n] for n in ("host", "port", "db", "password")] == [
-        "redis.example", 6380, 7, "sesame"
+        "redis.example",
+        6380,
+        7,
+        "sesame",
     ]
     assert options["decode_responses"] is True
     assert app.extensions["redis"] is redis_client

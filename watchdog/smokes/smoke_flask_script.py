@@ -74,8 +74,7 @@ def test_decorated_functions():
     assert manage(manager, "repeat", "--count", "3") == ("ababab\n", 0)
 
 
-def test_factory_and_submanager():
-    """An option reaches the application factory, a manager contains another"""
+def create_nested_manager():
     manager = Manager(create_app)
     manager.add_option("-c", "--config", dest="config", required=False, default="testing")
     database = Manager(usage="Perform database operations")
@@ -86,8 +85,15 @@ def test_factory_and_submanager():
         print("dropped in", current_app.config["MODE"])
 
     manager.add_command("database", database)
-    assert manage(manager, "database", "drop") == ("dropped in testing\n", 0)
-    assert manage(manager, "-c", "production", "database", "drop")[0] == "dropped in production\n"
+    return manager
+
+
+def test_factory_and_submanager():
+    """An option reaches the application factory, a manager contains another"""
+    arguments = ["database", "drop"]
+    assert manage(create_nested_manager(), *arguments) == ("dropped in testing\n", 0)
+    arguments = ["--config", "production"] + arguments
+    assert manage(create_nested_manager(), *arguments) == ("dropped in production\n", 0)
 
 
 def test_shell_and_server():

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from packaging.version import Version
+
+from watchdog import plan
+from watchdog.matrix import Matrix, parse
+from watchdog.model import File, Release, Table
+
+TEXT = """\
+python: ["3.9", "3.13"]
+tables:
+  core: {python: ["3.13"], flask: ["since 2.0"], werkzeug: [resolved, newest]}
+  today: {}
+  grid: {python: ["3.13"], flask: ["last 1"], werkzeug: [resolved, oldest-allowed]}
+  versions: {python: ["3.9"], subject: ["last 2"], flask: [newest]}
+extensions:
+  flask-login: {name: Flask-Login}
+  flask-admin: {name: Flask-Admin, requires: [flask-sqlalchemy], python: ["3.13"]}
+  scenario-forms: {name: "Tutorial: forms", install: [flask, flask-wtf]}
+exclude:
+  - {cells: "flask-login/grid/*", reason: "a reason to be read", until: 2026-01-31}
+known_issues:
+  - {cells: "flask-admin", reason: "known since long ago"}
+"""
+
+
+def release(name: str, *versions: str) -> tuple[Release, ...]:
+    arrived = datetime(2025, 1, 1, tzinfo=UTC)
+    return tuple(Release(name, Version(v), (File(f"{name}-{v}", arrived),)) for v in versions)
+
+
+RELEASES = {
+    "flask": release("flask", "1.1.4", "2.0.3", "3.1.3"),
+    "werkzeug": release("werkzeug", "2.0.3", "3.1.9"),
+    "flask-login": release("flask-login", "0.5.0", "0.6.2", "0.6.3"),
+    "flask-admin": release("flask-admin", "1.6.1"),
+}
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Matrix:
+    return parse(TEXT, "matrix.yaml")
+
+
+def test_every_table_makes_its_cells_with_readable_ids(matrix: Matrix) -> None:
+    assert [c.id for c in plan.cells(matrix, RELEASES)] == [
+        "flask/core/py3.13/flask-2.0/werkzeug-resolved",
+        "flask/core/py3.13/flask-2.0/werkzeug-3.1",
+        "flask/core/py3.13/flask-3.1/werkzeug-resolved",
+        "flask/core/py3.13/flask-3.1/werkzeug-3.1",
+        "flask-login/today/py3.9",
+        "flask-login/today/py3.13",
+        "flask-admin/today/py3.13",
+        "scenario-forms/today/py3.9",
+        "scenario-forms/today/py3.13",
+        "flask-login/grid/py3.13/flask-3.1/werkzeug-resolved",
+        "flask-login/grid/py3.13/flask-3.1/werkzeug-oldest-allowed",
+        "flask-admin/grid/py3.13/flask-3.1/werkzeug-resolved",
+        "flask-admin/grid/py3.13/flask-3.1/werkzeug-oldest-allowed",
+        "scenario-forms/grid/py3.13/flask-3.1/werkzeug-resolved",
+        "scenario-forms/grid/py3.13/flask-3.1/werkzeug-oldest-allowed",
+        "flask-login/versions/py3.9/0.5/flask-3.1",
+        "flask-login/versions/py3.9/0.6/flask-3.1",
+    ]
+
+
+def test_requirements_are_what_a_person_would_type(matrix: Matrix) -> None:
+    cells = {c.id: c for c in plan.cells(matrix, RELEASES)}
+    assert cells["flask-admin/today/py3.13"].requirements == ("flask-admin", "flask-sqlalchemy")
+    assert cells["scenario-forms/today/py3.9"].requirements == ("flask", "flask-wtf")
+    half_pinned = cells["flask/core/py3.13/flask-2.0/werkzeug-resolved"]
+    assert half_pinned.requirements == ("flask==2.0.3",)
+    oldest = cells["flask-login/grid/py3.13/flask-3.1/werkzeug-oldest-allowed"]
+    assert oldest.oldest == ("werkzeug",)
+    previous = cells["flask-login/versions/py3.9/0.6/flask-3.1"]
+    assert previous.requirements == ("flask-login==0.6.3", "flask==3.1.3")
+
+
+def test_coordinates_come_back_from_the_id(matrix: Matrix) -> None:
+    for cell in plan.cells(matrix, RELEASES):
+        found = plan.coordinates(cell.id)
+        for part in ("table", "subject", "python", "flask", "werkzeug", "version"):
+            assert getattr(found, part) == getattr(cell, part), (cell.id, part)
+
+
+@pytest.mark.parametrize(
+    ("only", "count"),
+    [
+        (("flask-login",), 6),
+        (("scenario-*",), 4),
+        (("*/today/*",), 5),
+        (("flask-login/today", "flask/core"), 6),
+        (("nothing",), 0),
+        ((), 17),
+    ],
+)
+def test_globs_select_cells_and_leading_parts(
+    matrix: Matrix, only: tuple[str, ...], count: int
+) -> None:
+    assert len(plan.select(plan.cells(matrix, RELEASES), only=only)) == count
+
+
+def test_tables_and_pythons_select_too(matrix: Matrix) -> None:
+    cells = plan.cells(matrix, RELEASES)
+    assert len(plan.select(cells, tables=(Table.TODAY,), pythons=("3.9",))) == 2
+
+
+def test_a_mark_holds_until_its_last_day(matrix: Matrix) -> None:
+    grid = next(c for c in plan.cells(matrix, RELEASES) if c.id.startswith("flask-login/grid"))
+    assert plan.excluded(grid, matrix, date(2026, 1, 31)) == "a reason to be read"
+    assert plan.excluded(grid, matrix, date(2026, 2, 1)) is None
+
+
+def test_a_known_issue_covers_every_cell_below_its_name(matrix: Matrix) -> None:
+    cells = [c for c in plan.cells(matrix, RELEASES) if c.subject == "flask-admin"]
+    assert all(plan.expected(c, matrix, date(2026, 1, 1)) for c in cells)
