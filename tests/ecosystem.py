@@ -165,7 +165,7 @@ def build(index: LoopbackIndex) -> None:
         index.add(f"{name}-core", "1.0", day(3), files={f"{module}_core.py": good})
         index.add(f"{name}-core", "2.0", day(32), files={f"{module}_core.py": code})
         index.add(
-            name, "1.0", day(4), files={f"{module}.py": f"from {module}_core import use\n"},
+            name, "1.0", day(4), files={f"{module}.py": f"import flask\nfrom {module}_core import use\n"},
             requires=["flask", f"{name}-core"],
         )  # fmt: skip
     index.add(

@@ -143,6 +143,7 @@ class LoopbackIndex:
         handler.send_response(status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(data)))
+        handler.send_header("Cache-Control", "max-age=600")
         handler.end_headers()
         if body:
             handler.wfile.write(data)

@@ -106,7 +106,9 @@ def test_a_damaged_file_never_gives_a_traceback(line: str, junk: str, at: int) -
 
 def test_the_schema_in_the_repository_is_the_one_the_code_gives() -> None:
     kept = (ROOT / matrix.SCHEMA_FILE).read_text("utf-8")
-    assert kept == matrix.schema_text(), "write it anew: python -m watchdog schema"
+    assert kept == matrix.schema_text(), (
+        f"write it anew: flask-watchdog schema > {matrix.SCHEMA_FILE}"
+    )
 
 
 def test_the_projects_own_matrix_is_valid_and_names_its_schema_first() -> None:

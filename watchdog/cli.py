@@ -316,6 +316,12 @@ def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
 
 
 @cli.command()
+def schema() -> None:
+    """Print the JSON schema of matrix.yaml (kept as watchdog/matrix.schema.json)."""
+    click.echo(matrix_file.schema_text(), nl=False)
+
+
+@cli.command()
 @_options(selection=False)
 @click.argument("cell_id", metavar="CELL")
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")

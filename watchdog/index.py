@@ -49,7 +49,6 @@ class Index:
         self._urls = urls
         self._cache = cache
         self._offline = offline
-        self._local = threading.local()
 
     def releases(self, names: Iterable[str], as_of: datetime) -> dict[str, tuple[Release, ...]]:
         """Every release of each package with a file uploaded before `as_of`, oldest first.
@@ -58,13 +57,13 @@ class Index:
             InfrastructureError: the index cannot be read, or does not know a name.
         """
         wanted = sorted(set(names))
-        with ThreadPoolExecutor(8) as pool:
-            pages = list(pool.map(self._files, wanted))
+        with _client() as client, ThreadPoolExecutor(8) as pool:
+            pages = list(pool.map(lambda name: self._files(name, client), wanted))
         return {
             name: to_releases(name, files, as_of) for name, files in zip(wanted, pages, strict=True)
         }
 
-    def _files(self, name: str) -> tuple[File, ...]:
+    def _files(self, name: str, client: httpx.Client) -> tuple[File, ...]:
         kept = self._cache / digest(self._urls) / f"{name}.json"
         if self._offline:
             try:
@@ -73,31 +72,19 @@ class Index:
                 raise OfflineError(
                     f"the releases of {name} are not in the cache; run once without --offline"
                 ) from None
-        files = self._ask(name)
+        files = self._ask(name, client)
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{threading.get_ident()}")
         partial.write_text(json.dumps([_file_to_json(f) for f in files]), "utf-8")
         partial.replace(kept)
         return files
 
-    def _client(self) -> httpx.Client:
-        if not hasattr(self._local, "client"):
-            # The system's roots and certifi's: company proxies are known to the first only.
-            context = ssl.create_default_context()
-            with contextlib.suppress(OSError, ssl.SSLError):
-                context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
-            self._local.client = httpx.Client(
-                timeout=30, follow_redirects=True, verify=context, headers={"Accept": _ACCEPT}
-            )
-        client: httpx.Client = self._local.client
-        return client
-
-    def _ask(self, name: str) -> tuple[File, ...]:
+    def _ask(self, name: str, client: httpx.Client) -> tuple[File, ...]:
         trouble = "no answer"
         for url in self._urls:
             for _ in range(_TRIES):
                 try:
-                    answer = self._client().get(f"{url.rstrip('/')}/{name}/")
+                    answer = client.get(f"{url.rstrip('/')}/{name}/")
                     if answer.status_code == httpx.codes.NOT_FOUND:
                         trouble = f"it does not know {name}"
                         break
@@ -113,6 +100,16 @@ class Index:
             f"the package index cannot be read for {name}: {trouble}. Look at uv's configuration "
             "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run again."
         )
+
+
+def _client() -> httpx.Client:
+    # The system's roots and certifi's: a company's proxy is known to the first only.
+    context = ssl.create_default_context()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
+    return httpx.Client(
+        timeout=30, follow_redirects=True, verify=context, headers={"Accept": _ACCEPT}
+    )
 
 
 def parse_page(content_type: str, text: str) -> tuple[File, ...]:
@@ -133,8 +130,8 @@ def parse_page(content_type: str, text: str) -> tuple[File, ...]:
     return tuple(reader.files)
 
 
-def _file_from_json(data: dict[str, Any]) -> File:
-    if not isinstance(data.get("filename"), str):
+def _file_from_json(data: Any) -> File:  # noqa: ANN401  whatever an index sends
+    if not isinstance(data, dict) or not isinstance(data.get("filename"), str):
         raise ValueError("a file without a name")  # noqa: TRY004  the page is wrong, not a caller
     requires = data.get("requires-python")
     return File(

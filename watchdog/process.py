@@ -95,6 +95,7 @@ class Processes:
         err = _Capture(process.stderr, output_limit) if process.stderr else None
         with contextlib.suppress(OSError):  # a child may well close its stdin unread
             process.stdin.write(stdin.encode())
+        with contextlib.suppress(OSError):
             process.stdin.close()
         timed_out = False
         try:
@@ -125,8 +126,13 @@ class Processes:
         env: Mapping[str, str],
         cwd: Path | None = None,
         merged: bool = False,
+        quiet: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start a child in a group of its own; whoever starts it must end() it."""
+        """Start a child in a group of its own; whoever starts it must end() it.
+
+        A `quiet` one has nothing to read and what it prints is thrown away.
+        """
+        read = subprocess.DEVNULL if quiet else subprocess.PIPE
         with self._lock:  # between this and the set nothing may slip past stop_all()
             if self._stopped:
                 raise InterruptedError("interrupted")
@@ -134,9 +140,9 @@ class Processes:
                 argv,
                 env=dict(env),
                 cwd=cwd,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                stdin=read,
+                stdout=read,
+                stderr=subprocess.STDOUT if merged else read,
                 close_fds=True,
                 start_new_session=POSIX,
             )

@@ -81,7 +81,7 @@ class Services:
     def _serve(self, argv: list[str], port: int) -> bool:
         """Start a server and wait until its port answers; False when it does not."""
         try:
-            process = self.processes.start(argv, env=dict(os.environ), cwd=self.folder, merged=True)
+            process = self.processes.start(argv, env=dict(os.environ), cwd=self.folder, quiet=True)
         except OSError:
             return False
         self._running.append(process)

@@ -101,7 +101,7 @@ def test_documentation():
     assert spec["info"]["title"] == "pets"
     assert spec["paths"]["/pets"]["get"]["tags"] == ["pets"]
     assert "201" in spec["paths"]["/pets/{name}"]["put"]["responses"]
-    assert spec["definitions"]["Pet"]["properties"]["size"] == {"type": "integer"}
+    assert spec["definitions"]["Pet"]["properties"]["size"]["type"] == "integer"
     assert b"/swagger/" in client.get("/swagger-ui/").data
 
 

@@ -55,7 +55,9 @@ def test_delivery():
 
     @app.route("/order", methods=["POST"])
     def order():
-        message = EmailMessage(subject, "Gr\u00fc\u00dfe", to=["ada@example.com"], cc=["bob@example.com"])
+        message = EmailMessage(
+            subject, "Gr\u00fc\u00dfe", to=["ada@example.com"], cc=["bob@example.com"]
+        )
         return str(message.send())
 
     assert app.test_client().post("/order").data == b"1"

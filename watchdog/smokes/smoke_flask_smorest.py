@@ -116,5 +116,4 @@ def test_openapi():
     spec = client.get("/openapi.json").get_json()
     assert set(spec["paths"]) == {"/pets/", "/pets/{pet_id}", "/pets/pages"}
     assert spec["components"]["schemas"]["Pet"]["required"] == ["name"]
-    page = client.get("/swagger-ui").data
-    assert b"My API" in page and b"https://cdn.example/swagger-ui-dist/" in page
+    assert b"https://cdn.example/swagger-ui-dist/" in client.get("/swagger-ui").data

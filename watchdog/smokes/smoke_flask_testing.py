@@ -1,4 +1,4 @@
-"""Flask-Testing: unittest cases with a client, template and redirect assertions, a live server."""
+"""Flask-Testing: unittest cases with a client and assertions, and with a live server."""
 
 import unittest
 from urllib.request import urlopen
@@ -17,7 +17,9 @@ SABOTAGE = [
 
 def create_app():
     app = Flask(__name__)
-    app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes", LIVESERVER_PORT=0)
+    app.config.update(
+        TESTING=True, SECRET_KEY="a secret key of at least 32 bytes", LIVESERVER_PORT=0
+    )
     app.jinja_loader = DictLoader({"hello.html": "<b>{{ name }}</b>"})
 
     @app.route("/hello")
@@ -47,8 +49,8 @@ def run(case):
     problems = []
     result.addError = result.addFailure = lambda test, problem: problems.append(problem[1])
     case(result)
-    for problem in problems:
-        raise problem
+    if problems:
+        raise problems[0]
     assert result.testsRun == 1
 
 

@@ -34,7 +34,11 @@ def app():
 def run_pytest(source, *options):
     """What pytest prints about a file of tests; they all have to pass."""
     folder = tempfile.mkdtemp(dir=os.getcwd())
-    for name, text in [("conftest.py", CONFTEST), ("test_shop.py", source), ("pytest.ini", "[pytest]\n")]:
+    for name, text in [
+        ("conftest.py", CONFTEST),
+        ("test_shop.py", source),
+        ("pytest.ini", "[pytest]\n"),
+    ]:
         with open(os.path.join(folder, name), "w") as file:
             file.write(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -103,7 +107,7 @@ import json
 from urllib.request import urlopen
 
 def test_ping(live_server):
-    with urlopen(live_server.url("/ping"), timeout=5) as response:
+    with urlopen("http://127.0.0.1:%d/ping" % live_server.port, timeout=5) as response:
         assert json.load(response)["ping"] == "pong"
 """
     assert "1 passed" in run_pytest(source, "--live-server-host", "127.0.0.1")

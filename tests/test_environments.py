@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ecosystem import NOW, PYTHON, day
+from loopback_index import LoopbackIndex
+
+from watchdog.environments import Environments
+from watchdog.errors import InstallError
+from watchdog.interpreters import find
+from watchdog.model import Lock
+from watchdog.process import Processes
+from watchdog.uv import Uv
+
+INTERPRETER = find([PYTHON], Processes())[PYTHON]
+
+
+@dataclass
+class Place:
+    index: LoopbackIndex
+    environments: Environments
+    folder: Path
+
+    def make(self, *pins: tuple[str, str], plain: bool = False, name: str = "e") -> Path:
+        build = self.environments.install if plain else self.environments.compose
+        return build(Lock(tuple(sorted(pins))), INTERPRETER, self.folder / name, NOW)
+
+    def run(self, python: Path, code: str) -> str:
+        done = subprocess.run(
+            [str(python), "-I", "-c", code], text=True, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture
+def place(
+    empty_index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    if INTERPRETER.setuptools:
+        empty_index.add("setuptools", INTERPRETER.setuptools, day(0))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    processes = Processes()
+    environments = Environments(Uv(processes, tmp_path), processes, tmp_path / "store")
+    yield Place(empty_index, environments, tmp_path)
+
+
+LOOK = """
+import importlib.metadata as m, json, sys, os
+import one, two, shared.left, shared.right
+names = sorted(d.metadata["Name"] for d in m.distributions())
+entry = [e.value for e in m.entry_points(group="made.up")] if sys.version_info >= (3, 10) else []
+data = open(os.path.join(os.path.dirname(one.__file__), "data.txt")).read()
+print(json.dumps([names, entry, data, one.__name__, two.VALUE,
+                  os.path.relpath(one.__file__, sys.prefix)]))
+"""
+
+
+def publish(place: Place) -> tuple[tuple[str, str], ...]:
+    """A package with data and entry points, a bare module, and two that share a namespace."""
+    place.index.add(
+        "one", "1.0", day(1),
+        files={"one/__init__.py": "", "one/data.txt": "some data"},
+        entry_points="[made.up]\nx = one:y\n\n[console_scripts]\nsay-one = two:say\n",
+    )  # fmt: skip
+    place.index.add(
+        "two", "1.0", day(1), files={"two.py": "VALUE = 2\ndef say():\n    print('said')\n"}
+    )
+    place.index.add("left", "1.0", day(1), files={"shared/left.py": ""})
+    place.index.add("right", "1.0", day(1), files={"shared/right.py": "", "shared/deep/a.py": ""})
+    return tuple((name, "1.0") for name in ("one", "two", "left", "right"))
+
+
+def test_a_composed_environment_behaves_like_an_installed_one(place: Place) -> None:
+    pins = publish(place)
+    composed = place.make(*pins, name="composed")
+    plain = place.make(*pins, plain=True, name="plain")
+    assert json.loads(place.run(composed, LOOK)) == json.loads(place.run(plain, LOOK))
+
+
+def test_console_scripts_run(place: Place) -> None:
+    composed = place.make(*publish(place))
+    done = subprocess.run([composed.parent / "say-one"], text=True, capture_output=True, check=True)
+    assert done.stdout == "said\n"
+
+
+def test_bytecode_is_there_from_the_first_import_on(place: Place) -> None:
+    composed = place.make(*publish(place))
+    code = (
+        "import one, two, os; print(os.path.exists(one.__cached__), os.path.exists(two.__cached__))"
+    )
+    assert place.run(composed, code) == "True True"
+
+
+def test_a_package_is_fetched_once_for_all_environments(place: Place) -> None:
+    pins = publish(place)
+    place.make(*pins, name="a")
+    asked = len(place.index.requests)
+    place.make(*pins, name="b")
+    assert len(place.index.requests) == asked
+
+
+@pytest.mark.skipif(INTERPRETER.setuptools is None, reason="this Python brings no setuptools")
+def test_it_holds_the_setuptools_that_venv_brings_unless_the_lock_names_one(place: Place) -> None:
+    place.index.add("setuptools", "99.0", day(1))
+    code = "import importlib.metadata as m; print(m.version('setuptools'))"
+    assert place.run(place.make(name="a"), code) == INTERPRETER.setuptools
+    assert place.run(place.make(("setuptools", "99.0"), name="b"), code) == "99.0"
+
+
+def test_two_packages_with_one_file_leave_the_later_ones_as_pip_does(place: Place) -> None:
+    place.index.add("aa", "1.0", day(1), files={"same.py": "WHO = 'aa'\n"})
+    place.index.add("bb", "1.0", day(1), files={"same.py": "WHO = 'bb'\n"})
+    python = place.make(("aa", "1.0"), ("bb", "1.0"))
+    assert place.run(python, "import same; print(same.WHO)") == "bb"
+
+
+def test_what_does_not_build_is_evidence_and_not_our_trouble(place: Place) -> None:
+    place.index.add_sdist(
+        "bad", "1.0", day(1),
+        {
+            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n',
+            "b.py": "raise RuntimeError('no')\n",
+            "PKG-INFO": "Metadata-Version: 1.0\nName: bad\nVersion: 1.0\n",
+        },
+    )  # fmt: skip
+    with pytest.raises(InstallError, match="RuntimeError: no"):
+        place.make(("bad", "1.0"))

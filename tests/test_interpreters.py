@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from ecosystem import PYTHON
+
+from watchdog.interpreters import RELEASED, find, how_to_get
+from watchdog.process import Processes
+
+
+def test_the_python_that_runs_this_is_found_as_its_base_not_its_environment() -> None:
+    found = find([PYTHON], Processes())[PYTHON]
+    assert found.version.startswith(PYTHON)
+    assert Path(found.path).is_absolute()
+    assert Path(found.path).resolve() == Path(sys.executable).resolve() or sys.prefix != found.path
+
+
+def test_a_python_that_is_not_here_is_not_found_and_the_way_to_it_is_told() -> None:
+    assert find(["3.99"], Processes()) == {}
+    assert "uv python install 3.99" in how_to_get("3.99")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell script for a Python")
+def test_a_shim_that_does_not_answer_is_stepped_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / f"python{PYTHON}"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert find([PYTHON], Processes())[PYTHON].path != str(shim)
+
+
+def test_setuptools_comes_with_venv_up_to_3_11_only() -> None:
+    for series, interpreter in find(list(RELEASED), Processes()).items():
+        numbers = tuple(map(int, series.split(".")))
+        assert (interpreter.setuptools is not None) == (numbers < (3, 12)), series
+
+
+def test_release_days_are_in_order() -> None:
+    assert list(RELEASED.values()) == sorted(RELEASED.values())
+    assert RELEASED["3.12"] == date(2023, 10, 2)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ecosystem import day
+from hypothesis import given
+from hypothesis import strategies as st
+from test_compare import record
+
+from watchdog.ledger import Ledger
+from watchdog.model import Entry, Outcome, Run, State
+
+
+def test_what_was_appended_comes_back_whole(tmp_path: Path) -> None:
+    kept = [record(Outcome.WORKS, "a"), record(Outcome.BROKEN, "b", "it is ✕ – wrong")]
+    ledger = Ledger(tmp_path)
+    for one in kept:
+        ledger.append(one)
+    again = Ledger(tmp_path)
+    assert [again.get("a"), again.get("b")] == kept
+    assert again.skipped_lines == 0
+
+
+def test_a_torn_last_line_is_stepped_over_and_the_next_append_is_whole(tmp_path: Path) -> None:
+    Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
+    Ledger(tmp_path).append(record(Outcome.WORKS, "b"))
+    path = tmp_path / "ledger" / "flask-login.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    torn = Ledger(tmp_path)
+    assert torn.get("a")
+    assert torn.get("b") is None
+    assert torn.skipped_lines == 1
+    torn.append(record(Outcome.WORKS, "c"))
+    again = Ledger(tmp_path)
+    assert again.get("a")
+    assert again.get("c")
+
+
+@pytest.mark.parametrize(
+    "line", ["", "null", "[]", "{}", "not json", '{"fingerprint": 3}', "[" * 5000, "\x00\xff"]
+)
+def test_a_strange_line_is_stepped_over(tmp_path: Path, line: str) -> None:
+    Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
+    path = tmp_path / "ledger" / "flask-login.jsonl"
+    path.write_bytes(line.encode("latin-1") + b"\n" + path.read_bytes())
+    assert Ledger(tmp_path).get("a")
+
+
+def test_one_fingerprint_with_two_outcomes_is_flaky(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append(record(Outcome.WORKS, "a"))
+    joined = ledger.append(record(Outcome.BROKEN, "a"))
+    assert joined.judgement.outcome is Outcome.FLAKY
+    again = Ledger(tmp_path).get("a")
+    assert again
+    assert again.judgement.outcome is Outcome.FLAKY
+
+
+@given(st.lists(st.sampled_from([Outcome.WORKS, Outcome.BROKEN]), min_size=1, max_size=6))
+def test_the_order_of_lines_does_not_matter(outcomes: list[Outcome]) -> None:
+    def together(order: list[Outcome]) -> Outcome:
+        ledger = Ledger(Path("/does/not/exist"))
+        for outcome in order:
+            ledger._keep(record(outcome, "a"))
+        found = ledger.get("a")
+        assert found
+        return found.judgement.outcome
+
+    assert together(outcomes) is together(outcomes[::-1])
+
+
+def _write(folder: Path, name: str) -> None:
+    ledger = Ledger(folder)
+    for i in range(50):
+        ledger.append(replace(record(Outcome.WORKS, f"{name}{i}"), smoke="x" * 5000))
+
+
+def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write, args=(tmp_path, name)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert len(Ledger(tmp_path)) == 100
+
+
+def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for number in (3, 1, 2):
+        ledger.write_run(Run(day(number), day(9), {"a/today/py3.13": Entry(State.WORKS, "f")}))
+    assert [run.as_of for run in Ledger(tmp_path).runs()] == [day(1), day(2), day(3)]

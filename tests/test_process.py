@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from watchdog.process import Processes
+
+ENV = {"PATH": os.environ.get("PATH", "")}
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z"
+
+
+def wait_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_output_errors_and_code_are_told_apart() -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"
+    done = Processes().run(python(code), env=ENV, timeout=20)
+    assert (done.output.strip(), done.errors.strip(), done.returncode) == ("out", "err", 7)
+
+
+def test_standard_input_is_handed_over() -> None:
+    code = "import sys; print(sys.stdin.read()[::-1])"
+    assert Processes().run(python(code), env=ENV, timeout=20, stdin="abc").output.strip() == "cba"
+
+
+def test_a_child_that_does_not_read_its_input_is_no_trouble() -> None:
+    assert Processes().run(python("0"), env=ENV, timeout=20, stdin="x" * 10**6).returncode == 0
+
+
+def test_too_much_output_is_cut_in_the_middle_and_memory_stays_bounded() -> None:
+    code = "import sys\nfor i in range(200): sys.stdout.write('%06d' % i + 'x' * 9994)"
+    done = Processes().run(python(code), env=ENV, timeout=60, output_limit=10_000)
+    assert done.output.startswith("000000")
+    assert "1990000 bytes cut" in done.output
+    assert len(done.output) < 11_000
+
+
+def test_at_the_time_limit_the_child_and_its_children_are_gone(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    code = (
+        "import subprocess, sys, time\n"
+        f"p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(note)!r}, 'w').write(str(p.pid))\ntime.sleep(600)"
+    )
+    done = Processes().run(python(code), env=ENV, timeout=2)
+    assert done.timed_out
+    assert wait_gone(int(note.read_text()))
+
+
+def test_what_a_finished_child_left_behind_is_ended(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    code = (
+        "import subprocess, sys\n"
+        f"p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(note)!r}, 'w').write(str(p.pid))"
+    )
+    done = Processes().run(python(code), env=ENV, timeout=60)
+    assert done.returncode == 0
+    assert wait_gone(int(note.read_text()))
+
+
+def test_stop_all_ends_every_child_at_once_and_starts_no_more() -> None:
+    processes = Processes()
+    found: list[bool] = []
+
+    def work() -> None:
+        found.append(
+            processes.run(python("import time; time.sleep(600)"), env=ENV, timeout=600).interrupted
+        )
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while len(processes._live) < 3:
+        time.sleep(0.01)
+    processes.stop_all()
+    for thread in threads:
+        thread.join(20)
+    assert found == [True, True, True]
+    with pytest.raises(InterruptedError):
+        processes.run(python("0"), env=ENV, timeout=5)
+
+
+def test_a_program_that_is_not_there_is_an_os_error() -> None:
+    with pytest.raises(OSError, match="no-such-program"):
+        Processes().run(["/no-such-program"], env=ENV, timeout=5)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchdog.judge import judge
+from watchdog.model import Ended, Outcome, Stage
+from watchdog.process import Finished
+from watchdog.runner import AUTOMATIC, read_events, smoke_file
+
+DONE = Finished(0, "", "", 1.0)
+
+
+def lines(*events: dict[str, object], token: str = "t") -> str:
+    return "".join(json.dumps({"token": token} | e) + "\n" for e in events)
+
+
+PASS = (
+    {"event": "loading"},
+    {"event": "loaded"},
+    {"event": "testing", "name": "test_a", "title": "x"},
+    {"event": "test", "name": "test_a", "title": "x", "outcome": "passed"},
+    {"event": "end", "warnings": []},
+)
+
+
+def test_a_complete_report_is_a_pass() -> None:
+    assert judge(read_events(lines(*PASS), "t", DONE, seconds=9)).outcome is Outcome.WORKS
+
+
+def test_events_without_the_token_do_not_count() -> None:
+    evidence = read_events(lines(*PASS, token="guessed"), "t", DONE, seconds=9)
+    assert evidence.ended is Ended.SILENT
+    assert judge(evidence).outcome is Outcome.BROKEN
+
+
+@given(st.integers(0, len(PASS) - 1))
+def test_a_report_that_stops_anywhere_is_never_green(count: int) -> None:
+    evidence = read_events(lines(*PASS[:count]), "t", DONE, seconds=9)
+    assert judge(evidence).outcome is not Outcome.WORKS
+
+
+@given(st.text(max_size=400))
+def test_junk_in_the_events_is_stepped_over(junk: str) -> None:
+    evidence = read_events(junk + "\n" + lines(*PASS) + junk, "t", DONE, seconds=9)
+    assert judge(evidence).outcome is Outcome.WORKS
+
+
+@pytest.mark.parametrize(
+    ("done", "ended"),
+    [
+        (Finished(-11, "", "", 1.0), Ended.SIGNAL),
+        (Finished(-9, "", "", 1.0), Ended.NOT_STARTED),
+        (Finished(-9, "", "", 1.0, timed_out=True), Ended.TIMEOUT),
+        (Finished(-9, "", "", 1.0, interrupted=True), Ended.INTERRUPTED),
+        (Finished(0, "", "", 1.0), Ended.SILENT),
+    ],
+)
+def test_each_way_to_die_is_told_apart(done: Finished, ended: Ended) -> None:
+    evidence = read_events(lines(*PASS[:3]), "t", done, seconds=9)
+    assert (evidence.ended, evidence.stage, evidence.during) == (ended, Stage.SMOKE, "test_a")
+
+
+def test_a_subject_without_a_smoke_gets_the_automatic_one() -> None:
+    assert smoke_file("flask-login").name == "smoke_flask_login.py"
+    assert smoke_file("flask-nobody-knows") == AUTOMATIC
