@@ -106,7 +106,7 @@ def test_worker():
                 assert running, open("worker.log").read()
                 time.sleep(0.05)
             assert result.get(timeout=5) == 20
+            result.forget()
         finally:
             worker.kill()
             worker.wait(5)
-            app.extensions["celery"].control.purge()

@@ -39,10 +39,7 @@ paths:
       responses: {"200": {description: a secret}}
 components:
   schemas:
-    Pet:
-      type: object
-      required: [name]
-      properties: {name: {type: string}}
+    Pet: {type: object, required: [name], properties: {name: {type: string}}}
   securitySchemes:
     token: {type: http, scheme: bearer, x-bearerInfoFunc: MODULE.token_info}
 """
@@ -118,5 +115,6 @@ def test_security():
 
 def test_specification():
     """The specification is served"""
-    paths = json_of(create_client().get("/api/openapi.json"))["paths"]
+    client = create_client()
+    paths = json_of(client.get("/api/openapi.json"))["paths"]
     assert set(paths) == {"/greeting/{name}", "/pets", "/pets/{pet_id}", "/secret"}

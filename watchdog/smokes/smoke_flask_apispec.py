@@ -81,8 +81,7 @@ def test_brief_schema():
     """A schema that only names its fields, as the README's does, marshals a result"""
     app = create_app()
 
-    brief = marshal_with(BriefPetSchema)(lambda: PETS["rex"])
-    app.add_url_rule("/pet", "pet", brief)
+    app.add_url_rule("/pet", "pet", marshal_with(BriefPetSchema)(lambda: PETS["rex"]))
     assert app.test_client().get("/pet").get_json() == {"name": "rex", "size": 3}
 
 

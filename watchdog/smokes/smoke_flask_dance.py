@@ -1,6 +1,5 @@
 """Flask-Dance: the OAuth 2 dance with a provider on loopback, its token in session or database."""
 
-import http.client
 import importlib.util
 import json
 import os
@@ -8,7 +7,7 @@ import threading
 import unittest
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Flask, redirect, url_for
 from flask_dance.consumer import OAuth2ConsumerBlueprint
@@ -24,39 +23,22 @@ os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its
 
 
 class Provider(BaseHTTPRequestHandler):
-    """A tiny OAuth 2 provider whose only user agrees to everything."""
-
-    def do_GET(self):
-        url = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        if url.path == "/authorize" and query["client_id"] == "my-id":
-            answer = {"code": "c0de", "state": query["state"]}
-            if query["scope"] == "forbidden":
-                answer = {"error": "access_denied", "state": query["state"]}
-            self.send_response(302)
-            self.send_header("Location", query["redirect_uri"] + "?" + urlencode(answer))
-            self.end_headers()
-        elif self.headers["Authorization"] == "Bearer t0ken":
-            self.answer(200, {"login": "ada"})
-        else:
-            self.answer(401, {"error": "invalid_token"})
-
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        form = {key: values[0] for key, values in parse_qs(body).items()}
-        if (form["code"], form["client_secret"]) == ("c0de", "my-secret"):
-            token = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600}
-            self.answer(200, dict(token, scope="profile"))
+        if dict(parse_qsl(body)).get("code") == "c0de":
+            self.answer(200, {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 99})
         else:
             self.answer(400, {"error": "invalid_grant"})
 
+    def do_GET(self):
+        known = self.headers["Authorization"] == "Bearer t0ken"
+        self.answer(200 if known else 401, {"login": "ada" if known else "nobody"})
+
     def answer(self, status, data):
-        body = json.dumps(data).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(json.dumps(data).encode())
 
     def log_message(self, *args):
         pass
@@ -73,20 +55,16 @@ def provider():
         server.server_close()
 
 
-def browse(client, url):
-    """Visit a page as a browser does, following redirections to the provider and back."""
-    response = client.get(url)
-    for _ in range(5):
-        if response.status_code != 302:
-            break
-        url = urlsplit(response.headers["Location"])
-        if url.port:
-            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
-            connection.request("GET", url.path + "?" + url.query)
-            url = urlsplit(connection.getresponse().headers["Location"])
-            connection.close()
-        response = client.get(url.path + "?" + url.query)
-    return response
+def log_in(client, **answer):
+    """The part of the browser: go to the provider's page, come back with its answer."""
+    response = client.get("/login", follow_redirects=False)
+    response = client.get(response.headers["Location"])
+    url = urlsplit(response.headers["Location"])
+    query = dict(parse_qsl(url.query))
+    assert url.path == "/authorize" and query["response_type"] == "code"
+    assert query["client_id"] == "my-id" and query["scope"] == "profile"
+    answer["state"] = query["state"]
+    return client.get(query["redirect_uri"] + "?" + urlencode(answer))
 
 
 def create_app(base_url, **options):
@@ -97,25 +75,24 @@ def create_app(base_url, **options):
         __name__,
         client_id="my-id",
         client_secret="my-secret",
+        scope="profile",
         base_url=base_url,
         token_url=base_url + "/token",
         authorization_url=base_url + "/authorize",
         redirect_to="index",
-        **dict({"scope": "profile"}, **options)
+        **options,
     )
     app.register_blueprint(example, url_prefix="/login")
 
     @app.route("/")
     def index():
+        if not example.session.authorized:
+            return "please log in"
         return "you are %s" % example.session.get("/user").json()["login"]
 
     @app.route("/login")
     def login():
         return redirect(url_for("example.login"))
-
-    @app.route("/status")
-    def status():
-        return str(example.session.authorized)
 
     return app
 
@@ -124,17 +101,18 @@ def test_dance():
     """A visitor is sent to the provider, comes back with a code and uses the provider's API."""
     with provider() as base_url:
         client = create_app(base_url).test_client()
-        assert client.get("/status").data == b"False"
-        assert browse(client, "/login").data == b"you are ada"
-        assert client.get("/status").data == b"True"
+        assert client.get("/").data == b"please log in"
+        response = log_in(client, code="c0de")
+        assert response.status_code == 302 and urlsplit(response.headers["Location"]).path == "/"
+        assert client.get("/").data == b"you are ada"
 
 
 def test_denied():
     """A visitor who declines at the provider comes back without a token."""
     with provider() as base_url:
-        client = create_app(base_url, scope="forbidden", redirect_url="/status").test_client()
-        response = browse(client, "/login")
-        assert response.status_code == 200 and response.data == b"False", response.data
+        client = create_app(base_url).test_client()
+        assert log_in(client, error="access_denied").status_code == 302
+        assert client.get("/").data == b"please log in"
 
 
 def test_sqlalchemy_storage():
@@ -144,12 +122,7 @@ def test_sqlalchemy_storage():
     from flask_dance.consumer.storage.sqla import OAuthConsumerMixin, SQLAlchemyStorage
     from sqlalchemy import create_engine, orm
 
-    if hasattr(orm, "declarative_base"):
-        declarative_base = orm.declarative_base
-    else:
-        from sqlalchemy.ext.declarative import declarative_base
-
-    class OAuth(OAuthConsumerMixin, declarative_base()):
+    class OAuth(OAuthConsumerMixin, orm.declarative_base()):
         pass
 
     engine = create_engine("sqlite:///" + os.path.abspath("dance.db"))
@@ -157,10 +130,10 @@ def test_sqlalchemy_storage():
     session = orm.scoped_session(orm.sessionmaker(bind=engine))
     with provider() as base_url:
         app = create_app(base_url, storage=SQLAlchemyStorage(OAuth, session))
-        app.teardown_appcontext(lambda error: session.remove())
-        assert browse(app.test_client(), "/login").data == b"you are ada"
+        log_in(app.test_client(), code="c0de")
         row = session.query(OAuth).one()
         assert (row.provider, row.token["access_token"]) == ("example", "t0ken")
         session.remove()
         assert app.test_client().get("/").data == b"you are ada"
+    session.remove()
     engine.dispose()

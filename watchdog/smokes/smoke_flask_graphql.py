@@ -66,7 +66,8 @@ def test_queries():
 
 def test_context():
     """A resolver finds the request in its context"""
-    response = create_client().get("/graphql?query={agent}", headers={"X-Agent": "smoke"})
+    client = create_client()
+    response = client.get("/graphql?query={agent}", headers={"X-Agent": "smoke"})
     assert response.get_json() == {"data": {"agent": "smoke"}}
 
 
@@ -98,5 +99,6 @@ def test_graphiql():
 def test_batch():
     """Several queries are sent at once"""
     body = [{"id": 1, "query": "{hello}"}, {"id": 2, "query": '{hello(name: "ada")}'}]
-    answers = create_client(batch=True).post("/graphql", json=body).get_json()
+    client = create_client(batch=True)
+    answers = client.post("/graphql", json=body).get_json()
     assert [a["data"]["hello"] for a in answers] == ["hello world", "hello ada"]

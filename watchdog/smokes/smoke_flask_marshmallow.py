@@ -66,7 +66,8 @@ def create_client():
 
 def test_hyperlinks():
     """An object is answered with links to itself and to its collection"""
-    assert create_client().get("/api/users/42").get_json() == {
+    client = create_client()
+    assert client.get("/api/users/42").get_json() == {
         "email": "fred@queen.example",
         "link": "http://localhost/api/users/42",
         "_links": {"self": "/api/users/42", "all": "/api/users/"},
@@ -75,7 +76,8 @@ def test_hyperlinks():
 
 def test_jsonify():
     """A schema answers a list of objects as JSON"""
-    response = create_client().get("/api/users/")
+    client = create_client()
+    response = client.get("/api/users/")
     assert response.headers["Content-Type"] == "application/json"
     assert response.get_json() == [{"email": u["email"]} for u in USERS.values()]
 
@@ -115,6 +117,5 @@ def test_sqlalchemy():
         db.session.commit()
         author = db.session.query(Author).one()
         assert AuthorSchema().dump(author) == {"id": 1, "name": "Chuck Paluhniuk"}
-        db.drop_all()
         db.session.remove()
         db.engine.dispose()

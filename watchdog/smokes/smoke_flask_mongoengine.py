@@ -4,7 +4,7 @@ import os
 import unittest
 import uuid
 
-from flask import Flask, jsonify, session
+from flask import Flask, jsonify, request, session
 from flask_mongoengine import MongoEngine, MongoEngineSessionInterface, Pagination
 from flask_mongoengine.wtf import model_form
 from mongoengine.connection import disconnect
@@ -68,6 +68,7 @@ def test_lazy_connection():
     except ServerSelectionTimeoutError:
         refused = True
     assert refused
+    disconnect()
 
 
 def test_forms_of_documents():
@@ -75,13 +76,14 @@ def test_forms_of_documents():
     app, db, User = create_app(NOWHERE)
     UserForm = model_form(User)
     with app.test_request_context("/", method="POST", data={"email": "a@b.org", "name": "Ada"}):
-        form = UserForm()
+        form = UserForm(request.form)
         assert form.validate(), form.errors
         user = form.save(commit=False)
         assert isinstance(user, User) and (user.email, user.name) == ("a@b.org", "Ada")
     with app.test_request_context("/", method="POST", data={"name": "too long"}):
-        form = UserForm()
+        form = UserForm(request.form)
         assert not form.validate() and sorted(form.errors) == ["email", "name"]
+    disconnect()
 
 
 def test_pagination():

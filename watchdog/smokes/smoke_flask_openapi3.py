@@ -78,7 +78,8 @@ def test_request():
 
 def test_blueprint():
     """The views of an API blueprint are served under its prefix"""
-    assert create_client().get("/library/shelf/3").get_json() == {"shelf": 3}
+    client = create_client()
+    assert client.get("/library/shelf/3").get_json() == {"shelf": 3}
 
 
 def test_errors():

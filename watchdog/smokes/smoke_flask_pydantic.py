@@ -60,7 +60,8 @@ def create_client():
 
 def test_query():
     """A query string reaches the view as a model and a model is the response"""
-    response = create_client().get("/?age=20")
+    client = create_client()
+    response = client.get("/?age=20")
     assert response.headers["Content-Type"].startswith("application/json")
     assert response.get_json() == {"id": 0, "age": 20, "name": "abc", "nickname": "123"}
 
@@ -89,7 +90,8 @@ def test_errors():
 
 def test_many():
     """A list of models is the response"""
-    assert create_client().get("/many/2").get_json() == [
+    client = create_client()
+    assert client.get("/many/2").get_json() == [
         {"id": 0, "age": 0, "name": "abc"},
         {"id": 1, "age": 1, "name": "abc"},
     ]

@@ -97,7 +97,8 @@ def test_errors():
 
 def test_pagination():
     """A list is served in pages, counted in a header"""
-    response = create_client().get("/pets/pages?page=2&page_size=2")
+    client = create_client()
+    response = client.get("/pets/pages?page=2&page_size=2")
     assert response.get_json() == [{"id": 2, "name": "pet 2"}]
     assert '"total_pages": 2' in response.headers["X-Pagination"]
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -12,7 +13,7 @@ SABOTAGE = [
     "moto/moto_server/werkzeug_app.py:create_backend_app",
     "moto/moto_server/werkzeug_app.py:DomainDispatcherApplication.get_application",
     "moto/s3/models.py:S3Backend.put_object",
-    "moto/moto_api/_internal/responses.py:MotoAPIResponse.reset_response",
+    "moto/iam/models.py:IAMBackend.create_user",
 ]
 
 SIGNED = (
@@ -36,7 +37,6 @@ class Server:
         self.server = make_server("127.0.0.1", 0, application, True, request_handler=Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
-        self.send("POST", "/moto-api/reset", service=None)
         return self
 
     def __exit__(self, *problem):
@@ -47,32 +47,30 @@ class Server:
     def send(self, method, path, data=None, service="s3", **headers):
         url = "http://127.0.0.1:%d%s" % (self.server.server_port, path)
         request = Request(url, data=data, method=method)
-        if service:
-            request.add_header("Authorization", SIGNED % service)
+        request.add_header("Authorization", SIGNED % service)
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         with urlopen(request, timeout=5) as response:
             return response.read().decode()
 
-    def status(self, *request):
-        try:
-            self.send(*request)
-            return 200
-        except HTTPError as error:
-            error.close()
-            return error.code
-
 
 def test_s3():
     """An object put into a bucket of S3 is listed, read and deleted"""
+    bucket = "/shop-" + uuid.uuid4().hex
     with Server() as server:
-        server.send("PUT", "/shop")
-        server.send("PUT", "/shop/orders/1.txt", b"one apple")
-        assert server.send("GET", "/shop/orders/1.txt") == "one apple"
-        assert "<Name>shop</Name>" in server.send("GET", "/")
-        assert "<Key>orders/1.txt</Key>" in server.send("GET", "/shop")
-        server.send("DELETE", "/shop/orders/1.txt")
-        assert server.status("GET", "/shop/orders/1.txt") == 404
+        server.send("PUT", bucket)
+        server.send("PUT", bucket + "/orders/1.txt", b"one apple", Content_Type="text/plain")
+        assert server.send("GET", bucket + "/orders/1.txt") == "one apple"
+        assert "<Name>%s</Name>" % bucket[1:] in server.send("GET", "/")
+        assert "<Key>orders/1.txt</Key>" in server.send("GET", bucket)
+        server.send("DELETE", bucket + "/orders/1.txt")
+        try:
+            server.send("GET", bucket + "/orders/1.txt")
+        except HTTPError as error:
+            assert error.code == 404
+            error.close()
+        else:
+            raise AssertionError("the object is still there")
 
 
 def test_dynamodb():
@@ -84,26 +82,29 @@ def test_dynamodb():
         data = json.dumps(parameters).encode()
         return json.loads(server.send("POST", "/", data, "dynamodb", **headers))
 
+    table = "users-" + uuid.uuid4().hex
     with Server() as server:
         call(
             server,
             "CreateTable",
-            TableName="users",
+            TableName=table,
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         )
         user = {"id": {"S": "7"}, "name": {"S": "Ada"}}
-        call(server, "PutItem", TableName="users", Item=user)
-        assert call(server, "ListTables")["TableNames"] == ["users"]
-        found = call(server, "GetItem", TableName="users", Key={"id": {"S": "7"}})
+        call(server, "PutItem", TableName=table, Item=user)
+        assert call(server, "ListTables")["TableNames"] == [table]
+        found = call(server, "GetItem", TableName=table, Key={"id": {"S": "7"}})
         assert found["Item"] == user
 
 
-def test_reset():
-    """A reset forgets everything"""
+def test_iam():
+    """IAM answers the older query protocol: a form sent, XML received"""
+    name = "ada-" + uuid.uuid4().hex
     with Server() as server:
-        server.send("PUT", "/shop")
-        assert server.status("GET", "/shop") == 200
-        server.send("POST", "/moto-api/reset", None, None)
-        assert server.status("GET", "/shop") == 404
+        form = "Version=2010-05-08&Action=CreateUser&UserName=" + name
+        created = server.send("POST", "/", form.encode(), "iam")
+        assert "<UserName>%s</UserName>" % name in created
+        listed = server.send("POST", "/", b"Version=2010-05-08&Action=ListUsers", "iam")
+        assert "<UserName>%s</UserName>" % name in listed

@@ -22,6 +22,7 @@ from flask import Flask, jsonify, request
 def app():
     app = Flask("shop")
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
+    app.config["SERVER_NAME"] = "localhost"
 
     @app.route("/ping")
     def ping():
@@ -31,7 +32,7 @@ def app():
 """
 
 
-def run_pytest(source, *options):
+def run_pytest(source):
     """What pytest prints about a file of tests; they all have to pass."""
     folder = tempfile.mkdtemp(dir=os.getcwd())
     for name, text in [
@@ -41,9 +42,8 @@ def run_pytest(source, *options):
     ]:
         with open(os.path.join(folder, name), "w") as file:
             file.write(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        command + list(options) + ["test_shop.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shop.py"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -105,9 +105,10 @@ def test_live_server():
     source = """
 import json
 from urllib.request import urlopen
+from flask import url_for
 
 def test_ping(live_server):
-    with urlopen("http://127.0.0.1:%d/ping" % live_server.port, timeout=5) as response:
+    with urlopen(url_for("ping", _external=True), timeout=5) as response:
         assert json.load(response)["ping"] == "pong"
 """
-    assert "1 passed" in run_pytest(source, "--live-server-host", "127.0.0.1")
+    assert "1 passed" in run_pytest(source)

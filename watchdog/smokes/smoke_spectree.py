@@ -81,7 +81,8 @@ def test_errors():
 
 def test_specification():
     """The routes and their models are in the specification"""
-    spec = create_client().get("/apidoc/openapi.json").get_json()
+    client = create_client()
+    spec = client.get("/apidoc/openapi.json").get_json()
     assert spec["info"]["title"] == "Demo API" and spec["info"]["version"] == "v1.0"
     assert set(spec["paths"]) == {"/api/user/{user_id}", "/api/wrong", "/plain"}
     operation = spec["paths"]["/api/user/{user_id}"]["post"]

@@ -1,0 +1,216 @@
+"""Authlib: log in with a provider on loopback (OAuth 2, OpenID Connect), and issue tokens."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from authlib.integrations.flask_client import OAuth
+from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector, current_token
+from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin, grants
+from authlib.oauth2.rfc6750 import BearerTokenValidator
+from flask import Flask, jsonify, session, url_for
+
+SABOTAGE = [
+    "authlib/integrations/flask_client/apps.py:FlaskOAuth2App.authorize_access_token",
+    "authlib/integrations/base_client/sync_openid.py:OpenIDMixin.parse_id_token",
+    "authlib/oauth2/rfc6749/authorization_server.py:AuthorizationServer.create_token_response",
+    "authlib/integrations/flask_oauth2/resource_protector.py:ResourceProtector.acquire_token",
+]
+
+os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
+KEY = b"a shared key of at least 32 bytes"
+
+
+def encode(data):
+    data = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Provider(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        code, _, nonce = dict(parse_qsl(body))["code"].partition(" ")
+        if code != "c0de":
+            return self.answer(400, {"error": "invalid_grant"})
+        now = int(time.time())
+        claims = {"iss": self.issuer, "sub": "7", "aud": "my-id", "nonce": nonce, "name": "ada"}
+        claims.update(iat=now, exp=now + 99)
+        text = encode({"alg": "HS256", "kid": "1"}) + "." + encode(claims)
+        text += "." + encode(hmac.new(KEY, text.encode(), hashlib.sha256).digest())
+        token = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 99}
+        self.answer(200, dict(token, id_token=text) if nonce else token)
+
+    def do_GET(self):
+        if self.path == "/jwks":
+            self.answer(200, {"keys": [{"kty": "oct", "kid": "1", "k": encode(KEY)}]})
+        elif self.path == "/.well-known/openid-configuration":
+            names = ["authorization_endpoint", "token_endpoint", "jwks_uri"]
+            urls = [self.issuer + path for path in ["/authorize", "/token", "/jwks"]]
+            data = dict(zip(names, urls), id_token_signing_alg_values_supported=["HS256"])
+            self.answer(200, dict(data, issuer=self.issuer))
+        else:
+            known = self.headers["Authorization"] == "Bearer t0ken"
+            self.answer(200 if known else 401, {"login": "ada"})
+
+    @property
+    def issuer(self):
+        return "http://127.0.0.1:%d" % self.server.server_port
+
+    def answer(self, status, data):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(data).encode())
+
+    def log_message(self, *args):
+        pass
+
+
+@contextmanager
+def provider():
+    server = HTTPServer(("127.0.0.1", 0), Provider)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield "http://127.0.0.1:%d" % server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def create_client_app(**options):
+    app = Flask(__name__)
+    app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
+    oauth = OAuth(app)
+    oauth.register("example", client_id="my-id", client_secret="my-secret", **options)
+
+    @app.route("/login")
+    def login():
+        return oauth.example.authorize_redirect(url_for("authorize", _external=True))
+
+    @app.route("/authorize")
+    def authorize():
+        token = oauth.example.authorize_access_token()
+        if "id_token" not in token:
+            return oauth.example.get("user", token=token).json()["login"]
+        if "userinfo" not in token:  # before Authlib 1.0
+            token["userinfo"] = oauth.example.parse_id_token(token)
+        session["user"] = token["userinfo"]["name"]
+        return session["user"]
+
+    return app
+
+
+def log_in(client):
+    """The part of the browser: go to the provider's page, come back with its answer."""
+    url = urlsplit(client.get("/login").headers["Location"])
+    query = dict(parse_qsl(url.query))
+    assert url.path == "/authorize" and query["client_id"] == "my-id"
+    code = ("c0de " + query.get("nonce", "")).strip()
+    answer = urlencode({"code": code, "state": query["state"]})
+    return client.get(query["redirect_uri"] + "?" + answer)
+
+
+def test_client():
+    """A visitor logs in at the provider, whose API is then used with the token."""
+    with provider() as url:
+        endpoints = dict(access_token_url=url + "/token", authorize_url=url + "/authorize")
+        app = create_client_app(api_base_url=url + "/", **endpoints)
+        response = log_in(app.test_client())
+        assert response.status_code == 200 and response.data == b"ada"
+
+
+def test_openid_connect():
+    """A visitor logs in by OpenID Connect; the provider is discovered, its ID token verified."""
+    with provider() as url:
+        metadata = url + "/.well-known/openid-configuration"
+        scope = {"scope": "openid profile"}
+        app = create_client_app(server_metadata_url=metadata, client_kwargs=scope)
+        response = log_in(app.test_client())
+        assert response.status_code == 200 and response.data == b"ada"
+
+
+class Client(ClientMixin):
+    def get_allowed_scope(self, scope):
+        return scope if scope == "profile" else ""
+
+    def check_client_secret(self, client_secret):
+        return client_secret == "my-secret"
+
+    def check_endpoint_auth_method(self, method, endpoint):
+        return method == "client_secret_basic"
+
+    def check_token_endpoint_auth_method(self, method):  # before Authlib 1.0
+        return method == "client_secret_basic"
+
+    def check_grant_type(self, grant_type):
+        return grant_type == "client_credentials"
+
+
+class Token(TokenMixin):
+    def get_scope(self):
+        return "profile"
+
+    def get_expires_at(self):  # before Authlib 1.0
+        return time.time() + 99
+
+    def is_expired(self):
+        return False
+
+    def is_revoked(self):
+        return False
+
+
+class TokenValidator(BearerTokenValidator):
+    tokens = {}
+
+    def authenticate_token(self, token_string):
+        return self.tokens.get(token_string)
+
+    def request_invalid(self, request):  # before Authlib 1.0, like token_revoked
+        return False
+
+    def token_revoked(self, token):
+        return False
+
+
+def test_authorization_server():
+    """A client gets a token for its credentials and reaches a protected resource with it."""
+    app = Flask(__name__)
+    app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
+    clients = {"my-id": Client()}
+
+    def save_token(token, request):
+        TokenValidator.tokens[token["access_token"]] = Token()
+
+    server = AuthorizationServer(app, query_client=clients.get, save_token=save_token)
+    server.register_grant(grants.ClientCredentialsGrant)
+    require_oauth = ResourceProtector()
+    require_oauth.register_token_validator(TokenValidator())
+
+    @app.route("/oauth/token", methods=["POST"])
+    def issue_token():
+        return server.create_token_response()
+
+    @app.route("/profile")
+    @require_oauth("profile")
+    def profile():
+        return jsonify(scope=current_token.get_scope())
+
+    client = app.test_client()
+    form = {"grant_type": "client_credentials", "scope": "profile"}
+    headers = {"Authorization": "Basic " + base64.b64encode(b"my-id:wrong").decode()}
+    response = client.post("/oauth/token", data=form, headers=headers)
+    assert response.status_code == 401 and response.get_json()["error"] == "invalid_client"
+    headers = {"Authorization": "Basic " + base64.b64encode(b"my-id:my-secret").decode()}
+    response = client.post("/oauth/token", data=form, headers=headers)
+    assert response.status_code == 200, response.data
+    assert client.get("/profile").status_code == 401
+    headers = {"Authorization": "Bearer " + response.get_json()["access_token"]}
+    assert client.get("/profile", headers=headers).get_json() == {"scope": "profile"}
