@@ -145,6 +145,9 @@ def flask(*, needs_gone: bool = False) -> dict[str, str]:
     return {"flask.py": ("from werkzeug import gone\n" if needs_gone else "") + FLASK}
 
 
+BACKEND = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
+
+
 def build(index: LoopbackIndex) -> None:
     """Publish the ecosystem: cores first, then an era in which all works, then the breaks."""
     for interpreter in find([PYTHON], Processes()).values():
@@ -164,10 +167,9 @@ def build(index: LoopbackIndex) -> None:
             continue
         index.add(f"{name}-core", "1.0", day(3), files={f"{module}_core.py": good})
         index.add(f"{name}-core", "2.0", day(32), files={f"{module}_core.py": code})
-        index.add(
-            name, "1.0", day(4), files={f"{module}.py": f"import flask\nfrom {module}_core import use\n"},
-            requires=["flask", f"{name}-core"],
-        )  # fmt: skip
+        use = f"import flask\nfrom {module}_core import use\n"
+        needs = ["flask", f"{name}-core"]
+        index.add(name, "1.0", day(4), files={f"{module}.py": use}, requires=needs)
     index.add(
         "ext-conflict", "1.0", day(4), files={"ext_conflict.py": "def use():\n    return 42\n"},
         requires=["flask", "werkzeug<3", "flask>=3"],
@@ -175,7 +177,7 @@ def build(index: LoopbackIndex) -> None:
     index.add_sdist(
         "ext-unbuildable", "1.0", day(4),
         {
-            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n',
+            "pyproject.toml": BACKEND,
             "b.py": "raise RuntimeError('this never builds')\n",
             "PKG-INFO": "Metadata-Version: 1.0\nName: ext-unbuildable\nVersion: 1.0\n",
         },

@@ -189,5 +189,5 @@ class LoopbackIndex:
             }
             for u in self.files[name]
         ]
-        page = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files}
-        return "application/vnd.pypi.simple.v1+json", json.dumps(page).encode()
+        answer = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files}
+        return "application/vnd.pypi.simple.v1+json", json.dumps(answer).encode()

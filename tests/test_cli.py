@@ -148,7 +148,10 @@ def test_the_other_package_named_watchdog_is_noticed(tmp_path: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text("")
     own = Path(__file__).parent.parent / "watchdog" / "__main__.py"
-    code = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); runpy.run_path({str(own)!r}, run_name='__main__')"
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        f"runpy.run_path({str(own)!r}, run_name='__main__')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], text=True, capture_output=True, check=False, cwd=tmp_path
     )

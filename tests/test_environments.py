@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ecosystem import NOW, PYTHON, day
+from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
 from watchdog.environments import Environments
@@ -39,16 +38,14 @@ class Place:
 
 
 @pytest.fixture
-def place(
-    empty_index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
+def place(empty_index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     if INTERPRETER.setuptools:
         empty_index.add("setuptools", INTERPRETER.setuptools, day(0))
     monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     processes = Processes()
     environments = Environments(Uv(processes, tmp_path), processes, tmp_path / "store")
-    yield Place(empty_index, environments, tmp_path)
+    return Place(empty_index, environments, tmp_path)
 
 
 LOOK = """
@@ -125,7 +122,7 @@ def test_what_does_not_build_is_evidence_and_not_our_trouble(place: Place) -> No
     place.index.add_sdist(
         "bad", "1.0", day(1),
         {
-            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n',
+            "pyproject.toml": BACKEND,
             "b.py": "raise RuntimeError('no')\n",
             "PKG-INFO": "Metadata-Version: 1.0\nName: bad\nVersion: 1.0\n",
         },

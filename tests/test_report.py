@@ -50,7 +50,11 @@ def test_the_front_page_says_first_what_is_broken_today(finished_run: Home) -> N
     heading = re.search(r"<h1>(.*?)</h1>", text)
     assert heading
     assert "break on a fresh install today" in heading.group(1)
-    assert text.index("Broken today") < text.index("A fresh install") < text.index("What could not be judged")
+    assert (
+        text.index("Broken today")
+        < text.index("A fresh install")
+        < text.index("What could not be judged")
+    )
     assert "cannot import name &#39;gone&#39; from &#39;werkzeug&#39;" in text
     assert instant(NOW) in text
 

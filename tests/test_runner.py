@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -14,11 +15,11 @@ from watchdog.runner import AUTOMATIC, read_events, smoke_file
 DONE = Finished(0, "", "", 1.0)
 
 
-def lines(*events: dict[str, object], token: str = "t") -> str:
-    return "".join(json.dumps({"token": token} | e) + "\n" for e in events)
+def lines(*events: Mapping[str, object], token: str = "t") -> str:
+    return "".join(json.dumps({"token": token, **e}) + "\n" for e in events)
 
 
-PASS = (
+PASS: tuple[Mapping[str, object], ...] = (
     {"event": "loading"},
     {"event": "loaded"},
     {"event": "testing", "name": "test_a", "title": "x"},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ Make = Callable[..., Uv]
 
 
 @pytest.fixture
-def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     for name in [n for n in os.environ if n.startswith("UV_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
@@ -31,7 +31,7 @@ def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("UV_DEFAULT_INDEX", url)
         return Uv(Processes(), tmp_path, offline=offline)
 
-    yield make
+    return make
 
 
 def ask(*requirements: str, **parts: object) -> Question:

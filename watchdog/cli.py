@@ -29,7 +29,7 @@ from watchdog.workplace import Settings, Workplace, open_workplace
 Command = Callable[..., Any]
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """A date (its first moment), or an ISO 8601 instant; UTC unless it says otherwise."""
 
     name = "date"
@@ -187,6 +187,8 @@ def _plan_row(workplace: Workplace, planned: pipeline.Plan, cell_id: str) -> dic
         return row | {"would": "not run", "why": reason}
     row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
     if (known := workplace.ledger.get(trial.fingerprint)) is not None:
+        if known.reach:
+            row["reach"] = {"executed": known.reach[0], "public": known.reach[1]}
         return row | {"would": "reuse", "why": f"known: {known.judgement.outcome}"}
     control = workplace.ledger.get(core.fingerprint) if core else None
     if compare.core_breaks(control):

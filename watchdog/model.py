@@ -270,6 +270,7 @@ class Evidence:
         log: what was printed, cut in the middle, redacted.
         seconds: wall time of the probe.
         detail: signal or exit code in words, where the process died.
+        reach: how many public functions and classes of the subject ran, and how many it has.
     """
 
     ended: Ended
@@ -282,6 +283,7 @@ class Evidence:
     during: str | None = None
     detail: str = ""
     environment: str = "composed"
+    reach: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -324,6 +326,7 @@ class Record:
     evidence: tuple[Evidence, ...]
     ran_at: datetime
     setuptools: str | None = None
+    reach: tuple[int, int] | None = None
     schema_version: int = 1
 
 

@@ -5,6 +5,7 @@ A failure is run again in an environment made the plain way before it is believe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -13,13 +14,15 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter, ValidationError
 
+from watchdog import reach
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.judge import agree, judge
@@ -141,6 +144,7 @@ class Runner:
             judgement=judgement,
             evidence=tuple(attempts) if judgement.outcome is Outcome.FLAKY else (attempts[-1],),
             ran_at=datetime.now(UTC).replace(microsecond=0),
+            reach=attempts[-1].reach,
             setuptools=dict(self.environments.pins(trial.lock, trial.interpreter)).get(
                 "setuptools"
             ),
@@ -153,11 +157,12 @@ class Runner:
         """Build an environment, run the probe in it, tell what happened."""
         with self._counting:
             self._count += 1
-            folder = self.scratch / f"c{self._count}"
+            number = self._count
+        folder = self.scratch / f"c{number}"
         how = "plain" if plain else "composed"
         try:
             folder.mkdir(parents=True)
-            return self._attempt(trial, folder, plain=plain)
+            return self._attempt(trial, folder, number, plain=plain)
         except InstallError as e:
             log = self._redactor(trial, folder)(e.log)[-LOG_LIMIT:]
             kind, _, message = e.symptom.partition(": ")
@@ -172,7 +177,7 @@ class Runner:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _attempt(self, trial: Trial, folder: Path, *, plain: bool) -> Evidence:
+    def _attempt(self, trial: Trial, folder: Path, number: int, *, plain: bool) -> Evidence:
         build = self.environments.install if plain else self.environments.compose
         python = build(trial.lock, trial.interpreter, folder / "env", trial.as_of)
         work, home = folder / "work", folder / "home"
@@ -188,10 +193,11 @@ class Runner:
             "token": token,
             "seconds": self.seconds,
             "memory_mb": self.memory_mb,
+            "measure": list(trial.distributions),
         }
         done = self.processes.run(
             [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
-            env=self._environment(trial, folder, python),
+            env=self._environment(trial, folder, number, python),
             cwd=work,
             stdin=json.dumps(config),
             timeout=self.seconds,
@@ -200,6 +206,9 @@ class Runner:
         )
         read = events.read_text("utf-8", "replace") if events.exists() else ""
         evidence = read_events(read, token, done, seconds=self.seconds)
+        if executed := _executed(read, token):
+            sources = _sources(python, trial.distributions)
+            evidence = replace(evidence, reach=reach.reach(executed, reach.public(sources)))
         return _redacted(
             evidence,
             self._redactor(trial, folder),
@@ -207,10 +216,10 @@ class Runner:
             log=done.output,
         )
 
-    def _environment(self, trial: Trial, folder: Path, python: Path) -> dict[str, str]:
+    def _environment(self, trial: Trial, folder: Path, number: int, python: Path) -> dict[str, str]:
         env = {k: v for k, v in os.environ.items() if k in _PASSED_ON}
         env.setdefault("LANG", "C.UTF-8")
-        env |= self.services.environment(trial.services)
+        env |= self.services.environment(trial.services, number)
         home = str(folder / "home")
         return env | {
             "PATH": os.pathsep.join([str(python.parent), os.defpath]),
@@ -278,6 +287,29 @@ def read_events(text: str, token: str, done: Finished, *, seconds: int) -> Evide
         during=during,
         detail=detail,
     )
+
+
+def _executed(text: str, token: str) -> list[str]:
+    found = _event(text.splitlines()[-1] if text.strip() else "", token).get("executed")
+    return [str(entry) for entry in found] if isinstance(found, list) else []
+
+
+def _sources(python: Path, distributions: tuple[str, ...]) -> dict[str, str]:
+    """The Python files of these distributions in an environment, by their place in it."""
+    wanted = set(distributions)
+    site = next(python.parent.parent.glob("[lL]ib/**/site-packages"), None)
+    sources: dict[str, str] = {}
+    for info in site.glob("*.dist-info") if site else ():
+        name = canonicalize_name(info.name.removesuffix(".dist-info").rsplit("-", 1)[0])
+        record = info / "RECORD"
+        if name not in wanted or not record.is_file():
+            continue
+        for line in record.read_text("utf-8", "replace").splitlines():
+            file = line.split(",")[0]
+            if file.endswith(".py") and not file.startswith((".", "/")):
+                with contextlib.suppress(OSError):
+                    sources[file] = (info.parent / file).read_text("utf-8", "replace")
+    return sources
 
 
 def _event(line: str, token: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,11 +20,7 @@ from typing import Self
 
 from watchdog.process import Processes
 
-HOW_TO_GET = {
-    "smtp": "an SMTP server (comes with the watchdog: aiosmtpd)",
-    "redis": "a Redis server (Debian: apt install redis-server)",
-    "mongodb": "a MongoDB server (mongod on PATH; Debian has no package of it)",
-}
+_DATABASES = 4096
 
 
 def _free_port() -> int:
@@ -40,6 +37,7 @@ class Services:
     processes: Processes
     folder: Path
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    _tried: set[str] = field(default_factory=set)
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -53,37 +51,58 @@ class Services:
 
     def start(self, names: Iterable[str]) -> None:
         """Start those of the named services that this machine has and that do not run yet."""
-        for name in sorted(set(names) - set(self.variables)):
-            if name == "smtp":
-                self._smtp()
+        starters = {"smtp": self._smtp, "redis": self._redis, "mongodb": self._mongodb}
+        for name in sorted(set(names) - self._tried):
+            self._tried.add(name)
+            variables = starters[name](_free_port())
+            if variables:
+                self.variables[name] = variables
 
     def available(self, wanted: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(set(wanted) & set(self.variables)))
 
-    def environment(self, names: Iterable[str]) -> dict[str, str]:
-        """The variables that tell a cell where its services are."""
-        return {k: v for name in names for k, v in self.variables.get(name, {}).items()}
+    def environment(self, names: Iterable[str], number: int = 0) -> dict[str, str]:
+        """The variables that tell a cell where its services are.
 
-    def _smtp(self) -> None:
-        port, maildir = _free_port(), self.folder / "maildir"
+        `number` sets cells apart: each has a database of its own.
+        """
+        return {
+            key: value.format(number=number % _DATABASES)
+            for name in names
+            for key, value in self.variables.get(name, {}).items()
+        }
+
+    def _smtp(self, port: int) -> dict[str, str]:
+        maildir = self.folder / "maildir"
         for part in ("cur", "new", "tmp"):
             (maildir / part).mkdir(parents=True, exist_ok=True)
         argv = [
             sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}",
             "-c", "aiosmtpd.handlers.Mailbox", str(maildir),
         ]  # fmt: skip
-        if self._serve(argv, port):
-            self.variables["smtp"] = {
-                "WATCHDOG_SMTP": f"127.0.0.1:{port}",
-                "WATCHDOG_MAILDIR": str(maildir),
-            }
+        address = {"WATCHDOG_SMTP": f"127.0.0.1:{port}", "WATCHDOG_MAILDIR": str(maildir)}
+        return address if self._serve(argv, port) else {}
+
+    def _redis(self, port: int) -> dict[str, str]:
+        argv = [
+            "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no", "--databases", str(_DATABASES), "--dir", str(self.folder),
+        ]  # fmt: skip
+        address = {"WATCHDOG_REDIS": f"redis://127.0.0.1:{port}/{{number}}"}
+        return address if self._serve(argv, port) else {}
+
+    def _mongodb(self, port: int) -> dict[str, str]:
+        data = self.folder / "mongodb"
+        data.mkdir(exist_ok=True)
+        argv = ["mongod", "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(data)]
+        address = {"WATCHDOG_MONGODB": f"mongodb://127.0.0.1:{port}/cell{{number}}"}
+        return address if self._serve(argv, port) else {}
 
     def _serve(self, argv: list[str], port: int) -> bool:
         """Start a server and wait until its port answers; False when it does not."""
-        try:
-            process = self.processes.start(argv, env=dict(os.environ), cwd=self.folder, quiet=True)
-        except OSError:
+        if shutil.which(argv[0]) is None:
             return False
+        process = self.processes.start(argv, env=dict(os.environ), cwd=self.folder, quiet=True)
         self._running.append(process)
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and process.poll() is None:

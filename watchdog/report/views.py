@@ -95,6 +95,7 @@ class SubjectView:
     sentence: str
     notes: str | None
     successor: str | None
+    reach: str | None
     tables: tuple[TableView, ...]
     evidence: tuple[EvidenceView, ...]
 
@@ -403,8 +404,22 @@ def _subject(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> Subje
         sentence=_sentence(matrix.title(subject), today),
         notes=extension.notes if extension else None,
         successor=extension.successor if extension else None,
+        reach=_reach(verdicts),
         tables=tuple(tables),
         evidence=tuple(_evidence_of(verdicts)),
+    )
+
+
+def _reach(verdicts: Sequence[Verdict]) -> str | None:
+    """How much of the subject its smoke touches, in the newest cell that measured it."""
+    found = [v.record for v in verdicts if v.record and v.record.reach and v.record.reach[1]]
+    if not found:
+        return None
+    newest = max(found, key=lambda record: _numbers(record.python))
+    executed, public = newest.reach or (0, 1)
+    return (
+        f"Its smoke executes {executed} of its {public} public functions and classes "
+        f"({executed / public:.0%})."
     )
 
 

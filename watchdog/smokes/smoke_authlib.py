@@ -24,7 +24,6 @@ SABOTAGE = [
     "authlib/integrations/flask_oauth2/resource_protector.py:ResourceProtector.acquire_token",
 ]
 
-os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
 KEY = b"a shared key of at least 32 bytes"
 
 
@@ -85,6 +84,7 @@ def provider():
 
 
 def create_client_app(**options):
+    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
     oauth = OAuth(app)
@@ -182,6 +182,7 @@ class TokenValidator(BearerTokenValidator):
 
 def test_authorization_server():
     """A client gets a token for its credentials and reaches a protected resource with it."""
+    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
     clients = {"my-id": Client()}

@@ -19,8 +19,6 @@ SABOTAGE = [
     "flask_dance/consumer/storage/sqla.py:SQLAlchemyStorage.get",
 ]
 
-os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
-
 
 class Provider(BaseHTTPRequestHandler):
     def do_POST(self):
@@ -68,6 +66,7 @@ def log_in(client, **answer):
 
 
 def create_app(base_url, **options):
+    os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
     example = OAuth2ConsumerBlueprint(
@@ -122,7 +121,12 @@ def test_sqlalchemy_storage():
     from flask_dance.consumer.storage.sqla import OAuthConsumerMixin, SQLAlchemyStorage
     from sqlalchemy import create_engine, orm
 
-    class OAuth(OAuthConsumerMixin, orm.declarative_base()):
+    try:
+        from sqlalchemy.orm import declarative_base
+    except ImportError:  # before SQLAlchemy 1.4
+        from sqlalchemy.ext.declarative import declarative_base
+
+    class OAuth(OAuthConsumerMixin, declarative_base()):
         pass
 
     engine = create_engine("sqlite:///" + os.path.abspath("dance.db"))

@@ -19,7 +19,6 @@ SABOTAGE = [
     "flask_oauthlib/provider/oauth2.py:OAuth2RequestValidator.validate_bearer_token",
 ]
 
-os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
 CALLBACK = "http://localhost/authorized"
 
 
@@ -32,6 +31,7 @@ class Record(object):
 
 
 def create_provider():
+    os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # http instead of https, as its guide says
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
     oauth = OAuth2Provider(app)
@@ -43,7 +43,7 @@ def create_provider():
         default_redirect_uri=CALLBACK,
         default_scopes=["email"],
     )
-    found = {"expires": datetime(2099, 1, 1), "user": "ada", "scopes": ["email"], "client_id": "my-id"}
+    found = dict(expires=datetime(2099, 1, 1), user="ada", scopes=["email"], client_id="my-id")
     grants, tokens = {}, {}
 
     @oauth.clientgetter
@@ -147,6 +147,7 @@ def test_client():
     """A visitor logs in at a remote application, whose API is then used with the token."""
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
+    os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     with running_server() as url:
         example = OAuth(app).remote_app(
             "example",

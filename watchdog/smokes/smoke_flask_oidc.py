@@ -1,4 +1,4 @@
-"""Flask-OIDC: log in with an OpenID Connect provider on loopback; an API that accepts its tokens."""
+"""Flask-OIDC: log in with an OpenID Connect provider on loopback; an API that takes tokens."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Flask, g, redirect, url_for
+from flask import Flask, redirect, session, url_for
 from flask_oidc import OpenIDConnect
 
 SABOTAGE = [
@@ -42,10 +42,10 @@ class Provider(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = dict(parse_qsl(body))
         if self.path == "/introspect":
-            active = form["token"] == "t0ken" and form["client_secret"] == "my-secret"
+            active = form["token"] == "t0ken" and self.knows_client(form)
             return self.answer(200, {"active": active, "scope": "openid email"})
         code, _, nonce = form["code"].partition(" ")
-        if code != "c0de" or form["client_secret"] != "my-secret":
+        if code != "c0de" or not self.knows_client(form):
             return self.answer(400, {"error": "invalid_grant"})
         now = int(time.time())
         claims = {"iss": self.issuer, "sub": "7", "aud": "my-id", "iat": now, "exp": now + 99}
@@ -64,6 +64,10 @@ class Provider(BaseHTTPRequestHandler):
         else:
             known = self.headers["Authorization"] == "Bearer t0ken"
             self.answer(200 if known else 401, {"sub": "7", "email": "ada@example.com"})
+
+    def knows_client(self, form):
+        basic = "Basic " + base64.b64encode(b"my-id:my-secret").decode()
+        return form.get("client_secret") == "my-secret" or self.headers["Authorization"] == basic
 
     @property
     def issuer(self):
@@ -116,7 +120,7 @@ def create_app(url):
     @app.route("/private")
     @oidc.require_login
     def private():
-        return g.oidc_user.email if hasattr(g, "oidc_user") else oidc.user_getfield("email")
+        return session["oidc_auth_profile"]["email"] if since_2_0 else oidc.user_getfield("email")
 
     @app.route("/leave")
     def leave():

@@ -50,7 +50,8 @@ class Server:
         request.add_header("Authorization", SIGNED % service)
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
-        with urlopen(request, timeout=5) as response:
+        # The first request to a service imports its mock (and all others, years ago).
+        with urlopen(request, timeout=30) as response:
             return response.read().decode()
 
 

@@ -21,7 +21,7 @@ SABOTAGE = [
 MAKE_CELERY = """import sys
 sys.path.insert(0, {folder!r})
 from {module} import create_app
-flask_app = create_app({redis!r}, {queue!r})
+flask_app = create_app({redis!r}, {redis!r}, {queue!r})
 celery_app = flask_app.extensions["celery"]
 """
 
@@ -56,11 +56,11 @@ def celery_init_app(app):
     return celery_app
 
 
-def create_app(redis, queue, **celery):
+def create_app(broker, backend, queue, **celery):
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes", COMPANY="ACME")
     app.config["CELERY"] = dict(
-        broker_url=redis, result_backend=redis, task_default_queue=queue, **celery
+        broker_url=broker, result_backend=backend, task_default_queue=queue, **celery
     )
     celery_init_app(app)
 
@@ -95,7 +95,7 @@ def worker():
     with open("make_celery.py", "w") as out:
         module = os.path.splitext(file)[0]
         out.write(MAKE_CELERY.format(folder=folder, module=module, redis=redis, queue=queue))
-    app = create_app(redis, queue)
+    app = create_app(redis, redis, queue)
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     process = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "make_celery", "worker", "--pool", "solo"] + quiet
@@ -133,7 +133,7 @@ def test_failure_and_retry():
 
 def test_eager():
     """With task_always_eager a task runs at once, without a worker, as in an application's tests"""
-    app = create_app("memory://", "eager", task_always_eager=True)
+    app = create_app("memory://", "cache+memory://", "eager", task_always_eager=True)
     result = add_together.delay(1, 2)
     assert (result.successful(), result.get()) == (True, "ACME: 3")
     assert app.extensions["celery"].tasks["add_together"].name == "add_together"

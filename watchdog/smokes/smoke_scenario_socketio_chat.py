@@ -139,4 +139,4 @@ def test_chat_by_the_test_client():
     bob.emit("left", {})
     ada.emit("text", {"msg": "hello?"})
     assert [event["args"][0]["msg"] for event in bob.get_received()] == ["Bob is here"]
-    assert ada.get_received()[-1]["args"] == [{"msg": "Ada:hello?"}]
+    assert ada.get_received()[-1]["args"] == {"msg": "Ada:hello?"}

@@ -7,7 +7,7 @@ from flask import Flask, render_template, url_for
 SABOTAGE = [
     "flask/templating.py:render_template",
     "flask/templating.py:_default_template_ctx_processor",
-    "flask/sansio/app.py:App.inject_url_defaults",
+    "flask/app.py:Flask.create_jinja_environment",
     "flask/app.py:Flask.send_static_file",
 ]
 

@@ -18,19 +18,19 @@ SABOTAGE = [
 ]
 
 PAGE = """<div id="log"></div><script>
-const socket = new WebSocket('ws://' + location.host + '{{ url_for("echo") }}');
+const socket = new WebSocket('ws://' + location.host + '/{{ path }}');
 </script>"""
 
 
 def create_app():
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
-    sock = Sock(app)
+    sock = Sock()
     clients, lock = [], threading.Lock()
 
     @app.route("/")
     def index():
-        return render_template_string(PAGE)
+        return render_template_string(PAGE, path="echo")
 
     @sock.route("/echo")
     def echo(ws):
@@ -55,6 +55,7 @@ def create_app():
             with lock:
                 clients.remove(ws)
 
+    sock.init_app(app)
     return app
 
 
