@@ -10,6 +10,7 @@ import difflib
 import json
 from collections.abc import Hashable, Iterator
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,9 @@ from watchdog.errors import ConfigurationError
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
 CORE = ("flask", "werkzeug")
+
+_SERIES = r"^\d+\.\d+$"
+_MONTH = r"^\d{4}-\d{2}$"
 
 
 def _requirement(text: str) -> str:
@@ -39,7 +43,7 @@ def _canonical(text: str) -> str:
     return text
 
 
-Series = Annotated[str, Field(pattern=r"^\d+\.\d+$", examples=["3.13"])]
+Series = Annotated[str, Field(pattern=_SERIES, examples=["3.13"])]
 Rule = Annotated[str, Field(pattern=rules.PATTERN, examples=["newest", "last 3", "since 1.0"])]
 Need = Annotated[str, AfterValidator(_requirement)]
 Service = Literal["smtp", "redis", "mongodb"]
@@ -62,6 +66,9 @@ class Extension(_Strict):
     )
     python: tuple[Series, ...] | None = Field(None, description="only these Pythons")
     services: tuple[Service, ...] = Field((), description="real servers its smoke talks to")
+    rank: Annotated[int, Field(gt=0)] | None = Field(
+        None, description="its place among the most downloaded packages, at `ranks_of`"
+    )
     notes: str | None = Field(None, description="a sentence for its page")
     successor: str | None = Field(None, description="what to use instead, where it is abandoned")
 
@@ -80,7 +87,16 @@ class TodayTable(_Strict):
     python: tuple[Series, ...] | None = Field(None, description="default: every Python")
 
 
-class GridTable(_Strict):
+class _Subjects(_Strict):
+    subjects: tuple[str, ...] = Field(
+        ("*",), min_length=1, description="globs over names of extensions"
+    )
+
+    def covers(self, subject: str) -> bool:
+        return any(fnmatchcase(subject, glob) for glob in self.subjects)
+
+
+class GridTable(_Subjects):
     """Each subject x Flask series x the choice of Werkzeug."""
 
     python: tuple[Series, ...]
@@ -88,7 +104,7 @@ class GridTable(_Strict):
     werkzeug: tuple[Rule, ...] = ("resolved",)
 
 
-class VersionsTable(_Strict):
+class VersionsTable(_Subjects):
     """Previous series of each subject under the newest Flask."""
 
     python: tuple[Series, ...]
@@ -129,6 +145,9 @@ class Matrix(_Strict):
     model_config = ConfigDict(title="matrix.yaml of the Flask compatibility watchdog")
 
     python: tuple[Series, ...] = Field(description="every Python under watch, oldest first")
+    ranks_of: Annotated[str, Field(pattern=_MONTH)] | None = Field(
+        None, description="the month of the download list that the ranks come from"
+    )
     limits: Limits = Limits()
     tables: Tables
     extensions: dict[Annotated[str, AfterValidator(_canonical)], Extension]
@@ -254,6 +273,14 @@ _FIELDS: dict[str, type[BaseModel]] = {
 }  # fmt: skip
 
 
+_PATTERNS = {
+    rules.PATTERN: "is not a rule; write newest, prerelease, oldest-allowed, resolved, 'last N', "
+    "'since X.Y' or a series such as '2.3'",
+    _SERIES: "is not a series; write two numbers, such as '3.13'",
+    _MONTH: "is not a month; write it as 2026-11",
+}
+
+
 def _known_keys(path: tuple[Any, ...]) -> list[str]:
     for step in reversed(path[:-1]):
         if step in _FIELDS:
@@ -273,13 +300,8 @@ def _problem(error: dict[str, Any], root: yaml.Node, where: str) -> str:
         return f"{at}: unknown key {path[-1]!r}; {hint}"
     if kind == "missing":
         return f"{at}: {name} is missing; add it"
-    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == rules.PATTERN:
-        return (
-            f"{at}: {given!r} is not a rule; write newest, prerelease, oldest-allowed, resolved, "
-            "'last N', 'since X.Y' or a series such as '2.3'"
-        )
     if kind == "string_pattern_mismatch":
-        return f"{at}: {given!r} is not a series; write two numbers, such as '3.13'"
+        return f"{at}: {given!r} {_PATTERNS[error['ctx']['pattern']]}"
     if kind in ("tuple_type", "dict_type", "model_type", "model_attributes_type"):
         want = "a list" if kind == "tuple_type" else "a mapping"
         return f"{at}: {name or 'the file'} must be {want}"

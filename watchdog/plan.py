@@ -134,7 +134,7 @@ def _today(matrix: Matrix) -> Iterator[Cell]:
 def _grid(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.grid):
         return
-    for subject in matrix.extensions:
+    for subject in filter(table.covers, matrix.extensions):
         for python in _pythons(matrix, subject, table.python):
             for flask in choose(table.flask, releases["flask"]):
                 for werkzeug in choose(table.werkzeug, releases["werkzeug"]):
@@ -158,7 +158,8 @@ def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.versions):
         return
     for subject, extension in matrix.extensions.items():
-        if extension.install is not None:  # a scenario has no versions of its own
+        # A scenario has no versions of its own.
+        if extension.install is not None or not table.covers(subject):
             continue
         for python in _pythons(matrix, subject, table.python):
             for flask in choose(table.flask, releases["flask"]):

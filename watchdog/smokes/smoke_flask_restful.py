@@ -85,7 +85,8 @@ def test_reqparse_with_location():
     response = client.get("/todos")
     assert response.status_code == 400
     assert response.get_json() == {"message": {"task": "a task is needed"}}
-    response = create_parser_client(location="form").post("/todos", data={"task": "x"})
+    client = create_parser_client(location="form")
+    response = client.post("/todos", data={"task": "x"})
     assert response.get_json() == {"task": "x", "rate": 5}, response.data
 
 

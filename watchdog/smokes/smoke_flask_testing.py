@@ -17,9 +17,8 @@ SABOTAGE = [
 
 def create_app():
     app = Flask(__name__)
-    app.config.update(
-        TESTING=True, SECRET_KEY="a secret key of at least 32 bytes", LIVESERVER_PORT=0
-    )
+    app.secret_key = "a secret key of at least 32 bytes"
+    app.config.update(TESTING=True, LIVESERVER_PORT=0)
     app.jinja_loader = DictLoader({"hello.html": "<b>{{ name }}</b>"})
 
     @app.route("/hello")

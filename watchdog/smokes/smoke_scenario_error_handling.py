@@ -112,7 +112,8 @@ def test_json_for_api_clients():
 
 def test_own_exception():
     """The application's own exception becomes JSON with its status"""
-    response = create_app().test_client().get("/user/10")
+    client = create_app().test_client()
+    response = client.get("/user/10")
     assert response.status_code == 410
     assert response.get_json() == {"message": "No such user", "number": 10}
 

@@ -96,7 +96,8 @@ def test_constructor():
 
 def test_dictionaries():
     """A dictionary that a view returns becomes JSON, with its status and headers"""
-    response = create_app(JSONResponse).test_client().get("/json")
+    client = create_app(JSONResponse).test_client()
+    response = client.get("/json")
     assert (response.status_code, response.mimetype) == (201, "application/json")
     assert response.headers["X-Extra"] == "yes"
     assert response.get_json() == {"name": "Ada", "tags": ["x", "y"]}
