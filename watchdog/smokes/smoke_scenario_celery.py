@@ -77,7 +77,7 @@ def create_app(broker, backend, queue, **celery):
     def task_result(id):
         result = AsyncResult(id)
         with contextlib.suppress(ValueError):
-            result.get(timeout=25)  # the documentation's page asks again and again instead
+            result.get(timeout=15)  # the documentation's page asks again and again instead
         value = result.result if result.successful() else repr(result.result)
         return jsonify(ready=result.ready(), successful=result.successful(), value=value)
 
