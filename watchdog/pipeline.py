@@ -30,7 +30,7 @@ from watchdog.workplace import Workplace
 
 Releases = Mapping[str, Sequence[Release]]
 
-_SETTLED = timedelta(days=120)
+_SETTLED = timedelta(days=90)
 """How long after a Python's release its wheels and fixes had arrived; by then 3.8's had."""
 
 

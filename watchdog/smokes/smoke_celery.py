@@ -56,7 +56,7 @@ def create_app(celery):
 
     @app.route("/cost/<int:apples>")
     def cost(apples):
-        return str(price.delay(apples).get(timeout=5))
+        return str(price.delay(apples).get(timeout=20))
 
     return app
 
@@ -105,7 +105,7 @@ def test_worker():
                 running = worker.poll() is None and time.monotonic() < deadline
                 assert running, open("worker.log").read()
                 time.sleep(0.05)
-            assert result.get(timeout=5) == 20
+            assert result.get(timeout=20) == 20
             result.forget()
         finally:
             worker.kill()
