@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,16 @@ def test_it_holds_the_setuptools_that_venv_brings_unless_the_lock_names_one(plac
     code = "import importlib.metadata as m; print(m.version('setuptools'))"
     assert place.run(place.make(name="a"), code) == INTERPRETER.setuptools
     assert place.run(place.make(("setuptools", "99.0"), name="b"), code) == "99.0"
+
+
+@pytest.mark.skipif(INTERPRETER.setuptools is None, reason="this Python brings no setuptools")
+def test_the_setuptools_of_venv_is_there_in_a_world_older_than_it(place: Place) -> None:
+    place.index.files["setuptools"][0].uploaded = NOW - timedelta(days=1)
+    place.index.add("one", "1.0", day(1), files={"one.py": ""})
+    lock, early = Lock((("one", "1.0"),)), NOW - timedelta(days=9)
+    for build in (place.environments.compose, place.environments.install):
+        python = build(lock, INTERPRETER, place.folder / build.__name__, early)
+        assert place.run(python, "import one, setuptools; print(one.__name__)") == "one"
 
 
 def test_two_packages_with_one_file_leave_the_later_ones_as_pip_does(place: Place) -> None:

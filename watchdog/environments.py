@@ -39,9 +39,7 @@ class Environments:
 
     def pins(self, lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
         """What a newcomer's environment holds: the lock, and the setuptools of `python -m venv`."""
-        if interpreter.setuptools is None or lock.version("setuptools"):
-            return lock.pins
-        return (*lock.pins, ("setuptools", interpreter.setuptools))
+        return (*lock.pins, *_seed(lock, interpreter))
 
     def compose(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """An environment linked together from the store; the path of its python.
@@ -50,8 +48,8 @@ class Environments:
             InstallError: a package cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
-        pins = self.pins(lock, interpreter)
-        entries = [self._entry(name, version, interpreter, as_of) for name, version in pins]
+        entries = [self._entry(n, v, interpreter, as_of) for n, v in lock.pins]
+        entries += [self._entry(n, v, interpreter, None) for n, v in _seed(lock, interpreter)]
         python = self._uv.venv(into, interpreter)
         site = _site_packages(into, interpreter)
         for entry in entries:
@@ -62,8 +60,9 @@ class Environments:
     def install(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """The same environment made the plain way; raises as compose() does."""
         python = self._uv.venv(into, interpreter)
-        requirements = [f"{n}=={v}" for n, v in self.pins(lock, interpreter)]
-        self._uv.install(requirements, interpreter, as_of=as_of, python=python)
+        self._uv.install(lock.requirements, interpreter, as_of=as_of, python=python)
+        for name, version in _seed(lock, interpreter):
+            self._uv.install([f"{name}=={version}"], interpreter, python=python)
         return python
 
     def prepare(self, wanted: Iterable[tuple[Lock, Interpreter, datetime]], jobs: int) -> None:
@@ -71,13 +70,12 @@ class Environments:
 
         Failures keep quiet: whoever composes meets them again, with its own cell at hand.
         """
-        entries = {
-            (name, version, interpreter): as_of
-            for lock, interpreter, as_of in wanted
-            for name, version in self.pins(lock, interpreter)
-        }
+        entries: dict[tuple[str, str, Interpreter], datetime | None] = {}
+        for lock, interpreter, as_of in wanted:
+            entries |= {(name, version, interpreter): as_of for name, version in lock.pins}
+            entries |= {(n, v, interpreter): None for n, v in _seed(lock, interpreter)}
 
-        def fill(item: tuple[tuple[str, str, Interpreter], datetime]) -> None:
+        def fill(item: tuple[tuple[str, str, Interpreter], datetime | None]) -> None:
             (name, version, interpreter), as_of = item
             try:
                 self._entry(name, version, interpreter, as_of)
@@ -88,7 +86,9 @@ class Environments:
             for _ in pool.map(fill, entries.items()):
                 pass
 
-    def _entry(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> Path:
+    def _entry(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime | None
+    ) -> Path:
         tag = f"py{interpreter.version}-{digest(interpreter.path, interpreter.platform)[:6]}"
         entry = self._store / tag / f"{name}-{version}"
         with self._locks[entry]:
@@ -123,6 +123,13 @@ class Environments:
         """Byte-compile a package where it lies; files that are not for this Python stay source."""
         argv = [interpreter.path, "-I", "-m", "compileall", "-qq", str(folder)]
         self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
+
+
+def _seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
+    """What `python -m venv` brings beside the lock, whatever the cutoff: it lies in the Python."""
+    if interpreter.setuptools is None or lock.version("setuptools"):
+        return ()
+    return (("setuptools", interpreter.setuptools),)
 
 
 def _site_packages(environment: Path, interpreter: Interpreter) -> Path:

@@ -315,7 +315,7 @@ def _symptom(text: str) -> str:
     errors = [
         line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?", line)
     ]
-    compiler = [line for line in lines if re.search(r"\berror: ", line) and ":" in line]
+    compiler = [line for line in lines if re.search(r"^\S+:\d.*\berror: ", line)]
     failed = [line for line in lines if "Failed to build" in line]
     for group in (errors, compiler[::-1], failed, lines):
         if group:

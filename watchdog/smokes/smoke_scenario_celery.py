@@ -78,8 +78,10 @@ def create_app(broker, backend, queue, **celery):
     @app.route("/result/<id>")
     def task_result(id):
         result = AsyncResult(id)
+        if not result.ready():
+            return jsonify(ready=False)
         value = result.result if result.successful() else repr(result.result)
-        return jsonify(ready=result.ready(), successful=result.successful(), value=value)
+        return jsonify(ready=True, successful=result.successful(), value=value)
 
     return app
 
