@@ -49,8 +49,20 @@ class Answer:
 
 
 def core_breaks(core: Record | None) -> bool:
-    """Whether a core control blocks the cells above it."""
+    """Whether Flask itself is broken in this set. What breaks above it is blocked by it."""
     return core is not None and core.judgement.outcome is Outcome.BROKEN
+
+
+def nothing_can_work(core: Record | None) -> bool:
+    """Whether the core cannot even be imported, so that running what stands on it tells nothing.
+
+    A core that breaks only in use may still carry an extension that does not use that part.
+    """
+    return (
+        core is not None
+        and core_breaks(core)
+        and core.judgement.stage in (Stage.IMPORT, Stage.INSTALL)
+    )
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -80,7 +92,8 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def _of_record(base: Verdict, answer: Answer) -> Verdict:
-    if core_breaks(answer.core) and answer.core is not None:
+    works = answer.record is not None and answer.record.judgement.outcome is Outcome.WORKS
+    if answer.core is not None and core_breaks(answer.core) and not works:
         judgement = answer.core.judgement
         return replace(
             base,

@@ -4,8 +4,12 @@ import io
 import os
 import threading
 import urllib.request
+from unittest import mock
 
 import click
+import flask.cli
+import werkzeug.serving
+from click.testing import CliRunner
 from flask import (
     Blueprint,
     Flask,
@@ -169,6 +173,22 @@ def test_command_line():
     result = app.test_cli_runner().invoke(args=["greet", "Ada"])
     assert result.exit_code == 0, result.output
     assert result.output == "%s greets Ada\n" % app.name
+
+
+def test_run_command():
+    """`flask run` in debug mode starts the server with reloader and debugger."""
+    with open("hello.py", "w") as file:
+        file.write("from flask import Flask\napp = Flask(__name__)\n")
+    settings = {"FLASK_APP": "hello.py", "FLASK_ENV": "development", "FLASK_DEBUG": "1"}
+    place = flask.cli if hasattr(flask.cli, "run_simple") else werkzeug.serving
+    with mock.patch.object(place, "run_simple") as run_simple:
+        with mock.patch.dict(os.environ, settings):
+            result = CliRunner().invoke(flask.cli.cli, ["run", "--port", "5055"])
+    assert result.exit_code == 0, result.output
+    (_, port, _), options = run_simple.call_args
+    assert port == 5055
+    assert options["use_reloader"] is True
+    assert options["use_debugger"] is True
 
 
 def test_real_server():

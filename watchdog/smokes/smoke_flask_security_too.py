@@ -31,7 +31,7 @@ SABOTAGE = [
 ]
 
 
-def create_app(name):
+def create_app(name, **config):
     app = Flask(__name__)
     app.config.update(
         TESTING=True,
@@ -43,6 +43,7 @@ def create_app(name):
         SQLALCHEMY_DATABASE_URI="sqlite:///" + os.path.abspath(name + ".db"),
         SQLALCHEMY_TRACK_MODIFICATIONS=False,
     )
+    app.config.update(config)
     db = SQLAlchemy(app)
     fsqla.FsModels.set_db_info(db)
 
@@ -124,6 +125,13 @@ def test_roles():
         client = app.test_client()
         submit(client, "/login", email=name + "@example.com", password=password)
         assert client.get("/admin").status_code == status
+
+
+def test_bcrypt():
+    """Passwords can be kept with bcrypt."""
+    app = create_app("bcrypt", SECURITY_PASSWORD_HASH="bcrypt")
+    with app.app_context():
+        assert verify_password("lovelace", hash_password("lovelace"))
 
 
 def test_token():

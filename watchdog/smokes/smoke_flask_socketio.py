@@ -1,7 +1,9 @@
 """Flask-SocketIO: events, rooms, namespaces by its test client; a real server by long-polling."""
 
+import importlib.util
 import re
 import threading
+import unittest
 from urllib import error, request
 
 from flask import Flask, session
@@ -117,3 +119,10 @@ def test_real_server():
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_eventlet():
+    """Where eventlet is installed its mode is taken."""
+    if importlib.util.find_spec("eventlet") is None:
+        raise unittest.SkipTest("the eventlet mode needs the package eventlet")
+    assert SocketIO(Flask(__name__), async_mode="eventlet").async_mode == "eventlet"
