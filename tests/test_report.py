@@ -12,9 +12,11 @@ import pytest
 from conftest import Home
 from ecosystem import NOW, PYTHON
 
-from watchdog.model import State
+from watchdog.compare import breakages
+from watchdog.matrix import parse
+from watchdog.model import Cell, State, Table, Verdict
 from watchdog.report.site import date, instant
-from watchdog.report.views import SYMBOLS
+from watchdog.report.views import SYMBOLS, by_people_hurt
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -172,3 +174,15 @@ def test_json_lines_of_the_journal_name_cells_and_records(finished_run: Home) ->
     assert run["as_of"].startswith(NOW.strftime("%Y-%m-%dT%H:%M"))
     assert json.dumps(run)
     assert f"ext-works/today/py{PYTHON}" in run["cells"]
+
+
+def test_breakages_of_the_most_downloaded_come_first() -> None:
+    matrix = parse(
+        'python: ["3.13"]\ntables: {today: {}}\nranks_of: 2026-11\nextensions:\n'
+        "  seldom: {name: Seldom, rank: 9000}\n  nobody: {name: Nobody}\n"
+        "  often: {name: Often, rank: 10}\n",
+        "matrix.yaml",
+    )
+    cells = [Cell(f"{s}/today/py3.13", Table.TODAY, s, "3.13", (s,)) for s in matrix.extensions]
+    found = breakages(Verdict(c, State.BROKEN, symptom=c.id, signature=c.id) for c in cells)
+    assert [b.subjects[0] for b in by_people_hurt(matrix, found)] == ["often", "seldom", "nobody"]

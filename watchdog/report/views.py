@@ -114,6 +114,7 @@ class FrontView:
     grid: tuple[TableView, ...]
     today: TableView | None
     unjudged: tuple[tuple[str, tuple[str, ...]], ...]
+    partly: tuple[tuple[str, tuple[str, ...]], ...]
     left_out: tuple[tuple[str, tuple[str, ...]], ...]
     subjects: tuple[tuple[str, str, str, str], ...]
     counts: tuple[tuple[str, str, int], ...]
@@ -157,7 +158,7 @@ def reproduce(record: Record) -> str:
 
 
 def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict]) -> FrontView:
-    found = [_breakage(matrix, b) for b in compare.breakages(verdicts)]
+    found = [_breakage(matrix, b) for b in by_people_hurt(matrix, compare.breakages(verdicts))]
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = compare.count(verdicts)
     return FrontView(
@@ -175,10 +176,26 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict]) -> FrontView:
             for v in verdicts
             if v.state in (State.UNJUDGED, State.ERROR)
         ),
+        partly=_grouped(
+            (v.cell.id, v.reason) for v in verdicts if v.state is State.WORKS and v.reason
+        ),
         left_out=_grouped(run.left_out.items()),
         subjects=tuple(_line(matrix, s, verdicts) for s in _subjects(verdicts)),
         counts=tuple((*SYMBOLS[state], number) for state, number in counts.items()),
     )
+
+
+def by_people_hurt(matrix: Matrix, breakages: Iterable[Breakage]) -> list[Breakage]:
+    """New ones first, then by the most downloaded of the subjects that fail."""
+
+    def rank(breakage: Breakage) -> int:
+        ranks = [e.rank for s in breakage.victims if (e := matrix.extensions.get(s)) and e.rank]
+        return min(ranks, default=_UNRANKED)
+
+    return sorted(breakages, key=lambda b: (not b.new, rank(b)))
+
+
+_UNRANKED = 10**9
 
 
 def _subjects(verdicts: Iterable[Verdict]) -> list[str]:
