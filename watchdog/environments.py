@@ -1,7 +1,8 @@
 """From a lock to something importable: composed from a store, or installed the plain way.
 
-The store holds each (package, version, Python) unpacked and byte-compiled once. An environment is
-composed from it by links, which costs milliseconds; bytecode is there from the first import on.
+The store holds each (package, version, Python) unpacked once. An environment is composed from it
+by links, which costs milliseconds. Bytecode that Python writes on the first import lies in the
+store and serves every later cell; compiling whole packages beforehand took longer than running.
 The plain way (`uv venv`, `uv pip install`) is what a person would do: new failures are run again
 in one before they are believed, so that a fault of composing cannot become a breakage.
 """
@@ -101,7 +102,7 @@ class Environments:
             shutil.rmtree(aside, ignore_errors=True)
             try:
                 self._uv.install([f"{name}=={version}"], interpreter, as_of=as_of, target=aside)
-                self._compile(aside, interpreter)
+                self._compile_modules(aside, interpreter)
                 (aside / _COMPLETE).touch()
                 if entry.exists() and not (entry / _COMPLETE).exists():
                     shutil.rmtree(entry)
@@ -119,10 +120,14 @@ class Environments:
                 shutil.rmtree(aside, ignore_errors=True)
         return entry
 
-    def _compile(self, folder: Path, interpreter: Interpreter) -> None:
-        """Byte-compile a package where it lies; files that are not for this Python stay source."""
-        argv = [interpreter.path, "-I", "-m", "compileall", "-qq", str(folder)]
-        self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
+    def _compile_modules(self, folder: Path, interpreter: Interpreter) -> None:
+        """Byte-compile the modules that lie bare in site-packages.
+
+        Their bytecode has no folder of its own that an environment could link and so share.
+        """
+        if any(folder.glob("*.py")):
+            argv = [interpreter.path, "-I", "-m", "compileall", "-qq", "-l", str(folder)]
+            self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
 
 
 def _seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
