@@ -1,6 +1,7 @@
 """Runs trials: environment, probe, evidence, judgement, ledger. Each fingerprint once.
 
-A failure is run again in an environment made the plain way before it is believed.
+A failure is run again in a fresh environment before it is believed, the first of its kind in one
+made the plain way.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Runner:
     smokes: Path = SMOKES
     stopping: threading.Event = field(default_factory=threading.Event)
     _count: int = 0
+    _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def run(
@@ -131,8 +133,15 @@ class Runner:
 
     def _trial(self, trial: Trial) -> Record:
         attempts = [self.attempt(trial)]
-        if judge(attempts[0]).outcome is Outcome.BROKEN:
-            attempts.append(self.attempt(trial, plain=True))
+        first = judge(attempts[0])
+        if first.outcome is Outcome.BROKEN:
+            # The first of a kind in the plain way, so that composing cannot be the cause; its
+            # like on other Pythons and with other versions in a fresh environment all the same.
+            kind = (trial.subject, first.signature)
+            with self._counting:
+                plain = kind not in self._confirmed
+                self._confirmed.add(kind)
+            attempts.append(self.attempt(trial, plain=plain))
         judgement = agree(attempts)
         record = Record(
             fingerprint=trial.fingerprint,

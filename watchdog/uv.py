@@ -18,6 +18,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +80,7 @@ class Uv:
             "UV_PYTHON_DOWNLOADS": "never",
             "RUST_LOG": "warn",
         }
-        self._refreshed: set[str] = set()
+        self._refreshed: dict[str, Future[None]] = {}
         self._refreshing = threading.Lock()
 
     def _run(self, *args: str, stdin: str = "", timeout: float = 900) -> Finished:
@@ -107,17 +108,33 @@ class Uv:
         """
         if self.offline:
             return
+        names = set(names)
         with self._refreshing:
-            wanted = sorted(set(names) - self._refreshed)
-            if not wanted:
-                return
-            done = self._compile(
-                interpreter, ("--refresh", "--no-deps"), "\n".join(wanted), online=True
-            )
-            if done.returncode and _NETWORK_FAILED.search(done.errors):
-                raise InfrastructureError(_index_trouble(done.errors))
-            # A name that is not on the index fails the call; the pages were read all the same.
-            self._refreshed.update(wanted)
+            mine = sorted(names - set(self._refreshed))
+            done: Future[None] = Future()
+            self._refreshed |= dict.fromkeys(mine, done)
+        if mine:
+            try:
+                self._read_pages(mine, interpreter)
+            except BaseException as e:
+                with self._refreshing:
+                    for name in mine:
+                        del self._refreshed[name]
+                done.set_exception(e)
+                raise
+            done.set_result(None)
+        for name in names:  # what another thread is reading right now
+            if (reading := self._refreshed.get(name)) is not None:
+                reading.result()
+
+    def _read_pages(self, names: Sequence[str], interpreter: Interpreter) -> None:
+        flags = ("--refresh", "--no-deps")
+        done = self._compile(interpreter, flags, "\n".join(names), online=True)
+        if done.interrupted:
+            raise InfrastructureError("interrupted")
+        # A name that is not on the index fails the call; the pages were read all the same.
+        if done.returncode and _NETWORK_FAILED.search(done.errors):
+            raise InfrastructureError(_index_trouble(done.errors))
 
     def _compile(
         self, interpreter: Interpreter, flags: Sequence[str], stdin: str, *, online: bool
@@ -184,7 +201,7 @@ class Uv:
             if not isinstance(answer, Lock):
                 return answer
             names = {name for name, _ in answer.pins}
-            if self.offline or names <= self._refreshed:
+            if self.offline or names <= set(self._refreshed):
                 return answer
             self.refresh(names, interpreter)
         return answer

@@ -96,7 +96,7 @@ class Workplace:
     def resolve(self, questions: Iterable[Question]) -> dict[Question, Resolution]:
         """Answers to questions, each distinct one asked once, in parallel."""
         distinct = [q for q in dict.fromkeys(questions) if q.python in self.interpreters]
-        with ThreadPoolExecutor(max(2, self.settings.jobs * 2)) as pool:
+        with ThreadPoolExecutor(self.settings.jobs * 4) as pool:
             try:
                 answers = list(
                     pool.map(lambda q: self.uv.resolve(q, self.interpreters[q.python]), distinct)
