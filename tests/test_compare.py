@@ -57,7 +57,7 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
         (Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=False), State.UNJUDGED),
         (Answer(cell(), LOCK, None, core=BROKEN), State.BLOCKED),
         (Answer(cell(), LOCK, BROKEN, core=BROKEN, speaks=True), State.BLOCKED),
-        (Answer(cell(), LOCK, WORKS, core=BROKEN), State.WORKS),
+        (Answer(cell(), LOCK, WORKS, core=BROKEN), State.BLOCKED),
         (Answer(cell(), LOCK, record(Outcome.FLAKY)), State.FLAKY),
         (Answer(cell(), LOCK, record(Outcome.ERROR)), State.ERROR),
         (Answer(cell(), LOCK, record(Outcome.UNJUDGED)), State.UNJUDGED),

@@ -191,8 +191,8 @@ def _plan_row(workplace: Workplace, planned: pipeline.Plan, cell_id: str) -> dic
             row["reach"] = {"executed": known.reach[0], "public": known.reach[1]}
         return row | {"would": "reuse", "why": f"known: {known.judgement.outcome}"}
     control = workplace.ledger.get(core.fingerprint) if core else None
-    if compare.nothing_can_work(control):
-        return row | {"would": "not run", "why": "its core control cannot even be imported"}
+    if compare.core_breaks(control):
+        return row | {"would": "not run", "why": "its core control is broken"}
     return row | {"would": "run", "why": "no record of this lock, Python and smoke"}
 
 

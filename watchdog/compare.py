@@ -49,20 +49,12 @@ class Answer:
 
 
 def core_breaks(core: Record | None) -> bool:
-    """Whether Flask itself is broken in this set. What breaks above it is blocked by it."""
-    return core is not None and core.judgement.outcome is Outcome.BROKEN
+    """Whether Flask itself is broken in this set: what stands on it is blocked, and not run.
 
-
-def nothing_can_work(core: Record | None) -> bool:
-    """Whether the core cannot even be imported, so that running what stands on it tells nothing.
-
-    A core that breaks only in use may still carry an extension that does not use that part.
+    An extension that does not use the broken part may still work; a set in which Flask does not
+    is nothing to recommend, and the news is Flask's.
     """
-    return (
-        core is not None
-        and core_breaks(core)
-        and core.judgement.stage in (Stage.IMPORT, Stage.INSTALL)
-    )
+    return core is not None and core.judgement.outcome is Outcome.BROKEN
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -92,8 +84,7 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def _of_record(base: Verdict, answer: Answer) -> Verdict:
-    works = answer.record is not None and answer.record.judgement.outcome is Outcome.WORKS
-    if answer.core is not None and core_breaks(answer.core) and not works:
+    if answer.core is not None and core_breaks(answer.core):
         judgement = answer.core.judgement
         return replace(
             base,

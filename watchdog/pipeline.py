@@ -171,7 +171,7 @@ def core_controls(workplace: Workplace, locks: Iterable[tuple[str, str, Lock]]) 
 
 def _blocked(planned: Plan, records: Mapping[str, Record], cell_id: str) -> bool:
     core = planned.cores.get(cell_id)
-    return core is not None and compare.nothing_can_work(records.get(core.fingerprint))
+    return core is not None and compare.core_breaks(records.get(core.fingerprint))
 
 
 def _controls(
