@@ -52,7 +52,8 @@ def cell(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite; arguments after -- go to pytest."""
     install(session, "tests")
-    session.run("pytest", *session.posargs)
+    # Tests mostly wait for processes of their own: one worker a processor, work handed on.
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

@@ -196,7 +196,7 @@ class Bench:
         config = {"events": str(events), "token": "t", "seconds": 60, "memory_mb": 4096}
         try:
             subprocess.run(
-                [str(self.python), "-I", "-B", str(PROBE), str(smoke), "--watched"],
+                [str(self.python), "-I", str(PROBE), str(smoke), "--watched"],
                 input=json.dumps(config), text=True, capture_output=True, cwd=work, env=env,
                 timeout=60, check=False,
             )  # fmt: skip
