@@ -45,6 +45,10 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._records)
 
+    def packages(self) -> set[str]:
+        """Every package that any recorded lock holds."""
+        return {name for record in self._records.values() for name in record.lock}
+
     def append(self, record: Record) -> Record:
         """Write one line, whole or not at all; returns the record as it now stands."""
         with self._lock:

@@ -124,7 +124,8 @@ def prepare(
 
     observer.stage("Resolving", len(cells))
     any_python = next(iter(workplace.interpreters.values()))
-    workplace.uv.refresh(matrix.distributions, any_python)
+    # All that earlier locks held in one go; what else turns up is refreshed as it does.
+    workplace.uv.refresh({*matrix.distributions, *workplace.ledger.packages()}, any_python)
     questions = {cell.id: cell.question(as_of) for cell in cells}
     answers = workplace.resolve(questions.values())
     resolutions = {i: answers[q] for i, q in questions.items() if q in answers}
