@@ -128,7 +128,7 @@ def test_report_writes_the_same_page_again(run_copy: Home) -> None:
 def test_without_a_terminal_it_prints_plain_lines(home: Home) -> None:
     done = home("run", "--only", "ext-wrong")
     assert "\x1b" not in done.stderr
-    assert "Resolving (1)" in done.stderr
+    assert "Running cells (1)" in done.stderr
     assert "✕ ext-wrong 1.0 on Python" in done.stderr
     assert "1 cells:" in done.stderr
 

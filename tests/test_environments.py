@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from loopback_index import LoopbackIndex
 
 from watchdog.environments import Environments
 from watchdog.errors import InstallError
+from watchdog.index import Index
 from watchdog.interpreters import find
 from watchdog.model import Lock
 from watchdog.process import Processes
@@ -39,14 +42,17 @@ class Place:
 
 
 @pytest.fixture
-def place(empty_index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(
+    empty_index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     if INTERPRETER.setuptools:
         empty_index.add("setuptools", INTERPRETER.setuptools, day(0))
     monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     processes = Processes()
-    environments = Environments(Uv(processes, tmp_path), processes, tmp_path / "store")
-    return Place(empty_index, environments, tmp_path)
+    with contextlib.closing(Index((empty_index.url,), tmp_path / "pages")) as index:
+        environments = Environments(Uv(processes, tmp_path), index, processes, tmp_path / "store")
+        yield Place(empty_index, environments, tmp_path)
 
 
 LOOK = """

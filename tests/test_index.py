@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,30 @@ from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.index import Index, parse_page, to_releases
 from watchdog.model import File
 
+Opened = Callable[..., Index]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    with contextlib.ExitStack() as stack:
+
+        def opened(url: str, *, offline: bool = False) -> Index:
+            index = Index((url,), tmp_path, offline=offline)
+            stack.callback(index.close)
+            return index
+
+        yield opened
+
 
 @pytest.mark.parametrize("html", [False, True], ids=["json", "html"])
 def test_releases_and_upload_times_are_read_in_both_forms(
-    empty_index: LoopbackIndex, tmp_path: Path, html: bool
+    empty_index: LoopbackIndex, opened: Opened, html: bool
 ) -> None:
     empty_index.html = html
     empty_index.add("flask", "1.0", day(1))
     empty_index.add("flask", "2.0", day(5))
     empty_index.files["flask"][0].yanked = True
-    found = Index((empty_index.url,), tmp_path).releases(["flask"], day(10))["flask"]
+    found = opened(empty_index.url).releases(["flask"], day(10))["flask"]
     assert [(str(r.version), r.uploaded, r.yanked) for r in found] == [
         ("1.0", day(1), True),
         ("2.0", day(5), False),
@@ -31,28 +46,28 @@ def test_releases_and_upload_times_are_read_in_both_forms(
 
 
 def test_what_came_after_the_cutoff_is_not_there(
-    empty_index: LoopbackIndex, tmp_path: Path
+    empty_index: LoopbackIndex, opened: Opened
 ) -> None:
     empty_index.add("flask", "1.0", day(1))
     empty_index.add("flask", "2.0", day(5))
-    found = Index((empty_index.url,), tmp_path).releases(["flask"], day(5))["flask"]
+    found = opened(empty_index.url).releases(["flask"], day(5))["flask"]
     assert [str(r.version) for r in found] == ["1.0"]
 
 
-def test_offline_it_answers_from_what_it_kept(empty_index: LoopbackIndex, tmp_path: Path) -> None:
+def test_offline_it_answers_from_what_it_kept(empty_index: LoopbackIndex, opened: Opened) -> None:
     empty_index.add("flask", "1.0", day(1))
-    online = Index((empty_index.url,), tmp_path).releases(["flask"], day(5))
+    online = opened(empty_index.url).releases(["flask"], day(5))
     asked = len(empty_index.requests)
-    offline = Index((empty_index.url,), tmp_path, offline=True)
+    offline = opened(empty_index.url, offline=True)
     assert offline.releases(["flask"], day(5)) == online
     assert len(empty_index.requests) == asked
 
 
 def test_offline_without_anything_kept_it_says_so(
-    empty_index: LoopbackIndex, tmp_path: Path
+    empty_index: LoopbackIndex, opened: Opened
 ) -> None:
     with pytest.raises(OfflineError, match="run once without --offline"):
-        Index((empty_index.url,), tmp_path, offline=True).releases(["flask"], day(5))
+        opened(empty_index.url, offline=True).releases(["flask"], day(5))
 
 
 @pytest.mark.parametrize(
@@ -60,11 +75,11 @@ def test_offline_without_anything_kept_it_says_so(
     [("out of order", "flask", "status 500"), (None, "no-such", "does not know no-such")],
 )
 def test_an_index_in_trouble_is_our_trouble(
-    empty_index: LoopbackIndex, tmp_path: Path, broken: str | None, name: str, message: str
+    empty_index: LoopbackIndex, opened: Opened, broken: str | None, name: str, message: str
 ) -> None:
     empty_index.broken = broken
     with pytest.raises(InfrastructureError, match=message) as caught:
-        Index((empty_index.url,), tmp_path).releases([name], day(5))
+        opened(empty_index.url).releases([name], day(5))
     assert "127.0.0.1" not in str(caught.value)
 
 
@@ -96,3 +111,25 @@ def test_no_json_gives_anything_but_files_or_a_value_error(value: object) -> Non
 @given(st.lists(st.text(max_size=30)))
 def test_files_with_strange_names_are_stepped_over(names: list[str]) -> None:
     to_releases("x", [File(n, None) for n in names], day(1))
+
+
+def test_what_the_index_showed_is_told_by_a_state_that_only_arrivals_change(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    empty_index.add("flask", "1.0", day(1))
+    empty_index.add("flask", "2.0", day(5))
+    page = opened(empty_index.url).page("flask")
+    assert page is not None
+    states = [page.state(day(n)) for n in range(8)]
+    assert states == [states[0]] * 2 + [states[2]] * 4 + [states[6]] * 2
+    assert len(set(states)) == 3
+
+
+def test_a_page_kept_in_tatters_is_read_again(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    empty_index.add("flask", "1.0", day(1))
+    before = opened(empty_index.url).releases(["flask"], day(5))
+    (kept,) = tmp_path.rglob("flask.json")
+    kept.write_text('{"raw": 1, "files": [1]}', "utf-8")
+    assert opened(empty_index.url).releases(["flask"], day(5)) == before

@@ -172,10 +172,10 @@ class Bench:
     def install(self) -> Path:
         """The site-packages of the first world in which the smoke passes."""
         for number, question in enumerate(self.questions()):
-            lock = self.workplace.resolve([question])[question]
+            interpreter: Interpreter = self.workplace.interpreters[question.python]
+            lock = self.workplace.resolver.answer(question, interpreter)
             if not isinstance(lock, Lock):
                 continue
-            interpreter: Interpreter = self.workplace.interpreters[question.python]
             into = self.folder / f"env{number}"
             as_of = max([question.as_of, *(t for _, t in question.later)])
             self.python = self.workplace.environments.install(lock, interpreter, into, as_of)

@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog.compare import core_breaks
+from watchdog.desk import Desk, together
 from watchdog.matrix import CORE
 from watchdog.model import (
     Conflict,
@@ -20,7 +21,7 @@ from watchdog.model import (
     Unbuildable,
     Unknown,
 )
-from watchdog.pipeline import Observer, core_controls
+from watchdog.pipeline import core_control
 from watchdog.runner import AUTOMATIC, smoke_file
 from watchdog.workplace import Workplace
 
@@ -42,30 +43,26 @@ class Checked:
     records: tuple[Record, ...] = ()
 
 
-def check(
-    workplace: Workplace, requirements: tuple[str, ...], python: str, observer: Observer
-) -> Checked:
+async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Checked:
     """Resolve as a person would type it, run what speaks for it, look at the core beside it."""
-    observer.stage("Resolving")
-    as_of = workplace.settings.as_of
+    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
+    desk.observer.stage("Resolving")
     question = Question(requirements, python, as_of)
-    resolution = workplace.resolve([question])[question]
+    await desk.expect([question])
+    resolution = await desk.lock(question)
     if not isinstance(resolution, Lock):
         return _without_lock(python, requirements, resolution)
     subjects = choose_subjects(workplace, requirements, resolution)
     workplace.start_services(subjects)
     trials = [workplace.trial(s, resolution, python, as_of) for s in subjects]
-    observer.stage("Running " + ", ".join(subjects), len(trials))
-    found = workplace.runner.run(trials, observer)
-    records = tuple(found[t.fingerprint] for t in trials)
+    desk.observer.stage("Running " + ", ".join(subjects))
+    records = await together(desk.record(trial) for trial in trials)
     worst = min(records, key=lambda r: _BAD_FIRST.index(r.judgement.outcome))
     judgement = worst.judgement
     blocked = False
     if judgement.outcome is Outcome.BROKEN and set(subjects) - set(CORE):
-        cores = core_controls(workplace, [("it", python, resolution)])
-        observer.stage("Running the core control", len(cores))
-        controls = workplace.runner.run(list(cores.values()), observer)
-        blocked = any(core_breaks(record) for record in controls.values())
+        core = await core_control(desk, resolution, python)
+        blocked = core_breaks(await desk.record(core) if core else None)
     return Checked(
         python=python,
         requirements=requirements,
@@ -75,7 +72,7 @@ def check(
         symptom=judgement.symptom,
         reason="Flask itself breaks in this set" if blocked else judgement.reason,
         blocked_by_core=blocked,
-        records=records,
+        records=tuple(records),
     )
 
 

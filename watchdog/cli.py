@@ -15,7 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import TypeAdapter
 
 from watchdog import check as checking
-from watchdog import compare, pipeline
+from watchdog import compare, desk, pipeline
 from watchdog import matrix as matrix_file
 from watchdog.console import github_annotations, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
@@ -165,9 +165,9 @@ def plan(
     selection = _selection(settings, pythons, only, tables)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
-        _, planned = pipeline.prepare(workplace, selection, observer)
-        rows = [_plan_row(workplace, planned, cell.id) for cell in planned.cells]
-    rows += [{"cell": c.id, "would": "left out", "why": why} for c, why in planned.left_out]
+        choice, planned = pipeline.prepare(workplace, selection, observer)
+        rows = [_plan_row(workplace, each) for each in planned]
+    rows += [{"cell": c.id, "would": "left out", "why": why} for c, why in choice.left_out]
     if format_ == "json":
         click.echo(json.dumps({"as_of": settings.as_of.isoformat(), "cells": rows}, indent=1))
         return
@@ -175,14 +175,12 @@ def plan(
         click.echo(f"{row['would']:<12} {row['cell']}  {row['why']}")
 
 
-def _plan_row(workplace: Workplace, planned: pipeline.Plan, cell_id: str) -> dict[str, Any]:
-    trial, core = planned.trials.get(cell_id), planned.cores.get(cell_id)
-    row: dict[str, Any] = {"cell": cell_id}
+def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]:
+    trial, core, answer = planned.trial, planned.core, planned.resolution
+    row: dict[str, Any] = {"cell": planned.cell.id}
+    if answer is None:
+        return row | {"would": "not judge", "why": how_to_get(planned.cell.python)}
     if trial is None:
-        answer = planned.resolutions.get(cell_id)
-        python = next(c.python for c in planned.cells if c.id == cell_id)
-        if answer is None:
-            return row | {"would": "not judge", "why": how_to_get(python)}
         reason = str(getattr(answer, "reason", getattr(answer, "symptom", "")))
         return row | {"would": "not run", "why": reason}
     row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
@@ -217,7 +215,7 @@ def check(
         python = pythons[0] if pythons else next(reversed(list(workplace.interpreters)))
         if python not in workplace.interpreters:
             raise ConfigurationError((how_to_get(python),))
-        checked = checking.check(workplace, requirements, python, observer)
+        checked = desk.at(workplace, observer, lambda d: checking.check(d, requirements, python))
     if format_ == "json":
         click.echo(json.dumps(_checked_json(checked, settings.as_of)))
     else:
@@ -336,10 +334,11 @@ def cell(
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
         selection = _selection(settings, pythons, only=(cell_id,))
-        _, planned = pipeline.prepare(workplace, selection, observer)
-        trial = planned.trials.get(cell_id)
+        _, found = pipeline.prepare(workplace, selection, observer)
+        planned = next((each for each in found if each.cell.id == cell_id), None)
+        trial = planned.trial if planned else None
         if trial is None:
-            answer = planned.resolutions.get(cell_id)
+            answer = planned.resolution if planned else None
             why = answer.reason if isinstance(answer, Conflict) else "matrix.yaml has no such cell"
             raise ConfigurationError((f"{cell_id} has no lock: {why}",))
         python = workplace.environments.install(

@@ -64,13 +64,16 @@ class Progressing:
         self._broken = 0
         self._task = self._progress.add_task(text, total=total, news="")
 
-    def trial_done(self, record: Record, *, known: bool) -> None:
-        if not known and (line := _found(record, self._seen)):
+    def advance(self) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, advance=1)
+
+    def ran(self, record: Record) -> None:
+        if line := _found(record, self._seen):
             self._progress.console.print(line, markup=False, highlight=False)
         self._broken += record.judgement.outcome is Outcome.BROKEN
-        if self._task is not None:
-            news = f"{self._broken} broken" if self._broken else ""
-            self._progress.update(self._task, advance=1, news=news)
+        if self._task is not None and self._broken:
+            self._progress.update(self._task, news=f"{self._broken} broken")
 
 
 class Lines:
@@ -96,11 +99,13 @@ class Lines:
         self._started = self._told = time.monotonic()
         self._print(f"{text} ({total}) …" if total else f"{text} …")
 
-    def trial_done(self, record: Record, *, known: bool) -> None:
-        self._done += 1
+    def ran(self, record: Record) -> None:
         self._broken += record.judgement.outcome is Outcome.BROKEN
-        if not known and (line := _found(record, self._seen)):
+        if line := _found(record, self._seen):
             self._print(line)
+
+    def advance(self) -> None:
+        self._done += 1
         now = time.monotonic()
         if now - self._told > 10 and self._total:  # noqa: PLR2004  seconds
             self._told = now

@@ -28,11 +28,13 @@ def fingerprint(
     distributions: tuple[str, ...],
     services: tuple[str, ...],
     limits: tuple[int, int],
+    files: tuple[str, ...],
 ) -> str:
     """The name of a trial: whatever can change its outcome is in it.
 
     `services` are those the smoke wants and this machine has, so that a result without Redis
-    is not taken for one with it. `limits` are seconds and megabytes.
+    is not taken for one with it. `limits` are seconds and megabytes. `files` tell which builds of
+    the releases are installed: a wheel for a new Python may come long after the release.
     """
     return digest(
         lock.pins,
@@ -44,4 +46,5 @@ def fingerprint(
         distributions,
         services,
         limits,
+        files,
     )

@@ -12,13 +12,15 @@ import json
 import os
 import ssl
 import threading
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import certifi
 import httpx
@@ -32,23 +34,67 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from watchdog.errors import InfrastructureError, OfflineError
-from watchdog.fingerprint import digest
+from watchdog.fingerprint import content, digest
 from watchdog.model import File, Release
 
 _ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 )
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+"""When a file without an upload time arrived: that is all such an index tells."""
+
 _TRIES = 3
+_AT_ONCE = 16
+
+
+class Page:
+    """What the index tells of one package, readable as it stood at any instant."""
+
+    def __init__(self, name: str, files: tuple[File, ...]) -> None:
+        self.name = name
+        self._files = sorted(files, key=lambda f: (f.uploaded or _ALWAYS, f.name))
+        self._times = [f.uploaded or _ALWAYS for f in self._files]
+        self._digests: dict[int, str] = {}
+        self._versions: dict[str, list[File]] = defaultdict(list)
+        for file in self._files:
+            if (version := _version(name, file.name)) is not None:
+                self._versions[str(version)].append(file)
+
+    def releases(self, as_of: datetime) -> tuple[Release, ...]:
+        """The releases with a file uploaded before this instant, oldest version first."""
+        return to_releases(self.name, self._files, as_of)
+
+    def files(self, version: str, as_of: datetime) -> tuple[File, ...]:
+        """The files of a version that were there at this instant."""
+        found = self._versions.get(_canonical(version), ())
+        return tuple(f for f in found if f.uploaded is None or f.uploaded < as_of)
+
+    def state(self, as_of: datetime) -> str:
+        """A digest of all that a resolver could see here at this instant."""
+        seen = bisect_left(self._times, as_of)
+        if seen not in self._digests:
+            facts = [(f.name, f.yanked, f.requires_python, f.sha256) for f in self._files[:seen]]
+            self._digests[seen] = digest(facts)
+        return self._digests[seen]
 
 
 class Index:
-    """Release lists from the indexes uv uses, the first that has a package deciding, as in uv."""
+    """Release lists from the indexes uv uses, the first that has a package deciding, as in uv.
+
+    A page is read once in the life of this object, whoever asks first; safe to use from threads.
+    """
 
     def __init__(self, urls: tuple[str, ...], cache: Path, *, offline: bool = False) -> None:
         self._urls = urls
-        self._cache = cache
+        self._cache = cache / digest(urls)
         self._offline = offline
+        self._client = _client()
+        self._pages: dict[str, Future[Page | None]] = {}
+        self._asking = threading.Lock()
+
+    def close(self) -> None:
+        self._client.close()
 
     def releases(self, names: Iterable[str], as_of: datetime) -> dict[str, tuple[Release, ...]]:
         """Every release of each package with a file uploaded before `as_of`, oldest first.
@@ -57,49 +103,101 @@ class Index:
             InfrastructureError: the index cannot be read, or does not know a name.
         """
         wanted = sorted(set(names))
-        with _client() as client, ThreadPoolExecutor(8) as pool:
-            pages = list(pool.map(lambda name: self._files(name, client), wanted))
-        return {
-            name: to_releases(name, files, as_of) for name, files in zip(wanted, pages, strict=True)
-        }
+        self.read(wanted)
+        found = {}
+        for name in wanted:
+            if (page := self.page(name)) is None:
+                raise _trouble(name, f"it does not know {name}")
+            found[name] = page.releases(as_of)
+        return found
 
-    def _files(self, name: str, client: httpx.Client) -> tuple[File, ...]:
-        kept = self._cache / digest(self._urls) / f"{name}.json"
-        if self._offline:
+    def read(self, names: Iterable[str]) -> None:
+        """Read many pages at once.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(self.page, sorted(set(names))):
+                pass
+
+    def page(self, name: str) -> Page | None:
+        """The page of a package; None where the index does not know it.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        with self._asking:
+            mine = name not in self._pages
+            page = self._pages.setdefault(name, Future())
+        if mine:
             try:
-                return tuple(_file_from_json(f) for f in json.loads(kept.read_text("utf-8")))
-            except (OSError, ValueError, KeyError):
+                files = self._files(name)
+                page.set_result(None if files is None else Page(name, files))
+            except BaseException as e:
+                with self._asking:
+                    del self._pages[name]
+                page.set_exception(e)
+                raise
+        return page.result()
+
+    def _files(self, name: str) -> tuple[File, ...] | None:
+        kept = self._cache / f"{name}.json"
+        known, before = _read_kept(kept)
+        if self._offline:
+            if before is None:
                 raise OfflineError(
                     f"the releases of {name} are not in the cache; run once without --offline"
-                ) from None
-        files = self._ask(name, client)
+                )
+            return before
+        answer = self._ask(name, known)
+        if answer is None:
+            return None
+        raw = content(answer.content)
+        if answer.status_code == httpx.codes.NOT_MODIFIED or raw == known.get("raw"):
+            return before
+        try:
+            files = parse_page(answer.headers.get("content-type", ""), answer.text)
+        except ValueError as e:
+            raise _trouble(name, f"what it sent is not a release list ({e})") from None
+        told = {h: v for h in ("etag", "last-modified") if (v := answer.headers.get(h))}
         kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{threading.get_ident()}")
-        partial.write_text(json.dumps([_file_to_json(f) for f in files]), "utf-8")
+        partial = kept.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        listed = [_file_to_json(f) for f in files]
+        partial.write_text(json.dumps({"raw": raw, "files": listed} | told), "utf-8")
         partial.replace(kept)
         return files
 
-    def _ask(self, name: str, client: httpx.Client) -> tuple[File, ...]:
-        trouble = "no answer"
+    def _ask(self, name: str, known: Mapping[str, Any]) -> httpx.Response | None:
+        trouble = ""
+        conditions = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+        asked = {h: str(known[k]) for k, h in conditions.items() if k in known}
         for url in self._urls:
+            trouble = ""
             for _ in range(_TRIES):
                 try:
-                    answer = client.get(f"{url.rstrip('/')}/{name}/")
+                    answer = self._client.get(f"{url.rstrip('/')}/{name}/", headers=asked)
                     if answer.status_code == httpx.codes.NOT_FOUND:
-                        trouble = f"it does not know {name}"
+                        trouble = ""
                         break
-                    answer.raise_for_status()
-                    return parse_page(answer.headers.get("content-type", ""), answer.text)
+                    if answer.status_code != httpx.codes.NOT_MODIFIED:
+                        answer.raise_for_status()
                 except httpx.HTTPStatusError as e:
                     trouble = f"status {e.response.status_code}"
                 except (httpx.HTTPError, httpx.InvalidURL) as e:
                     trouble = type(e).__name__
-                except ValueError as e:
-                    trouble = f"what it sent is not a release list ({e})"
-        raise InfrastructureError(
-            f"the package index cannot be read for {name}: {trouble}. Look at uv's configuration "
-            "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run again."
-        )
+                else:
+                    return answer
+            if trouble:  # an index that is down may well be the one that has it
+                raise _trouble(name, trouble)
+        return None
+
+
+def _trouble(name: str, what: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"the package index cannot be read for {name}: {what}. Look at uv's configuration "
+        "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run again."
+    )
 
 
 def _client() -> httpx.Client:
@@ -134,12 +232,24 @@ def _file_from_json(data: Any) -> File:  # noqa: ANN401  whatever an index sends
     if not isinstance(data, dict) or not isinstance(data.get("filename"), str):
         raise ValueError("a file without a name")  # noqa: TRY004  the page is wrong, not a caller
     requires = data.get("requires-python")
+    hashes = data.get("hashes")
+    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
     return File(
         data["filename"],
         _instant(data.get("upload-time")),
         yanked=bool(data.get("yanked")),
         requires_python=requires if isinstance(requires, str) else None,
+        sha256=sha256 if isinstance(sha256, str) else None,
     )
+
+
+def _read_kept(path: Path) -> tuple[dict[str, Any], tuple[File, ...] | None]:
+    """What was kept of a page, and its files; nothing where that cannot be read."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        return known, tuple(map(_file_from_json, known["files"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, None
 
 
 def _file_to_json(file: File) -> dict[str, Any]:
@@ -148,6 +258,7 @@ def _file_to_json(file: File) -> dict[str, Any]:
         "upload-time": file.uploaded.isoformat() if file.uploaded else None,
         "yanked": file.yanked,
         "requires-python": file.requires_python,
+        "hashes": {"sha256": file.sha256} if file.sha256 else {},
     }
 
 
@@ -168,13 +279,15 @@ class _Anchors(HTMLParser):
         found = dict(attrs)
         if tag != "a" or not (href := found.get("href")):
             return
-        name = href.split("#", 1)[0].split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1]
+        address, _, fragment = href.partition("#")
+        name = unquote(address.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1])
         self.files.append(
             File(
                 name,
                 _instant(found.get("data-upload-time")),
                 yanked="data-yanked" in found,
                 requires_python=found.get("data-requires-python"),
+                sha256=fragment.removeprefix("sha256=") if "sha256=" in fragment else None,
             )
         )
 
@@ -191,6 +304,13 @@ def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Rele
         if (version := _version(name, file.name)) is not None:
             grouped[version].append(file)
     return tuple(Release(name, v, tuple(grouped[v])) for v in sorted(grouped))
+
+
+def _canonical(version: str) -> str:
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version
 
 
 def _version(name: str, filename: str) -> Version | None:

@@ -31,6 +31,7 @@ class Ledger:
         self._folder = folder
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
+        self._seconds: dict[tuple[str, str], float] = {}
         self.skipped_lines = 0
         for path in sorted((folder / "ledger").glob("*.jsonl")):
             for line in self._lines(path):
@@ -45,9 +46,9 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._records)
 
-    def packages(self) -> set[str]:
-        """Every package that any recorded lock holds."""
-        return {name for record in self._records.values() for name in record.lock}
+    def seconds(self, subject: str, python: str) -> float:
+        """How long the smoke of a subject took on this Python when it last ran, in seconds."""
+        return self._seconds.get((subject, python), self._seconds.get((subject, ""), 1.0))
 
     def append(self, record: Record) -> Record:
         """Write one line, whole or not at all; returns the record as it now stands."""
@@ -65,6 +66,10 @@ class Ledger:
                 evidence=(*known.evidence, *record.evidence),
             )
         self._records[record.fingerprint] = record
+        if record.evidence:
+            seconds = record.evidence[-1].seconds
+            self._seconds[record.subject, record.python] = seconds
+            self._seconds[record.subject, ""] = seconds
         return record
 
     def write_run(self, run: Run) -> None:

@@ -64,6 +64,7 @@ class File:
     uploaded: datetime | None
     yanked: bool = False
     requires_python: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

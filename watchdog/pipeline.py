@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Protocol
 
 from packaging.version import InvalidVersion, Version
 
 from watchdog import compare, plan
 from watchdog.compare import Answer
+from watchdog.desk import Desk, Observer, at, together
 from watchdog.interpreters import RELEASED, how_to_get
 from watchdog.model import (
     Breakage,
@@ -32,13 +32,6 @@ Releases = Mapping[str, Sequence[Release]]
 
 _SETTLED = timedelta(days=90)
 """How long after a Python's release its wheels and fixes had arrived; by then 3.8's had."""
-
-
-class Observer(Protocol):
-    """Hears how a run goes on; the terminal implements it, and a null object for tests."""
-
-    def stage(self, text: str, total: int | None = None) -> None: ...
-    def trial_done(self, record: Record, *, known: bool) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -64,53 +57,69 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a run would do: its cells, what each resolves to, and what is known already."""
+class Choice:
+    """The cells of a run, and what is on the index of everything in the matrix."""
 
+    releases: Releases
     cells: tuple[Cell, ...]
     left_out: tuple[tuple[Cell, str], ...]
-    resolutions: Mapping[str, Resolution]
-    trials: Mapping[str, Trial]
-    cores: Mapping[str, Trial]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with its lock, and what would be run for it.
+
+    Attributes:
+        core: the core control; None for a cell of the core, or without a lock.
+    """
+
+    cell: Cell
+    resolution: Resolution | None
+    trial: Trial | None = None
+    core: Trial | None = None
 
 
 def run(workplace: Workplace, selection: Selection, observer: Observer) -> Result:
-    """The whole story: plan, lock, run what is not known, control, compare, remember."""
-    releases, planned = prepare(workplace, selection, observer)
-    before = len(workplace.ledger)
+    """The whole story: choose, lock, run what is not known, control, compare, remember."""
 
-    wanted = {t.fingerprint: t for t in (*planned.cores.values(), *planned.trials.values())}
-    fresh = [t for t in wanted.values() if workplace.ledger.get(t.fingerprint) is None]
-    observer.stage("Running cells", len(wanted))
-    workplace.environments.prepare(
-        ((t.lock, t.interpreter, t.as_of) for t in fresh), workplace.settings.jobs * 2
-    )
-    cores = workplace.runner.run(list(planned.cores.values()), observer)
-    free = [
-        trial for cell_id, trial in planned.trials.items() if not _blocked(planned, cores, cell_id)
-    ]
-    records = cores | workplace.runner.run(free, observer)
+    async def story(desk: Desk) -> Result:
+        choice = await choose(desk, selection)
+        observer.stage("Running cells", len(choice.cells))
+        tried = await together(_try(desk, cell) for cell in choice.cells)
+        speaks = await _controls(desk, choice.releases, tried)
+        answers = [_answer(workplace, each, speaks) for each in tried]
+        verdicts = _remember(workplace, choice, [compare.verdict(answer) for answer in answers])
+        return Result(
+            as_of=workplace.settings.as_of,
+            finished=datetime.now(UTC).replace(microsecond=0),
+            verdicts=verdicts,
+            breakages=compare.breakages(verdicts),
+            left_out=choice.left_out,
+            ran=desk.ran,
+            reused=desk.reused,
+        )
 
-    speaks = _controls(workplace, releases, planned, records, observer)
-    answers = [_answer(workplace, planned, cell, records, speaks) for cell in planned.cells]
-    verdicts = _remember(workplace, planned, [compare.verdict(answer) for answer in answers])
-    return Result(
-        as_of=workplace.settings.as_of,
-        finished=datetime.now(UTC).replace(microsecond=0),
-        verdicts=verdicts,
-        breakages=compare.breakages(verdicts),
-        left_out=planned.left_out,
-        ran=len(workplace.ledger) - before,
-        reused=len(wanted) - len(fresh),
-    )
+    return at(workplace, observer, story)
 
 
 def prepare(
     workplace: Workplace, selection: Selection, observer: Observer
-) -> tuple[Releases, Plan]:
-    """Read the index, choose the cells, lock them. Runs nothing."""
+) -> tuple[Choice, list[Planned]]:
+    """What a run would do: its cells, what each resolves to. Runs nothing."""
+
+    async def story(desk: Desk) -> tuple[Choice, list[Planned]]:
+        choice = await choose(desk, selection)
+        observer.stage("Resolving", len(choice.cells))
+        return choice, await together(lock(desk, cell) for cell in choice.cells)
+
+    return at(workplace, observer, story)
+
+
+async def choose(desk: Desk, selection: Selection) -> Choice:
+    """Read the index and choose the cells. Runs nothing."""
+    workplace = desk.workplace
     matrix, as_of = workplace.settings.matrix, workplace.settings.as_of
-    observer.stage("Reading the index")
+    desk.observer.stage("Reading the index")
     releases = workplace.releases()
     chosen = plan.select(
         plan.cells(matrix, releases),
@@ -121,66 +130,65 @@ def prepare(
     reasons = [(cell, plan.excluded(cell, matrix, as_of.date())) for cell in chosen]
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     cells = tuple(cell for cell, reason in reasons if not reason)
-
-    observer.stage("Resolving", len(cells))
-    any_python = next(iter(workplace.interpreters.values()))
-    # All that earlier locks held in one go; what else turns up is refreshed as it does.
-    workplace.uv.refresh({*matrix.distributions, *workplace.ledger.packages()}, any_python)
-    questions = {cell.id: cell.question(as_of) for cell in cells}
-    answers = workplace.resolve(questions.values())
-    resolutions = {i: answers[q] for i, q in questions.items() if q in answers}
+    await desk.expect(cell.question(as_of) for cell in cells)
     workplace.start_services({c.subject for c in cells})
-    locks = [(c, r) for c in cells if isinstance(r := resolutions.get(c.id), Lock)]
-    trials = {c.id: workplace.trial(c.subject, r, c.python, as_of) for c, r in locks}
-    cores = core_controls(workplace, [(c.id, c.python, r) for c, r in locks if not _is_core(c)])
-    return releases, Plan(cells, left_out, resolutions, trials, cores)
+    return Choice(releases, cells, left_out)
 
 
-def _is_core(cell: Cell) -> bool:
-    return cell.table is Table.CORE
+async def lock(desk: Desk, cell: Cell) -> Planned:
+    """Lock a cell and name its trials. Runs nothing."""
+    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
+    if cell.python not in workplace.interpreters:
+        return Planned(cell, None)
+    resolution = await desk.lock(cell.question(as_of))
+    if not isinstance(resolution, Lock):
+        return Planned(cell, resolution)
+    trial = workplace.trial(cell.subject, resolution, cell.python, as_of)
+    core = None
+    if cell.table is not Table.CORE:
+        core = await core_control(desk, resolution, cell.python)
+    return Planned(cell, resolution, trial, core)
 
 
-def core_controls(workplace: Workplace, locks: Iterable[tuple[str, str, Lock]]) -> dict[str, Trial]:
-    """For each (key, Python, lock) with Flask in it: the trial of its core alone.
+@dataclass(frozen=True)
+class _Tried:
+    planned: Planned
+    record: Record | None = None
+    core: Record | None = None
+
+
+async def _try(desk: Desk, cell: Cell) -> _Tried:
+    """Run a cell, unless Flask itself is broken in its set."""
+    planned = await lock(desk, cell)
+    core = await desk.record(planned.core, first=True) if planned.core else None
+    record = None
+    if planned.trial and not compare.core_breaks(core):
+        record = await desk.record(planned.trial, first=cell.table is Table.CORE)
+    desk.observer.advance()
+    return _Tried(planned, record, core)
+
+
+async def core_control(desk: Desk, lock: Lock, python: str) -> Trial | None:
+    """For a lock with Flask in it: the trial of its core alone.
 
     Which packages belong to the core is the resolver's to say: what Flask of that version needs,
     in the very versions of the lock.
     """
-    as_of = workplace.settings.as_of
-    withflask = [(key, python, lock) for key, python, lock in locks if lock.version("flask")]
-    alone = {
-        (python, lock.version("flask")): Question(
-            (f"flask=={lock.version('flask')}",), python, as_of
-        )
-        for _, python, lock in withflask
-    }
-    closures = workplace.resolve(alone.values())
-    questions = {}
-    for key, python, lock in withflask:
-        question = alone[python, lock.version("flask")]
-        closure = closures[question]
-        names = {n for n, _ in closure.pins} if isinstance(closure, Lock) else set()
-        pins = tuple(f"{n}=={v}" for n, v in lock.pins if n in names)
-        questions[key] = (python, Question(question.requirements, python, as_of, (), pins))
-    answers = workplace.resolve(q for _, q in questions.values())
-    return {
-        key: workplace.trial("flask", core, python, as_of)
-        for key, (python, question) in questions.items()
-        if isinstance(core := answers[question], Lock)
-    }
+    as_of = desk.workplace.settings.as_of
+    if not (flask := lock.version("flask")):
+        return None
+    alone = Question((f"flask=={flask}",), python, as_of)
+    closure = await desk.lock(alone)
+    names = {n for n, _ in closure.pins} if isinstance(closure, Lock) else set()
+    pins = tuple(f"{n}=={v}" for n, v in lock.pins if n in names)
+    core = await desk.lock(replace(alone, constraints=pins))
+    if not isinstance(core, Lock):
+        return None
+    return desk.workplace.trial("flask", core, python, as_of)
 
 
-def _blocked(planned: Plan, records: Mapping[str, Record], cell_id: str) -> bool:
-    core = planned.cores.get(cell_id)
-    return core is not None and compare.core_breaks(records.get(core.fingerprint))
-
-
-def _controls(
-    workplace: Workplace,
-    releases: Releases,
-    planned: Plan,
-    records: Mapping[str, Record],
-    observer: Observer,
+async def _controls(
+    desk: Desk, releases: Releases, tried: Sequence[_Tried]
 ) -> dict[tuple[str, str], bool]:
     """Which (subject, version) the smokes can speak for, of those that look broken.
 
@@ -189,32 +197,34 @@ def _controls(
     """
     speaks: dict[tuple[str, str], bool] = {}
     asked: dict[tuple[str, str], None] = {}
-    for cell in planned.cells:
-        trial = planned.trials.get(cell.id)
-        record = records.get(trial.fingerprint) if trial else None
-        if record is None or not (version := record.lock.get(cell.subject)):
+    for each in tried:
+        subject, record = each.planned.cell.subject, each.record
+        if record is None or not (version := record.lock.get(subject)):
             continue
         if record.judgement.outcome is Outcome.WORKS:
-            speaks[cell.subject, version] = True
+            speaks[subject, version] = True
         elif record.judgement.outcome is Outcome.BROKEN:
-            asked[cell.subject, version] = None
-    rounds = {
-        key: contemporary_questions(workplace, releases, *key) for key in asked if key not in speaks
-    }
-    for _ in range(max((len(questions) for questions in rounds.values()), default=0)):
-        open_ = {key: rounds[key].pop(0) for key in rounds if rounds[key] and not speaks.get(key)}
-        locks = workplace.resolve(open_.values())
-        trials = {
-            key: workplace.trial(key[0], lock, question.python, _installed_as_of(question))
-            for key, question in open_.items()
-            if isinstance(lock := locks[question], Lock)
-        }
-        observer.stage("Running contemporary controls", len(trials))
-        found = workplace.runner.run(list(trials.values()), observer)
-        for key in open_:
-            record = found[trials[key].fingerprint] if key in trials else None
-            speaks[key] = record is not None and record.judgement.outcome is Outcome.WORKS
-    return speaks
+            asked[subject, version] = None
+    open_ = [key for key in asked if key not in speaks]
+    if open_:
+        desk.observer.stage("Running contemporary controls", len(open_))
+    found = await together(_spoke(desk, releases, *key) for key in open_)
+    return speaks | dict(zip(open_, found, strict=True))
+
+
+async def _spoke(desk: Desk, releases: Releases, subject: str, version: str) -> bool:
+    for question in contemporary_questions(desk.workplace, releases, subject, version):
+        lock = await desk.lock(question)
+        if isinstance(lock, Lock):
+            as_of = _installed_as_of(question)
+            trial = desk.workplace.trial(subject, lock, question.python, as_of)
+            if (await desk.record(trial)).judgement.outcome is Outcome.WORKS:
+                break
+    else:
+        desk.observer.advance()
+        return False
+    desk.observer.advance()
+    return True
 
 
 def contemporary_questions(
@@ -258,22 +268,14 @@ def _installed_as_of(question: Question) -> datetime:
     return max([question.as_of, *(instant for _, instant in question.later)])
 
 
-def _answer(
-    workplace: Workplace,
-    planned: Plan,
-    cell: Cell,
-    records: Mapping[str, Record],
-    speaks: Mapping[tuple[str, str], bool],
-) -> Answer:
-    trial, core = planned.trials.get(cell.id), planned.cores.get(cell.id)
-    record = records.get(trial.fingerprint) if trial else None
+def _answer(workplace: Workplace, tried: _Tried, speaks: Mapping[tuple[str, str], bool]) -> Answer:
+    cell, record, settings = tried.planned.cell, tried.record, workplace.settings
     version = record.lock.get(cell.subject, "") if record else ""
-    settings = workplace.settings
     return Answer(
         cell,
-        planned.resolutions.get(cell.id),
+        tried.planned.resolution,
         record=record,
-        core=records.get(core.fingerprint) if core else None,
+        core=tried.core,
         speaks=speaks.get((cell.subject, version)),
         missing=None if cell.python in workplace.interpreters else how_to_get(cell.python),
         expected=plan.expected(cell, settings.matrix, settings.as_of.date()),
@@ -281,13 +283,13 @@ def _answer(
 
 
 def _remember(
-    workplace: Workplace, planned: Plan, verdicts: Sequence[Verdict]
+    workplace: Workplace, choice: Choice, verdicts: Sequence[Verdict]
 ) -> tuple[Verdict, ...]:
     """Compare with earlier runs, then add this one to the journal."""
     ledger, as_of = workplace.ledger, workplace.settings.as_of
     runs = [run for run in ledger.runs() if run.as_of < as_of]
     dated = compare.with_history(verdicts, runs, ledger.get)
     cells = {v.cell.id: compare.entry(v) for v in dated}
-    left_out = {cell.id: reason for cell, reason in planned.left_out}
+    left_out = {cell.id: reason for cell, reason in choice.left_out}
     ledger.write_run(Run(as_of, datetime.now(UTC).replace(microsecond=0), cells, left_out))
     return dated

@@ -13,12 +13,11 @@ import secrets
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter, ValidationError
@@ -55,15 +54,9 @@ _FAILURE = TypeAdapter(Failure)
 _WARNING = TypeAdapter(CaughtWarning)
 
 
-class Listener(Protocol):
-    """Hears of each trial as it is answered."""
-
-    def trial_done(self, record: Record, *, known: bool) -> None: ...
-
-
 @dataclass
 class Runner:
-    """What is needed to run trials; `run()` may be called again and again.
+    """What is needed to run trials; safe to use from several threads.
 
     Attributes:
         seconds, memory_mb: limits of one smoke.
@@ -75,7 +68,6 @@ class Runner:
     ledger: Ledger
     services: Services
     scratch: Path
-    jobs: int
     seconds: int
     memory_mb: int
     hosts: frozenset[str] = frozenset()
@@ -85,53 +77,8 @@ class Runner:
     _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(
-        self,
-        trials: Sequence[Trial],
-        listener: Listener,
-        *,
-        after: Callable[[Record], Sequence[Trial]] = lambda _: (),
-    ) -> dict[str, Record]:
-        """The records of all trials, by fingerprint; `after` may name more once one is known.
-
-        What the ledger knows is not run. Trouble of ours gives a record with outcome `error`,
-        which is not written to the ledger.
-        """
-        records: dict[str, Record] = {}
-        asked: set[str] = set()
-        waiting: set[Future[Record]] = set()
-        with ThreadPoolExecutor(self.jobs) as pool:
-
-            def ask(more: Sequence[Trial]) -> None:
-                for trial in more:
-                    if trial.fingerprint in asked:
-                        continue
-                    asked.add(trial.fingerprint)
-                    if (known := self.ledger.get(trial.fingerprint)) is not None:
-                        answered(known, known=True)
-                    else:
-                        waiting.add(pool.submit(self._trial, trial))
-
-            def answered(record: Record, *, known: bool) -> None:
-                records[record.fingerprint] = record
-                listener.trial_done(record, known=known)
-                ask(after(record))
-
-            try:
-                ask(trials)
-                while waiting:
-                    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        waiting.discard(future)
-                        answered(future.result(), known=False)
-            except BaseException:
-                self.stopping.set()
-                self.processes.stop_all()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        return records
-
-    def _trial(self, trial: Trial) -> Record:
+    def trial(self, trial: Trial) -> Record:
+        """Run it, a failure twice; the record goes into the ledger unless the trouble was ours."""
         attempts = [self.attempt(trial)]
         first = judge(attempts[0])
         if first.outcome is Outcome.BROKEN:

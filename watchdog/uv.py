@@ -6,8 +6,8 @@ Two facts about uv shape this module, both found by running it:
   the newest version is not in the cache it silently takes an older one. It warns of that
   ("needs to be downloaded"), so an offline answer counts only without that warning; else the
   question is asked again online.
-- An index page in the cache may be old. Pages are refreshed once a run, for every name that
-  turns up in an answer, and the question is asked again with the fresh pages.
+- Its debug log names every package whose releases it looked at ("Searching for a compatible
+  version of …"), also those that are not in the answer.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
@@ -32,7 +31,6 @@ from watchdog.model import (
     Conflict,
     Interpreter,
     Lock,
-    Question,
     Resolution,
     Unbuildable,
     Unknown,
@@ -54,6 +52,7 @@ _NETWORK_FAILED = re.compile(
     r"|No space left on device|Hash mismatch",
     re.IGNORECASE,
 )
+_LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
 
 
@@ -62,6 +61,14 @@ class Indexes:
     """Where uv looks for packages. The URLs may hold credentials: never print or store them."""
 
     urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the resolver said, and the packages whose releases it looked at to say it."""
+
+    resolution: Resolution
+    looked_at: frozenset[str]
 
 
 class Uv:
@@ -78,13 +85,25 @@ class Uv:
             "NO_COLOR": "1",
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
-            "RUST_LOG": "warn",
         }
-        self._refreshed: dict[str, Future[None]] = {}
-        self._refreshing = threading.Lock()
 
-    def _run(self, *args: str, stdin: str = "", timeout: float = 900) -> Finished:
-        return self._processes.run([self._exe, *args], env=self._env, stdin=stdin, timeout=timeout)
+    def _run(
+        self, *args: str, stdin: str = "", timeout: float = 900, log: str = "uv=warn"
+    ) -> Finished:
+        env = self._env | {"RUST_LOG": f"warn,{log}"}
+        return self._processes.run([self._exe, *args], env=env, stdin=stdin, timeout=timeout)
+
+    @cached_property
+    def identity(self) -> str:
+        """A digest of what can change uv's answers beside the index: its version and settings."""
+        settings = {k: v for k, v in self._env.items() if k.startswith("UV_")}
+        for name in ("UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_OFFLINE"):
+            settings.pop(name, None)
+        home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
+        files = [Path("uv.toml"), home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+        texts = [path.read_text("utf-8", "replace") for path in files if path.is_file()]
+        version = self._run("--version", timeout=60).output.strip()
+        return digest(version, settings, texts, self.indexes().urls)
 
     def indexes(self) -> Indexes:
         """The index URLs uv is configured to use, extra ones first, as uv searches them."""
@@ -100,36 +119,14 @@ class Uv:
             )
         return Indexes((*extra, *default))
 
-    def refresh(self, names: Iterable[str], interpreter: Interpreter) -> None:
-        """Read the index pages of these packages anew, once a run.
+    def refresh(self, names: Sequence[str], interpreter: Interpreter) -> None:
+        """Read the index pages of these packages anew.
 
         Raises:
             InfrastructureError: the index cannot be read.
         """
-        if self.offline:
-            return
-        names = set(names)
-        with self._refreshing:
-            mine = sorted(names - set(self._refreshed))
-            done: Future[None] = Future()
-            self._refreshed |= dict.fromkeys(mine, done)
-        if mine:
-            try:
-                self._read_pages(mine, interpreter)
-            except BaseException as e:
-                with self._refreshing:
-                    for name in mine:
-                        del self._refreshed[name]
-                done.set_exception(e)
-                raise
-            done.set_result(None)
-        for name in names:  # what another thread is reading right now
-            if (reading := self._refreshed.get(name)) is not None:
-                reading.result()
-
-    def _read_pages(self, names: Sequence[str], interpreter: Interpreter) -> None:
         flags = ("--refresh", "--no-deps")
-        done = self._compile(interpreter, flags, "\n".join(names), online=True)
+        done, _ = self._compile(interpreter, flags, "\n".join(names), online=True)
         if done.interrupted:
             raise InfrastructureError("interrupted")
         # A name that is not on the index fails the call; the pages were read all the same.
@@ -138,73 +135,60 @@ class Uv:
 
     def _compile(
         self, interpreter: Interpreter, flags: Sequence[str], stdin: str, *, online: bool
-    ) -> Finished:
+    ) -> tuple[Finished, frozenset[str]]:
+        """What uv answered, and the packages whose releases it looked at."""
         network = () if online else ("--offline",)
-        return self._run(
+        done = self._run(
             "pip", "compile", "-", "--no-header", "--no-annotate", "-q",
-            "--python", interpreter.path, *network, *flags, stdin=stdin,
+            "--python", interpreter.path, *network, *flags, stdin=stdin, log="uv_resolver=debug",
         )  # fmt: skip
+        looked_at = {canonicalize_name(name) for name in _LOOKED_AT.findall(done.errors)}
+        lines = done.errors.splitlines(keepends=True)
+        errors = "".join(line for line in lines if not line.startswith("DEBUG "))
+        return replace(done, errors=errors), frozenset(looked_at)
 
-    def resolve(self, question: Question, interpreter: Interpreter) -> Resolution:
-        """The lock for a question, or why there is none.
-
-        Never raises for what a package does; trouble of ours is `Unknown`.
-        """
-        try:
-            if not question.oldest:
-                return self._resolve(question.requirements, question, interpreter)
-            return self._resolve_oldest(question, interpreter)
-        except InfrastructureError as e:
-            return Unknown(str(e))
-
-    def _resolve_oldest(self, question: Question, interpreter: Interpreter) -> Resolution:
-        """First which version is the oldest allowed, then everything with that version pinned."""
-        base = [r for r in question.requirements if _name(r) in ("flask", *question.oldest)]
-        others = [r for r in question.requirements if r not in base]
-        missing = [n for n in question.oldest if n not in {_name(r) for r in base}]
-        asked = (*base, *missing) if base else (*others, *missing)
-        lowest = self._resolve(
-            asked, question, interpreter, flags=("--resolution", "lowest-direct")
-        )
-        if not isinstance(lowest, Lock):
-            return lowest
-        pins = [f"{n}=={v}" for n in question.oldest if (v := lowest.version(n))]
-        kept = [r for r in question.requirements if _name(r) not in question.oldest]
-        return self._resolve((*kept, *pins), question, interpreter)
-
-    def _resolve(
+    def ask(
         self,
         requirements: Sequence[str],
-        question: Question,
         interpreter: Interpreter,
-        flags: tuple[str, ...] = (),
-    ) -> Resolution:
-        self.refresh((_name(r) for r in requirements), interpreter)
-        flags = ("--exclude-newer", _instant(question.as_of), *flags)
-        for name, instant in question.later:
-            flags = (*flags, "--exclude-newer-package", f"{name}={_instant(instant)}")
-        stdin = "\n".join(requirements) + "\n"
-        if question.constraints:
+        as_of: datetime,
+        *,
+        later: Iterable[tuple[str, datetime]] = (),
+        constraints: tuple[str, ...] = (),
+        lowest: bool = False,
+    ) -> Answer:
+        """The lock for requirements with the pages that uv has in its cache, or reads now.
+
+        Args:
+            requirements: as typed after `pip install`.
+            interpreter: the Python the lock is for.
+            as_of: only files uploaded before this instant count.
+            later: packages with a cutoff of their own.
+            constraints: pins that limit, but do not add.
+            lowest: take the oldest versions that the requirements allow, not the newest.
+
+        Raises:
+            OfflineError: the cache does not hold what the answer needs.
+        """
+        flags = ["--exclude-newer", _instant(as_of)]
+        for name, instant in later:
+            flags += ["--exclude-newer-package", f"{name}={_instant(instant)}"]
+        if lowest:
+            flags += ["--resolution", "lowest-direct"]
+        if constraints:
             # uv reads constraints from a file only; overrides and requirements can come by stdin.
-            flags = (*flags, "--constraint", str(self._constraints(question.constraints)))
-        for _ in range(5):  # each round refreshes names not seen before; answers settle fast
-            done = self._compile(interpreter, flags, stdin, online=False)
-            if done.interrupted:
-                return Unknown("interrupted")
-            if _NEEDS_NETWORK.search(done.errors):
-                if self.offline:
-                    raise OfflineError(
-                        "the cache does not hold all that this answer needs; run without --offline"
-                    )
-                done = self._compile(interpreter, flags, stdin, online=True)
-            answer = _answer(done)
-            if not isinstance(answer, Lock):
-                return answer
-            names = {name for name, _ in answer.pins}
-            if self.offline or names <= set(self._refreshed):
-                return answer
-            self.refresh(names, interpreter)
-        return answer
+            flags += ["--constraint", str(self._constraints(constraints))]
+        stdin = "\n".join(requirements) + "\n"
+        done, looked_at = self._compile(interpreter, flags, stdin, online=False)
+        if not done.interrupted and _NEEDS_NETWORK.search(done.errors):
+            if self.offline:
+                raise OfflineError(
+                    "the cache does not hold all that this answer needs; run without --offline"
+                )
+            done, looked_at = self._compile(interpreter, flags, stdin, online=True)
+        if done.interrupted:
+            return Answer(Unknown("interrupted"), frozenset())
+        return Answer(_answer(done), looked_at)
 
     def _constraints(self, pins: tuple[str, ...]) -> Path:
         path = self._scratch / f"constraints-{digest(pins)}.txt"
@@ -233,6 +217,8 @@ class Uv:
     ) -> None:
         """Install exact pins without looking for more, into an environment or a bare directory.
 
+        A pin may be followed by ` --hash=sha256:…`; then only such a file is taken.
+
         Raises:
             InstallError: the packages themselves cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
@@ -242,10 +228,12 @@ class Uv:
             place += ("--target", str(target))
         if as_of:
             place += ("--exclude-newer", _instant(as_of))
-        command = ("pip", "install", "-q", "--no-deps", *place)
-        done = self._run(*command, "--offline", *requirements)
+        # As a file, by stdin: there a requirement may carry the hashes its file must have.
+        command = ("pip", "install", "-q", "--no-deps", *place, "-r", "-")
+        stdin = "\n".join(requirements) + "\n"
+        done = self._run(*command, "--offline", stdin=stdin)
         if done.returncode and not self.offline:
-            done = self._run(*command, *requirements)
+            done = self._run(*command, stdin=stdin)
         if done.returncode == 0:
             return
         log = hide_urls(done.errors)
@@ -281,13 +269,6 @@ def _find_uv() -> str:
 
 def _instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _name(requirement: str) -> str:
-    try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
-        return requirement
 
 
 def _answer(done: Finished) -> Resolution:

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -22,8 +21,9 @@ from watchdog.errors import InfrastructureError
 from watchdog.index import Index
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.model import Interpreter, Lock, Question, Release, Resolution, Trial
+from watchdog.model import Interpreter, Lock, Release, Trial
 from watchdog.process import Processes
+from watchdog.resolver import Resolver
 from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
 from watchdog.services import Services
 from watchdog.uv import Uv
@@ -62,8 +62,8 @@ class Workplace:
     processes: Processes
     scratch: Path
     services: Services
-    uv: Uv
     index: Index
+    resolver: Resolver
     environments: Environments
     interpreters: Mapping[str, Interpreter]
     hosts: frozenset[str]
@@ -82,7 +82,6 @@ class Workplace:
             ledger=self.ledger,
             services=self.services,
             scratch=self.scratch,
-            jobs=self.settings.jobs,
             seconds=limits.seconds,
             memory_mb=limits.memory_mb,
             hosts=self.hosts,
@@ -92,20 +91,6 @@ class Workplace:
     def releases(self) -> dict[str, tuple[Release, ...]]:
         """The releases of everything in the matrix, as of the cutoff."""
         return self.index.releases(self.settings.matrix.distributions, self.settings.as_of)
-
-    def resolve(self, questions: Iterable[Question]) -> dict[Question, Resolution]:
-        """Answers to questions, each distinct one asked once, in parallel."""
-        distinct = [q for q in dict.fromkeys(questions) if q.python in self.interpreters]
-        with ThreadPoolExecutor(self.settings.jobs * 4) as pool:
-            try:
-                answers = list(
-                    pool.map(lambda q: self.uv.resolve(q, self.interpreters[q.python]), distinct)
-                )
-            except BaseException:
-                self.processes.stop_all()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        return dict(zip(distinct, answers, strict=True))
 
     def trial(
         self,
@@ -138,6 +123,7 @@ class Workplace:
                 distributions=names if smoke == AUTOMATIC else (),
                 services=services,
                 limits=(limits.seconds, limits.memory_mb),
+                files=self.environments.digests(lock, interpreter, as_of),
             ),
             as_of=as_of,
         )
@@ -179,17 +165,19 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
             )
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
-        yield Workplace(
-            settings=settings,
-            processes=processes,
-            scratch=scratch,
-            services=services,
-            uv=uv,
-            index=index,
-            environments=Environments(uv, processes, cache / "store"),
-            interpreters=found,
-            hosts=hosts - {"127.0.0.1", "localhost"},
-        )
+        resolver = Resolver(uv, index, cache)
+        with contextlib.closing(index), contextlib.closing(resolver):
+            yield Workplace(
+                settings=settings,
+                processes=processes,
+                scratch=scratch,
+                services=services,
+                index=index,
+                resolver=resolver,
+                environments=Environments(uv, index, processes, cache / "store"),
+                interpreters=found,
+                hosts=hosts - {"127.0.0.1", "localhost"},
+            )
     finally:
         with services:
             processes.stop_all()

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecosystem import NOW, PYTHON, day
+from loopback_index import LoopbackIndex
+
+from watchdog.index import Index
+from watchdog.interpreters import find
+from watchdog.model import Conflict, Interpreter, Lock, Question, Unbuildable, Unknown
+from watchdog.process import Processes
+from watchdog.resolver import Resolver
+from watchdog.uv import Answer, Uv
+
+INTERPRETER: Interpreter = find([PYTHON], Processes())[PYTHON]
+Make = Callable[..., Resolver]
+
+
+class Counting(Uv):
+    """uv, counting how often it is asked."""
+
+    asked = 0
+
+    def ask(self, *args: Any, **parts: Any) -> Answer:
+        self.asked += 1
+        return super().ask(*args, **parts)
+
+
+@pytest.fixture
+def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    for name in [n for n in os.environ if n.startswith("UV_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with contextlib.ExitStack() as opened:
+
+        def make(url: str = made_up.url, *, offline: bool = False, memory: str = "m") -> Resolver:
+            monkeypatch.setenv("UV_DEFAULT_INDEX", url)
+            index = Index((url,), tmp_path / "pages", offline=offline)
+            uv = Counting(Processes(), tmp_path, offline=offline)
+            resolver = Resolver(uv, index, tmp_path / memory)
+            for part in (index, resolver):
+                opened.callback(part.close)
+            return resolver
+
+        yield make
+
+
+def asked(resolver: Resolver) -> int:
+    assert isinstance(resolver._uv, Counting)
+    return resolver._uv.asked
+
+
+def ask(*requirements: str, **parts: object) -> Question:
+    as_of = parts.pop("as_of", NOW)
+    return Question(requirements, PYTHON, as_of, **parts)  # type: ignore[arg-type]
+
+
+def test_a_lock_is_what_the_cutoff_allows(make: Make) -> None:
+    uv = make()
+    now = uv.answer(ask("flask"), INTERPRETER)
+    then = uv.answer(ask("flask", as_of=day(20)), INTERPRETER)
+    assert now == Lock((("flask", "3.0.0"), ("werkzeug", "3.0.0")))
+    assert then == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
+
+
+def test_the_newest_version_is_found_although_only_an_older_ones_metadata_is_cached(
+    make: Make,
+) -> None:
+    # uv --offline would answer this from the cache with the old version, and be wrong.
+    assert isinstance(make().answer(ask("flask==2.0.0"), INTERPRETER), Lock)
+    found = make().answer(ask("flask"), INTERPRETER)
+    assert isinstance(found, Lock)
+    assert found.version("flask") == "3.0.0"
+
+
+def test_offline_an_incomplete_cache_is_no_answer(make: Make) -> None:
+    assert isinstance(make().answer(ask("flask==2.0.0"), INTERPRETER), Lock)
+    found = make(offline=True).answer(ask("flask"), INTERPRETER)
+    assert isinstance(found, Unknown)
+    assert "without --offline" in found.reason
+
+
+def test_offline_a_complete_cache_answers_without_a_request(
+    make: Make, made_up: LoopbackIndex
+) -> None:
+    online = make().answer(ask("flask"), INTERPRETER)
+    before = len(made_up.requests)
+    assert make(offline=True, memory="none").answer(ask("flask"), INTERPRETER) == online
+    assert len(made_up.requests) == before
+
+
+def test_a_new_release_is_seen_by_the_next_run(make: Make, empty_index: LoopbackIndex) -> None:
+    empty_index.add("thing", "1.0", day(1))
+    first = make(empty_index.url).answer(ask("thing"), INTERPRETER)
+    empty_index.add("thing", "2.0", day(2))
+    second = make(empty_index.url).answer(ask("thing"), INTERPRETER)
+    assert (first, second) == (Lock((("thing", "1.0"),)), Lock((("thing", "2.0"),)))
+
+
+def test_each_index_page_is_read_once_a_run(make: Make, empty_index: LoopbackIndex) -> None:
+    empty_index.add("a", "1.0", day(1), requires=["b"])
+    empty_index.add("b", "1.0", day(1))
+    uv = make(empty_index.url)
+    for _ in range(3):
+        uv.answer(ask("a"), INTERPRETER)
+    pages = [p for p in empty_index.requests if p.startswith("/simple/")]
+    # Once by us and once by uv; and `b` by uv's first answer, which made its name known.
+    assert pages.count("/simple/a/") == 2
+    assert pages.count("/simple/b/") == 3
+
+
+def test_the_oldest_allowed_is_the_oldest_the_others_allow(make: Make) -> None:
+    found = make().answer(ask("flask==2.0.0", oldest=("werkzeug",)), INTERPRETER)
+    assert found == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
+
+
+def test_constraints_limit_and_do_not_add(make: Make) -> None:
+    question = ask("flask", constraints=("werkzeug==2.0.0", "ext-works==1.0"))
+    assert make().answer(question, INTERPRETER) == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
+
+
+def test_a_package_may_have_a_later_cutoff_than_its_world(make: Make) -> None:
+    question = ask("ext-works", as_of=day(20), later=(("werkzeug", NOW),))
+    found = make().answer(question, INTERPRETER)
+    assert isinstance(found, Lock)
+    assert (found.version("flask"), found.version("werkzeug")) == ("2.0.0", "3.0.0")
+
+
+def test_what_cannot_be_is_a_conflict_with_its_reason(make: Make) -> None:
+    found = make().answer(ask("flask>=3", "werkzeug<2"), INTERPRETER)
+    assert isinstance(found, Conflict)
+    assert found.reason.startswith("Because")
+    assert found.reason.endswith("unsatisfiable.")
+
+
+def test_a_name_the_index_does_not_know_is_no_conflict(make: Make) -> None:
+    found = make().answer(ask("no-such-package"), INTERPRETER)
+    assert isinstance(found, Unknown)
+    assert "no-such-package was not found" in found.reason
+
+
+def test_a_source_distribution_that_does_not_build_names_the_error(make: Make) -> None:
+    found = make().answer(ask("ext-unbuildable"), INTERPRETER)
+    assert isinstance(found, Unbuildable)
+    assert found.symptom == "RuntimeError: this never builds"
+
+
+def test_an_index_that_fails_while_resolving_is_unknown_and_shows_no_secret(make: Make) -> None:
+    found = make("http://me:secret@127.0.0.1:9/simple").answer(ask("flask"), INTERPRETER)
+    assert isinstance(found, Unknown)
+    assert "secret" not in found.reason
+
+
+def test_a_question_is_answered_from_memory_while_the_index_shows_the_same(make: Make) -> None:
+    first, second = make(), make()
+    answer = first.answer(ask("flask"), INTERPRETER)
+    assert second.answer(ask("flask"), INTERPRETER) == answer
+    assert (asked(first) > 0, asked(second)) == (True, 0)
+
+
+def test_two_cutoffs_between_which_nothing_arrived_have_one_answer(make: Make) -> None:
+    resolver = make()
+    first = resolver.answer(ask("ext-works", as_of=day(20)), INTERPRETER)
+    before = asked(resolver)
+    assert resolver.answer(ask("ext-works", as_of=day(21)), INTERPRETER) == first
+    assert asked(resolver) == before
+
+
+def test_a_release_that_was_looked_at_and_not_taken_counts_too(
+    make: Make, empty_index: LoopbackIndex
+) -> None:
+    # `old` is in no answer; what it offers decides which `top` can be had.
+    empty_index.add("old", "1.0", day(1))
+    empty_index.add("top", "1.0", day(1))
+    empty_index.add("top", "2.0", day(2), requires=("old>=2",))
+    before = make(empty_index.url).answer(ask("top"), INTERPRETER)
+    empty_index.add("old", "2.0", day(3))
+    after = make(empty_index.url).answer(ask("top"), INTERPRETER)
+    assert before == Lock((("top", "1.0"),))
+    assert after == Lock((("old", "2.0"), ("top", "2.0")))
+
+
+def test_trouble_is_not_remembered(make: Make, made_up: LoopbackIndex) -> None:
+    found = make("http://127.0.0.1:9/simple").answer(ask("flask"), INTERPRETER)
+    assert isinstance(found, Unknown)
+    assert isinstance(make(made_up.url).answer(ask("flask"), INTERPRETER), Lock)
+
+
+def test_a_memory_in_tatters_costs_time_and_no_truth(make: Make, tmp_path: Path) -> None:
+    answer = make().answer(ask("flask"), INTERPRETER)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "answers.sqlite").write_bytes(b"this is no database" * 100)
+    assert make(memory="other").answer(ask("flask"), INTERPRETER) == answer

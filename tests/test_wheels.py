@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from packaging.tags import platform_tags
+
+from watchdog.model import File, Interpreter
+from watchdog.wheels import taken
+
+PYTHON = Interpreter("/usr/bin/python3.11", "3.11.7", None, "linux-x86_64")
+OWN = next(iter(platform_tags()))
+
+
+def takes(*names: str, **requires: str) -> str | None:
+    files = [File(n, None, requires_python=requires.get("requires")) for n in names]
+    found = taken(files, PYTHON)
+    return found.name if found else None
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["x-1.0.tar.gz", "x-1.0-py3-none-any.whl"], "x-1.0-py3-none-any.whl"),
+        (["x-1.0.zip", "x-1.0.tar.gz"], "x-1.0.tar.gz"),
+        (
+            ["x-1.0-py3-none-any.whl", f"x-1.0-cp311-cp311-{OWN}.whl"],
+            f"x-1.0-cp311-cp311-{OWN}.whl",
+        ),
+        (
+            [f"x-1.0-cp38-abi3-{OWN}.whl", f"x-1.0-cp310-cp310-{OWN}.whl"],
+            f"x-1.0-cp38-abi3-{OWN}.whl",
+        ),
+        (["x-1.0-1-py3-none-any.whl", "x-1.0-py3-none-any.whl"], "x-1.0-1-py3-none-any.whl"),
+        (["x-1.0-cp312-cp312-win32.whl"], None),
+        (["x-1.0-py2-none-any.whl", "x-1.0.tar.gz"], "x-1.0.tar.gz"),
+        (["x-1.0.exe.whl"], None),
+        ([], None),
+    ],
+)
+def test_the_wheel_that_fits_best_is_taken_else_the_source(
+    names: list[str], expected: str | None
+) -> None:
+    assert takes(*names) == expected
+
+
+def test_a_file_that_wants_another_python_is_not_taken() -> None:
+    assert takes("x-1.0-py3-none-any.whl", requires=">=3.12") is None
+    assert takes("x-1.0-py3-none-any.whl", requires=">=3.11") == "x-1.0-py3-none-any.whl"
+    assert takes("x-1.0-py3-none-any.whl", requires="nonsense") == "x-1.0-py3-none-any.whl"

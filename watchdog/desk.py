@@ -1,0 +1,196 @@
+"""Hands work out to pools, each piece once: questions, packages, trials.
+
+Everything is asked for with `await`, so that what an algorithm needs next is written as a
+sentence, and resolving, downloading and running overlap by themselves. Cells run on as many
+workers as there are jobs, core controls first, then the longest; whatever waits for the network
+has threads of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from watchdog.environments import Package
+from watchdog.errors import InfrastructureError, InstallError
+from watchdog.model import Question, Record, Resolution, Trial
+from watchdog.workplace import Workplace
+
+T = TypeVar("T")
+
+
+class Observer(Protocol):
+    """Hears how work goes on; the terminal implements it."""
+
+    def stage(self, text: str, total: int | None = None) -> None: ...
+    def advance(self) -> None: ...
+    def ran(self, record: Record) -> None: ...
+
+
+class Desk:
+    """Open one with `at()`; its methods may be awaited from any number of coroutines."""
+
+    def __init__(self, workplace: Workplace, observer: Observer) -> None:
+        self.workplace = workplace
+        self.observer = observer
+        self.ran = 0
+        self.reused = 0
+        jobs = workplace.settings.jobs
+        self._resolving = ThreadPoolExecutor(jobs * 3, "resolve")
+        self._filling = ThreadPoolExecutor(jobs * 2, "fill")
+        self._running = _Workers(jobs)
+        self._asked: dict[Hashable, asyncio.Future[Any]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.workplace.runner.stopping.set()
+            self.workplace.processes.stop_all()
+        self._running.stop()
+        for pool in (self._filling, self._resolving):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    async def expect(self, questions: Iterable[Question]) -> None:
+        """Read at once the index pages that answers to these questions rested on before."""
+        pythons = self.workplace.interpreters
+        known = [(q, pythons[q.python]) for q in dict.fromkeys(questions) if q.python in pythons]
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._resolving, self.workplace.resolver.expect, known)
+
+    async def lock(self, question: Question) -> Resolution:
+        """The answer to a question."""
+        return await self._once(("lock", question), lambda: self._resolve(question))
+
+    async def _resolve(self, question: Question) -> Resolution:
+        interpreter = self.workplace.interpreters[question.python]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._resolving, self.workplace.resolver.answer, question, interpreter
+        )
+
+    async def record(self, trial: Trial, *, first: bool = False) -> Record:
+        """What running a trial gives: from the ledger, or by running it now.
+
+        Trouble of ours gives a record with outcome `error`, which is not kept in the ledger.
+        """
+        return await self._once(("record", trial.fingerprint), lambda: self._record(trial, first))
+
+    async def _record(self, trial: Trial, first: bool) -> Record:  # noqa: FBT001
+        workplace = self.workplace
+        if (known := workplace.ledger.get(trial.fingerprint)) is not None:
+            self.reused += 1
+            return known
+        await self._fill(trial)
+        seconds = workplace.ledger.seconds(trial.subject, trial.interpreter.version)
+        record = await asyncio.wrap_future(
+            self._running.submit((not first, -seconds), lambda: workplace.runner.trial(trial))
+        )
+        self.ran += 1
+        self.observer.ran(record)
+        return record
+
+    async def _fill(self, trial: Trial) -> None:
+        """Have the packages of a lock in the store; failures are met again by whoever composes."""
+        loop = asyncio.get_running_loop()
+        environments = self.workplace.environments
+
+        async def fill(package: Package) -> None:
+            try:
+                await loop.run_in_executor(self._filling, environments.fill, package)
+            except (InstallError, InfrastructureError):
+                return
+
+        missing = environments.missing(trial.lock, trial.interpreter, trial.as_of)
+        await asyncio.gather(
+            *(self._once(("fill", package), partial(fill, package)) for package in missing)
+        )
+
+    async def _once(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if key not in self._asked:
+            task = asyncio.ensure_future(work())
+            # Whoever waits hears of a failure; if nobody waits any more, nobody needs to.
+            task.add_done_callback(lambda t: t.cancelled() or t.exception())
+            self._asked[key] = task
+        result: T = await asyncio.shield(self._asked[key])
+        return result
+
+
+def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
+    """Open a desk, tell the story at it, close it; children are stopped when it ends badly."""
+
+    async def telling() -> T:
+        with Desk(workplace, observer) as desk:
+            return await story(desk)
+
+    return asyncio.run(telling())
+
+
+async def together(stories: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Their results, in order; the first that fails ends them all."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(story) for story in stories]
+    return [task.result() for task in tasks]
+
+
+@dataclass
+class _Workers:
+    """Threads that take the piece of lowest rank first."""
+
+    count: int
+    _heap: list[tuple[Any, int, Future[Any], Callable[[], Any]]] = field(default_factory=list)
+    _more: threading.Condition = field(default_factory=threading.Condition)
+    _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._order = itertools.count()
+        self._threads = [threading.Thread(target=self._work) for _ in range(self.count)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, rank: tuple[Any, ...], work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._more:
+            heapq.heappush(self._heap, (rank, next(self._order), future, work))
+            self._more.notify()
+        return future
+
+    def stop(self) -> None:
+        """Drop what has not begun, wait for what has."""
+        with self._more:
+            self._ended = True
+            for _, _, future, _ in self._heap:
+                future.cancel()
+            self._heap.clear()
+            self._more.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._more:
+                while not self._heap and not self._ended:
+                    self._more.wait()
+                if self._ended:
+                    return
+                _, _, future, work = heapq.heappop(self._heap)
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(work())
+            except BaseException as e:  # noqa: BLE001  handed to whoever waits
+                future.set_exception(e)
