@@ -9,25 +9,23 @@ in one before they are believed, so that a fault of composing cannot become a br
 
 from __future__ import annotations
 
-import configparser
 import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from watchdog import wheels
+from watchdog.composing import COMPLETE, Entry, bare, compose, read_entry
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.fingerprint import digest
 from watchdog.index import Index
 from watchdog.model import Interpreter, Lock
-from watchdog.process import Processes
+from watchdog.process import POSIX, Processes
 from watchdog.uv import Uv
 
-_COMPLETE = ".watchdog-complete"
 _NOW = datetime.max.replace(tzinfo=UTC)
 
 
@@ -58,6 +56,7 @@ class Environments:
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
         self._failed: dict[Path, InstallError] = {}
         self._held: set[Package] = set()
+        self._entries: dict[Path, Entry] = {}
         self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
 
     def pins(self, lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
@@ -96,13 +95,16 @@ class Environments:
             InstallError: a package cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
-        entries = [self.fill(package) for package in self.packages(lock, interpreter, as_of)]
-        python = self._uv.venv(into, interpreter)
-        site = _site_packages(into, interpreter)
-        for entry in entries:
-            _merge(entry, site)
-        _scripts(entries, python)
+        packages = self.packages(lock, interpreter, as_of)
+        entries = [self._entry(self.fill(package)) for package in packages]
+        python = bare(into, interpreter) if POSIX else self._uv.venv(into, interpreter)
+        compose(entries, python, _site_packages(into, interpreter))
         return python
+
+    def _entry(self, path: Path) -> Entry:
+        if path not in self._entries:
+            self._entries[path] = read_entry(path)
+        return self._entries[path]
 
     def install(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """The same environment made the plain way; raises as compose() does."""
@@ -118,7 +120,7 @@ class Environments:
         return self._store / tag / f"{package.name}-{package.version}-{package.digest}"
 
     def _holds(self, package: Package) -> bool:
-        if package not in self._held and (self._place(package) / _COMPLETE).exists():
+        if package not in self._held and (self._place(package) / COMPLETE).exists():
             self._held.add(package)
         return package in self._held
 
@@ -140,13 +142,13 @@ class Environments:
             shutil.rmtree(aside, ignore_errors=True)
             try:
                 self._unpack(package, aside)
-                (aside / _COMPLETE).touch()
-                if entry.exists() and not (entry / _COMPLETE).exists():
+                (aside / COMPLETE).touch()
+                if entry.exists() and not (entry / COMPLETE).exists():
                     shutil.rmtree(entry)
                 try:
                     aside.rename(entry)
                 except OSError:
-                    if not (entry / _COMPLETE).exists():
+                    if not (entry / COMPLETE).exists():
                         raise
             except InstallError as e:
                 self._failed[entry] = e
@@ -189,61 +191,3 @@ def _site_packages(environment: Path, interpreter: Interpreter) -> Path:
     if windows.is_dir():
         return windows
     return environment / "lib" / f"python{interpreter.series}" / "site-packages"
-
-
-def _merge(source: Path, into: Path) -> None:
-    """Link what lies in one folder into another; folders that both have become real ones."""
-    for item in source.iterdir():
-        if item.name in (_COMPLETE, ".lock", "bin", "Scripts"):
-            continue
-        target = into / item.name
-        if target.is_symlink() and target.is_dir() and item.is_dir():
-            first = target.resolve()
-            target.unlink()
-            target.mkdir()
-            _merge(first, target)
-            _merge(item, target)
-        elif target.is_dir() and item.is_dir():
-            _merge(item, target)
-        else:
-            if target.is_symlink() or target.exists():
-                target.unlink()  # the later package wins, as with pip
-            _link(item, target)
-
-
-def _link(item: Path, target: Path) -> None:
-    try:
-        target.symlink_to(item, target_is_directory=item.is_dir())
-    except OSError:  # Windows without the right to make links
-        if item.is_dir():
-            shutil.copytree(item, target)
-        else:
-            shutil.copy2(item, target)
-
-
-def _scripts(entries: Iterable[Path], python: Path) -> None:
-    """The console scripts of the packages, and the plain scripts they ship."""
-    for entry in entries:
-        for metadata in entry.glob("*.dist-info/entry_points.txt"):
-            parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
-            parser.optionxform = str  # type: ignore[method-assign,assignment]  # names keep case
-            try:
-                parser.read_string(metadata.read_text(encoding="utf-8"))
-            except (configparser.Error, UnicodeDecodeError):
-                continue
-            if parser.has_section("console_scripts"):
-                for name, target in parser.items("console_scripts"):
-                    _script(python, name, target)
-
-
-def _script(python: Path, name: str, target: str) -> None:
-    module, _, attribute = target.partition("[")[0].strip().partition(":")
-    if not attribute or "/" in name or "\\" in name:
-        return
-    path = python.parent / name
-    path.write_text(
-        f"#!{python}\nimport sys\nfrom {module.strip()} import {attribute.split('.')[0].strip()}\n"
-        f"if __name__ == '__main__':\n    sys.exit({attribute.strip()}())\n",
-        encoding="utf-8",
-    )
-    path.chmod(0o755)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -85,10 +86,15 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
     async def story(desk: Desk) -> Result:
         choice = await choose(desk, selection)
         observer.stage("Running cells", len(choice.cells))
-        tried = await together(_try(desk, cell) for cell in choice.cells)
-        speaks = await _controls(desk, choice.releases, tried)
-        answers = [_answer(workplace, each, speaks) for each in tried]
-        verdicts = _remember(workplace, choice, [compare.verdict(answer) for answer in answers])
+        by_subject = defaultdict(list)
+        for cell in choice.cells:
+            by_subject[cell.subject].append(cell)
+        answered = await together(
+            _subject(desk, choice.releases, cells) for cells in by_subject.values()
+        )
+        answers = {answer.cell.id: answer for group in answered for answer in group}
+        found = [compare.verdict(answers[cell.id]) for cell in choice.cells]
+        verdicts = _remember(workplace, choice, found)
         return Result(
             as_of=workplace.settings.as_of,
             finished=datetime.now(UTC).replace(microsecond=0),
@@ -150,6 +156,13 @@ async def lock(desk: Desk, cell: Cell) -> Planned:
     return Planned(cell, resolution, trial, core)
 
 
+async def _subject(desk: Desk, releases: Releases, cells: Sequence[Cell]) -> list[Answer]:
+    """Run the cells of one subject, then the controls of what looks broken."""
+    tried = await together(_try(desk, cell) for cell in cells)
+    speaks = await _controls(desk, releases, tried)
+    return [_answer(desk.workplace, each, speaks) for each in tried]
+
+
 @dataclass(frozen=True)
 class _Tried:
     planned: Planned
@@ -206,8 +219,6 @@ async def _controls(
         elif record.judgement.outcome is Outcome.BROKEN:
             asked[subject, version] = None
     open_ = [key for key in asked if key not in speaks]
-    if open_:
-        desk.observer.stage("Running contemporary controls", len(open_))
     found = await together(_spoke(desk, releases, *key) for key in open_)
     return speaks | dict(zip(open_, found, strict=True))
 
@@ -219,12 +230,8 @@ async def _spoke(desk: Desk, releases: Releases, subject: str, version: str) -> 
             as_of = _installed_as_of(question)
             trial = desk.workplace.trial(subject, lock, question.python, as_of)
             if (await desk.record(trial)).judgement.outcome is Outcome.WORKS:
-                break
-    else:
-        desk.observer.advance()
-        return False
-    desk.observer.advance()
-    return True
+                return True
+    return False
 
 
 def contemporary_questions(

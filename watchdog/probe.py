@@ -11,8 +11,6 @@ last one tells what it was doing.
 
 from __future__ import annotations
 
-import ast
-import importlib.metadata
 import importlib.util
 import json
 import linecache
@@ -21,10 +19,13 @@ import sys
 import sysconfig
 import time
 import traceback
-import unittest
 import warnings
 from types import FrameType, TracebackType
-from typing import Any, Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # each import here is paid by every cell
+    import ast
+    from typing import Any, Callable
 
 MAX_FRAMES = 30
 MAX_WARNINGS = 200
@@ -69,6 +70,8 @@ class Probe:
         monitoring = getattr(sys, "monitoring", None)
         if monitoring is None:
             return
+        import importlib.metadata
+
         own = {}
         for name in distributions:
             try:
@@ -135,6 +138,8 @@ class Probe:
 
         Only names, attributes, items and constants are looked up; a call is shown as written.
         """
+        import ast
+
         trace = error.__traceback__
         while trace is not None and trace.tb_next:
             trace = trace.tb_next
@@ -158,6 +163,8 @@ class Probe:
         return ""
 
     def value(self, node: ast.expr, frame: FrameType) -> str | None:
+        import ast
+
         if isinstance(node, ast.Constant):
             return None
         for inner in ast.walk(node):
@@ -213,11 +220,12 @@ class Probe:
             module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
             sys.modules["smoke"] = module
             spec.loader.exec_module(module)  # type: ignore[union-attr]
-        except unittest.SkipTest as error:
-            self.emit("test", name="(all)", title="", outcome="skipped", reason=str(error)[:500])
-            self.finish()
-            return True
         except BaseException as error:
+            if _skips(error):
+                reason = str(error)[:500]
+                self.emit("test", name="(all)", title="", outcome="skipped", reason=reason)
+                self.finish()
+                return True
             traceback.print_exc()
             self.emit("failed", failure=self.failure(error))
             self.finish()
@@ -238,11 +246,12 @@ class Probe:
         try:
             function()
             told["outcome"] = "passed"
-        except unittest.SkipTest as error:
-            told.update(outcome="skipped", reason=str(error)[:500])
         except BaseException as error:
-            traceback.print_exc()
-            told.update(outcome="failed", failure=self.failure(error))
+            if _skips(error):
+                told.update(outcome="skipped", reason=str(error)[:500])
+            else:
+                traceback.print_exc()
+                told.update(outcome="failed", failure=self.failure(error))
         told["seconds"] = round(time.perf_counter() - started, 4)
         self.emit("test", **told)
         return bool(told["outcome"] != "failed")
@@ -252,11 +261,19 @@ class Probe:
         self.emit("end", warnings=list(self.warnings.values()), executed=sorted(self.executed))
 
 
+def _skips(error: BaseException) -> bool:
+    """Whether it is unittest's SkipTest; asking so spares most smokes the import of unittest."""
+    unittest = sys.modules.get("unittest")
+    return unittest is not None and isinstance(error, unittest.SkipTest)
+
+
 def _quiet(*_args: object, **_kwargs: object) -> None:
     pass
 
 
 def _source(node: ast.expr) -> str:
+    import ast
+
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog import reach
-from watchdog.environments import Environments
+from watchdog.environments import Environments, Package
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.judge import agree, judge
 from watchdog.ledger import Ledger
@@ -49,6 +49,7 @@ AUTOMATIC = SMOKES / "automatic.py"
 LOG_LIMIT = 16_000
 _SIGKILL = -9
 _PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
+_EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
 _TESTS = TypeAdapter(Use)
 _FAILURE = TypeAdapter(Failure)
 _WARNING = TypeAdapter(CaughtWarning)
@@ -76,6 +77,7 @@ class Runner:
     _count: int = 0
     _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
     _counting: threading.Lock = field(default_factory=threading.Lock)
+    _named: dict[tuple[Package, ...], dict[str, bool]] = field(default_factory=dict)
 
     def trial(self, trial: Trial) -> Record:
         """Run it, a failure twice; the record goes into the ledger unless the trouble was ours."""
@@ -163,14 +165,21 @@ class Runner:
         read = events.read_text("utf-8", "replace") if events.exists() else ""
         evidence = read_events(read, token, done, seconds=self.seconds)
         if executed := _executed(read, token):
-            sources = _sources(python, trial.distributions)
-            evidence = replace(evidence, reach=reach.reach(executed, reach.public(sources)))
+            evidence = replace(evidence, reach=reach.reach(executed, self._public(trial, python)))
         return _redacted(
             evidence,
             self._redactor(trial, folder),
             how="plain" if plain else "composed",
             log=done.output,
         )
+
+    def _public(self, trial: Trial, python: Path) -> dict[str, bool]:
+        """The public names of the trial's distributions; read once for each set of files."""
+        packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
+        key = tuple(p for p in packages if p.name in trial.distributions)
+        if key not in self._named:
+            self._named[key] = reach.public(_sources(python, trial.distributions))
+        return self._named[key]
 
     def _environment(self, trial: Trial, folder: Path, number: int, python: Path) -> dict[str, str]:
         env = {k: v for k, v in os.environ.items() if k in _PASSED_ON}
@@ -298,11 +307,8 @@ def _how(done: Finished, *, ended: bool, seconds: int) -> tuple[Ended, str]:
 
 def _redacted(evidence: Evidence, redact: Redactor, *, how: str, log: str) -> Evidence:
     """The same evidence with every text made fit to store."""
-    whole: dict[str, Any] = TypeAdapter(Evidence).dump_python(evidence)
-    cleaned: Evidence = TypeAdapter(Evidence).validate_python(
-        _each_text(whole | {"environment": how, "log": log}, redact)
-    )
-    return cleaned
+    whole: dict[str, Any] = _EVIDENCE.dump_python(evidence)
+    return _EVIDENCE.validate_python(_each_text(whole | {"environment": how, "log": log}, redact))
 
 
 def _each_text(value: Any, redact: Redactor) -> Any:  # noqa: ANN401  any JSON

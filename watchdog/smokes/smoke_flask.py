@@ -4,6 +4,7 @@ import io
 import os
 import threading
 import urllib.request
+from socketserver import BaseServer
 from unittest import mock
 
 import click
@@ -200,7 +201,8 @@ def test_real_server():
         return request.get_data() + request.headers["User-Agent"].encode()
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    polling = (server, 0.02)  # the default of 0.5 s makes each shutdown() wait as long
+    thread = threading.Thread(target=BaseServer.serve_forever, args=polling, daemon=True)
     thread.start()
     try:
         url = "http://127.0.0.1:%d/echo" % server.server_port

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import threading
 import unittest
+from socketserver import BaseServer
 from urllib import error, request
 
 from flask import Flask, session
@@ -90,7 +91,8 @@ def test_real_server():
     """A server on a real socket talks with a client by HTTP long-polling"""
     app, _ = create_app()
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    polling = (server, 0.02)  # the default of 0.5 s makes each shutdown() wait as long
+    threading.Thread(target=BaseServer.serve_forever, args=polling, daemon=True).start()
     url = "http://127.0.0.1:%d/socket.io/?EIO=4&transport=polling&b64=1" % server.server_port
 
     def http(packet=None):

@@ -148,7 +148,7 @@ class Running:
 
     def __enter__(self):
         self.server = HTTPServer(("127.0.0.1", 0), Provider)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         return "http://127.0.0.1:%d" % self.server.server_port
 
     def __exit__(self, *error):
