@@ -18,6 +18,7 @@ from watchdog.index import Index
 from watchdog.interpreters import find
 from watchdog.model import Lock
 from watchdog.process import Processes
+from watchdog.store import Store
 from watchdog.uv import Uv
 
 INTERPRETER = find([PYTHON], Processes())[PYTHON]
@@ -51,7 +52,8 @@ def place(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     processes = Processes()
     with contextlib.closing(Index((empty_index.url,), tmp_path / "pages")) as index:
-        environments = Environments(Uv(processes, tmp_path), index, processes, tmp_path / "store")
+        uv = Uv(processes, tmp_path)
+        environments = Environments(uv, Store(uv, index, processes, tmp_path / "store"))
         yield Place(empty_index, environments, tmp_path)
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from watchdog.model import Interpreter
 
 COMPLETE = ".watchdog-complete"
-_OURS = (COMPLETE, ".lock", "bin", "Scripts")
+_OURS = (".watchdog-", ".lock")
+_PROGRAMS = ("bin", "Scripts")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,11 @@ def read_entry(path: Path) -> Entry:
     programs = [p for p in path.glob("bin/*") if p.is_file() and p.name not in made]
     return Entry(
         path=str(path),
-        items=tuple(item for item in _listing(str(path)) if item[0] not in _OURS),
+        items=tuple(
+            item
+            for item in _listing(str(path))
+            if not item[0].startswith(_OURS) and item[0] not in _PROGRAMS
+        ),
         console=tuple(console),
         shipped=tuple((p.name, p.read_bytes()) for p in programs),
     )

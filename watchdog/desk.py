@@ -19,9 +19,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from watchdog.environments import Package
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model import Question, Record, Resolution, Trial
+from watchdog.store import Package
 from watchdog.workplace import Workplace
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog import reach
-from watchdog.environments import Environments, Package
+from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.judge import agree, judge
 from watchdog.ledger import Ledger
@@ -41,6 +41,7 @@ from watchdog.model import (
 from watchdog.process import Finished, Processes
 from watchdog.redaction import Redactor
 from watchdog.services import Services
+from watchdog.store import Package
 
 PACKAGE = Path(__file__).parent
 PROBE = PACKAGE / "probe.py"

@@ -26,6 +26,7 @@ from watchdog.process import Processes
 from watchdog.resolver import Resolver
 from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
 from watchdog.services import Services
+from watchdog.store import Store
 from watchdog.uv import Uv
 
 
@@ -108,6 +109,7 @@ class Workplace:
         services = self.services.available(extension.services if extension else ())
         interpreter = self.interpreters[python]
         limits = self.settings.matrix.limits
+        packages = self.environments.packages(lock, interpreter, as_of)
         return Trial(
             subject=subject,
             lock=lock,
@@ -123,7 +125,7 @@ class Workplace:
                 distributions=names if smoke == AUTOMATIC else (),
                 services=services,
                 limits=(limits.seconds, limits.memory_mb),
-                files=self.environments.digests(lock, interpreter, as_of),
+                files=tuple(p.digest for p in packages),
             ),
             as_of=as_of,
         )
@@ -166,6 +168,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
         resolver = Resolver(uv, index, cache)
+        store = Store(uv, index, processes, cache / "store")
         with contextlib.closing(index), contextlib.closing(resolver):
             yield Workplace(
                 settings=settings,
@@ -174,7 +177,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
                 services=services,
                 index=index,
                 resolver=resolver,
-                environments=Environments(uv, index, processes, cache / "store"),
+                environments=Environments(uv, store),
                 interpreters=found,
                 hosts=hosts - {"127.0.0.1", "localhost"},
             )

@@ -1,0 +1,212 @@
+"""The package store: each file of the index unpacked once, shared by every environment.
+
+An entry is named after the very file that an installer takes (name, version, digest of file name
+and hash), so a new build of an old release is another entry. Wheels for any Python have one entry
+for all of them, the others one a Python. Bytecode that Python writes on the first import lies in
+the entry and serves every later cell; compiling all beforehand took longer than running.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watchdog import wheels
+from watchdog.composing import COMPLETE, Entry, read_entry
+from watchdog.errors import InfrastructureError, InstallError
+from watchdog.fingerprint import digest
+from watchdog.index import Index
+from watchdog.model import Interpreter, Lock
+from watchdog.process import Processes
+from watchdog.uv import Uv
+
+ALWAYS = datetime.max.replace(tzinfo=UTC)
+"""The cutoff of what lies in the Python itself."""
+
+_USED = ".watchdog-used"
+
+
+@dataclass(frozen=True)
+class Package:
+    """What one entry of the store holds, for one Python.
+
+    Attributes:
+        as_of: the cutoff it was resolved at; the store does not care, the installer does.
+        digest: tells the file that was taken from others of the same release.
+        universal: whether the file is the same for every Python.
+    """
+
+    name: str
+    version: str
+    interpreter: Interpreter
+    as_of: datetime = field(compare=False)
+    digest: str
+    universal: bool
+
+
+class Store:
+    """Fills entries as they are wanted; safe to use from several threads and processes."""
+
+    def __init__(self, uv: Uv, index: Index, processes: Processes, folder: Path) -> None:
+        self._uv = uv
+        self._index = index
+        self._processes = processes
+        self._folder = folder
+        self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+        self._failed: dict[Package, InstallError] = {}
+        self._held: set[Package] = set()
+        self._entries: dict[Path, Entry] = {}
+        self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
+
+    def package(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> Package:
+        """The file that an installer takes for a pin at this cutoff."""
+        key = (name, version, interpreter, as_of)
+        if key not in self._packages:
+            page = self._index.page(name)
+            file = wheels.taken(page.files(version, as_of), interpreter) if page else None
+            which = digest(file.name, file.sha256)[:8] if file else "unlisted"
+            universal = file is not None and file.name.endswith("-none-any.whl")
+            self._packages[key] = Package(name, version, interpreter, as_of, which, universal)
+        return self._packages[key]
+
+    def holds(self, package: Package) -> bool:
+        if package not in self._held:
+            place = self._place(package)
+            if (place / COMPLETE).exists() and (place / _ready(package)).exists():
+                (place / _USED).touch()
+                self._held.add(package)
+        return package in self._held
+
+    def entry(self, package: Package) -> Entry:
+        """What an environment takes from a package, which is fetched if need be.
+
+        Raises:
+            InstallError: it cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        path = self.fill(package)
+        if path not in self._entries:
+            self._entries[path] = read_entry(path)
+        return self._entries[path]
+
+    def fill(self, package: Package) -> Path:
+        """Have a package in the store; its folder there. Raises as entry() does."""
+        place = self._place(package)
+        if self.holds(package):
+            return place
+        with self._locks[place]:
+            if self.holds(package):
+                return place
+            if package in self._failed:
+                raise self._failed[package]
+            try:
+                if not (place / COMPLETE).exists():
+                    self._unpack(package, place)
+                self._compile_modules(place, package.interpreter)
+                (place / _ready(package)).touch()
+            except InstallError as e:
+                self._failed[package] = e
+                raise
+            except OSError as e:
+                raise InfrastructureError(f"the store cannot be written: {e}") from e
+            self.holds(package)
+        return place
+
+    def _place(self, package: Package) -> Path:
+        interpreter = package.interpreter
+        python = f"py{interpreter.version}-{digest(interpreter.path, interpreter.platform)[:6]}"
+        name = f"{package.name}-{package.version}-{package.digest}"
+        return self._folder / ("any" if package.universal else python) / name
+
+    def _unpack(self, package: Package, place: Path) -> None:
+        """Install it there, checked against the hashes that the index gives."""
+        # Another process may fill the same entry: each works aside, the first rename wins.
+        aside = place.with_name(f".{place.name}-{os.getpid()}-{threading.get_ident()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        page = self._index.page(package.name)
+        files = page.files(package.version, package.as_of) if page else ()
+        hashes = [f"--hash=sha256:{file.sha256}" for file in files if file.sha256]
+        pin = " ".join([f"{package.name}=={package.version}", *hashes])
+        as_of = None if package.as_of == ALWAYS else package.as_of
+        try:
+            self._uv.install([pin], package.interpreter, as_of=as_of, target=aside)
+            (aside / COMPLETE).touch()
+            if place.exists() and not (place / COMPLETE).exists():
+                shutil.rmtree(place)
+            try:
+                aside.rename(place)
+            except OSError:
+                if not (place / COMPLETE).exists():
+                    raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _compile_modules(self, folder: Path, interpreter: Interpreter) -> None:
+        """Byte-compile the modules that lie bare in site-packages.
+
+        Their bytecode has no folder of its own that an environment could link and so share.
+        """
+        if any(folder.glob("*.py")):
+            argv = [interpreter.path, "-I", "-m", "compileall", "-qq", "-l", str(folder)]
+            self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
+            self._entries.pop(folder, None)
+
+    def collect(self, *, days: float, megabytes: float) -> int:
+        """Remove what no run used for so long, then the longest unused down to a size.
+
+        What was used within the last hour stays: another run may be using it. Returns how many
+        entries went.
+        """
+        now = time.time()
+        entries = sorted((_used(path), path) for path in self._folder.glob("*/*") if path.is_dir())
+        sizes = {path: _megabytes(path) for _, path in entries}
+        total, removed = sum(sizes.values()), 0
+        for used, path in entries:
+            if now - used < 3600:  # noqa: PLR2004  seconds
+                break
+            if now - used > days * 86400 or total > megabytes:
+                # Its mark goes first, so that whoever comes now does not take it for whole.
+                (path / COMPLETE).unlink(missing_ok=True)
+                shutil.rmtree(path, ignore_errors=True)
+                total -= sizes[path]
+                removed += 1
+        return removed
+
+
+def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
+    """What `python -m venv` brings beside the lock, whatever the cutoff: it lies in the Python."""
+    if interpreter.setuptools is None or lock.version("setuptools"):
+        return ()
+    return (("setuptools", interpreter.setuptools),)
+
+
+def _ready(package: Package) -> str:
+    return f".watchdog-ready-{package.interpreter.version}"
+
+
+def _used(path: Path) -> float:
+    for mark in (path / _USED, path):
+        try:
+            return mark.stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
+
+
+def _megabytes(folder: Path) -> float:
+    """What it takes on the disk; files that lie in another place too count in full."""
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size += path.lstat().st_size
+        except OSError:
+            continue
+    return size / 1e6
