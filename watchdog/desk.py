@@ -44,7 +44,7 @@ class Desk:
         self.ran = 0
         self.reused = 0
         jobs = workplace.settings.jobs
-        self._resolving = ThreadPoolExecutor(jobs * 3, "resolve")
+        self._resolving = ThreadPoolExecutor(jobs * 4, "resolve")
         self._filling = ThreadPoolExecutor(jobs * 2, "fill")
         self._running = _Workers(jobs)
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}

@@ -3,8 +3,8 @@
 An answer depends on the question and on what the index showed of the packages that the resolver
 looked at, which it names in its log. So an answer is kept beside a digest of those pages as they
 stood at the cutoff: where a later question, at whatever cutoff, meets the same pages, the kept
-answer is the answer. Our own reading of a page comes before the resolver's, so that a release
-that arrives in between makes a kept answer unused, never wrong.
+answer is the answer. We and the resolver read a page at different moments; so while a page shows
+an upload of the last hour, which one of us may have missed, no answer that rests on it is kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ CREATE TABLE IF NOT EXISTS answers (question TEXT, looked_at TEXT, state TEXT, a
     kept REAL, PRIMARY KEY (question, looked_at, state)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (id TEXT PRIMARY KEY, names TEXT);
 """
+_SETTLED = timedelta(hours=1)
+"""How long an upload may take to be seen by every reader of an index and its mirrors."""
+
 _KEPT: TypeAdapter[Resolution] = TypeAdapter(Resolution)
 _NAMES = TypeAdapter(list[str])
 _NOWHERE = "not on the index"
@@ -129,6 +133,7 @@ class Resolver:
         self._refreshed: dict[str, Future[None]] = {}
         self._refreshing = threading.Lock()
         self._expected: set[str] = set()
+        self._begun = False
 
     def close(self) -> None:
         self._kept.close()
@@ -163,7 +168,9 @@ class Resolver:
                     return kept
             answer, consulted = self._ask(question, interpreter)
             names = sorted(consulted)
-            if not isinstance(answer, Unknown) and (state := self._state(names, question)):
+            if isinstance(answer, Unknown) or not self._quiet(names, question):
+                return answer
+            if state := self._state(names, question):
                 self._kept.put(key, names, state, answer)
         except InfrastructureError as e:
             return Unknown(str(e))
@@ -221,20 +228,44 @@ class Resolver:
         """The answer that rests on pages read in this run only."""
         consulted = frozenset(_name(r) for r in requirements)
         for _ in range(_ROUNDS):
-            self._refresh(consulted, interpreter)
+            self._refresh(consulted, interpreter, bulk_only=True)
             answer = self._uv.ask(
                 requirements, interpreter, question.as_of,
                 later=question.later, constraints=question.constraints, lowest=lowest,
+                online=not consulted <= set(self._refreshed),
             )  # fmt: skip
             if isinstance(answer.resolution, Unknown):
                 break
             consulted |= answer.looked_at
+            self._note(answer.read)
             if self._uv.offline or consulted <= set(self._refreshed):
                 break
+            self._refresh(consulted, interpreter)
         return answer.resolution, consulted
 
-    def _refresh(self, names: Iterable[str], interpreter: Interpreter) -> None:
-        """Have the pages of these packages read anew, once a run, by us and then by uv.
+    def _quiet(self, names: Iterable[str], question: Question) -> bool:
+        """Whether no upload that counts here is so young that a reader may have missed it."""
+        young = datetime.now(UTC) - _SETTLED
+        if question.as_of < young:
+            return True
+        pages = [self._index.page(name) for name in names]
+        return all(p is None or p.state(young) == p.state(question.as_of) for p in pages)
+
+    def _note(self, names: Iterable[str]) -> None:
+        """Remember that uv has read these pages just now."""
+        done: Future[None] = Future()
+        done.set_result(None)
+        with self._refreshing:
+            for name in names:
+                self._refreshed.setdefault(name, done)
+
+    def _refresh(
+        self, names: Iterable[str], interpreter: Interpreter, *, bulk_only: bool = False
+    ) -> None:
+        """Have uv read the pages of these packages anew, once a run.
+
+        The first call also takes all pages that earlier answers rested on; with `bulk_only` the
+        other calls do nothing, since a question that is asked online reads its pages itself.
 
         Raises:
             InfrastructureError: the index cannot be read.
@@ -244,13 +275,15 @@ class Resolver:
         names = set(names)
         with self._refreshing:
             mine = names - set(self._refreshed)
-            if mine and not self._refreshed:
+            first, self._begun = not self._begun, True
+            if first:
                 mine |= self._expected
+            elif bulk_only:
+                mine = set()
             done: Future[None] = Future()
             self._refreshed |= dict.fromkeys(mine, done)
         if mine:
             try:
-                self._index.read(mine)
                 self._uv.refresh(sorted(mine), interpreter)
             except BaseException as e:
                 with self._refreshing:

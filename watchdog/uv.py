@@ -7,7 +7,8 @@ Two facts about uv shape this module, both found by running it:
   ("needs to be downloaded"), so an offline answer counts only without that warning; else the
   question is asked again online.
 - Its debug log names every package whose releases it looked at ("Searching for a compatible
-  version of …"), also those that are not in the answer.
+  version of …"), also those that are not in the answer, and every page that it read from the
+  index just now ("Sending fresh GET request for: …").
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ _NETWORK_FAILED = re.compile(
     re.IGNORECASE,
 )
 _LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
+_READ = re.compile(
+    r"Sending (?:fresh GET|revalidation) request for: \S*/([A-Za-z0-9._-]+)/?$", re.MULTILINE
+)
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
 
 
@@ -65,10 +69,16 @@ class Indexes:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the resolver said, and the packages whose releases it looked at to say it."""
+    """What the resolver said.
+
+    Attributes:
+        looked_at: the packages whose releases it looked at to say it.
+        read: those whose page it read from the index for it; for the others it had a copy.
+    """
 
     resolution: Resolution
-    looked_at: frozenset[str]
+    looked_at: frozenset[str] = frozenset()
+    read: frozenset[str] = frozenset()
 
 
 class Uv:
@@ -135,17 +145,17 @@ class Uv:
 
     def _compile(
         self, interpreter: Interpreter, flags: Sequence[str], stdin: str, *, online: bool
-    ) -> tuple[Finished, frozenset[str]]:
-        """What uv answered, and the packages whose releases it looked at."""
+    ) -> tuple[Finished, str]:
+        """What uv answered, and its log of how."""
         network = () if online else ("--offline",)
         done = self._run(
             "pip", "compile", "-", "--no-header", "--no-annotate", "-q",
-            "--python", interpreter.path, *network, *flags, stdin=stdin, log="uv_resolver=debug",
+            "--python", interpreter.path, *network, *flags, stdin=stdin,
+            log="uv_resolver=debug,uv_client::cached_client=debug",
         )  # fmt: skip
-        looked_at = {canonicalize_name(name) for name in _LOOKED_AT.findall(done.errors)}
         lines = done.errors.splitlines(keepends=True)
         errors = "".join(line for line in lines if not line.startswith("DEBUG "))
-        return replace(done, errors=errors), frozenset(looked_at)
+        return replace(done, errors=errors), done.errors
 
     def ask(
         self,
@@ -156,6 +166,7 @@ class Uv:
         later: Iterable[tuple[str, datetime]] = (),
         constraints: tuple[str, ...] = (),
         lowest: bool = False,
+        online: bool = False,
     ) -> Answer:
         """The lock for requirements with the pages that uv has in its cache, or reads now.
 
@@ -166,6 +177,7 @@ class Uv:
             later: packages with a cutoff of their own.
             constraints: pins that limit, but do not add.
             lowest: take the oldest versions that the requirements allow, not the newest.
+            online: ask the index at once, not only for what is missing.
 
         Raises:
             OfflineError: the cache does not hold what the answer needs.
@@ -179,16 +191,17 @@ class Uv:
             # uv reads constraints from a file only; overrides and requirements can come by stdin.
             flags += ["--constraint", str(self._constraints(constraints))]
         stdin = "\n".join(requirements) + "\n"
-        done, looked_at = self._compile(interpreter, flags, stdin, online=False)
-        if not done.interrupted and _NEEDS_NETWORK.search(done.errors):
+        online = online and not self.offline
+        done, log = self._compile(interpreter, flags, stdin, online=online)
+        if not online and not done.interrupted and _NEEDS_NETWORK.search(done.errors):
             if self.offline:
                 raise OfflineError(
                     "the cache does not hold all that this answer needs; run without --offline"
                 )
-            done, looked_at = self._compile(interpreter, flags, stdin, online=True)
+            done, log = self._compile(interpreter, flags, stdin, online=True)
         if done.interrupted:
-            return Answer(Unknown("interrupted"), frozenset())
-        return Answer(_answer(done), looked_at)
+            return Answer(Unknown("interrupted"))
+        return Answer(_answer(done), _names(_LOOKED_AT, log), _names(_READ, log))
 
     def _constraints(self, pins: tuple[str, ...]) -> Path:
         path = self._scratch / f"constraints-{digest(pins)}.txt"
@@ -269,6 +282,10 @@ def _find_uv() -> str:
 
 def _instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _names(pattern: re.Pattern[str], log: str) -> frozenset[str]:
+    return frozenset(canonicalize_name(name) for name in pattern.findall(log))
 
 
 def _answer(done: Finished) -> Resolution:
