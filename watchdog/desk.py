@@ -15,13 +15,10 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model import Question, Record, Resolution, Trial
-from watchdog.store import Package
 from watchdog.workplace import Workplace
 
 T = TypeVar("T")
@@ -106,19 +103,14 @@ class Desk:
 
     async def _fill(self, trial: Trial) -> None:
         """Have the packages of a lock in the store; failures are met again by whoever composes."""
-        loop = asyncio.get_running_loop()
         environments = self.workplace.environments
-
-        async def fill(package: Package) -> None:
-            try:
-                await loop.run_in_executor(self._filling, environments.fill, package)
-            except (InstallError, InfrastructureError):
-                return
-
         missing = environments.missing(trial.lock, trial.interpreter, trial.as_of)
-        await asyncio.gather(
-            *(self._once(("fill", package), partial(fill, package)) for package in missing)
-        )
+        mine = [p for p in missing if ("fill", p) not in self._asked]
+        if mine:
+            loop = asyncio.get_running_loop()
+            filling = loop.run_in_executor(self._filling, environments.fill, mine)
+            self._asked |= {("fill", package): filling for package in mine}
+        await asyncio.gather(*(self._asked["fill", package] for package in missing))
 
     async def _once(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if key not in self._asked:

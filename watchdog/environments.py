@@ -6,6 +6,8 @@ kind is run again in such an environment, so that a fault of composing cannot be
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -39,9 +41,13 @@ class Environments:
         """The packages of a lock that the store does not hold yet."""
         return [p for p in self.packages(lock, interpreter, as_of) if not self._store.holds(p)]
 
-    def fill(self, package: Package) -> None:
-        """Have a package in the store; raises as compose() does."""
-        self._store.fill(package)
+    def fill(self, packages: Sequence[Package]) -> None:
+        """Fetch packages of one lock ahead; what cannot be had is met again by compose()."""
+        by_cutoff = defaultdict(list)
+        for package in packages:
+            by_cutoff[package.as_of].append(package)
+        for group in by_cutoff.values():
+            self._store.fill_together(group)
 
     def compose(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """An environment linked together from the store; the path of its python.

@@ -8,14 +8,20 @@ the entry and serves every later cell; compiling all beforehand took longer than
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
 import shutil
+import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from watchdog import wheels
 from watchdog.composing import COMPLETE, Entry, read_entry
@@ -109,45 +115,101 @@ class Store:
                 raise self._failed[package]
             try:
                 if not (place / COMPLETE).exists():
-                    self._unpack(package, place)
-                self._compile_modules(place, package.interpreter)
-                (place / _ready(package)).touch()
+                    with self._aside() as aside:
+                        self._install([package], aside)
+                        self._settle(aside, place)
+                self._finish(package, place)
             except InstallError as e:
                 self._failed[package] = e
                 raise
             except OSError as e:
                 raise InfrastructureError(f"the store cannot be written: {e}") from e
-            self.holds(package)
         return place
+
+    def fill_together(self, packages: Sequence[Package]) -> None:
+        """Fetch packages of one Python and cutoff with one call, then take them apart.
+
+        One installer's start for a lock instead of one for each package. What cannot be had so
+        (a build that fails, two packages that ship the same file) is left for fill(), which
+        tells whose fault it is.
+        """
+        fresh = [p for p in packages if not (self._place(p) / COMPLETE).exists()]
+        try:
+            if len(fresh) > 1:
+                with self._aside() as aside:
+                    self._install(fresh, aside)
+                    self._take_apart(fresh, aside)
+            for package in packages:
+                if (place := self._place(package) / COMPLETE).exists():
+                    self._finish(package, place.parent)
+        except (InstallError, InfrastructureError, OSError):
+            return
+
+    def _take_apart(self, packages: Sequence[Package], aside: Path) -> None:
+        """Move the files of each package, as its RECORD lists them, to a folder of their own."""
+        records: dict[str, Path] = {}
+        for info in aside.glob("*.dist-info"):
+            name, _, _ = info.name.removesuffix(".dist-info").rpartition("-")
+            records[canonicalize_name(name)] = info / "RECORD"
+        files = {p: _recorded(records[p.name]) for p in packages if p.name in records}
+        owners = Counter(file for listed in files.values() for file in listed)
+        for package, listed in files.items():
+            if any(owners[file] > 1 or file.startswith(("/", "..")) for file in listed):
+                continue
+            part = aside / f".part-{package.name}"
+            for file in listed:
+                (part / file).parent.mkdir(parents=True, exist_ok=True)
+                (aside / file).rename(part / file)
+            self._settle(part, self._place(package))
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[Path]:
+        """A folder to work in, on the store's own file system."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".filling-", dir=self._folder))
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _settle(self, aside: Path, place: Path) -> None:
+        """Make a whole folder an entry. Of two processes that fill the same, the first wins."""
+        (aside / COMPLETE).touch()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists() and not (place / COMPLETE).exists():
+            shutil.rmtree(place)
+        try:
+            aside.rename(place)
+        except OSError:
+            if not (place / COMPLETE).exists():
+                raise
+
+    def _finish(self, package: Package, place: Path) -> None:
+        self._compile_modules(place, package.interpreter)
+        (place / _ready(package)).touch()
+        self.holds(package)
+
+    def _install(self, packages: Sequence[Package], into: Path) -> None:
+        """Install them there, checked against the hashes that the index gives."""
+        hashes: dict[Package, list[str]] = {}
+        for package in packages:
+            page = self._index.page(package.name)
+            files = page.files(package.version, package.as_of) if page else ()
+            hashes[package] = [f" --hash=sha256:{f.sha256}" for f in files if f.sha256]
+        checked = all(hashes.values())  # all of one call or none, as installers have it
+        pins = [
+            f"{package.name}=={package.version}{''.join(given) if checked else ''}"
+            for package, given in hashes.items()
+        ]
+        one = packages[0]
+        as_of = None if one.as_of == ALWAYS else one.as_of
+        self._uv.install(pins, one.interpreter, as_of=as_of, target=into)
 
     def _place(self, package: Package) -> Path:
         interpreter = package.interpreter
         python = f"py{interpreter.version}-{digest(interpreter.path, interpreter.platform)[:6]}"
         name = f"{package.name}-{package.version}-{package.digest}"
         return self._folder / ("any" if package.universal else python) / name
-
-    def _unpack(self, package: Package, place: Path) -> None:
-        """Install it there, checked against the hashes that the index gives."""
-        # Another process may fill the same entry: each works aside, the first rename wins.
-        aside = place.with_name(f".{place.name}-{os.getpid()}-{threading.get_ident()}")
-        shutil.rmtree(aside, ignore_errors=True)
-        page = self._index.page(package.name)
-        files = page.files(package.version, package.as_of) if page else ()
-        hashes = [f"--hash=sha256:{file.sha256}" for file in files if file.sha256]
-        pin = " ".join([f"{package.name}=={package.version}", *hashes])
-        as_of = None if package.as_of == ALWAYS else package.as_of
-        try:
-            self._uv.install([pin], package.interpreter, as_of=as_of, target=aside)
-            (aside / COMPLETE).touch()
-            if place.exists() and not (place / COMPLETE).exists():
-                shutil.rmtree(place)
-            try:
-                aside.rename(place)
-            except OSError:
-                if not (place / COMPLETE).exists():
-                    raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
     def _compile_modules(self, folder: Path, interpreter: Interpreter) -> None:
         """Byte-compile the modules that lie bare in site-packages.
@@ -166,7 +228,8 @@ class Store:
         entries went.
         """
         now = time.time()
-        entries = sorted((_used(path), path) for path in self._folder.glob("*/*") if path.is_dir())
+        found = [*self._folder.glob("*/*"), *self._folder.glob(".filling-*")]
+        entries = sorted((_used(path), path) for path in found if path.is_dir())
         sizes = {path: _megabytes(path) for _, path in entries}
         total, removed = sum(sizes.values()), 0
         for used, path in entries:
@@ -186,6 +249,12 @@ def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
     if interpreter.setuptools is None or lock.version("setuptools"):
         return ()
     return (("setuptools", interpreter.setuptools),)
+
+
+def _recorded(record: Path) -> list[str]:
+    """The files a RECORD lists (PEP 376), less bytecode, which is not there yet."""
+    with record.open(encoding="utf-8", newline="") as lines:
+        return [row[0] for row in csv.reader(lines) if row and not row[0].endswith(".pyc")]
 
 
 def _ready(package: Package) -> str:

@@ -244,8 +244,11 @@ class Uv:
         # As a file, by stdin: there a requirement may carry the hashes its file must have.
         command = ("pip", "install", "-q", "--no-deps", *place, "-r", "-")
         stdin = "\n".join(requirements) + "\n"
-        done = self._run(*command, "--offline", stdin=stdin)
-        if done.returncode and not self.offline:
+        # What goes to the store is not in the cache yet; what goes to an environment mostly is.
+        done = None
+        if self.offline or not target:
+            done = self._run(*command, "--offline", stdin=stdin)
+        if done is None or (done.returncode and not self.offline):
             done = self._run(*command, stdin=stdin)
         if done.returncode == 0:
             return
