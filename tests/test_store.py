@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ecosystem import NOW, PYTHON, day
+from loopback_index import LoopbackIndex
+
+from watchdog.errors import InfrastructureError, InstallError
+from watchdog.index import Index
+from watchdog.interpreters import find
+from watchdog.process import Processes
+from watchdog.store import Package, Store
+from watchdog.uv import Uv
+
+INTERPRETER = find([PYTHON], Processes())[PYTHON]
+Opened = Callable[[], Store]
+
+
+@pytest.fixture
+def opened(
+    empty_index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Opened]:
+    """Opens the same store as a new run would."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    with contextlib.ExitStack() as stack:
+
+        def open_() -> Store:
+            index = Index((empty_index.url,), tmp_path / "pages")
+            stack.callback(index.close)
+            processes = Processes()
+            return Store(Uv(processes, tmp_path), index, processes, tmp_path / "store")
+
+        yield open_
+
+
+def package(store: Store, name: str, version: str = "1.0") -> Package:
+    return store.package(name, version, INTERPRETER, NOW)
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not path.name.startswith((".watchdog-", ".lock"))
+        and path.suffix != ".pyc"
+    }
+
+
+def test_fetched_together_or_alone_an_entry_holds_the_same(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    scripts = "[console_scripts]\nsay = one:main\n"
+    empty_index.add("one", "1.0", day(1), files={"one.py": "a = 1"}, entry_points=scripts)
+    empty_index.add("two", "1.0", day(1), files={"shared/two.py": "", "two/data.txt": "x"})
+    together = opened()
+    packages = [package(together, "one"), package(together, "two")]
+    together.fill_together(packages)
+    assert all(together.holds(p) for p in packages)
+    both = {p.name: listing(together.fill(p)) for p in packages}
+    (tmp_path / "store").rename(tmp_path / "away")
+    alone = opened()
+    assert both == {p.name: listing(alone.fill(p)) for p in packages}
+
+
+def test_what_two_packages_both_ship_is_fetched_one_by_one(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    empty_index.add("one", "1.0", day(1), files={"same.py": "from_one = 1"})
+    empty_index.add("two", "1.0", day(1), files={"same.py": "from_two = 2"})
+    store = opened()
+    packages = [package(store, "one"), package(store, "two")]
+    store.fill_together(packages)
+    texts = [(store.fill(p) / "same.py").read_text("utf-8") for p in packages]
+    assert texts == ["from_one = 1", "from_two = 2"]
+
+
+def test_one_that_does_not_build_does_not_take_the_others_with_it(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    empty_index.add("good", "1.0", day(1), files={"good.py": ""})
+    build = {"pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'none'\n"}
+    empty_index.add_sdist("bad", "1.0", day(1), files=build)
+    store = opened()
+    packages = [package(store, "good"), package(store, "bad")]
+    store.fill_together(packages)
+    assert (store.fill(packages[0]) / "good.py").exists()
+    with pytest.raises(InstallError):
+        store.fill(packages[1])
+
+
+def test_a_file_with_another_hash_than_the_index_gives_is_refused(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    empty_index.add("one", "1.0", day(1), files={"one.py": ""})
+    store = opened()
+    wanted = package(store, "one")
+    assert len(wanted.digest) == 8
+    page = store._index.page("one")
+    assert page is not None
+    (file,) = page.files("1.0", NOW)
+    object.__setattr__(file, "sha256", "0" * 64)
+    with pytest.raises(InfrastructureError, match=r"(?i)hash"):
+        store.fill(wanted)
+
+
+def test_a_new_build_of_an_old_release_is_another_entry(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    empty_index.add("one", "1.0", day(1), files={"one.py": "a = 1"})
+    store = opened()
+    early = store.package("one", "1.0", INTERPRETER, day(2))
+    empty_index.files["one"][0].data += b"more"
+    late = opened().package("one", "1.0", INTERPRETER, day(2))
+    assert early.digest != late.digest
+
+
+def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    for name in ("old", "new"):
+        empty_index.add(name, "1.0", day(1), files={f"{name}.py": ""})
+    store = opened()
+    places = {name: store.fill(package(store, name)) for name in ("old", "new")}
+    long_ago = time.time() - 40 * 86400
+    os.utime(places["old"] / ".watchdog-used", (long_ago, long_ago))
+    assert opened().collect(days=30, megabytes=1000) == 1
+    assert not places["old"].exists()
+    assert places["new"].exists()
+    again = opened()
+    assert (again.fill(package(again, "old")) / "old.py").exists()
+
+
+def test_over_its_size_the_longest_unused_go_first(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    names = ("a", "b", "c")
+    for name in names:
+        empty_index.add(name, "1.0", day(1), files={f"{name}/data.txt": "x" * 1_000_000})
+    store = opened()
+    places = {name: store.fill(package(store, name)) for name in names}
+    for number, name in enumerate(names):
+        used = time.time() - 86400 + number * 3600
+        os.utime(places[name] / ".watchdog-used", (used, used))
+    assert opened().collect(days=30, megabytes=2.5) == 1
+    assert not places["a"].exists()
+    assert places["c"].exists()
