@@ -125,11 +125,14 @@ class Desk:
 def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
     """Open a desk, tell the story at it, close it; children are stopped when it ends badly."""
 
-    async def telling() -> T:
-        with Desk(workplace, observer) as desk:
-            return await story(desk)
+    told: list[T] = []  # not the task's result: asyncio would write out all of it once, for nothing
 
-    return asyncio.run(telling())
+    async def telling() -> None:
+        with Desk(workplace, observer) as desk:
+            told.append(await story(desk))
+
+    asyncio.run(telling())
+    return told[0]
 
 
 async def together(stories: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,14 @@ class Page:
         self._files = sorted(files, key=lambda f: (f.uploaded or _ALWAYS, f.name))
         self._times = [f.uploaded or _ALWAYS for f in self._files]
         self._digests: dict[int, str] = {}
-        self._versions: dict[str, list[File]] = defaultdict(list)
+
+    @cached_property
+    def _versions(self) -> dict[str, list[File]]:
+        found: dict[str, list[File]] = defaultdict(list)
         for file in self._files:
-            if (version := _version(name, file.name)) is not None:
-                self._versions[str(version)].append(file)
+            if (version := _version(self.name, file.name)) is not None:
+                found[str(version)].append(file)
+        return found
 
     def releases(self, as_of: datetime) -> tuple[Release, ...]:
         """The releases with a file uploaded before this instant, oldest version first."""

@@ -42,10 +42,7 @@ def taken(files: Iterable[File], interpreter: Interpreter) -> File | None:
         if not file.name.endswith(".whl"):
             sources.append(file)
             continue
-        try:
-            _, _, build, offered = parse_wheel_filename(file.name)
-        except (InvalidWheelFilename, InvalidVersion):
-            continue
+        build, offered = _read(file.name)
         if fitting := [accepted[tag] for tag in offered if tag in accepted]:
             wheels.append((-min(fitting), build, file))
     if wheels:
@@ -53,6 +50,17 @@ def taken(files: Iterable[File], interpreter: Interpreter) -> File | None:
     return min(sources, key=lambda f: (not f.name.endswith(".tar.gz"), f.name), default=None)
 
 
+@cache
+def _read(wheel: str) -> tuple[tuple[int, str] | tuple[()], frozenset[tags.Tag]]:
+    """Build number and tags of a wheel; no tag where its name is none of a wheel."""
+    try:
+        _, _, build, offered = parse_wheel_filename(wheel)
+    except (InvalidWheelFilename, InvalidVersion):
+        return (), frozenset()
+    return build, offered
+
+
+@cache
 def _allows(requires_python: str | None, version: str) -> bool:
     if not requires_python:
         return True
