@@ -15,6 +15,10 @@ from typing import Any
 import ecosystem
 import pytest
 from loopback_index import LoopbackIndex
+from pydantic import TypeAdapter
+
+from watchdog.ledger import Ledger
+from watchdog.model import Run
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,8 +89,10 @@ class Home:
         (self.folder / "matrix.yaml").write_text(text, encoding="utf-8")
 
     def last_run(self) -> dict[str, Any]:
-        lines = (self.folder / "reports" / "runs.jsonl").read_text("utf-8").splitlines()
-        found: dict[str, Any] = json.loads(lines[-1])
+        last = max(Ledger(self.folder / "reports").runs(), key=lambda run: run.finished)
+        found: dict[str, Any] = TypeAdapter(Run).dump_python(
+            last, mode="json", exclude_defaults=True
+        )
         return found
 
     def states(self) -> dict[str, str]:

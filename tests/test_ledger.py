@@ -94,3 +94,28 @@ def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
     for number in (3, 1, 2):
         ledger.write_run(Run(day(number), day(9), {"a/today/py3.13": Entry(State.WORKS, "f")}))
     assert [run.as_of for run in Ledger(tmp_path).runs()] == [day(1), day(2), day(3)]
+
+
+def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) -> None:
+    cells = {f"s{n}/today/py3.13": Entry(State.WORKS, f"f{n}") for n in range(500)}
+    runs = [Run(day(1), day(1), cells)]
+    changed = cells | {"s1/today/py3.13": Entry(State.BROKEN, "g"), "new": Entry(State.WORKS, "h")}
+    del changed["s2/today/py3.13"]
+    runs += [Run(day(n), day(n), changed) for n in (2, 3)]
+    runs.append(Run(day(4), day(4), {"s1/today/py3.13": Entry(State.WORKS, "i")}))
+    for run in runs:
+        Ledger(tmp_path).write_run(run)
+    assert Ledger(tmp_path).runs() == runs
+    sizes = [len(line) for line in (tmp_path / "runs.jsonl").read_text("utf-8").splitlines()]
+    assert sizes[0] > 10_000
+    assert max(sizes[1:]) < 1_000
+
+
+def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -> None:
+    cells = {f"s{n}": Entry(State.WORKS, f"f{n}") for n in range(9)}
+    for n in (1, 2):
+        Ledger(tmp_path).write_run(Run(day(n), day(n), cells))
+    journal = tmp_path / "runs.jsonl"
+    journal.write_text(journal.read_text("utf-8").splitlines()[1] + "\n", "utf-8")
+    ledger = Ledger(tmp_path)
+    assert (ledger.runs(), ledger.skipped_lines) == ([], 1)

@@ -124,7 +124,6 @@ class Desk:
 
 def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
     """Open a desk, tell the story at it, close it; children are stopped when it ends badly."""
-
     told: list[T] = []  # not the task's result: asyncio would write out all of it once, for nothing
 
     async def telling() -> None:

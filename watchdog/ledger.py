@@ -32,6 +32,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._seconds: dict[tuple[str, str], float] = {}
+        self._runs: list[Run] | None = None
         self.skipped_lines = 0
         for path in sorted((folder / "ledger").glob("*.jsonl")):
             for line in self._lines(path):
@@ -73,22 +74,40 @@ class Ledger:
         return record
 
     def write_run(self, run: Run) -> None:
-        """Add a line to the journal."""
+        """Add a line to the journal: the run, or how it differs from an earlier one like it."""
         with self._lock:
-            _append(
-                self._folder / "runs.jsonl",
-                _RUN.dump_python(run, mode="json", exclude_defaults=True),
-            )
+            line = _RUN.dump_python(run, mode="json", exclude_defaults=True)
+            if base := next((r for r in reversed(self.runs()) if _alike(r, run)), None):
+                changed = {i for i, e in run.cells.items() if base.cells.get(i) != e}
+                line["cells"] = {i: e for i, e in line.get("cells", {}).items() if i in changed}
+                line["gone"] = sorted(set(base.cells) - set(run.cells))
+                line["like"] = base.name
+            _append(self._folder / "runs.jsonl", line)
+            self._insert(run)
 
     def runs(self) -> list[Run]:
         """Every run of the journal, oldest first."""
-        found = []
-        for line in self._lines(self._folder / "runs.jsonl"):
-            try:
-                found.append(_RUN.validate_python(line))
-            except ValidationError:
-                self.skipped_lines += 1
-        return sorted(found, key=lambda run: (run.as_of, run.finished))
+        if self._runs is None:
+            self._runs = []
+            named: dict[str, Run] = {}
+            for line in self._lines(self._folder / "runs.jsonl"):
+                try:
+                    like, gone = line.pop("like", None), line.pop("gone", ())
+                    run = _RUN.validate_python(line)
+                    if like is not None:
+                        cells = {i: e for i, e in named[like].cells.items() if i not in gone}
+                        run = replace(run, cells=cells | run.cells)
+                except (ValidationError, KeyError, TypeError):
+                    self.skipped_lines += 1
+                    continue
+                named[run.name] = run
+                self._insert(run)
+        return list(self._runs)
+
+    def _insert(self, run: Run) -> None:
+        if self._runs is not None:
+            self._runs.append(run)
+            self._runs.sort(key=lambda r: (r.as_of, r.finished))
 
     def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
         try:
@@ -107,6 +126,12 @@ class Ledger:
                 yield value
             else:
                 self.skipped_lines += 1
+
+
+def _alike(one: Run, other: Run) -> bool:
+    """Whether most of their cells are the same, so that only the others need a line."""
+    common = one.cells.keys() & other.cells.keys()
+    return 2 * len(common) > max(len(one.cells), len(other.cells))
 
 
 def _flaky(one: Judgement, other: Judgement) -> Judgement:

@@ -416,3 +416,8 @@ class Run:
     cells: dict[str, Entry] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     schema_version: int = 1
+
+    @property
+    def name(self) -> str:
+        """What a later line of the journal calls it by."""
+        return f"{self.as_of.isoformat()} {self.finished.isoformat()}"

@@ -298,5 +298,5 @@ def _remember(
     dated = compare.with_history(verdicts, runs, ledger.get)
     cells = {v.cell.id: compare.entry(v) for v in dated}
     left_out = {cell.id: reason for cell, reason in choice.left_out}
-    ledger.write_run(Run(as_of, datetime.now(UTC).replace(microsecond=0), cells, left_out))
+    ledger.write_run(Run(as_of, datetime.now(UTC), cells, left_out))
     return dated
