@@ -57,6 +57,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """What a cell costs here, beside nox and tox; arguments after -- go to benchmarks/bench.py."""
+    install(session, "bench")
+    session.run("python", "benchmarks/bench.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, the direction of imports, the workflows."""
     install(session, "lint")

@@ -77,7 +77,7 @@ def test_what_two_packages_both_ship_is_fetched_one_by_one(
     store = opened()
     packages = [package(store, "one"), package(store, "two")]
     store.fill_together(packages)
-    texts = [(store.fill(p) / "same.py").read_text("utf-8") for p in packages]
+    texts = [(store.fill(p) / "site-packages" / "same.py").read_text("utf-8") for p in packages]
     assert texts == ["from_one = 1", "from_two = 2"]
 
 
@@ -90,7 +90,7 @@ def test_one_that_does_not_build_does_not_take_the_others_with_it(
     store = opened()
     packages = [package(store, "good"), package(store, "bad")]
     store.fill_together(packages)
-    assert (store.fill(packages[0]) / "good.py").exists()
+    assert (store.fill(packages[0]) / "site-packages" / "good.py").exists()
     with pytest.raises(InstallError):
         store.fill(packages[1])
 
@@ -134,7 +134,7 @@ def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
     assert not places["old"].exists()
     assert places["new"].exists()
     again = opened()
-    assert (again.fill(package(again, "old")) / "old.py").exists()
+    assert (again.fill(package(again, "old")) / "site-packages" / "old.py").exists()
 
 
 def test_over_its_size_the_longest_unused_go_first(

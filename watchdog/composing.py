@@ -6,8 +6,6 @@ costs more than making the links.
 
 from __future__ import annotations
 
-import configparser
-import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -17,48 +15,38 @@ from pathlib import Path
 from watchdog.model import Interpreter
 
 COMPLETE = ".watchdog-complete"
-_OURS = (".watchdog-", ".lock")
-_PROGRAMS = ("bin", "Scripts")
+SITE = "site-packages"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder of the store, as `pip install --target` fills it.
+    """A folder of the store: `site-packages`, and what goes elsewhere in an environment.
 
     Attributes:
-        items: what lies in it, by name, and whether it is a folder.
-        console: name and target of each console script (the entry points specification).
-        shipped: other programs of the package, by name, with their content.
+        items: what lies in its site-packages, by name, and whether it is a folder.
+        others: likewise what goes to the environment's root, `share` for one.
+        programs: console scripts and the like, by name, with their content.
     """
 
     path: str
     items: tuple[tuple[str, bool], ...]
-    console: tuple[tuple[str, str], ...]
-    shipped: tuple[tuple[str, bytes], ...]
+    others: tuple[tuple[str, bool], ...]
+    programs: tuple[tuple[str, bytes], ...]
 
 
 def read_entry(path: Path) -> Entry:
     """What an environment takes from a folder of the store."""
-    console: list[tuple[str, str]] = []
-    for metadata in path.glob("*.dist-info/entry_points.txt"):
-        parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
-        parser.optionxform = str  # type: ignore[method-assign,assignment]  # names keep case
-        with contextlib.suppress(configparser.Error, UnicodeDecodeError):
-            parser.read_string(metadata.read_text(encoding="utf-8"))
-            for section in ("console_scripts", "gui_scripts"):
-                if parser.has_section(section):
-                    console += parser.items(section)
-    made = {name for name, _ in console}
-    programs = [p for p in path.glob("bin/*") if p.is_file() and p.name not in made]
+    programs = [p for folder in ("bin", "Scripts") for p in path.glob(f"{folder}/*") if p.is_file()]
+    ours = ("bin", "Scripts", SITE)
     return Entry(
         path=str(path),
-        items=tuple(
+        items=tuple(_listing(f"{path}{os.sep}{SITE}")),
+        others=tuple(
             item
             for item in _listing(str(path))
-            if not item[0].startswith(_OURS) and item[0] not in _PROGRAMS
+            if item[0] not in ours and not item[0].startswith(".watchdog-")
         ),
-        console=tuple(console),
-        shipped=tuple((p.name, p.read_bytes()) for p in programs),
+        programs=tuple((p.name, p.read_bytes()) for p in programs),
     )
 
 
@@ -83,12 +71,11 @@ def bare(into: Path, interpreter: Interpreter) -> Path:
 
 def compose(entries: Iterable[Entry], python: Path, site_packages: Path) -> None:
     """Link the packages into an environment, and write their programs."""
-    site = str(site_packages)
+    site, root = str(site_packages), str(python.parent.parent)
     for entry in entries:
-        _merge(entry.path, entry.items, site)
-        for name, target in entry.console:
-            _console_script(python, name, target)
-        for name, content in entry.shipped:
+        _merge(f"{entry.path}{os.sep}{SITE}", entry.items, site)
+        _merge(entry.path, entry.others, root)
+        for name, content in entry.programs:
             _program(python, name, content)
 
 
@@ -130,20 +117,8 @@ def _copy(item: str, target: str) -> None:
         shutil.copy2(item, target)
 
 
-def _console_script(python: Path, name: str, target: str) -> None:
-    module, _, attribute = target.partition("[")[0].strip().partition(":")
-    if attribute:
-        text = (
-            f"#!{python}\nimport sys\n"
-            f"from {module.strip()} import {attribute.split('.')[0].strip()}\n"
-            f"if __name__ == '__main__':\n    sys.exit({attribute.strip()}())\n"
-        )
-        _program(python, name, text.encode())
-
-
 def _program(python: Path, name: str, content: bytes) -> None:
-    if "/" in name or "\\" in name:
-        return
+    """Write a program so that it runs in this environment, as an installer does."""
     first, newline, rest = content.partition(b"\n")
     if first.startswith(b"#!") and b"python" in first:
         content = f"#!{python}".encode() + newline + rest

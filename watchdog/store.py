@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import posixpath
 import shutil
 import tempfile
 import threading
@@ -24,7 +25,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from watchdog import wheels
-from watchdog.composing import COMPLETE, Entry, read_entry
+from watchdog.composing import COMPLETE, SITE, Entry, read_entry
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.fingerprint import digest
 from watchdog.index import Index
@@ -116,8 +117,8 @@ class Store:
             try:
                 if not (place / COMPLETE).exists():
                     with self._aside() as aside:
-                        self._install([package], aside)
-                        self._settle(aside, place)
+                        self._install([package], aside / "whole")
+                        self._settle(_layout(aside / "whole", aside / "part"), place)
                 self._finish(package, place)
             except InstallError as e:
                 self._failed[package] = e
@@ -137,29 +138,29 @@ class Store:
         try:
             if len(fresh) > 1:
                 with self._aside() as aside:
-                    self._install(fresh, aside)
-                    self._take_apart(fresh, aside)
+                    self._install(fresh, aside / "whole")
+                    self._take_apart(fresh, _layout(aside / "whole", aside / "parts"))
             for package in packages:
                 if (place := self._place(package) / COMPLETE).exists():
                     self._finish(package, place.parent)
         except (InstallError, InfrastructureError, OSError):
             return
 
-    def _take_apart(self, packages: Sequence[Package], aside: Path) -> None:
+    def _take_apart(self, packages: Sequence[Package], whole: Path) -> None:
         """Move the files of each package, as its RECORD lists them, to a folder of their own."""
         records: dict[str, Path] = {}
-        for info in aside.glob("*.dist-info"):
+        for info in (whole / SITE).glob("*.dist-info"):
             name, _, _ = info.name.removesuffix(".dist-info").rpartition("-")
             records[canonicalize_name(name)] = info / "RECORD"
         files = {p: _recorded(records[p.name]) for p in packages if p.name in records}
         owners = Counter(file for listed in files.values() for file in listed)
         for package, listed in files.items():
-            if any(owners[file] > 1 or file.startswith(("/", "..")) for file in listed):
+            if any(owners[file] > 1 or not (whole / file).is_file() for file in listed):
                 continue
-            part = aside / f".part-{package.name}"
+            part = whole / f".part-{package.name}"
             for file in listed:
                 (part / file).parent.mkdir(parents=True, exist_ok=True)
-                (aside / file).rename(part / file)
+                (whole / file).rename(part / file)
             self._settle(part, self._place(package))
 
     @contextlib.contextmanager
@@ -185,7 +186,7 @@ class Store:
                 raise
 
     def _finish(self, package: Package, place: Path) -> None:
-        self._compile_modules(place, package.interpreter)
+        self._compile_modules(place / SITE, package.interpreter)
         (place / _ready(package)).touch()
         self.holds(package)
 
@@ -203,7 +204,7 @@ class Store:
         ]
         one = packages[0]
         as_of = None if one.as_of == ALWAYS else one.as_of
-        self._uv.install(pins, one.interpreter, as_of=as_of, target=into)
+        self._uv.install(pins, one.interpreter, as_of=as_of, prefix=into)
 
     def _place(self, package: Package) -> Path:
         interpreter = package.interpreter
@@ -219,7 +220,7 @@ class Store:
         if any(folder.glob("*.py")):
             argv = [interpreter.path, "-I", "-m", "compileall", "-qq", "-l", str(folder)]
             self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
-            self._entries.pop(folder, None)
+            self._entries.pop(folder.parent, None)
 
     def collect(self, *, days: float, megabytes: float) -> int:
         """Remove what no run used for so long, then the longest unused down to a size.
@@ -251,10 +252,29 @@ def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
     return (("setuptools", interpreter.setuptools),)
 
 
+def _layout(prefix: Path, into: Path) -> Path:
+    """What an installer put under a prefix, laid out the same for every Python and system.
+
+    Beside `site-packages` lies what goes elsewhere in an environment: `bin`, `share` …
+    """
+    into.mkdir()
+    site = next(prefix.rglob("site-packages"))
+    site.rename(into / SITE)
+    for item in prefix.iterdir():
+        if item.name != ".lock" and any(p.is_file() for p in (item, *item.rglob("*"))):
+            item.rename(into / item.name)
+    return into
+
+
 def _recorded(record: Path) -> list[str]:
-    """The files a RECORD lists (PEP 376), less bytecode, which is not there yet."""
+    """The files a RECORD lists (PEP 376), from the environment's root, as _layout() lays them."""
+    found = []
     with record.open(encoding="utf-8", newline="") as lines:
-        return [row[0] for row in csv.reader(lines) if row and not row[0].endswith(".pyc")]
+        for row in csv.reader(lines):
+            if row:  # relative to lib/pythonX.Y/site-packages
+                path = posixpath.normpath(posixpath.join("lib/python/site-packages", row[0]))
+                found.append(path.replace("lib/python/site-packages/", f"{SITE}/", 1))
+    return found
 
 
 def _ready(package: Package) -> str:

@@ -226,9 +226,9 @@ class Uv:
         *,
         as_of: datetime | None = None,
         python: Path | None = None,
-        target: Path | None = None,
+        prefix: Path | None = None,
     ) -> None:
-        """Install exact pins without looking for more, into an environment or a bare directory.
+        """Install exact pins without looking for more, into an environment or a bare folder.
 
         A pin may be followed by ` --hash=sha256:…`; then only such a file is taken.
 
@@ -237,8 +237,8 @@ class Uv:
             InfrastructureError: index, network or disk failed.
         """
         place: tuple[str, ...] = ("--python", str(python or interpreter.path))
-        if target:
-            place += ("--target", str(target))
+        if prefix:
+            place += ("--prefix", str(prefix))
         if as_of:
             place += ("--exclude-newer", _instant(as_of))
         # As a file, by stdin: there a requirement may carry the hashes its file must have.
@@ -246,7 +246,7 @@ class Uv:
         stdin = "\n".join(requirements) + "\n"
         # What goes to the store is not in the cache yet; what goes to an environment mostly is.
         done = None
-        if self.offline or not target:
+        if self.offline or not prefix:
             done = self._run(*command, "--offline", stdin=stdin)
         if done is None or (done.returncode and not self.offline):
             done = self._run(*command, stdin=stdin)

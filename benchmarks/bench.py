@@ -1,0 +1,359 @@
+"""What a cell costs, side by side in one run: `nox -s bench`.
+
+The same cells (12 extensions and Flask itself × 4 Flask series) are run
+
+- bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
+- by the watchdog;
+- as nox sessions with virtualenv and pip, as nox sessions with uv, and as tox environments with
+  tox-uv, each with as many at once as there are processors.
+
+Then the watchdog alone: how its cost grows with the number of cells, an unchanged run, and how
+many distinct locks of the past it runs a second. What is told are ratios within this one run;
+absolute times belong to the machine they were measured on and stand in the JSON file only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from watchdog import matrix as matrix_file
+from watchdog.desk import Desk, at, together
+from watchdog.model import Lock, Question, Record, Trial
+from watchdog.pipeline import Selection, prepare
+from watchdog.runner import PROBE, SMOKES
+from watchdog.workplace import Settings, Workplace, open_workplace
+
+ROOT = Path(__file__).parent.parent
+PROCESSORS = os.cpu_count() or 2
+SUBJECTS = (
+    "flask-login", "flask-sqlalchemy", "flask-migrate", "flask-wtf", "flask-cors", "flask-httpauth",
+    "flask-caching", "flask-jwt-extended", "flask-limiter", "flask-babel", "flask-session",
+    "flask-sock",
+)  # fmt: skip
+SERIES = ("2.2", "2.3", "3.0", "3.1")
+RUN = (
+    "import resource, runpy, sys\n"
+    "try:\n    runpy.run_module('watchdog', run_name='__main__')\n"
+    "finally:\n"
+    "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What running some cells took. Seconds; megabytes."""
+
+    cells: int
+    wall: float
+    cpu: float
+    peak: float | None = None
+    disk: float | None = None
+
+
+class Quiet:
+    """An observer of nothing."""
+
+    def stage(self, text: str, total: int | None = None) -> None: ...
+    def advance(self) -> None: ...
+    def ran(self, record: Record) -> None: ...
+
+
+def measure(cells: int, work: Callable[[], object]) -> Cost:
+    """The cost of work done in child processes and in this one."""
+
+    def cpu() -> float:
+        both = (resource.getrusage(w) for w in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
+        return sum(usage.ru_utime + usage.ru_stime for usage in both)
+
+    before, started = cpu(), time.monotonic()
+    work()
+    return Cost(cells, round(time.monotonic() - started, 2), round(cpu() - before, 2))
+
+
+def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
+    done = subprocess.run(argv, env=env, cwd=cwd, text=True, capture_output=True, check=False)
+    if done.returncode not in (0, 1):  # a red session is an answer
+        raise SystemExit(f"{' '.join(argv)} failed: {done.stderr[-2000:]}")
+    return done.stderr
+
+
+def matrix_text(python: str) -> str:
+    """The matrix of the comparison: the real one's subjects, with a table of its own."""
+    text = (ROOT / "matrix.yaml").read_text("utf-8")
+    head, _, tail = text.partition("\ntables:")
+    extensions = tail[tail.index("\nextensions:") :]
+    subjects = ", ".join(SUBJECTS)
+    series = ", ".join(f'"{s}"' for s in SERIES)
+    table = f"{{python: ['{python}'], flask: [{series}], werkzeug: [oldest-allowed], subjects: "
+    return f"{head}\ntables:\n  grid: {table}[{subjects}]}}\n{extensions}"
+
+
+def watchdog(folder: Path, caches: Path, *args: str) -> Cost:
+    """One whole run of the command, as people start it."""
+    env = dict(os.environ) | {
+        "FLASK_WATCHDOG_CACHE": str(caches / "watchdog"),
+        "UV_CACHE_DIR": str(caches / "uv"),
+    }
+    reports = folder / "reports"
+    said: list[str] = []
+    argv = [sys.executable, "-c", RUN, "run", "--reports", str(reports), *args]
+    cost = measure(0, lambda: said.append(call(argv, env, ROOT)))
+    lines = said[0].splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("peak "))
+    ran = next(line for line in lines if "trials run" in line)
+    disk = int(call_out(["du", "-sm", str(caches)]).split()[0])
+    cells = int(ran.split()[0])
+    return Cost(cells, cost.wall, cost.cpu, round(peak / 1024, 1), disk)
+
+
+def call_out(argv: Sequence[str]) -> str:
+    return subprocess.run(argv, text=True, capture_output=True, check=True).stdout
+
+
+def trials_of(workplace: Workplace) -> list[Trial]:
+    """What a run of the comparison's matrix runs: its cells and their core controls."""
+    _, planned = prepare(workplace, Selection(), Quiet())
+    both = [t for each in planned for t in (each.core, each.trial) if t is not None]
+    return list({t.fingerprint: t for t in both}.values())
+
+
+def floor(workplace: Workplace, trials: Sequence[Trial], folder: Path) -> Cost:
+    """The smokes' own processes and nothing else, each twice, the second time measured."""
+    ready: list[tuple[list[str], Path]] = []
+    for number, trial in enumerate(trials):
+        place = folder / f"floor{number}"
+        place.mkdir()
+        python = workplace.environments.compose(
+            trial.lock, trial.interpreter, place / "env", trial.as_of
+        )
+        smoke = SMOKES / f"{trial.smoke}.py"
+        ready.append(([str(python), "-I", str(PROBE), str(smoke)], place))
+
+    def run(item: tuple[list[str], Path]) -> None:
+        argv, place = item
+        env = {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"}
+        work = Path(tempfile.mkdtemp(dir=place))
+        subprocess.run(argv, env=env, cwd=work, capture_output=True, check=False)
+
+    def run_all() -> None:
+        with ThreadPoolExecutor(PROCESSORS) as pool:
+            list(pool.map(run, ready))
+
+    run_all()
+    return measure(len(trials), run_all)
+
+
+NOXFILE = """
+import nox
+nox.options.reuse_venv = "no"
+CELLS = {cells!r}
+def make(name, requirements, smoke):
+    @nox.session(name=name)
+    def cell(session):
+        session.install("-q", *requirements)
+        session.chdir(session.create_tmp())
+        session.run("python", "-I", {probe!r}, smoke)
+for cell in CELLS:
+    make(*cell)
+"""
+
+
+def nox_sessions(cells: Sequence[tuple[str, list[str], str]], backend: str, folder: Path) -> Cost:
+    """A nox session a cell, as many nox at once as there are processors."""
+    shutil.rmtree(folder, ignore_errors=True)
+    files = []
+    for part in range(PROCESSORS):
+        place = folder / str(part)
+        place.mkdir(parents=True)
+        text = NOXFILE.format(cells=list(cells[part::PROCESSORS]), probe=str(PROBE))
+        (place / "noxfile.py").write_text(text, "utf-8")
+        files.append(place)
+
+    def run(place: Path) -> None:
+        argv = [sys.executable, "-m", "nox", "--default-venv-backend", backend]
+        call(argv, dict(os.environ), place)
+
+    def run_all() -> None:
+        with ThreadPoolExecutor(PROCESSORS) as pool:
+            list(pool.map(run, files))
+
+    return measure(len(cells), run_all)
+
+
+def tox_environments(cells: Sequence[tuple[str, list[str], str]], folder: Path) -> Cost:
+    """A tox environment a cell, with tox-uv."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    text = "[tox]\nskipsdist = true\nno_package = true\n"
+    for name, requirements, smoke in cells:
+        deps = "".join(f"\n    {r}" for r in requirements)
+        text += f"[testenv:{name}]\ndeps ={deps}\nchange_dir = {{env_tmp_dir}}\n"
+        text += f"commands = python -I {PROBE} {smoke}\n"
+    (folder / "tox.ini").write_text(text, "utf-8")
+    names = ",".join(name for name, _, _ in cells)
+    argv = [sys.executable, "-m", "tox", "run-parallel", "-p", str(PROCESSORS), "-e", names]
+    return measure(len(cells), lambda: call(argv, dict(os.environ), folder))
+
+
+def comparison(python: str, folder: Path) -> dict[str, Cost]:
+    """The same cells in five ways, cold and warm."""
+    matrix = folder / "matrix.yaml"
+    matrix.write_text(matrix_text(python), "utf-8")
+    caches = folder / "caches"
+    given = ("--matrix", str(matrix))
+    costs = {"watchdog cold": watchdog(folder / "cold", caches, *given)}
+    costs["watchdog warm"] = watchdog(folder / "warm", caches, *given)
+    costs["watchdog unchanged"] = watchdog(folder / "warm", caches, *given)
+    os.environ["FLASK_WATCHDOG_CACHE"] = str(caches / "watchdog")
+    os.environ["UV_CACHE_DIR"] = str(caches / "uv")
+    now = datetime.now(UTC).replace(microsecond=0)
+    settings = Settings(matrix_file.load(matrix), now, folder / "floor", PROCESSORS)
+    with open_workplace(settings) as workplace:
+        trials = trials_of(workplace)
+        costs["floor"] = floor(workplace, trials, folder)
+    cells = [
+        (f"{trial.subject}-{number}", list(trial.lock.requirements), f"{SMOKES}/{trial.smoke}.py")
+        for number, trial in enumerate(trials)
+    ]
+    os.environ["PIP_CACHE_DIR"] = str(folder / "pip")
+    costs["nox, pip cold"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
+    costs["nox, pip warm"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
+    os.environ["UV_CACHE_DIR"] = str(folder / "uv-of-others")
+    costs["nox, uv cold"] = nox_sessions(cells, "uv", folder / "nox-uv")
+    costs["nox, uv warm"] = nox_sessions(cells, "uv", folder / "nox-uv")
+    costs["tox-uv warm"] = tox_environments(cells, folder / "tox")
+    return costs
+
+
+SMOKE = "import flask\n\n\ndef test_it():\n    assert flask.Flask('x').test_client().get('/')\n"
+
+
+def scaling(python: str, folder: Path, sizes: Iterable[int]) -> dict[str, Cost]:
+    """Cells that differ in nothing but their number, against a warm store."""
+    costs = {}
+    os.environ["UV_CACHE_DIR"] = str(folder / "caches" / "uv")
+    for size in sizes:
+        place = folder / f"scale{size}"
+        (place / "smokes").mkdir(parents=True)
+        names = [f"scenario-n{number:04}" for number in range(size)]
+        for number, name in enumerate(names):
+            smoke = place / "smokes" / f"smoke_{name.replace('-', '_')}.py"
+            smoke.write_text(f"# {number}\n{SMOKE}", "utf-8")
+        extensions = "".join(f"  {n}: {{name: {n}, install: [flask]}}\n" for n in names)
+        (place / "matrix.yaml").write_text(
+            f"python: ['{python}']\ntables:\n  today: {{}}\nextensions:\n{extensions}", "utf-8"
+        )
+        given = ("--matrix", str(place / "matrix.yaml"), "--smokes", str(place / "smokes"))
+        costs[f"{size} cells"] = watchdog(place, folder / "caches", *given)
+    return costs
+
+
+def past(python: str, folder: Path, wanted: int) -> Cost:
+    """Distinct locks of the past, once their packages are in the store."""
+    os.environ["UV_CACHE_DIR"] = str(folder / "caches" / "uv")
+    now = datetime.now(UTC).replace(microsecond=0)
+    matrix = matrix_file.load(ROOT / "matrix.yaml")
+    settings = Settings(matrix, now, folder / "past", PROCESSORS)
+
+    async def locks(desk: Desk, subject: str) -> list[Trial]:
+        days = [now - timedelta(days=n) for n in range(1, 2400, 2)]
+        questions = [Question(matrix.requirements(subject), python, day) for day in days]
+        found: dict[Lock, datetime] = {}
+        for first in range(0, len(questions), 50):
+            some = questions[first : first + 50]
+            answers = await together(desk.lock(q) for q in some)
+            found |= {a: q.as_of for a, q in zip(answers, some, strict=True) if isinstance(a, Lock)}
+            if len(found) >= wanted // 2:
+                break
+        chosen = list(found.items())[: wanted // 2]
+        return [desk.workplace.trial(subject, lock, python, as_of) for lock, as_of in chosen]
+
+    async def collect(desk: Desk) -> list[Trial]:
+        both = await together(locks(desk, s) for s in ("flask-login", "flask-sqlalchemy"))
+        return [trial for trials in both for trial in trials]
+
+    with open_workplace(settings) as workplace:
+        trials = at(workplace, Quiet(), collect)
+        for trial in trials:
+            missing = workplace.environments.missing(trial.lock, trial.interpreter, trial.as_of)
+            workplace.environments.fill(missing)
+
+        async def run(desk: Desk) -> None:
+            await together(desk.record(trial) for trial in trials)
+
+        return measure(len(trials), lambda: at(workplace, Quiet(), run))
+
+
+def ratios(costs: dict[str, Cost]) -> dict[str, float]:
+    """What the README tells: nothing in seconds."""
+    floor, warm = costs["floor"], costs["watchdog warm"]
+
+    def speed(name: str) -> float:
+        return costs[name].cells / costs[name].wall
+
+    found = {
+        "CPU of the watchdog to the floor's": warm.cpu / floor.cpu,
+        "wall of the watchdog to the floor's CPU a core": warm.wall / (floor.cpu / PROCESSORS),
+        "cells a minute, warm, to nox with pip": speed("watchdog warm") / speed("nox, pip warm"),
+        "cells a minute, warm, to nox with uv": speed("watchdog warm") / speed("nox, uv warm"),
+        "cells a minute, warm, to tox with tox-uv": speed("watchdog warm") / speed("tox-uv warm"),
+        "cells a minute, cold, to nox with pip": speed("watchdog cold") / speed("nox, pip cold"),
+    }
+    if {"3200 cells", "200 cells"} <= costs.keys():
+        found["3200 cells to 16 × 200 cells, CPU"] = costs["3200 cells"].cpu / (
+            16 * costs["200 cells"].cpu
+        )
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="50,200,800,3200", help="how many cells, for scaling")
+    parser.add_argument("--locks", type=int, default=500, help="distinct locks of the past")
+    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "bench.json")
+    given = parser.parse_args()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with tempfile.TemporaryDirectory(prefix="fw-bench-") as temporary:
+        folder = Path(temporary)
+        costs = comparison(python, folder)
+        costs |= scaling(python, folder, [int(n) for n in given.sizes.split(",") if n])
+        if given.locks:
+            costs["past locks"] = past(python, folder, given.locks)
+    told = {
+        "machine": {
+            "processors": PROCESSORS,
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+            "date": datetime.now(UTC).date().isoformat(),
+        },
+        "ratios": ratios(costs),
+        "costs": {name: asdict(cost) for name, cost in costs.items()},
+    }
+    given.into.parent.mkdir(exist_ok=True)
+    given.into.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    for name, cost in costs.items():
+        rate = cost.cells / cost.wall
+        print(
+            f"{name:<22} {cost.cells:>5} cells {cost.wall:>8.1f} s {rate:>7.2f} cells/s "
+            f"{cost.cpu / max(cost.cells, 1):>6.2f} CPU s a cell  peak {cost.peak or 0:>6.1f} MB"
+        )
+    for name, value in ratios(costs).items():
+        print(f"{value:>7.2f}  {name}")
+
+
+if __name__ == "__main__":
+    main()
