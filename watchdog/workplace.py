@@ -168,7 +168,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
         resolver = Resolver(uv, index, cache)
-        store = Store(uv, index, processes, cache / "store")
+        store = Store(uv, index, processes, cache / "packages")
         with contextlib.closing(index), contextlib.closing(resolver):
             yield Workplace(
                 settings=settings,
