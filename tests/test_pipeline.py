@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -198,6 +199,32 @@ def test_killed_in_the_middle_it_loses_only_cells_in_flight_and_says_nothing_fal
     flaky = f"ext-flaky/today/py{PYTHON}"  # its flag is gone since the first run
     expected = {c: s for c, s in finished_run.states().items() if c != flaky}
     assert {c: s for c, s in home.states().items() if c != flaky} == expected
+
+
+def test_cells_of_a_killed_watchdog_end_by_themselves(home: Home) -> None:
+    def cells() -> list[Path]:
+        mine = f"{home.folder.name}-orphan".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mine in (process / "environ").read_bytes():
+                    found.append(process)
+        return found
+
+    process = subprocess.Popen(
+        home.argv("run", "--only", "ext-hangs"), cwd=home.folder,
+        env=home.env | {"LC_ALL": f"C.UTF-8@{home.folder.name}-orphan"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(cells()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 60  # limits.seconds is 4 there; the alarm comes after 13
+    while cells() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert cells() == []
 
 
 def test_interrupted_it_stops_at_once_and_the_same_command_goes_on(home: Home) -> None:

@@ -15,6 +15,7 @@ import importlib.util
 import json
 import linecache
 import os
+import signal
 import sys
 import sysconfig
 import time
@@ -34,6 +35,9 @@ MAX_TEXT = 4000
 
 def _limit(config: dict[str, Any]) -> None:
     """Memory, processor time, file size, core files; where the system can."""
+    if hasattr(signal, "alarm"):
+        # The watchdog ends a cell in time. Should it be killed itself, this ends its orphans.
+        signal.alarm(2 * int(config.get("seconds", 0)) + 5)
     try:
         import resource
     except ImportError:  # Windows
