@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError, OfflineError
-from watchdog.index import Index, parse_page, to_releases
+from watchdog.index import Index, just_after, parse_page, to_releases
 from watchdog.model import File
 
 Opened = Callable[..., Index]
@@ -133,3 +134,15 @@ def test_a_page_kept_in_tatters_is_read_again(
     (kept,) = tmp_path.rglob("flask.json")
     kept.write_text('{"raw": 1, "files": [1]}', "utf-8")
     assert opened(empty_index.url).releases(["flask"], day(5)) == before
+
+
+def test_a_cutoff_is_compared_in_milliseconds_as_uv_does(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    arrival = day(1) + timedelta(microseconds=636_262)
+    empty_index.add("flask", "1.0", arrival)
+    page = opened(empty_index.url).page("flask")
+    assert page is not None
+    assert page.files("1.0", arrival + timedelta(microseconds=1)) == ()
+    assert len(page.files("1.0", just_after(arrival))) == 1
+    assert page.state(arrival) == page.state(day(0)) != page.state(just_after(arrival))

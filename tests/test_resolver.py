@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from ecosystem import NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
-from watchdog.index import Index
+from watchdog.index import Index, just_after
 from watchdog.interpreters import find
 from watchdog.model import Conflict, Interpreter, Lock, Question, Unbuildable, Unknown
 from watchdog.process import Processes
@@ -184,6 +185,18 @@ def test_a_release_that_was_looked_at_and_not_taken_counts_too(
     after = make(empty_index.url).answer(ask("top"), INTERPRETER)
     assert before == Lock((("top", "1.0"),))
     assert after == Lock((("old", "2.0"), ("top", "2.0")))
+
+
+def test_the_first_cutoff_after_an_upload_lets_it_in(
+    make: Make, empty_index: LoopbackIndex
+) -> None:
+    arrival = day(2) + timedelta(microseconds=636_262)
+    empty_index.add("thing", "1.0", day(1))
+    empty_index.add("thing", "2.0", arrival)
+    resolver = make(empty_index.url)
+    cutoffs = (arrival + timedelta(microseconds=1), just_after(arrival))
+    found = [resolver.answer(ask("thing", as_of=cutoff), INTERPRETER) for cutoff in cutoffs]
+    assert found == [Lock((("thing", "1.0"),)), Lock((("thing", "2.0"),))]
 
 
 def test_trouble_is_not_remembered(make: Make, made_up: LoopbackIndex) -> None:

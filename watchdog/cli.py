@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 
 from watchdog import check as checking
-from watchdog import compare, desk, pipeline
+from watchdog import compare, desk, past, pipeline
 from watchdog import matrix as matrix_file
+from watchdog import replay as replaying
 from watchdog.console import github_annotations, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.interpreters import how_to_get
@@ -312,6 +314,60 @@ def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
             return run_, run_.cells[cell_id]
     raise ConfigurationError(
         (f"no run has a cell {cell_id!r}; `flask-watchdog plan` lists their ids",)
+    )
+
+
+@cli.command()
+@_options(selection=False)
+@_format
+@click.option("--since", type=Instant(), default="2019-01-01", show_default=True)
+@click.option("--until", type=Instant(), help="Default: now.")
+@click.argument("requirements", nargs=-1, required=True, metavar="SUBJECT|REQUIREMENT…")
+def replay(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, format_: str, since: datetime, until: datetime | None,
+    requirements: tuple[str, ...],
+) -> None:  # fmt: skip
+    """The past of a subject: what broke it, when, by which release, and what ended it.
+
+    --python auto (the default) takes for each moment the newest Python that was released then.
+    """
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    python = pythons[0] if pythons else replaying.AUTO
+    problems = [p for p in map(_requirement_problem, requirements) if p]
+    if len(pythons) > 1:
+        problems.append("replay answers for one --python at a time, or for auto")
+    elif python != replaying.AUTO and python not in settings.matrix.python:
+        problems.append(f"--python {python}: not in matrix.yaml")
+    if until and until <= since:
+        problems.append("--until lies before --since")
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    subject = canonicalize_name(Requirement(requirements[0]).name)
+    if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
+        requirements = settings.matrix.requirements(subject)
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        if python != replaying.AUTO and python not in workplace.interpreters:
+            raise ConfigurationError((how_to_get(python),))
+        workplace.start_services([subject])
+        history = desk.at(
+            workplace,
+            observer,
+            lambda d: replaying.replay(
+                d, subject, requirements, since=since, until=until or settings.as_of, python=python
+            ),
+        )
+    told = past.history_json(history)
+    if format_ == "json":
+        click.echo(json.dumps(told))
+    else:
+        click.echo(past.history_text(history))
+    effort = history.effort
+    say(
+        console,
+        f"{effort.arrivals} arrivals looked at, {effort.resolutions} resolutions, "
+        f"{effort.locks} distinct locks, {effort.runs} cells run",
     )
 
 

@@ -71,13 +71,17 @@ class Desk:
 
     async def lock(self, question: Question) -> Resolution:
         """The answer to a question."""
-        return await self._once(("lock", question), lambda: self._resolve(question))
+        return (await self.consult(question))[0]
 
-    async def _resolve(self, question: Question) -> Resolution:
+    async def consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
+        """The answer to a question, and the packages whose pages it rests on."""
+        return await self._once(("lock", question), lambda: self._consult(question))
+
+    async def _consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
         interpreter = self.workplace.interpreters[question.python]
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._resolving, self.workplace.resolver.answer, question, interpreter
+            self._resolving, self.workplace.resolver.consult, question, interpreter
         )
 
     async def record(self, trial: Trial, *, first: bool = False) -> Record:

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
@@ -34,9 +34,10 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from watchdog import wheels
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.fingerprint import content, digest
-from watchdog.model import File, Release
+from watchdog.model import Arrival, File, Interpreter, Release
 
 _ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
@@ -55,8 +56,9 @@ class Page:
     def __init__(self, name: str, files: tuple[File, ...]) -> None:
         self.name = name
         self._files = sorted(files, key=lambda f: (f.uploaded or _ALWAYS, f.name))
-        self._times = [f.uploaded or _ALWAYS for f in self._files]
+        self._times = [_milliseconds(f.uploaded or _ALWAYS) for f in self._files]
         self._digests: dict[int, str] = {}
+        self._arrivals: dict[str, list[Arrival]] = {}
 
     @cached_property
     def _versions(self) -> dict[str, list[File]]:
@@ -73,11 +75,23 @@ class Page:
     def files(self, version: str, as_of: datetime) -> tuple[File, ...]:
         """The files of a version that were there at this instant."""
         found = self._versions.get(_canonical(version), ())
-        return tuple(f for f in found if f.uploaded is None or f.uploaded < as_of)
+        return tuple(f for f in found if _visible(f, as_of))
+
+    def arrivals(self, interpreter: Interpreter) -> list[Arrival]:
+        """Every moment at which something new could be installed on this Python, oldest first."""
+        if interpreter.version not in self._arrivals:
+            found = [
+                Arrival(instant, self.name, Version(version), first=number == 0)
+                for version, files in self._versions.items()
+                for number, (instant, file) in enumerate(wheels.arrivals(files, interpreter))
+                if not file.yanked
+            ]
+            self._arrivals[interpreter.version] = sorted(found, key=lambda a: a.instant)
+        return self._arrivals[interpreter.version]
 
     def state(self, as_of: datetime) -> str:
         """A digest of all that a resolver could see here at this instant."""
-        seen = bisect_left(self._times, as_of)
+        seen = bisect_left(self._times, _milliseconds(as_of))
         if seen not in self._digests:
             facts = [(f.name, f.yanked, f.requires_python, f.sha256) for f in self._files[:seen]]
             self._digests[seen] = digest(facts)
@@ -297,6 +311,21 @@ class _Anchors(HTMLParser):
         )
 
 
+def _milliseconds(instant: datetime) -> datetime:
+    """As uv compares instants; indexes tell microseconds."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _visible(file: File, as_of: datetime) -> bool:
+    """Whether a file was there at a cutoff. One without an upload time counts as always there."""
+    return file.uploaded is None or _milliseconds(file.uploaded) < _milliseconds(as_of)
+
+
+def just_after(arrival: datetime) -> datetime:
+    """The first cutoff that lets an upload in."""
+    return _milliseconds(arrival) + timedelta(milliseconds=1)
+
+
 def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Release, ...]:
     """Files grouped into releases, oldest version first; files that came later are left out.
 
@@ -304,7 +333,7 @@ def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Rele
     """
     grouped: dict[Version, list[File]] = defaultdict(list)
     for file in files:
-        if file.uploaded is not None and file.uploaded >= as_of:
+        if not _visible(file, as_of):
             continue
         if (version := _version(name, file.name)) is not None:
             grouped[version].append(file)

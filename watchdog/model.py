@@ -108,6 +108,20 @@ class Interpreter:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """A moment at which a version could be installed for the first time, or from another file.
+
+    Attributes:
+        first: whether it could not be installed before.
+    """
+
+    instant: datetime
+    name: str
+    version: Version
+    first: bool
+
+
+@dataclass(frozen=True)
 class Question:
     """What is asked of the resolver. Equal questions have equal answers within a run.
 

@@ -37,6 +37,9 @@ from watchdog.model import (
 )
 from watchdog.uv import Uv
 
+_RULES = 2
+"""Counts up when kept answers would be read with other rules than they were made by."""
+
 _ROUNDS = 6
 """Each round reads pages not read before; answers settle in two or three."""
 
@@ -160,24 +163,30 @@ class Resolver:
 
         Never raises for what a package does; trouble of ours is `Unknown`.
         """
+        return self.consult(question, interpreter)[0]
+
+    def consult(
+        self, question: Question, interpreter: Interpreter
+    ) -> tuple[Resolution, frozenset[str]]:
+        """The answer, and the packages whose pages it rests on."""
         try:
             key = self._key(question, interpreter)
             for looked_at, names in self._kept.looked_at(key).items():
                 state = self._state(names, question)
                 if state and (kept := self._kept.get(key, looked_at, state)) is not None:
-                    return kept
+                    return kept, frozenset(names)
             answer, consulted = self._ask(question, interpreter)
             names = sorted(consulted)
-            if isinstance(answer, Unknown) or not self._quiet(names, question):
-                return answer
-            if state := self._state(names, question):
+            settled = not isinstance(answer, Unknown) and self._quiet(names, question)
+            if settled and (state := self._state(names, question)):
                 self._kept.put(key, names, state, answer)
         except InfrastructureError as e:
-            return Unknown(str(e))
-        return answer
+            return Unknown(str(e)), frozenset()
+        return answer, consulted
 
     def _key(self, question: Question, interpreter: Interpreter) -> str:
         return digest(
+            _RULES,
             self._uv.identity,
             question.requirements,
             question.oldest,

@@ -50,6 +50,24 @@ def signature(failure: Failure) -> str:
     return f"{first} @ {frame.file.removeprefix('site-packages/')}:{frame.function}"
 
 
+_MISSING = (
+    re.compile(r"cannot import name '(?P<name>[\w.]+)' from (?:partially initialized module )?"
+               r"'(?P<module>[\w.]+)'"),
+    re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'"),
+    re.compile(r"No module named '(?P<module>[\w.]+)'"),
+)  # fmt: skip
+
+
+def missing(symptom: str) -> str | None:
+    """The symbol that is not there any more, `werkzeug.urls.url_decode`; None where none is."""
+    for pattern in _MISSING:
+        if found := pattern.search(symptom):
+            return ".".join(
+                part for part in (found["module"], found.groupdict().get("name")) if part
+            )
+    return None
+
+
 def short(signature: str) -> str:
     """A short name for a signature, fit for addresses."""
     return hashlib.sha256(signature.encode()).hexdigest()[:10]

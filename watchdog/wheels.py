@@ -7,6 +7,7 @@ a Python is that of the file it would take.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 
 from packaging import tags
@@ -48,6 +49,31 @@ def taken(files: Iterable[File], interpreter: Interpreter) -> File | None:
     if wheels:
         return max(wheels, key=lambda wheel: wheel[:2])[2]
     return min(sources, key=lambda f: (not f.name.endswith(".tar.gz"), f.name), default=None)
+
+
+_ONE_UPLOAD = timedelta(days=1)
+"""Files of one release arrive minutes apart; wheels for a later Python months after."""
+
+
+def arrivals(files: Iterable[File], interpreter: Interpreter) -> list[tuple[datetime, File]]:
+    """When the files of one release changed what an installer takes on this Python.
+
+    The instant is that of the taken file's own upload. Of the files that a release consists of on
+    its first day only the one that is taken in the end counts: for the minutes before it nobody
+    builds a source distribution.
+    """
+    ordered = sorted((f for f in files if f.uploaded), key=lambda f: (f.uploaded, f.name))
+    found: list[tuple[datetime, File]] = []
+    seen: list[File] = []
+    for file in ordered:
+        seen.append(file)
+        if taken([file], interpreter) is None or taken(seen, interpreter) is not file:
+            continue
+        assert file.uploaded is not None  # noqa: S101  for the type checker: filtered above
+        if len(found) == 1 and file.uploaded - found[0][0] < _ONE_UPLOAD:
+            found.pop()
+        found.append((file.uploaded, file))
+    return found
 
 
 @cache

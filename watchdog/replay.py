@@ -1,0 +1,419 @@
+"""The time machine: what an unpinned install gave at any past moment, and what broke it when.
+
+Between two arrivals in the closure of an install its lock cannot change, so the past of a subject
+is a walk from arrival to arrival. Each distinct lock is run once; breakages are read off the
+timeline, and each beginning is blamed on a release by swapping it in and out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import combinations, pairwise
+
+from packaging.version import Version
+
+from watchdog import timeline
+from watchdog.desk import Desk, together
+from watchdog.index import just_after
+from watchdog.interpreters import RELEASED
+from watchdog.model import (
+    Arrival,
+    Conflict,
+    Lock,
+    Question,
+    Record,
+    Resolution,
+    Stage,
+    Unbuildable,
+    Unknown,
+)
+from watchdog.signature import missing, short
+from watchdog.timeline import Moment, Outage
+
+AUTO = "auto"
+_PART = timedelta(days=120)
+_MOST_SUSPECTS = 6
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """The release whose arrival broke it; `last_good` is what it replaced."""
+
+    name: str
+    version: str
+    last_good: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """The release that ended it.
+
+    Attributes:
+        how: `release` of the subject, `upstream` by another package, or a `cap` that pulls the
+            culprit back to a version before.
+    """
+
+    name: str
+    version: str
+    how: str
+
+
+@dataclass(frozen=True)
+class PastBreakage:
+    """A breakage of the past: who, since when, by what, until when."""
+
+    id: str
+    subject: str
+    subject_version: str
+    python: str
+    broken_from: datetime
+    fixed_on: datetime | None
+    culprit: Culprit | None
+    fixed_by: Fix | None
+    stage: Stage
+    test: str | None
+    symptom: str
+    missing: str | None
+    proof: str
+    warned: tuple[datetime, str] | None
+
+    @property
+    def days_broken(self) -> float | None:
+        if self.fixed_on is None:
+            return None
+        return round((self.fixed_on - self.broken_from) / timedelta(days=1), 2)
+
+
+@dataclass
+class Effort:
+    """What a replay took: arrivals in the closure, questions asked, distinct locks, cells run."""
+
+    arrivals: int = 0
+    resolutions: int = 0
+    locks: int = 0
+    runs: int = 0
+
+
+@dataclass(frozen=True)
+class History:
+    """The past of a subject between two instants."""
+
+    subject: str
+    python: str
+    since: datetime
+    until: datetime
+    breakages: tuple[PastBreakage, ...]
+    gaps: tuple[tuple[datetime, datetime, str], ...]
+    effort: Effort
+    moments: tuple[Moment, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """Whose past it is, and the desk it is looked up at."""
+
+    desk: Desk
+    subject: str
+    requirements: tuple[str, ...]
+
+    async def run(self, lock: Lock, python: str, as_of: datetime) -> Record:
+        trial = self.desk.workplace.trial(self.subject, lock, python, as_of)
+        return await self.desk.record(trial)
+
+
+@dataclass(frozen=True)
+class _Step:
+    since: datetime
+    python: str
+    resolution: Resolution
+
+    @property
+    def at(self) -> datetime:
+        return just_after(self.since)
+
+
+async def replay(
+    desk: Desk,
+    subject: str,
+    requirements: tuple[str, ...],
+    *,
+    since: datetime,
+    until: datetime,
+    python: str = AUTO,
+) -> History:
+    """The history of a subject, installed with these requirements."""
+    past, effort = _Past(desk, subject, requirements), Effort()
+    desk.observer.stage(f"Reading the past of {subject}")
+    series = stretches(list(desk.workplace.interpreters), python, since, until)
+    walks = await together(_stretch(past, *stretch, effort) for stretch in series)
+    steps = _merged([step for walk in walks for step in walk])
+    effort.locks = len({(s.python, s.resolution) for s in steps if isinstance(s.resolution, Lock)})
+    ran = desk.ran
+    desk.observer.stage(f"Running the past of {subject}", len(steps))
+    moments = await together(_moment(past, step) for step in steps)
+    breakages = await together(_blame(past, o, moments) for o in timeline.outages(moments))
+    effort.runs = desk.ran - ran
+    stretches_of_gaps = tuple(timeline.gaps(moments, until))
+    return History(
+        subject, python, since, until, _named(breakages), stretches_of_gaps, effort, tuple(moments)
+    )
+
+
+def stretches(
+    available: Sequence[str], python: str, since: datetime, until: datetime
+) -> list[tuple[str, datetime, datetime]]:
+    """Which Python a newcomer had when: the newest that was released, of those that are here.
+
+    Before the first of them was released, the first stands in.
+    """
+    if python != AUTO:
+        return [(python, since, until)]
+    known = [series for series in available if series in RELEASED]
+    begins = [datetime.combine(RELEASED[s], time(), UTC) for s in known]
+    begins[0] = min(since, begins[0])
+    ends = [*begins[1:], until]
+    found = [
+        (series, max(since, begin), min(until, end))
+        for series, begin, end in zip(known, begins, ends, strict=True)
+    ]
+    return [stretch for stretch in found if stretch[1] < stretch[2]]
+
+
+def _parts(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """Parts of a stretch that can be walked at the same time."""
+    starts = [since]
+    while starts[-1] + _PART < until:
+        starts.append(starts[-1] + _PART)
+    return list(zip(starts, [*starts[1:], until], strict=True))
+
+
+async def _stretch(
+    past: _Past, python: str, since: datetime, until: datetime, effort: Effort
+) -> list[_Step]:
+    """All that an install gave on one Python; its parts are walked at the same time.
+
+    Where a part ends on another lock than the next begins with, something was passed by that did
+    matter: that part is walked again without passing anything by.
+    """
+    parts = _parts(since, until)
+    walks = await together(_walk(past, python, a, b, effort) for a, b in parts)
+    for number, (walk, following) in enumerate(pairwise(walks)):
+        if walk[-1].resolution != following[0].resolution:
+            walks[number] = await _walk(past, python, *parts[number], effort, careful=True)
+    return [step for walk in walks for step in walk]
+
+
+async def _walk(
+    past: _Past,
+    python: str,
+    since: datetime,
+    until: datetime,
+    effort: Effort,
+    *,
+    careful: bool = False,
+) -> list[_Step]:
+    """From arrival to arrival, past those that cannot change the answer."""
+    steps: list[_Step] = []
+    reached: datetime | None = since
+    while reached is not None and reached < until:
+        question = Question(past.requirements, python, just_after(reached))
+        resolution, names = await past.desk.consult(question)
+        effort.resolutions += 1
+        steps.append(_Step(reached, python, resolution))
+        lock = resolution if isinstance(resolution, Lock) and not careful else None
+        reached = _next(past.desk, lock, names, python, question.as_of, effort)
+    return steps
+
+
+def _next(
+    desk: Desk,
+    lock: Lock | None,
+    names: Iterable[str],
+    python: str,
+    after: datetime,
+    effort: Effort,
+) -> datetime | None:
+    """The next arrival that may change the answer.
+
+    A version below the one in the lock cannot: the resolver prefers the highest, and did not need
+    the lower ones. Nor can a prerelease while there are stable releases, nor another file of a
+    version that is not in the lock and could be installed before. Without a lock everything may.
+    """
+    interpreter = desk.workplace.interpreters[python]
+    pins = dict(lock.pins) if lock else None
+    nearest: datetime | None = None
+    for name in names:
+        if (page := desk.workplace.index.page(name)) is None:
+            continue
+        held = Version(pins[name]) if pins and name in pins else None
+        for arrival in page.arrivals(interpreter):
+            if arrival.instant < after:
+                continue
+            if nearest is not None and arrival.instant >= nearest:
+                break
+            effort.arrivals += 1
+            if pins is None or _matters(arrival, held):
+                nearest = arrival.instant
+                break
+    return nearest
+
+
+def _matters(arrival: Arrival, held: Version | None) -> bool:
+    if held is None:
+        return arrival.first and not arrival.version.is_prerelease
+    if arrival.version == held:
+        return True
+    if arrival.version.is_prerelease and not held.is_prerelease:
+        return False
+    return arrival.first and arrival.version > held
+
+
+def _merged(steps: Sequence[_Step]) -> list[_Step]:
+    """Without steps that changed nothing. A new file for a pin changes the trial, so it stays."""
+    kept: list[_Step] = []
+    for step in steps:
+        same = kept and (kept[-1].python, kept[-1].resolution) == (step.python, step.resolution)
+        if not same:
+            kept.append(step)
+    return kept
+
+
+async def _moment(past: _Past, step: _Step) -> Moment:
+    match step.resolution:
+        case Lock() as lock:
+            record = await past.run(lock, step.python, step.at)
+            moment = timeline.seen(record, step.since, step.python)
+        case Conflict(reason) | Unknown(reason):
+            moment = Moment(step.since, step.python, None, gap=reason)
+        case Unbuildable(symptom, _):
+            moment = Moment(step.since, step.python, None, gap=f"it does not build: {symptom}")
+    past.desk.observer.advance()
+    return moment
+
+
+async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> PastBreakage:
+    """Name the release that began it and the one that ended it."""
+    good, bad = outage.good, outage.bad
+    begun = bad.since
+    if good.python != bad.python:
+        culprit, proof = await _python_or_not(past, outage)
+        begun = max(begun, datetime.combine(RELEASED[bad.python], time(), UTC))
+    else:
+        culprit, proof = await _culprit(past, outage)
+    symbol = missing(outage.symptom)
+    version = (bad.lock.version(past.subject) if bad.lock else None) or ""
+    fixed = outage.fixed
+    return PastBreakage(
+        id="",
+        subject=past.subject,
+        subject_version=version,
+        python=bad.python,
+        broken_from=begun,
+        fixed_on=fixed.since if fixed else None,
+        culprit=culprit,
+        fixed_by=_fix(past, culprit, outage) if fixed else None,
+        stage=outage.stage,
+        test=outage.test,
+        symptom=outage.symptom,
+        missing=symbol,
+        proof=proof,
+        warned=timeline.announced(moments, bad.since, symbol) if symbol else None,
+    )
+
+
+async def _python_or_not(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
+    """Where the Python changed in between: it is the culprit if the old one still works then."""
+    old, new = outage.good.python, outage.bad.python
+    at = just_after(outage.bad.since)
+    lock = await past.desk.lock(Question(past.requirements, old, at))
+    if isinstance(lock, Lock):
+        record = await past.run(lock, old, at)
+        then = timeline.seen(record, at, old)
+        if then.gap is None and outage.signature not in then.fails and not then.fails:
+            return Culprit("python", new, old), "swap"
+    return None, "undetermined"
+
+
+async def _culprit(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
+    """The release that does it alone, proved by the swap; else the pair that does; else nobody."""
+    good, bad = outage.good.lock, outage.bad.lock
+    if good is None or bad is None:
+        return None, "undetermined"
+    suspects = timeline.changed(good, bad)
+    arrived = _arrived(past.desk, suspects, outage.bad)
+    suspects.sort(key=lambda n: (n not in arrived, n))
+    if len(suspects) == 1 and len(good.pins) == len(bad.pins):
+        return _named_culprit(suspects[0], good, bad), "swap"
+    for size, proof in ((1, "swap"), (2, "pair")):
+        for names in combinations(suspects[:_MOST_SUSPECTS], size):
+            if await _swaps(past, outage, good, bad, names):
+                return _named_culprit(names[0], good, bad), proof
+    return None, "undetermined"
+
+
+async def _swaps(
+    past: _Past, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]
+) -> bool:
+    """Whether the good lock with only these fails alike, and the bad one without them works."""
+    python, at = outage.bad.python, just_after(outage.bad.since)
+    forth, back = await together(
+        past.run(lock, python, at)
+        for lock in (timeline.swapped(good, bad, names), timeline.swapped(bad, good, names))
+    )
+    failing, working = timeline.seen(forth, at, python), timeline.seen(back, at, python)
+    return (
+        outage.signature in failing.fails
+        and working.gap is None
+        and not any(sight.signature for use in outage.uses if (sight := working.of(use)))
+    )
+
+
+def _arrived(desk: Desk, names: Iterable[str], moment: Moment) -> set[str]:
+    """Which of these packages had an arrival just before a moment."""
+    interpreter = desk.workplace.interpreters[moment.python]
+    found: set[str] = set()
+    for name in names:
+        page = desk.workplace.index.page(name)
+        arrivals = page.arrivals(interpreter) if page else []
+        if any(a.instant == moment.since for a in arrivals):
+            found.add(name)
+    return found
+
+
+def _named_culprit(name: str, good: Lock, bad: Lock) -> Culprit:
+    return Culprit(name, bad.version(name) or "", good.version(name) or "")
+
+
+def _fix(past: _Past, culprit: Culprit | None, outage: Outage) -> Fix | None:
+    before, after = outage.failing.lock, outage.fixed.lock if outage.fixed else None
+    if outage.fixed is None or before is None or after is None:
+        return None
+    changes = timeline.changed(before, after)
+    arrived = _arrived(past.desk, changes, outage.fixed)
+    order = sorted(changes, key=lambda n: (n not in arrived, n != past.subject, n))
+    if not order:
+        return None
+    name = order[0]
+    pulled_back = (
+        culprit is not None
+        and culprit.name not in (past.subject, name)
+        and (held := after.version(culprit.name)) is not None
+        and Version(held) < Version(culprit.version)
+    )
+    how = "cap" if pulled_back else "release" if name == past.subject else "upstream"
+    return Fix(name, after.version(name) or "", how)
+
+
+def _named(breakages: Sequence[PastBreakage]) -> tuple[PastBreakage, ...]:
+    """With stable, readable ids; a second of one name is told apart by its failure."""
+    found: dict[str, PastBreakage] = {}
+    for each in breakages:
+        who = f"{each.subject}-{each.subject_version}".rstrip("-")
+        by = each.culprit
+        name = f"{who}--{by.name}-{by.version}" if by else f"{who}--{each.broken_from:%Y-%m-%d}"
+        if name in found:
+            name += f"--{each.test or short(each.symptom)[:6]}"
+        found[name] = replace(each, id=name)
+    return tuple(found.values())
