@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from conftest import Home
+from ecosystem import PYTHON, day
+
+from watchdog.interpreters import RELEASED
+from watchdog.replay import AUTO, stretches
+
+
+def test_a_newcomers_python_is_the_newest_that_was_released() -> None:
+    since, until = datetime(2019, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+    found = stretches(["3.8", "3.11", "3.12"], AUTO, since, until)
+    assert [(s, a.date(), b.date()) for s, a, b in found] == [
+        ("3.8", since.date(), RELEASED["3.11"]),
+        ("3.11", RELEASED["3.11"], RELEASED["3.12"]),
+        ("3.12", RELEASED["3.12"], until.date()),
+    ]
+    assert stretches(["3.8", "3.11"], "3.8", since, until) == [("3.8", since, until)]
+
+
+def replay(home: Home, *requirements: str, until: datetime, since: datetime = day(5)) -> Any:
+    done = home(
+        "replay", *requirements, "--python", PYTHON, "--since", since.isoformat(),
+        "--until", until.isoformat(), "--format", "json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_it_names_the_release_the_day_and_the_symbol(home: Home) -> None:
+    told, effort = replay(home, "ext-import", until=day(60))
+    (breakage,) = told["breakages"]
+    assert breakage == {
+        "id": "ext-import-1.0--werkzeug-3.0.0",
+        "subject_version": "1.0",
+        "python": PYTHON,
+        "broken_from": day(30).isoformat().replace("+00:00", "Z"),
+        "fixed_on": None,
+        "days_broken": None,
+        "culprit": {"name": "werkzeug", "version": "3.0.0", "last_good": "2.0.0"},
+        "fixed_by": None,
+        "stage": "import",
+        "test": None,
+        "symptom": breakage["symptom"],
+        "missing": "werkzeug.gone",
+        "proof": "swap",
+        "warned": None,
+    }
+    assert "cannot import name 'gone'" in breakage["symptom"]
+    assert "3 distinct locks" in effort
+    again, effort = replay(home, "ext-import", until=day(60))
+    assert again == told
+    assert effort.rstrip().endswith("0 cells run")
+
+
+def test_what_always_failed_is_no_breakage_of_the_past(home: Home) -> None:
+    told, _ = replay(home, "ext-use", since=day(40), until=day(60))
+    assert told["breakages"] == []
+
+
+def test_what_cannot_be_built_is_a_gap(home: Home) -> None:
+    told, _ = replay(home, "ext-unbuildable", until=day(10))
+    assert told["breakages"] == []
+    (gap,) = told["gaps"]
+    assert "this never builds" in gap["reason"]
+
+
+def test_a_release_that_caps_its_dependency_is_told_from_one_that_was_mended(
+    home: Home, made_up: Any
+) -> None:
+    name = "ext-capped"
+    code = "from werkzeug import gone\n"
+    if name not in made_up.files:
+        made_up.add(name, "1.0", day(4), files={"ext_capped.py": code}, requires=["flask"])
+        requires = ["flask", "werkzeug<3"]
+        made_up.add(name, "1.1", day(40), files={"ext_capped.py": code}, requires=requires)
+    told, _ = replay(home, name, until=day(60))
+    (breakage,) = told["breakages"]
+    assert breakage["fixed_by"] == {"name": name, "version": "1.1", "how": "cap"}
+    assert breakage["days_broken"] == pytest.approx(timedelta(days=10) / timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--python", "3.0"), "not in matrix.yaml"),
+        (("--until", "2010-01-01"), "lies before"),
+        (("--since", "yesterday"), "is not a date"),
+    ],
+)
+def test_what_makes_no_sense_is_said(home: Home, arguments: tuple[str, ...], message: str) -> None:
+    done = home("replay", "ext-works", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from ecosystem import day
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchdog.model import CaughtWarning, Lock
+from watchdog.timeline import WHOLE, Moment, Sight, announced, changed, gaps, outages, swapped
+
+LOCK = Lock((("flask", "3.0.0"),))
+OK, GAP = "ok", "gap"
+
+
+def moments(*seen: dict[str, str] | str) -> list[Moment]:
+    """One moment a day; a use is `ok` or the signature it fails with."""
+    found = []
+    for number, uses in enumerate(seen):
+        if isinstance(uses, str):
+            found.append(Moment(day(number), "3.11", LOCK, gap=uses))
+            continue
+        sights = {u: Sight(None if s == OK else s, s) for u, s in uses.items()}
+        found.append(Moment(day(number), "3.11", LOCK, sights))
+    return found
+
+
+def told(*seen: dict[str, str] | str) -> list[tuple[str, int, int | None, str | None]]:
+    """Signature, day of beginning, day of end, test."""
+    days = {day(n): n for n in range(60)}
+
+    def number(instant: datetime) -> int:
+        return days[instant]
+
+    return [
+        (o.signature, number(o.bad.since), number(o.fixed.since) if o.fixed else None, o.test)
+        for o in outages(moments(*seen))
+    ]
+
+
+WORKS = {"a": OK, "b": OK}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([WORKS, WORKS], []),
+        ([WORKS, {WHOLE: "x"}, WORKS], [("x", 1, 2, None)]),
+        ([WORKS, {WHOLE: "x"}, {WHOLE: "x"}], [("x", 1, None, None)]),
+        ([WORKS, {"a": "x", "b": OK}, WORKS], [("x", 1, 2, "a")]),
+        ([WORKS, {"a": "x", "b": "x"}, WORKS], [("x", 1, 2, "a")]),
+        # two that overlap stay two
+        (
+            [WORKS, {"a": "x", "b": OK}, {"a": "x", "b": "y"}, {"a": OK, "b": "y"}, WORKS],
+            [("x", 1, 3, "a"), ("y", 2, 4, "b")],
+        ),
+        # one that hides another
+        (
+            [WORKS, {WHOLE: "x"}, {WHOLE: "y"}, WORKS],
+            [("x", 1, 3, None), ("y", 2, 3, None)],
+        ),
+        # back to the first error is no third breakage
+        (
+            [WORKS, {WHOLE: "x"}, {WHOLE: "y"}, {WHOLE: "x"}, WORKS],
+            [("x", 1, 4, None), ("y", 2, 4, None)],
+        ),
+        # recovery need not last
+        (
+            [WORKS, {WHOLE: "x"}, WORKS, {WHOLE: "x"}, WORKS],
+            [("x", 1, 2, None), ("x", 3, 4, None)],
+        ),
+        # what never worked did not break
+        ([{WHOLE: "x"}, WORKS], []),
+        ([{WHOLE: "x"}, {WHOLE: "y"}], []),
+        ([{"a": OK, "b": "x"}, {"a": OK, "b": "y"}], []),
+        # a gap neither begins nor ends anything
+        ([WORKS, GAP, {WHOLE: "x"}, GAP, {WHOLE: "x"}, GAP, WORKS], [("x", 2, 6, None)]),
+        ([WORKS, GAP, WORKS], []),
+        ([GAP, GAP], []),
+        # a use that is not tried for a while did not change
+        ([WORKS, {"b": OK}, WORKS], []),
+    ],
+)
+def test_breakages_are_read_off_a_timeline(
+    seen: list[dict[str, str] | str], expected: list[tuple[str, int, int | None, str | None]]
+) -> None:
+    assert told(*seen) == expected
+
+
+SEEN = st.one_of(
+    st.just(GAP),
+    st.dictionaries(st.sampled_from("ab"), st.sampled_from([OK, "x", "y"]), min_size=1),
+    st.sampled_from(["x", "y"]).map(lambda s: {WHOLE: s}),
+)
+
+
+@given(st.lists(SEEN, max_size=12))
+def test_a_breakage_lies_between_a_moment_that_was_otherwise_and_one_that_works(
+    seen: list[dict[str, str] | str],
+) -> None:
+    for outage in outages(moments(*seen)):
+        assert outage.good.since < outage.bad.since <= outage.failing.since
+        assert outage.signature in outage.bad.fails
+        if outage.fixed:
+            assert outage.fixed.since > outage.failing.since
+            assert outage.signature not in outage.fixed.fails or WHOLE not in outage.fixed.uses
+
+
+@given(st.lists(SEEN, max_size=8), st.integers(0, 8))
+def test_a_gap_more_changes_no_breakage(seen: list[dict[str, str] | str], where: int) -> None:
+    place = min(where, len(seen))
+    with_gap = [*seen[:place], GAP, *seen[place:]]
+    short = [(s, t) for s, _, _, t in told(*seen)]
+    assert [(s, t) for s, _, _, t in told(*with_gap)] == short
+
+
+def test_neighbouring_gaps_with_one_reason_are_one_stretch() -> None:
+    found = gaps(moments("no wheel", "no wheel", WORKS, "flaky", "no wheel"), day(9))
+    assert found == [
+        (day(0), day(2), "no wheel"),
+        (day(3), day(4), "flaky"),
+        (day(4), day(9), "no wheel"),
+    ]
+
+
+def test_a_swap_takes_what_the_release_newly_needs_along() -> None:
+    good = Lock((("flask", "2.2"), ("old", "1"), ("werkzeug", "2")))
+    bad = Lock((("blinker", "1"), ("flask", "2.3"), ("werkzeug", "3")))
+    assert changed(good, bad) == ["flask", "werkzeug"]
+    assert swapped(good, bad, ["flask"]) == Lock(
+        (("blinker", "1"), ("flask", "2.3"), ("old", "1"), ("werkzeug", "2"))
+    )
+    assert swapped(bad, good, ["flask"]) == Lock(
+        (("blinker", "1"), ("flask", "2.2"), ("old", "1"), ("werkzeug", "3"))
+    )
+
+
+def test_the_first_warning_about_what_went_away_is_found() -> None:
+    def warned(number: int, category: str, message: str) -> Moment:
+        warning = CaughtWarning(category, message, "x.py", 1)
+        return Moment(day(number), "3.11", LOCK, {"a": Sight()}, warnings=(warning,))
+
+    line = [
+        warned(1, "UserWarning", "url_decode is slow"),
+        warned(2, "DeprecationWarning", "'url_encode' is deprecated"),
+        warned(3, "DeprecationWarning", "'url_decode' is deprecated"),
+        warned(4, "DeprecationWarning", "'url_decode' is deprecated, still"),
+    ]
+    symbol = "werkzeug.urls.url_decode"
+    assert announced(line, day(9), symbol) == (day(3), "'url_decode' is deprecated")
+    assert announced(line, day(3), symbol) is None
