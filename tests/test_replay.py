@@ -12,6 +12,9 @@ from watchdog.interpreters import RELEASED
 from watchdog.replay import AUTO, stretches
 
 
+FIFTH = day(5)
+
+
 def test_a_newcomers_python_is_the_newest_that_was_released() -> None:
     since, until = datetime(2019, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
     found = stretches(["3.8", "3.11", "3.12"], AUTO, since, until)
@@ -23,7 +26,7 @@ def test_a_newcomers_python_is_the_newest_that_was_released() -> None:
     assert stretches(["3.8", "3.11"], "3.8", since, until) == [("3.8", since, until)]
 
 
-def replay(home: Home, *requirements: str, until: datetime, since: datetime = day(5)) -> Any:
+def replay(home: Home, *requirements: str, until: datetime, since: datetime = FIFTH) -> Any:
     done = home(
         "replay", *requirements, "--python", PYTHON, "--since", since.isoformat(),
         "--until", until.isoformat(), "--format", "json",
