@@ -11,7 +11,6 @@ from ecosystem import PYTHON, day
 from watchdog.interpreters import RELEASED
 from watchdog.replay import AUTO, stretches
 
-
 FIFTH = day(5)
 
 
