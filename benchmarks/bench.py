@@ -1,6 +1,7 @@
 """What a cell costs, side by side in one run: `nox -s bench`.
 
-The same cells (12 extensions and Flask itself × 4 Flask series) are run
+The same cells (13 extensions and Flask itself × 4 Flask series, with Werkzeug as old as allowed
+and as resolved) are run
 
 - bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
 - by the watchdog;
@@ -27,12 +28,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+
 from watchdog import matrix as matrix_file
+from watchdog import replay
 from watchdog.desk import Desk, at, together
-from watchdog.model import Lock, Question, Record, Trial
+from watchdog.model import Record, Trial
 from watchdog.pipeline import Selection, prepare
 from watchdog.runner import PROBE, SMOKES
 from watchdog.workplace import Settings, Workplace, open_workplace
@@ -42,9 +46,18 @@ PROCESSORS = os.cpu_count() or 2
 SUBJECTS = (
     "flask-login", "flask-sqlalchemy", "flask-migrate", "flask-wtf", "flask-cors", "flask-httpauth",
     "flask-caching", "flask-jwt-extended", "flask-limiter", "flask-babel", "flask-session",
-    "flask-sock",
+    "flask-sock", "flask-socketio",
 )  # fmt: skip
-SERIES = ("2.2", "2.3", "3.0", "3.1")
+TABLES = """tables:
+  grid:
+    python: ["{python}"]
+    flask: ["2.2", "2.3", "3.0", "3.1"]
+    werkzeug: [oldest-allowed, resolved]
+exclude:
+  - {{cells: "*/flask-2.2/werkzeug-resolved", reason: Flask 2.2 does not run with Werkzeug 3}}
+"""
+SHARE = 3
+"""The others run each third of the cells: what is compared is cells a minute."""
 RUN = (
     "import resource, runpy, sys\n"
     "try:\n    runpy.run_module('watchdog', run_name='__main__')\n"
@@ -92,14 +105,13 @@ def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
 
 
 def matrix_text(python: str) -> str:
-    """The matrix of the comparison: the real one's subjects, with a table of its own."""
-    text = (ROOT / "matrix.yaml").read_text("utf-8")
-    head, _, tail = text.partition("\ntables:")
-    extensions = tail[tail.index("\nextensions:") :]
-    subjects = ", ".join(SUBJECTS)
-    series = ", ".join(f'"{s}"' for s in SERIES)
-    table = f"{{python: ['{python}'], flask: [{series}], werkzeug: [oldest-allowed], subjects: "
-    return f"{head}\ntables:\n  grid: {table}[{subjects}]}}\n{extensions}"
+    """The matrix of the comparison: subjects of the real one, with a table of its own."""
+    real = yaml.safe_load((ROOT / "matrix.yaml").read_text("utf-8"))
+    extensions = {name: real["extensions"][name] for name in SUBJECTS}
+    for extension in extensions.values():
+        extension.pop("services", None)  # the other tools start none: without them all skip alike
+    chosen = {"python": [python], "extensions": extensions}
+    return TABLES.format(python=python) + yaml.safe_dump(chosen)
 
 
 def watchdog(folder: Path, caches: Path, *args: str) -> Cost:
@@ -228,7 +240,7 @@ def comparison(python: str, folder: Path) -> dict[str, Cost]:
     cells = [
         (f"{trial.subject}-{number}", list(trial.lock.requirements), f"{SMOKES}/{trial.smoke}.py")
         for number, trial in enumerate(trials)
-    ]
+    ][::SHARE]
     os.environ["PIP_CACHE_DIR"] = str(folder / "pip")
     costs["nox, pip cold"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
     costs["nox, pip warm"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
@@ -262,35 +274,30 @@ def scaling(python: str, folder: Path, sizes: Iterable[int]) -> dict[str, Cost]:
     return costs
 
 
+PAST = (("flask-login", 2019), ("flask-sqlalchemy", 2021))
+
+
 def past(python: str, folder: Path, wanted: int) -> Cost:
-    """Distinct locks of the past, once their packages are in the store."""
+    """Distinct locks of the past, once their packages are in the store, byte-compiled."""
     os.environ["UV_CACHE_DIR"] = str(folder / "caches" / "uv")
     now = datetime.now(UTC).replace(microsecond=0)
     matrix = matrix_file.load(ROOT / "matrix.yaml")
     settings = Settings(matrix, now, folder / "past", PROCESSORS)
 
-    async def locks(desk: Desk, subject: str) -> list[Trial]:
-        days = [now - timedelta(days=n) for n in range(1, 2400, 2)]
-        questions = [Question(matrix.requirements(subject), python, day) for day in days]
-        found: dict[Lock, datetime] = {}
-        for first in range(0, len(questions), 50):
-            some = questions[first : first + 50]
-            answers = await together(desk.lock(q) for q in some)
-            found |= {a: q.as_of for a, q in zip(answers, some, strict=True) if isinstance(a, Lock)}
-            if len(found) >= wanted // 2:
-                break
-        chosen = list(found.items())[: wanted // 2]
-        return [desk.workplace.trial(subject, lock, python, as_of) for lock, as_of in chosen]
-
     async def collect(desk: Desk) -> list[Trial]:
-        both = await together(locks(desk, s) for s in ("flask-login", "flask-sqlalchemy"))
-        return [trial for trials in both for trial in trials]
+        found = await together(
+            replay.trials(desk, s, matrix.requirements(s), datetime(year, 1, 1, tzinfo=UTC), python)
+            for s, year in PAST
+        )
+        chosen = [trial for trials in found for trial in trials[: -(-wanted // len(PAST))]]
+        await together(desk.fill(trial) for trial in chosen)
+        return chosen[:wanted]
 
     with open_workplace(settings) as workplace:
         trials = at(workplace, Quiet(), collect)
-        for trial in trials:
-            missing = workplace.environments.missing(trial.lock, trial.interpreter, trial.as_of)
-            workplace.environments.fill(missing)
+        store = folder / "caches" / "watchdog" / "packages"
+        compiler = trials[0].interpreter.path
+        subprocess.run([compiler, "-m", "compileall", "-qq", "-j0", str(store)], check=False)
 
         async def run(desk: Desk) -> None:
             await together(desk.record(trial) for trial in trials)

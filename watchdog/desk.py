@@ -96,7 +96,7 @@ class Desk:
         if (known := workplace.ledger.get(trial.fingerprint)) is not None:
             self.reused += 1
             return known
-        await self._fill(trial)
+        await self.fill(trial)
         seconds = workplace.ledger.seconds(trial.subject, trial.interpreter.version)
         record = await asyncio.wrap_future(
             self._running.submit((not first, -seconds), lambda: workplace.runner.trial(trial))
@@ -105,7 +105,7 @@ class Desk:
         self.observer.ran(record)
         return record
 
-    async def _fill(self, trial: Trial) -> None:
+    async def fill(self, trial: Trial) -> None:
         """Have the packages of a lock in the store; failures are met again by whoever composes."""
         environments = self.workplace.environments
         missing = environments.missing(trial.lock, trial.interpreter, trial.as_of)

@@ -26,6 +26,7 @@ from watchdog.model import (
     Record,
     Resolution,
     Stage,
+    Trial,
     Unbuildable,
     Unknown,
 )
@@ -147,9 +148,7 @@ async def replay(
     past, effort = _Past(desk, subject, requirements), Effort()
     desk.observer.stage(f"Reading the past of {subject}")
     series = stretches(list(desk.workplace.interpreters), python, since, until)
-    walks = await together(_stretch(past, *stretch, effort) for stretch in series)
-    steps = _merged([step for walk in walks for step in walk])
-    effort.locks = len({(s.python, s.resolution) for s in steps if isinstance(s.resolution, Lock)})
+    steps = await _steps(past, series, effort)
     ran = desk.ran
     desk.observer.stage(f"Running the past of {subject}", len(steps))
     moments = await together(_moment(past, step) for step in steps)
@@ -159,6 +158,29 @@ async def replay(
     return History(
         subject, python, since, until, _named(breakages), stretches_of_gaps, effort, tuple(moments)
     )
+
+
+async def trials(
+    desk: Desk, subject: str, requirements: tuple[str, ...], since: datetime, python: str
+) -> list[Trial]:
+    """The distinct locks of a past, ready to be run: what the benchmark measures."""
+    until = desk.workplace.settings.as_of
+    steps = await _steps(_Past(desk, subject, requirements), [(python, since, until)], Effort())
+    found = {
+        lock: desk.workplace.trial(subject, lock, python, step.at)
+        for step in steps
+        if isinstance(lock := step.resolution, Lock)
+    }
+    return list(found.values())
+
+
+async def _steps(
+    past: _Past, series: Sequence[tuple[str, datetime, datetime]], effort: Effort
+) -> list[_Step]:
+    walks = await together(_stretch(past, *stretch, effort) for stretch in series)
+    steps = _merged([step for walk in walks for step in walk])
+    effort.locks = len({(s.python, s.resolution) for s in steps if isinstance(s.resolution, Lock)})
+    return steps
 
 
 def stretches(
