@@ -61,6 +61,7 @@ def bench(session: nox.Session) -> None:
     """What a cell costs here, beside nox and tox; arguments after -- go to benchmarks/bench.py."""
     install(session, "bench")
     session.run("python", "benchmarks/bench.py", *session.posargs)
+    session.run("python", "benchmarks/picture.py")
 
 
 @nox.session

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
 import mailbox
 import shutil
 import smtplib
 import socket
 import time
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -57,3 +63,38 @@ def test_a_service_that_is_not_on_the_machine_is_not_available(
     with Services(Processes(), tmp_path) as services:
         services.start(["redis", "mongodb"])
         assert services.available(["redis", "mongodb"]) == ()
+
+
+def test_the_provider_gives_a_code_for_a_visit_and_a_profile_for_the_code(tmp_path: Path) -> None:
+    def ask(path: str, form: dict[str, str] | None = None, token: str = "") -> Any:
+        data = urlencode(form).encode() if form else None
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with urlopen(Request(url + path, data, headers), timeout=5) as response:
+            return json.load(response)
+
+    with Services(Processes(), tmp_path) as services:
+        services.start(["oauth"])
+        url = services.environment(["oauth"])["WATCHDOG_OAUTH"]
+        told = ask("/.well-known/openid-configuration")
+        assert told["issuer"] == url
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
+        client = {"client_id": "my-id", "redirect_uri": "http://localhost/back"}
+        visit = client | {"response_type": "code", "scope": "openid", "state": "s"}
+        connection.request("GET", f"/authorize?{urlencode(visit)}")
+        place, _, query = connection.getresponse().headers["Location"].partition("?")
+        connection.close()
+        answer = dict(parse_qsl(query))
+        assert (place, answer["state"]) == ("http://localhost/back", "s")
+        form = client | {"grant_type": "authorization_code", "code": answer["code"]}
+        for wrong in ({"client_secret": "no"}, {"client_secret": "my-secret", "code": "no"}):
+            with pytest.raises(HTTPError) as refused:
+                ask("/token", form | wrong)
+            refused.value.close()
+        form["client_secret"] = "my-secret"
+        given = ask("/token", form)
+        assert given["id_token"].count(".") == 2
+        assert ask("/user", token=given["access_token"])["login"] == "ada"
+        with pytest.raises(HTTPError) as used:
+            ask("/token", form)
+        assert used.value.code == 400, "a code is good for once"
+        used.value.close()

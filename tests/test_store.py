@@ -14,7 +14,7 @@ from watchdog.errors import InfrastructureError, InstallError
 from watchdog.index import Index
 from watchdog.interpreters import find
 from watchdog.process import Processes
-from watchdog.store import Package, Store
+from watchdog.store import Package, Store, collect
 from watchdog.uv import Uv
 
 INTERPRETER = find([PYTHON], Processes())[PYTHON]
@@ -122,7 +122,7 @@ def test_a_new_build_of_an_old_release_is_another_entry(
 
 
 def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
-    empty_index: LoopbackIndex, opened: Opened
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
     for name in ("old", "new"):
         empty_index.add(name, "1.0", day(1), files={f"{name}.py": ""})
@@ -130,7 +130,7 @@ def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
     places = {name: store.fill(package(store, name)) for name in ("old", "new")}
     long_ago = time.time() - 40 * 86400
     os.utime(places["old"] / ".watchdog-used", (long_ago, long_ago))
-    assert opened().collect(days=30, megabytes=1000) == 1
+    assert collect(tmp_path / "store", days=30, megabytes=1000)[0] == 1
     assert not places["old"].exists()
     assert places["new"].exists()
     again = opened()
@@ -138,7 +138,7 @@ def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
 
 
 def test_over_its_size_the_longest_unused_go_first(
-    empty_index: LoopbackIndex, opened: Opened
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
     names = ("a", "b", "c")
     for name in names:
@@ -148,6 +148,6 @@ def test_over_its_size_the_longest_unused_go_first(
     for number, name in enumerate(names):
         used = time.time() - 86400 + number * 3600
         os.utime(places[name] / ".watchdog-used", (used, used))
-    assert opened().collect(days=30, megabytes=2.5) == 1
+    assert collect(tmp_path / "store", days=30, megabytes=2.5)[0] == 1
     assert not places["a"].exists()
     assert places["c"].exists()

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 
 from watchdog import check as checking
-from watchdog import compare, desk, past, pipeline
+from watchdog import compare, desk, past, pipeline, store
 from watchdog import matrix as matrix_file
 from watchdog import replay as replaying
 from watchdog.console import github_annotations, observe, say, stderr, summary
@@ -26,7 +26,7 @@ from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Outcome, Record, Run, State, Table
 from watchdog.report import site, views
 from watchdog.runner import SMOKES
-from watchdog.workplace import Settings, Workplace, open_workplace
+from watchdog.workplace import Settings, Workplace, open_workplace, package_folder
 
 Command = Callable[..., Any]
 
@@ -369,6 +369,22 @@ def replay(
         f"{effort.arrivals} arrivals looked at, {effort.resolutions} resolutions, "
         f"{effort.locks} distinct locks, {effort.runs} cells run",
     )
+
+
+@cli.command()
+@click.option(
+    "--days",
+    type=click.FloatRange(0),
+    default=30,
+    show_default=True,
+    help="Remove packages that no run used for so long.",
+)
+@click.option("--megabytes", type=click.FloatRange(0), default=10_000, show_default=True,
+              help="Then the longest unused, down to this size.")  # fmt: skip
+def clean(days: float, megabytes: float) -> None:
+    """Remove from the package store what is not used any more; it comes back when wanted."""
+    removed, left = store.collect(package_folder(), days=days, megabytes=megabytes)
+    say(stderr(), f"{removed} packages removed, {left:.0f} MB left in the package store")
 
 
 @cli.command()

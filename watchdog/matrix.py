@@ -46,7 +46,7 @@ def _canonical(text: str) -> str:
 Series = Annotated[str, Field(pattern=_SERIES, examples=["3.13"])]
 Rule = Annotated[str, Field(pattern=rules.PATTERN, examples=["newest", "last 3", "since 1.0"])]
 Need = Annotated[str, AfterValidator(_requirement)]
-Service = Literal["smtp", "redis", "mongodb"]
+Service = Literal["smtp", "redis", "mongodb", "oauth"]
 _Reason = Annotated[str, Field(min_length=10, description="why, for whoever meets this later")]
 
 

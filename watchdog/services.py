@@ -51,7 +51,12 @@ class Services:
 
     def start(self, names: Iterable[str]) -> None:
         """Start those of the named services that this machine has and that do not run yet."""
-        starters = {"smtp": self._smtp, "redis": self._redis, "mongodb": self._mongodb}
+        starters = {
+            "smtp": self._smtp,
+            "redis": self._redis,
+            "mongodb": self._mongodb,
+            "oauth": self._oauth,
+        }
         for name in sorted(set(names) - self._tried):
             self._tried.add(name)
             variables = starters[name](_free_port())
@@ -97,6 +102,10 @@ class Services:
         argv = ["mongod", "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(data)]
         address = {"WATCHDOG_MONGODB": f"mongodb://127.0.0.1:{port}/cell{{number}}"}
         return address if self._serve(argv, port) else {}
+
+    def _oauth(self, port: int) -> dict[str, str]:
+        argv = [sys.executable, str(Path(__file__).with_name("provider.py")), str(port)]
+        return {"WATCHDOG_OAUTH": f"http://127.0.0.1:{port}"} if self._serve(argv, port) else {}
 
     def _serve(self, argv: list[str], port: int) -> bool:
         """Start a server and wait until its port answers; False when it does not."""

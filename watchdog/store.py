@@ -37,6 +37,7 @@ ALWAYS = datetime.max.replace(tzinfo=UTC)
 """The cutoff of what lies in the Python itself."""
 
 _USED = ".watchdog-used"
+_IN_USE = 3600.0
 
 
 @dataclass(frozen=True)
@@ -222,27 +223,28 @@ class Store:
             self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
             self._entries.pop(folder.parent, None)
 
-    def collect(self, *, days: float, megabytes: float) -> int:
-        """Remove what no run used for so long, then the longest unused down to a size.
 
-        What was used within the last hour stays: another run may be using it. Returns how many
-        entries went.
-        """
-        now = time.time()
-        found = [*self._folder.glob("*/*"), *self._folder.glob(".filling-*")]
-        entries = sorted((_used(path), path) for path in found if path.is_dir())
-        sizes = {path: _megabytes(path) for _, path in entries}
-        total, removed = sum(sizes.values()), 0
-        for used, path in entries:
-            if now - used < 3600:  # noqa: PLR2004  seconds
-                break
-            if now - used > days * 86400 or total > megabytes:
-                # Its mark goes first, so that whoever comes now does not take it for whole.
-                (path / COMPLETE).unlink(missing_ok=True)
-                shutil.rmtree(path, ignore_errors=True)
-                total -= sizes[path]
-                removed += 1
-        return removed
+def collect(folder: Path, *, days: float, megabytes: float) -> tuple[int, float]:
+    """Remove what no run used for so long, then the longest unused down to a size.
+
+    What was used within the last hour stays: a run may be using it. Returns how many entries went
+    and the megabytes that are left.
+    """
+    now = time.time()
+    found = [*folder.glob("*/*"), *folder.glob(".filling-*")]
+    entries = sorted((_used(path), path) for path in found if path.is_dir())
+    sizes = {path: _megabytes(path) for _, path in entries}
+    total, removed = sum(sizes.values()), 0
+    for used, path in entries:
+        if now - used < _IN_USE:
+            break
+        if now - used > days * 86400 or total > megabytes:
+            # Its mark goes first, so that whoever comes now does not take it for whole.
+            (path / COMPLETE).unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
+            total -= sizes[path]
+            removed += 1
+    return removed, total
 
 
 def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:

@@ -36,6 +36,11 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(platformdirs.user_cache_dir("flask-watchdog"))
 
 
+def package_folder() -> Path:
+    """Where the package store lies."""
+    return cache_folder() / "packages"
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the command line decides.
@@ -168,7 +173,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
         resolver = Resolver(uv, index, cache)
-        store = Store(uv, index, processes, cache / "packages")
+        store = Store(uv, index, processes, package_folder())
         with contextlib.closing(index), contextlib.closing(resolver):
             yield Workplace(
                 settings=settings,
