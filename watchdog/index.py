@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,7 @@ from urllib.parse import unquote
 
 import certifi
 import httpx
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from watchdog import wheels
@@ -47,7 +41,7 @@ _ALWAYS = datetime.min.replace(tzinfo=UTC)
 """When a file without an upload time arrived: that is all such an index tells."""
 
 _TRIES = 3
-_AT_ONCE = 16
+_AT_ONCE = 8
 
 
 class Page:
@@ -348,13 +342,20 @@ def _canonical(version: str) -> str:
 
 
 def _version(name: str, filename: str) -> Version | None:
-    try:
-        if filename.endswith(".whl"):
-            found, version, _, _ = parse_wheel_filename(filename)
-        elif filename.endswith((".tar.gz", ".zip")):
-            found, version = parse_sdist_filename(filename)
-        else:
-            return None
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+    """The version in the name of a file of this package; None where it is none of its files."""
+    if filename.endswith(".whl"):
+        found, _, rest = filename.partition("-")
+        version = rest.partition("-")[0]
+    elif filename.endswith((".tar.gz", ".zip")):
+        found, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
+    else:
         return None
-    return version if canonicalize_name(found) == name else None
+    return _parsed(version) if canonicalize_name(found) == name else None
+
+
+@cache
+def _parsed(version: str) -> Version | None:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return None

@@ -6,18 +6,18 @@ a Python is that of the file it would take.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import product
 
 from packaging import tags
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion
 
 from watchdog.model import File, Interpreter
 
-Ranks = Mapping[tags.Tag, int]
+Ranks = Mapping[str, int]
 
 
 @cache
@@ -29,12 +29,12 @@ def ranks(series: str) -> Ranks:
         *tags.cpython_tags((major, minor), platforms=platforms),
         *tags.compatible_tags((major, minor), f"cp{major}{minor}", platforms),
     ]
-    return {tag: rank for rank, tag in reversed(list(enumerate(accepted)))}
+    return {str(tag): rank for rank, tag in reversed(list(enumerate(accepted)))}
 
 
 def taken(files: Iterable[File], interpreter: Interpreter) -> File | None:
     """The file of one release that an installer takes on this Python; None where none fits."""
-    wheels: list[tuple[int, tuple[int, str] | tuple[()], File]] = []
+    wheels: list[tuple[int, tuple[int, str], File]] = []
     sources: list[File] = []
     accepted = ranks(interpreter.series)
     for file in files:
@@ -51,6 +51,8 @@ def taken(files: Iterable[File], interpreter: Interpreter) -> File | None:
     return min(sources, key=lambda f: (not f.name.endswith(".tar.gz"), f.name), default=None)
 
 
+_PARTS = 5  # name, version, python, abi, platform; a build number may stand third
+_NO_BUILD = (-1, "")
 _ONE_UPLOAD = timedelta(days=1)
 """Files of one release arrive minutes apart; wheels for a later Python months after."""
 
@@ -77,13 +79,19 @@ def arrivals(files: Iterable[File], interpreter: Interpreter) -> list[tuple[date
 
 
 @cache
-def _read(wheel: str) -> tuple[tuple[int, str] | tuple[()], frozenset[tags.Tag]]:
-    """Build number and tags of a wheel; no tag where its name is none of a wheel."""
-    try:
-        _, _, build, offered = parse_wheel_filename(wheel)
-    except (InvalidWheelFilename, InvalidVersion):
-        return (), frozenset()
-    return build, offered
+def _read(wheel: str) -> tuple[tuple[int, str], tuple[str, ...]]:
+    """Build number and tags of a wheel (PEP 427); no tag where its name is none of a wheel.
+
+    Not `packaging.utils.parse_wheel_filename`: that also validates name and version, which takes
+    most of a run in which nothing changed.
+    """
+    parts = wheel.removesuffix(".whl").lower().split("-")
+    if len(parts) not in (_PARTS, _PARTS + 1):
+        return _NO_BUILD, ()
+    number = re.match(r"(\d+)(.*)", parts[2]) if len(parts) > _PARTS else None
+    build = (int(number[1]), number[2]) if number else _NO_BUILD
+    pythons, abis, platforms = (part.split(".") for part in parts[-3:])
+    return build, tuple("-".join(tag) for tag in product(pythons, abis, platforms))
 
 
 @cache
