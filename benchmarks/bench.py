@@ -1,6 +1,6 @@
 """What a cell costs, side by side in one run: `nox -s bench`.
 
-The same cells (13 extensions and Flask itself × 4 Flask series, with Werkzeug as old as allowed
+The same cells (13 extensions and Flask itself × 6 Flask series, with Werkzeug as old as allowed
 and as resolved) are run
 
 - bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
@@ -51,10 +51,12 @@ SUBJECTS = (
 TABLES = """tables:
   grid:
     python: ["{python}"]
-    flask: ["2.2", "2.3", "3.0", "3.1"]
+    flask: ["2.0", "2.1", "2.2", "2.3", "3.0", "3.1"]
     werkzeug: [oldest-allowed, resolved]
 exclude:
-  - {{cells: "*/flask-2.2/werkzeug-resolved", reason: Flask 2.2 does not run with Werkzeug 3}}
+  - {{cells: "*/flask-2.[012]/werkzeug-resolved", reason: they do not run with Werkzeug 3}}
+  - {{cells: "flask-sqlalchemy/*/flask-2.[01]/*", reason: it needs Flask 2.2}}
+  - {{cells: "flask-migrate/*/flask-2.[01]/*", reason: Flask-SQLAlchemy needs Flask 2.2}}
 """
 SHARE = 3
 """The others run each third of the cells: what is compared is cells a minute."""
@@ -289,9 +291,9 @@ def past(python: str, folder: Path, wanted: int) -> Cost:
             replay.trials(desk, s, matrix.requirements(s), datetime(year, 1, 1, tzinfo=UTC), python)
             for s, year in PAST
         )
-        chosen = [trial for trials in found for trial in trials[: -(-wanted // len(PAST))]]
+        chosen = [trial for trials in found for trial in trials][:wanted]
         await together(desk.fill(trial) for trial in chosen)
-        return chosen[:wanted]
+        return chosen
 
     with open_workplace(settings) as workplace:
         trials = at(workplace, Quiet(), collect)

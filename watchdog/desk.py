@@ -43,7 +43,8 @@ class Desk:
         jobs = workplace.settings.jobs
         self._resolving = ThreadPoolExecutor(jobs * 4, "resolve")
         self._filling = ThreadPoolExecutor(jobs * 2, "fill")
-        self._running = _Workers(jobs)
+        # More than smokes may run: while these do, others make their environments ready.
+        self._running = _Workers(jobs + 2)
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
 
     def __enter__(self) -> Self:

@@ -62,6 +62,7 @@ class Runner:
 
     Attributes:
         seconds, memory_mb: limits of one smoke.
+        slots: how many smokes run at once; making and clearing away environments needs none.
         scratch: a folder of this run; each attempt has a folder of its own in it, and cleans up.
     """
 
@@ -72,6 +73,7 @@ class Runner:
     scratch: Path
     seconds: int
     memory_mb: int
+    slots: threading.Semaphore
     hosts: frozenset[str] = frozenset()
     smokes: Path = SMOKES
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -154,15 +156,16 @@ class Runner:
             "memory_mb": self.memory_mb,
             "measure": list(trial.distributions),
         }
-        done = self.processes.run(
-            [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
-            env=self._environment(trial, folder, number, python),
-            cwd=work,
-            stdin=json.dumps(config),
-            timeout=self.seconds,
-            merged=True,
-            output_limit=LOG_LIMIT,
-        )
+        with self.slots:
+            done = self.processes.run(
+                [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
+                env=self._environment(trial, folder, number, python),
+                cwd=work,
+                stdin=json.dumps(config),
+                timeout=self.seconds,
+                merged=True,
+                output_limit=LOG_LIMIT,
+            )
         read = events.read_text("utf-8", "replace") if events.exists() else ""
         evidence = read_events(read, token, done, seconds=self.seconds)
         if executed := _executed(read, token):

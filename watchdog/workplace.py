@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,6 +91,7 @@ class Workplace:
             scratch=self.scratch,
             seconds=limits.seconds,
             memory_mb=limits.memory_mb,
+            slots=threading.Semaphore(self.settings.jobs),
             hosts=self.hosts,
             smokes=self.settings.smokes,
         )
