@@ -49,3 +49,13 @@ def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -
 def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
     found = _answer(Finished(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
+
+
+def test_settings_that_change_no_answer_do_not_part_two_runs(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = make().identity
+    monkeypatch.setenv("UV_PYTHON", "/somewhere/python")
+    assert make().identity == before
+    monkeypatch.setenv("UV_PRERELEASE", "allow")
+    assert make().identity != before

@@ -39,6 +39,12 @@ from watchdog.model import (
 from watchdog.process import Finished, Processes
 from watchdog.redaction import hide_urls
 
+_CHANGE_NO_ANSWER = (
+    "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_NO_PROGRESS",
+    "UV_OFFLINE", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_PYTHON_DOWNLOADS",
+)  # fmt: skip
+"""Settings under which two runs share their kept answers; nox sets some of them."""
+
 _NEEDS_NETWORK = re.compile(
     r"needs to be downloaded from a registry|network (connectivity )?(is|was) disabled"
     r"|not found in the cache|downloads were disabled",
@@ -107,7 +113,7 @@ class Uv:
     def identity(self) -> str:
         """A digest of what can change uv's answers beside the index: its version and settings."""
         settings = {k: v for k, v in self._env.items() if k.startswith("UV_")}
-        for name in ("UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_OFFLINE"):
+        for name in _CHANGE_NO_ANSWER:
             settings.pop(name, None)
         home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
         files = [Path("uv.toml"), home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
