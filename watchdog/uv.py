@@ -41,7 +41,7 @@ from watchdog.redaction import hide_urls
 
 _CHANGE_NO_ANSWER = (
     "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_NO_PROGRESS",
-    "UV_OFFLINE", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_PYTHON_DOWNLOADS",
+    "UV_OFFLINE", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON_DOWNLOADS",
 )  # fmt: skip
 """Settings under which two runs share their kept answers; nox sets some of them."""
 
@@ -95,7 +95,15 @@ class Uv:
         self._scratch = scratch
         self.offline = offline
         self._exe = _find_uv()
-        keep_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "CONDA_")
+        # UV_PYTHON names the Python of whoever started us (nox sets it); cells name their own.
+        keep_out = (
+            "UV_PYTHON",
+            "VIRTUAL_ENV",
+            "PYTHONPATH",
+            "PYTHONHOME",
+            "PYTHONDONTWRITEBYTECODE",
+            "CONDA_",
+        )
         self._env = {k: v for k, v in os.environ.items() if not k.startswith(keep_out)}
         self._env |= {
             "NO_COLOR": "1",
