@@ -5,8 +5,9 @@ and as resolved) are run
 
 - bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
 - by the watchdog;
-- as nox sessions with virtualenv and pip, as nox sessions with uv, and as tox environments with
-  tox-uv, each with as many at once as there are processors.
+- as nox sessions with virtualenv and pip, and as nox sessions with uv, one after another as nox
+  does;
+- as tox environments with tox-uv, as many at once as there are processors.
 
 Then the watchdog alone: how its cost grows with the number of cells, an unchanged run, and how
 many distinct locks of the past it runs a second. What is told are ratios within this one run;
@@ -58,8 +59,8 @@ exclude:
   - {{cells: "flask-sqlalchemy/*/flask-2.[01]/*", reason: it needs Flask 2.2}}
   - {{cells: "flask-migrate/*/flask-2.[01]/*", reason: Flask-SQLAlchemy needs Flask 2.2}}
 """
-SHARE = 3
-"""The others run each third of the cells: what is compared is cells a minute."""
+SHARE = 4
+"""The others run each fourth of the cells: what is compared is cells a minute."""
 RUN = (
     "import resource, runpy, sys\n"
     "try:\n    runpy.run_module('watchdog', run_name='__main__')\n"
@@ -187,25 +188,13 @@ for cell in CELLS:
 
 
 def nox_sessions(cells: Sequence[tuple[str, list[str], str]], backend: str, folder: Path) -> Cost:
-    """A nox session a cell, as many nox at once as there are processors."""
+    """A nox session a cell, one after another: nox has no way to run them at once."""
     shutil.rmtree(folder, ignore_errors=True)
-    files = []
-    for part in range(PROCESSORS):
-        place = folder / str(part)
-        place.mkdir(parents=True)
-        text = NOXFILE.format(cells=list(cells[part::PROCESSORS]), probe=str(PROBE))
-        (place / "noxfile.py").write_text(text, "utf-8")
-        files.append(place)
-
-    def run(place: Path) -> None:
-        argv = [sys.executable, "-m", "nox", "--default-venv-backend", backend]
-        call(argv, dict(os.environ), place)
-
-    def run_all() -> None:
-        with ThreadPoolExecutor(PROCESSORS) as pool:
-            list(pool.map(run, files))
-
-    return measure(len(cells), run_all)
+    folder.mkdir(parents=True)
+    text = NOXFILE.format(cells=list(cells), probe=str(PROBE))
+    (folder / "noxfile.py").write_text(text, "utf-8")
+    argv = [sys.executable, "-m", "nox", "--default-venv-backend", backend]
+    return measure(len(cells), lambda: call(argv, dict(os.environ), folder))
 
 
 def tox_environments(cells: Sequence[tuple[str, list[str], str]], folder: Path) -> Cost:

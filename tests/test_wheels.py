@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from packaging.tags import platform_tags
 
 from watchdog.model import File, Interpreter
-from watchdog.wheels import taken
+from watchdog.wheels import arrivals, taken
 
 PYTHON = Interpreter("/usr/bin/python3.11", "3.11.7", None, "linux-x86_64")
 OWN = next(iter(platform_tags()))
@@ -46,3 +48,22 @@ def test_a_file_that_wants_another_python_is_not_taken() -> None:
     assert takes("x-1.0-py3-none-any.whl", requires=">=3.12") is None
     assert takes("x-1.0-py3-none-any.whl", requires=">=3.11") == "x-1.0-py3-none-any.whl"
     assert takes("x-1.0-py3-none-any.whl", requires="nonsense") == "x-1.0-py3-none-any.whl"
+
+
+def test_a_release_arrives_once_although_its_files_come_minutes_apart() -> None:
+    def uploaded(name: str, minutes: int) -> File:
+        return File(name, datetime(2023, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
+
+    files = [
+        uploaded("x-1.0.tar.gz", 0),
+        uploaded("x-1.0-cp312-cp312-win32.whl", 1),
+        uploaded(f"x-1.0-cp311-cp311-{OWN}.whl", 5),
+        uploaded("x-1.0-py3-none-any.whl", 9),
+        uploaded(f"x-1.0-1-cp311-cp311-{OWN}.whl", 100_000),
+    ]
+    told = [
+        (began.minute, settled.minute, file.name)
+        for began, settled, file in arrivals(files, PYTHON)[:1]
+    ]
+    assert told == [(0, 5, f"x-1.0-cp311-cp311-{OWN}.whl")]
+    assert [file.name for _, _, file in arrivals(files, PYTHON)] == [files[2].name, files[4].name]

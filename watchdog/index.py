@@ -75,9 +75,9 @@ class Page:
         """Every moment at which something new could be installed on this Python, oldest first."""
         if interpreter.version not in self._arrivals:
             found = [
-                Arrival(instant, self.name, Version(version), first=number == 0)
+                Arrival(began, settled, self.name, Version(version), first=number == 0)
                 for version, files in self._versions.items()
-                for number, (instant, file) in enumerate(wheels.arrivals(files, interpreter))
+                for number, (began, settled, file) in enumerate(wheels.arrivals(files, interpreter))
                 if not file.yanked
             ]
             self._arrivals[interpreter.version] = sorted(found, key=lambda a: a.instant)

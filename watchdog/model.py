@@ -112,10 +112,12 @@ class Arrival:
     """A moment at which a version could be installed for the first time, or from another file.
 
     Attributes:
+        settled: when the file was there that installers took from then on.
         first: whether it could not be installed before.
     """
 
     instant: datetime
+    settled: datetime
     name: str
     version: Version
     first: bool

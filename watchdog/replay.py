@@ -127,12 +127,9 @@ class _Past:
 @dataclass(frozen=True)
 class _Step:
     since: datetime
+    at: datetime
     python: str
     resolution: Resolution
-
-    @property
-    def at(self) -> datetime:
-        return just_after(self.since)
 
 
 async def replay(
@@ -238,12 +235,12 @@ async def _walk(
 ) -> list[_Step]:
     """From arrival to arrival, past those that cannot change the answer."""
     steps: list[_Step] = []
-    reached: datetime | None = since
-    while reached is not None and reached < until:
-        question = Question(past.requirements, python, just_after(reached))
+    reached: tuple[datetime, datetime] | None = (since, just_after(since))
+    while reached is not None and reached[0] < until:
+        question = Question(past.requirements, python, reached[1])
         resolution, names = await past.desk.consult(question)
         effort.resolutions += 1
-        steps.append(_Step(reached, python, resolution))
+        steps.append(_Step(*reached, python, resolution))
         lock = resolution if isinstance(resolution, Lock) and not careful else None
         reached = _next(past.desk, lock, names, python, question.as_of, effort)
     return steps
@@ -256,8 +253,8 @@ def _next(
     python: str,
     after: datetime,
     effort: Effort,
-) -> datetime | None:
-    """The next arrival that may change the answer.
+) -> tuple[datetime, datetime] | None:
+    """The next arrival that may change the answer, and the cutoff at which to look.
 
     A version below the one in the lock cannot: the resolver prefers the highest, and did not need
     the lower ones. Nor can a prerelease while there are stable releases, nor another file of a
@@ -265,21 +262,30 @@ def _next(
     """
     interpreter = desk.workplace.interpreters[python]
     pins = dict(lock.pins) if lock else None
-    nearest: datetime | None = None
-    for name in names:
-        if (page := desk.workplace.index.page(name)) is None:
-            continue
-        held = Version(pins[name]) if pins and name in pins else None
+    pages = [page for name in names if (page := desk.workplace.index.page(name)) is not None]
+    nearest: Arrival | None = None
+    for page in pages:
+        held = Version(pins[page.name]) if pins and page.name in pins else None
         for arrival in page.arrivals(interpreter):
             if arrival.instant < after:
                 continue
-            if nearest is not None and arrival.instant >= nearest:
+            if nearest is not None and arrival.instant >= nearest.instant:
                 break
             effort.arrivals += 1
             if pins is None or _matters(arrival, held):
-                nearest = arrival.instant
+                nearest = arrival
                 break
-    return nearest
+    if nearest is None:
+        return None
+    # Look when the release is whole, unless another one arrives before that.
+    others = (
+        arrival.instant
+        for page in pages
+        for arrival in page.arrivals(interpreter)
+        if arrival is not nearest
+    )
+    alone = not any(nearest.instant < other <= nearest.settled for other in others)
+    return nearest.instant, just_after(nearest.settled if alone else nearest.instant)
 
 
 def _matters(arrival: Arrival, held: Version | None) -> bool:
@@ -312,7 +318,7 @@ async def _moment(past: _Past, step: _Step) -> Moment:
         case Unbuildable(symptom, _):
             moment = Moment(step.since, step.python, None, gap=f"it does not build: {symptom}")
     past.desk.observer.advance()
-    return moment
+    return replace(moment, at=step.at)
 
 
 async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> PastBreakage:
@@ -348,7 +354,7 @@ async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> Past
 async def _python_or_not(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
     """Where the Python changed in between: it is the culprit if the old one still works then."""
     old, new = outage.good.python, outage.bad.python
-    at = just_after(outage.bad.since)
+    at = outage.bad.at or just_after(outage.bad.since)
     lock = await past.desk.lock(Question(past.requirements, old, at))
     if isinstance(lock, Lock):
         record = await past.run(lock, old, at)
@@ -379,7 +385,7 @@ async def _swaps(
     past: _Past, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]
 ) -> bool:
     """Whether the good lock with only these fails alike, and the bad one without them works."""
-    python, at = outage.bad.python, just_after(outage.bad.since)
+    python, at = outage.bad.python, outage.bad.at or just_after(outage.bad.since)
     forth, back = await together(
         past.run(lock, python, at)
         for lock in (timeline.swapped(good, bad, names), timeline.swapped(bad, good, names))

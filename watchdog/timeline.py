@@ -36,6 +36,7 @@ class Moment:
         since: the arrival that made the difference.
         uses: what was seen of each use; empty in a gap.
         gap: why nothing could be judged.
+        at: the cutoff at which it was looked at, where that is known.
     """
 
     since: datetime
@@ -44,6 +45,7 @@ class Moment:
     uses: dict[str, Sight] = field(default_factory=dict)
     gap: str | None = None
     warnings: tuple[CaughtWarning, ...] = ()
+    at: datetime | None = None
 
     def of(self, use: str) -> Sight | None:
         return self.uses.get(WHOLE) or self.uses.get(use)

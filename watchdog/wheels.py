@@ -57,24 +57,27 @@ _ONE_UPLOAD = timedelta(days=1)
 """Files of one release arrive minutes apart; wheels for a later Python months after."""
 
 
-def arrivals(files: Iterable[File], interpreter: Interpreter) -> list[tuple[datetime, File]]:
+def arrivals(
+    files: Iterable[File], interpreter: Interpreter
+) -> list[tuple[datetime, datetime, File]]:
     """When the files of one release changed what an installer takes on this Python.
 
-    The instant is that of the taken file's own upload. Of the files that a release consists of on
-    its first day only the one that is taken in the end counts: for the minutes before it nobody
-    builds a source distribution.
+    Each with the instant at which something could be installed, the instant at which the file
+    arrived that is taken, and that file. They differ where wheels follow a source distribution
+    within a day: the release is there at once, but for those minutes nobody need build it.
     """
     ordered = sorted((f for f in files if f.uploaded), key=lambda f: (f.uploaded, f.name))
-    found: list[tuple[datetime, File]] = []
+    found: list[tuple[datetime, datetime, File]] = []
     seen: list[File] = []
     for file in ordered:
         seen.append(file)
         if taken([file], interpreter) is None or taken(seen, interpreter) is not file:
             continue
         assert file.uploaded is not None  # noqa: S101  for the type checker: filtered above
+        began = file.uploaded
         if len(found) == 1 and file.uploaded - found[0][0] < _ONE_UPLOAD:
-            found.pop()
-        found.append((file.uploaded, file))
+            began, _, _ = found.pop()
+        found.append((began, file.uploaded, file))
     return found
 
 
