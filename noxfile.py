@@ -36,6 +36,13 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def history(session: nox.Session) -> None:
+    """Replay the past of every subject since 2019, or carry it on; stop it when you like."""
+    install(session)
+    session.run("flask-watchdog", "history", *session.posargs)
+
+
+@nox.session
 def cell(session: nox.Session) -> None:
     """Build one cell in an environment that stays: nox -s cell -- flask-login/today/py3.13."""
     if not session.posargs:

@@ -20,7 +20,8 @@ from watchdog import matrix as matrix_file
 from watchdog import replay as replaying
 from watchdog.console import observe, say, stderr
 from watchdog.interpreters import RELEASED
-from watchdog.replay import AUTO, History, PastBreakage
+from watchdog.replay import AUTO
+from watchdog.timeline import History, PastBreakage
 from watchdog.workplace import Settings, Workplace, open_workplace
 
 ROOT = Path(__file__).parent.parent

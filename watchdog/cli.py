@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,10 @@ from pydantic import TypeAdapter
 
 from watchdog import check as checking
 from watchdog import compare, desk, past, pipeline, store
+from watchdog import history as historian
 from watchdog import matrix as matrix_file
 from watchdog import replay as replaying
+from watchdog.archive import Archive
 from watchdog.console import github_annotations, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.interpreters import how_to_get
@@ -47,6 +51,20 @@ class Instant(click.ParamType[datetime]):
         if instant > datetime.now(UTC):
             self.fail(f"{value!r} lies in the future; nothing is known of it", param, ctx)
         return instant
+
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """`2/8`: the second of eight parts."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:  # noqa: ANN401  click's types
+        if isinstance(value, tuple):
+            return value
+        number, _, count = str(value).partition("/")
+        if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+            self.fail(f"{value!r} is not a part; write 2/8 for the second of eight", param, ctx)
+        return int(number), int(count)
 
 
 def _options(*, selection: bool = True) -> Callable[[Command], Command]:
@@ -369,6 +387,41 @@ def replay(
         f"{effort.arrivals} arrivals looked at, {effort.resolutions} resolutions, "
         f"{effort.locks} distinct locks, {effort.runs} cells run",
     )
+
+
+@cli.command()
+@_options(selection=False)
+@click.option("--shard", type=Shard(), default="1/1", help="Only this part of the subjects.")
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
+def history(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, shard: tuple[int, int], subjects: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Replay the past of every subject since 2019, or what came since the last time.
+
+    A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
+    """
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    everything = ("flask", *settings.matrix.extensions)
+    if unknown := sorted(set(subjects) - set(everything)):
+        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
+    if pythons:
+        raise ConfigurationError(("history takes the Python of each time; replay has --python",))
+    number, count = shard
+    mine = (subjects or everything)[number - 1 :: count]
+    console, archive, started = stderr(), Archive(reports), time.monotonic()
+    locks = 0
+    for done, subject in enumerate(mine, 1):
+        # A ledger for each: none of them grows with the field, and `run` reads none of them.
+        its_own = replace(settings, reports=reports / "past" / subject)
+        with open_workplace(its_own) as workplace, observe(console) as observer:
+            chapter = historian.carry_on(workplace, observer, archive, subject)
+        locks += chapter.effort.locks
+        passed = time.monotonic() - started
+        left = passed / done * (len(mine) - done) / 60
+        say(console, f"{done} of {len(mine)}: {past.chapter_line(chapter)}; "
+                     f"about {left:.0f} min left")  # fmt: skip
+    say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
 
 
 @cli.command()

@@ -8,8 +8,6 @@ fingerprint with different outcomes is flaky by definition.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from watchdog import lines
 from watchdog.model import Judgement, Outcome, Record, Run
 
 _RECORD = TypeAdapter(Record)
@@ -55,7 +54,7 @@ class Ledger:
         """Write one line, whole or not at all; returns the record as it now stands."""
         with self._lock:
             path = self._folder / "ledger" / f"{record.subject}.jsonl"
-            _append(path, _RECORD.dump_python(record, mode="json", exclude_defaults=True))
+            lines.append(path, _RECORD.dump_python(record, mode="json", exclude_defaults=True))
             return self._keep(record)
 
     def _keep(self, record: Record) -> Record:
@@ -82,7 +81,7 @@ class Ledger:
                 line["cells"] = {i: e for i, e in line.get("cells", {}).items() if i in changed}
                 line["gone"] = sorted(set(base.cells) - set(run.cells))
                 line["like"] = base.name
-            _append(self._folder / "runs.jsonl", line)
+            lines.append(self._folder / "runs.jsonl", line)
             self._insert(run)
 
     def runs(self) -> list[Run]:
@@ -110,22 +109,11 @@ class Ledger:
             self._runs.sort(key=lambda r: (r.as_of, r.finished))
 
     def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
-        try:
-            text = path.read_bytes().decode("utf-8", "replace")
-        except FileNotFoundError:
-            return
-        for line in text.split("\n"):
-            if not line.strip():
-                continue
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
+        for value in lines.read(path):
+            if value is None:
                 self.skipped_lines += 1
-                continue
-            if isinstance(value, dict):
-                yield value
             else:
-                self.skipped_lines += 1
+                yield value
 
 
 def _alike(one: Run, other: Run) -> bool:
@@ -141,31 +129,3 @@ def _flaky(one: Judgement, other: Judgement) -> Judgement:
     return replace(
         bad, outcome=Outcome.FLAKY, reason=f"{one.outcome} in one run, {other.outcome} in another"
     )
-
-
-def _append(path: Path, value: dict[str, Any]) -> None:
-    """Add one whole line, synced; a torn last line of a crash is closed first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = (json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        _exclusive(handle)
-        size = os.fstat(handle).st_size
-        if size:
-            os.lseek(handle, size - 1, os.SEEK_SET)
-            if os.read(handle, 1) != b"\n":
-                data = b"\n" + data
-        while data:
-            data = data[os.write(handle, data) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _exclusive(handle: int) -> None:
-    """Hold the file until it is closed, where the system can lock files."""
-    try:
-        import fcntl  # noqa: PLC0415  not on Windows
-    except ImportError:
-        return
-    fcntl.flock(handle, fcntl.LOCK_EX)

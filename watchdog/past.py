@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.replay import History, PastBreakage
+from watchdog.archive import Chapter
+from watchdog.timeline import History, PastBreakage
 
 
 def instant(value: datetime | None) -> str | None:
@@ -30,6 +31,16 @@ def history_json(history: History) -> dict[str, Any]:
             for start, end, reason in history.gaps
         ],
     }
+
+
+def chapter_line(chapter: Chapter) -> str:
+    """A subject's past in a line: how many breakages, and what it took to know."""
+    effort = chapter.effort
+    return (
+        f"{chapter.subject}: {len(chapter.breakages)} breakages; {effort.arrivals} arrivals, "
+        f"{effort.resolutions} resolutions, {effort.locks} locks, {effort.runs} run, "
+        f"{chapter.seconds:.0f} s"
+    )
 
 
 def _breakage_json(breakage: PastBreakage) -> dict[str, Any]:

@@ -61,3 +61,11 @@ class Redactor:
         for host in self.hosts:
             text = re.sub(rf"(?:\w+://)?(?:[^\s/@]+@)?{re.escape(host)}", "<index>", text)
         return text
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most about so many characters: its beginning and its end, and what was cut."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters cut …]\n{text[-half:]}"

@@ -7,9 +7,9 @@ timeline, and each beginning is blamed on a release by swapping it in and out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations, pairwise
 
 from packaging.version import Version
@@ -25,90 +25,19 @@ from watchdog.model import (
     Question,
     Record,
     Resolution,
-    Stage,
     Trial,
     Unbuildable,
     Unknown,
 )
+from watchdog.redaction import cut
 from watchdog.signature import missing, short
-from watchdog.timeline import Moment, Outage
+from watchdog.timeline import Culprit, Effort, Fix, History, Moment, Outage, PastBreakage
 
 AUTO = "auto"
 _PART = timedelta(days=120)
 _MOST_SUSPECTS = 6
-
-
-@dataclass(frozen=True)
-class Culprit:
-    """The release whose arrival broke it; `last_good` is what it replaced."""
-
-    name: str
-    version: str
-    last_good: str
-
-
-@dataclass(frozen=True)
-class Fix:
-    """The release that ended it.
-
-    Attributes:
-        how: `release` of the subject, `upstream` by another package, or a `cap` that pulls the
-            culprit back to a version before.
-    """
-
-    name: str
-    version: str
-    how: str
-
-
-@dataclass(frozen=True)
-class PastBreakage:
-    """A breakage of the past: who, since when, by what, until when."""
-
-    id: str
-    subject: str
-    subject_version: str
-    python: str
-    broken_from: datetime
-    fixed_on: datetime | None
-    culprit: Culprit | None
-    fixed_by: Fix | None
-    stage: Stage
-    test: str | None
-    symptom: str
-    missing: str | None
-    proof: str
-    warned: tuple[datetime, str] | None
-
-    @property
-    def days_broken(self) -> float | None:
-        if self.fixed_on is None:
-            return None
-        return round((self.fixed_on - self.broken_from) / timedelta(days=1), 2)
-
-
-@dataclass
-class Effort:
-    """What a replay took: arrivals in the closure, questions asked, distinct locks, cells run."""
-
-    arrivals: int = 0
-    resolutions: int = 0
-    locks: int = 0
-    runs: int = 0
-
-
-@dataclass(frozen=True)
-class History:
-    """The past of a subject between two instants."""
-
-    subject: str
-    python: str
-    since: datetime
-    until: datetime
-    breakages: tuple[PastBreakage, ...]
-    gaps: tuple[tuple[datetime, datetime, str], ...]
-    effort: Effort
-    moments: tuple[Moment, ...] = field(default=(), repr=False)
+_LOG = 3000
+"""How much of a log a breakage keeps, in characters."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +47,12 @@ class _Past:
     desk: Desk
     subject: str
     requirements: tuple[str, ...]
+    python: str
+
+    def stands_in(self, step: _Step) -> bool:
+        """Whether a Python is used for a time before it was released, for want of an older one."""
+        released = RELEASED.get(step.python, date.min)
+        return self.python == AUTO and step.since.date() < released
 
     async def run(self, lock: Lock, python: str, as_of: datetime) -> Record:
         trial = self.desk.workplace.trial(self.subject, lock, python, as_of)
@@ -140,21 +75,57 @@ async def replay(
     since: datetime,
     until: datetime,
     python: str = AUTO,
+    earlier: History | None = None,
 ) -> History:
-    """The history of a subject, installed with these requirements."""
-    past, effort = _Past(desk, subject, requirements), Effort()
+    """The history of a subject, installed with these requirements.
+
+    What is known of an earlier time is taken from there: only what came after is looked at.
+    """
+    past, effort = _Past(desk, subject, requirements, python), Effort()
+    start = earlier.until if earlier else since
     desk.observer.stage(f"Reading the past of {subject}")
-    series = stretches(list(desk.workplace.interpreters), python, since, until)
+    series = stretches(list(desk.workplace.interpreters), python, start, until)
     steps = await _steps(past, series, effort)
     ran = desk.ran
     desk.observer.stage(f"Running the past of {subject}", len(steps))
     moments = await together(_moment(past, step) for step in steps)
-    breakages = await together(_blame(past, o, moments) for o in timeline.outages(moments))
+    if earlier:
+        moments = [*earlier.moments, *moments]
+    moments = await _on_new_pythons(past, moments)
+    known = {_key(b): b for b in earlier.breakages} if earlier else {}
+    outages = timeline.outages(moments)
+    breakages = await together(_told(past, o, moments, known) for o in outages)
     effort.runs = desk.ran - ran
-    stretches_of_gaps = tuple(timeline.gaps(moments, until))
-    return History(
-        subject, python, since, until, _named(breakages), stretches_of_gaps, effort, tuple(moments)
-    )
+    gaps = tuple(timeline.gaps(moments, until))
+    return History(subject, python, since, until, _named(breakages), gaps, effort, tuple(moments))
+
+
+def _key(breakage: PastBreakage) -> tuple[object, ...]:
+    return (breakage.signature, breakage.test, breakage.breaks, breakage.python)
+
+
+async def _told(
+    past: _Past,
+    outage: Outage,
+    moments: Sequence[Moment],
+    known: Mapping[tuple[object, ...], PastBreakage],
+) -> PastBreakage:
+    """As it was told before, unless it has ended since."""
+    before = known.get((outage.signature, outage.test, outage.bad.lock, outage.bad.python))
+    if before is not None and (before.fixed_on is None) == (outage.fixed is None):
+        return before
+    return await _blame(past, outage, moments)
+
+
+async def _on_new_pythons(past: _Past, moments: Sequence[Moment]) -> list[Moment]:
+    """What did not build on a new Python, while it went on working on the old one, is broken."""
+    found = list(moments)
+    for number, (old, new) in enumerate(pairwise(moments), 1):
+        if not (new.unbuilt and new.gap) or old.python == new.python or old.gap:
+            continue
+        if await _works(past, old.python, new.at or just_after(new.since)):
+            found = timeline.unbuilt(found, number)
+    return found
 
 
 async def trials(
@@ -162,7 +133,9 @@ async def trials(
 ) -> list[Trial]:
     """The distinct locks of a past, ready to be run: what the benchmark measures."""
     until = desk.workplace.settings.as_of
-    steps = await _steps(_Past(desk, subject, requirements), [(python, since, until)], Effort())
+    steps = await _steps(
+        _Past(desk, subject, requirements, python), [(python, since, until)], Effort()
+    )
     found = {
         lock: desk.workplace.trial(subject, lock, python, step.at)
         for step in steps
@@ -313,10 +286,14 @@ async def _moment(past: _Past, step: _Step) -> Moment:
         case Lock() as lock:
             record = await past.run(lock, step.python, step.at)
             moment = timeline.seen(record, step.since, step.python)
+            if past.stands_in(step) and moment.fails:
+                why = f"fails on Python {step.python}, which came later; no earlier one is here"
+                moment = replace(moment, uses={}, gap=why)
         case Conflict(reason) | Unknown(reason):
             moment = Moment(step.since, step.python, None, gap=reason)
-        case Unbuildable(symptom, _):
-            moment = Moment(step.since, step.python, None, gap=f"it does not build: {symptom}")
+        case Unbuildable(symptom, log):
+            why = f"it does not build: {symptom}"
+            moment = Moment(step.since, step.python, None, gap=why, unbuilt=symptom, log=log)
     past.desk.observer.advance()
     return replace(moment, at=step.at)
 
@@ -327,11 +304,14 @@ async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> Past
     begun = bad.since
     if good.python != bad.python:
         culprit, proof = await _python_or_not(past, outage)
-        begun = max(begun, datetime.combine(RELEASED[bad.python], time(), UTC))
+        released = datetime.combine(RELEASED[bad.python], time(), UTC)
+        # Between a Python's release and the first moment that can be judged nothing worked on it.
+        begun = released if culprit else max(begun, released)
     else:
         culprit, proof = await _culprit(past, outage)
     symbol = missing(outage.symptom)
-    version = (bad.lock.version(past.subject) if bad.lock else None) or ""
+    lock = bad.lock or good.lock
+    version = (lock.version(past.subject) if lock else None) or ""
     fixed = outage.fixed
     return PastBreakage(
         id="",
@@ -348,20 +328,28 @@ async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> Past
         missing=symbol,
         proof=proof,
         warned=timeline.announced(moments, bad.since, symbol) if symbol else None,
+        signature=outage.signature,
+        works=good.lock,
+        breaks=bad.lock,
+        log=cut(bad.log, _LOG),
     )
 
 
 async def _python_or_not(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
     """Where the Python changed in between: it is the culprit if the old one still works then."""
     old, new = outage.good.python, outage.bad.python
-    at = outage.bad.at or just_after(outage.bad.since)
-    lock = await past.desk.lock(Question(past.requirements, old, at))
-    if isinstance(lock, Lock):
-        record = await past.run(lock, old, at)
-        then = timeline.seen(record, at, old)
-        if then.gap is None and outage.signature not in then.fails and not then.fails:
-            return Culprit("python", new, old), "swap"
+    if await _works(past, old, outage.bad.at or just_after(outage.bad.since)):
+        return Culprit("python", new, old), "swap"
     return None, "undetermined"
+
+
+async def _works(past: _Past, python: str, at: datetime) -> bool:
+    """Whether all uses worked on a Python at an instant."""
+    lock = await past.desk.lock(Question(past.requirements, python, at))
+    if not isinstance(lock, Lock):
+        return False
+    then = timeline.seen(await past.run(lock, python, at), at, python)
+    return then.gap is None and not then.fails
 
 
 async def _culprit(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
@@ -416,14 +404,16 @@ def _named_culprit(name: str, good: Lock, bad: Lock) -> Culprit:
 
 def _fix(past: _Past, culprit: Culprit | None, outage: Outage) -> Fix | None:
     before, after = outage.failing.lock, outage.fixed.lock if outage.fixed else None
-    if outage.fixed is None or before is None or after is None:
+    if outage.fixed is None or after is None:
         return None
-    changes = timeline.changed(before, after)
+    changes = timeline.changed(before, after) if before else [n for n, _ in after.pins]
     arrived = _arrived(past.desk, changes, outage.fixed)
     order = sorted(changes, key=lambda n: (n not in arrived, n != past.subject, n))
     if not order:
         return None
     name = order[0]
+    if before is None and name not in arrived:
+        return None
     pulled_back = (
         culprit is not None
         and culprit.name not in (past.subject, name)

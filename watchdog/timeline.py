@@ -9,11 +9,11 @@ neither begins nor ends anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import astuple, dataclass, field, replace
+from datetime import datetime, timedelta
 
 from watchdog.model import CaughtWarning, Lock, Outcome, Record, Stage, UseOutcome
-from watchdog.signature import signature
+from watchdog.signature import normalise, signature
 
 WHOLE = ""
 """Stands for every use: the smoke could not even be loaded."""
@@ -37,6 +37,9 @@ class Moment:
         uses: what was seen of each use; empty in a gap.
         gap: why nothing could be judged.
         at: the cutoff at which it was looked at, where that is known.
+        skipped: uses that this version of the subject does not have.
+        unbuilt: where it is a gap because something does not build: what that said.
+        log: what the smoke printed, where something failed.
     """
 
     since: datetime
@@ -46,6 +49,9 @@ class Moment:
     gap: str | None = None
     warnings: tuple[CaughtWarning, ...] = ()
     at: datetime | None = None
+    skipped: frozenset[str] = frozenset()
+    unbuilt: str | None = None
+    log: str = field(default="", repr=False)
 
     def of(self, use: str) -> Sight | None:
         return self.uses.get(WHOLE) or self.uses.get(use)
@@ -81,6 +87,91 @@ class Outage:
         return None if WHOLE in self.uses else min(self.uses)
 
 
+@dataclass(frozen=True)
+class Culprit:
+    """The release whose arrival broke it; `last_good` is what it replaced."""
+
+    name: str
+    version: str
+    last_good: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """The release that ended it.
+
+    Attributes:
+        how: `release` of the subject, `upstream` by another package, or a `cap` that pulls the
+            culprit back to a version before.
+    """
+
+    name: str
+    version: str
+    how: str
+
+
+@dataclass(frozen=True)
+class PastBreakage:
+    """A breakage of the past: who, since when, by what, until when.
+
+    Attributes:
+        works, breaks: the last good lock and the first bad one.
+        log: what the first bad one printed.
+    """
+
+    id: str
+    subject: str
+    subject_version: str
+    python: str
+    broken_from: datetime
+    fixed_on: datetime | None
+    culprit: Culprit | None
+    fixed_by: Fix | None
+    stage: Stage
+    test: str | None
+    symptom: str
+    missing: str | None
+    proof: str
+    warned: tuple[datetime, str] | None
+    signature: str = ""
+    works: Lock | None = None
+    breaks: Lock | None = None
+    log: str = ""
+
+    @property
+    def days_broken(self) -> float | None:
+        if self.fixed_on is None:
+            return None
+        return round((self.fixed_on - self.broken_from) / timedelta(days=1), 2)
+
+
+@dataclass
+class Effort:
+    """What a replay took: arrivals in the closure, questions asked, distinct locks, cells run."""
+
+    arrivals: int = 0
+    resolutions: int = 0
+    locks: int = 0
+    runs: int = 0
+
+    def __add__(self, other: Effort) -> Effort:
+        return Effort(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class History:
+    """The past of a subject between two instants."""
+
+    subject: str
+    python: str
+    since: datetime
+    until: datetime
+    breakages: tuple[PastBreakage, ...]
+    gaps: tuple[tuple[datetime, datetime, str], ...]
+    effort: Effort
+    moments: tuple[Moment, ...] = field(default=(), repr=False)
+
+
 def seen(record: Record, since: datetime, python: str) -> Moment:
     """The moment that a record of the ledger stands for."""
     lock = Lock(tuple(sorted(record.lock.items())))
@@ -88,7 +179,9 @@ def seen(record: Record, since: datetime, python: str) -> Moment:
     if judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
         return Moment(since, python, lock, gap=judgement.reason or str(judgement.outcome))
     if judgement.stage is Stage.INSTALL:
-        return Moment(since, python, lock, gap=f"it cannot be installed: {judgement.symptom}")
+        symptom = judgement.symptom or ""
+        why = f"it cannot be installed: {symptom}"
+        return Moment(since, python, lock, gap=why, unbuilt=symptom, log=record.evidence[-1].log)
     uses: dict[str, Sight] = {}
     evidence = record.evidence[-1]
     for test in evidence.tests:
@@ -98,7 +191,9 @@ def seen(record: Record, since: datetime, python: str) -> Moment:
             uses[test.name] = Sight(signature(test.failure), test.failure.symptom)
     if judgement.outcome is Outcome.BROKEN and not any(s.signature for s in uses.values()):
         uses = {WHOLE: Sight(judgement.signature, judgement.symptom or "", judgement.stage)}
-    return Moment(since, python, lock, uses, warnings=warnings)
+    log = evidence.log if judgement.outcome is Outcome.BROKEN else ""
+    skipped = frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.SKIPPED)
+    return Moment(since, python, lock, uses, warnings=warnings, skipped=skipped, log=log)
 
 
 def outages(moments: Sequence[Moment]) -> list[Outage]:
@@ -122,6 +217,11 @@ def _of_use(moments: Sequence[Moment], use: str) -> Iterator[Outage]:
     for moment in moments:
         sight = moment.of(use)
         if sight is None:
+            if use in moment.skipped:  # a later version has that use no more
+                for outage in open_:
+                    outage.fixed = moment
+                    yield outage
+                open_ = []
             continue
         if sight.signature is None:
             for outage in open_:
@@ -142,6 +242,47 @@ def _of_use(moments: Sequence[Moment], use: str) -> Iterator[Outage]:
                 outage.failing = moment
         last = (moment, sight)
     yield from open_
+
+
+def unbuilt(moments: Sequence[Moment], first: int) -> list[Moment]:
+    """The timeline with what did not build from `first` on told as a failure to install.
+
+    For where it is proved that nothing but the Python changed.
+    """
+    found = list(moments)
+    for number in range(first, len(moments)):
+        moment = moments[number]
+        if moment.unbuilt is None or moment.python != moments[first].python:
+            break
+        sight = Sight(normalise(moment.unbuilt), moment.unbuilt, Stage.INSTALL)
+        found[number] = replace(moment, uses={WHOLE: sight}, gap=None)
+    return found
+
+
+def change_points(moments: Sequence[Moment]) -> list[Moment]:
+    """The moments that differ from a neighbour, and both ends: what a history needs to keep.
+
+    Of the warnings only the first of each is kept, of the logs none: breakages have their own.
+    """
+
+    def look(moment: Moment) -> tuple[object, ...]:
+        uses = tuple(sorted((u, s.signature) for u, s in moment.uses.items()))
+        return (moment.python, moment.gap, uses)
+
+    kept: list[Moment] = []
+    told: set[tuple[str, str]] = set()
+    for number, moment in enumerate(moments):
+        new = []
+        for warning in moment.warnings:
+            what = (warning.category, normalise(warning.message))
+            if announces(warning) and what not in told:
+                told.add(what)
+                new.append(replace(warning, stack=()))
+        beside = moments[max(number - 1, 0) : number + 2]
+        ends = number in (0, len(moments) - 1)
+        if new or ends or any(look(moment) != look(other) for other in beside):
+            kept.append(replace(moment, warnings=tuple(new), log=""))
+    return kept
 
 
 def gaps(moments: Sequence[Moment], until: datetime) -> list[tuple[datetime, datetime, str]]:
@@ -174,6 +315,11 @@ def swapped(base: Lock, other: Lock, names: Iterable[str]) -> Lock:
     return Lock(tuple(sorted((pins | {n: versions[n] for n in names if n in versions}).items())))
 
 
+def announces(warning: CaughtWarning) -> bool:
+    """Whether a warning says that something will go away or change."""
+    return "Deprecat" in warning.category or warning.category == "FutureWarning"
+
+
 def announced(
     moments: Sequence[Moment], before: datetime, symbol: str
 ) -> tuple[datetime, str] | None:
@@ -183,7 +329,6 @@ def announced(
         if moment.since >= before:
             break
         for warning in moment.warnings:
-            announces = "Deprecat" in warning.category or warning.category == "FutureWarning"
-            if announces and (name in warning.message or name in warning.code):
+            if announces(warning) and (name in warning.message or name in warning.code):
                 return moment.since, warning.message
     return None

@@ -20,9 +20,10 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 from packaging.utils import canonicalize_name
 
@@ -59,6 +60,10 @@ _NETWORK_FAILED = re.compile(
     r"|No space left on device|Hash mismatch",
     re.IGNORECASE,
 )
+_TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
+_TOOLS_LATER = timedelta(days=365)
+"""Where the build tools of the time cannot be had (uv wants setuptools 40.8 for every old source
+distribution), those of a year later are taken."""
 _LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
 _READ = re.compile(
     r"Sending (?:fresh GET|revalidation) request for: \S*/([A-Za-z0-9._-]+)/?$", re.MULTILINE
@@ -213,6 +218,12 @@ class Uv:
                     "the cache does not hold all that this answer needs; run without --offline"
                 )
             done, log = self._compile(interpreter, flags, stdin, online=True)
+        if tools := _later_tools(done, as_of):
+            mended, _ = self._compile(interpreter, [*flags, *tools], stdin, online=online)
+            lock = _answer(mended)
+            # What is installed must be of the time, also where it is a build tool.
+            if isinstance(lock, Lock) and not _tool_names(done) & dict(lock.pins).keys():
+                done = mended
         if done.interrupted:
             return Answer(Unknown("interrupted"))
         return Answer(_answer(done), _names(_LOOKED_AT, log), _names(_READ, log))
@@ -264,8 +275,13 @@ class Uv:
             done = self._run(*command, "--offline", stdin=stdin)
         if done is None or (done.returncode and not self.offline):
             done = self._run(*command, stdin=stdin)
-        if done.returncode == 0:
-            return
+        if as_of and (tools := _later_tools(done, as_of)):
+            offline = ("--offline",) if self.offline else ()
+            done = self._run(*command, *tools, *offline, stdin=stdin)
+        if done.returncode:
+            self._refuse(done, requirements)
+
+    def _refuse(self, done: Finished, requirements: Sequence[str]) -> NoReturn:
         log = hide_urls(done.errors)
         if done.interrupted:
             raise InfrastructureError("interrupted")
@@ -299,6 +315,19 @@ def _find_uv() -> str:
 
 def _instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _tool_names(done: Finished) -> frozenset[str]:
+    """The build tools for want of which something did not build."""
+    if done.returncode == 0 or not _BUILD_FAILED.search(done.errors):
+        return frozenset()
+    return _names(_TOOL_TOO_NEW, done.errors)
+
+
+def _later_tools(done: Finished, as_of: datetime) -> list[str]:
+    """Flags that let uv take build tools that are newer than what is built with them."""
+    later = _instant(min(as_of + _TOOLS_LATER, datetime.now(UTC)))
+    return [f"--exclude-newer-package={name}={later}" for name in sorted(_tool_names(done))]
 
 
 def _names(pattern: re.Pattern[str], log: str) -> frozenset[str]:
@@ -344,6 +373,7 @@ def _reason(text: str) -> str:
 def _symptom(text: str) -> str:
     """The line of an installer's output that names the trouble: the last exception, if any."""
     lines = [line.strip(" │╰─▶×\t") for line in text.splitlines() if line.strip(" │╰─▶×\t")]
+    lines = [line for line in lines if not line.startswith("hint:")]
     errors = [
         line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?", line)
     ]

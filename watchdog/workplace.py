@@ -137,6 +137,10 @@ class Workplace:
             as_of=as_of,
         )
 
+    def smoke_digest(self, subject: str) -> str:
+        """The digest of the smoke that speaks for a subject."""
+        return self._digest(smoke_file(subject, self.settings.smokes))
+
     def _digest(self, path: Path) -> str:
         if path.name not in self._digests:
             self._digests[path.name] = fingerprint.content(path.read_bytes())

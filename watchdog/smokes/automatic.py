@@ -82,6 +82,11 @@ def needs_more(error):
     return not isinstance(error, (ImportError, AttributeError, NameError, SyntaxError))
 
 
+def test_what_it_ships_can_be_imported():
+    """What it ships can be imported"""
+    assert MODULES
+
+
 def test_attached_to_an_application_it_answers_requests():
     """Each extension class it offers attaches to an application that then answers"""
     Flask = flask().Flask

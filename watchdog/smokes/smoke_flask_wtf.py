@@ -1,14 +1,16 @@
 """Flask-WTF: forms that validate, CSRF protection, an uploaded file, a reCAPTCHA field."""
 
+import importlib.metadata
 import io
 import re
+import unittest
 
 from flask import Flask, jsonify, render_template_string
 from flask_wtf import FlaskForm, RecaptchaField
 from flask_wtf.csrf import CSRFProtect
 from flask_wtf.file import FileAllowed, FileField, FileRequired
 from wtforms import StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Email, Length
 
 SABOTAGE = [
     "flask_wtf/form.py:FlaskForm.hidden_tag",
@@ -117,3 +119,17 @@ def test_recaptcha():
     page = create_app().test_client().get("/signup").get_data(as_text=True)
     assert "recaptcha/api.js" in page
     assert 'data-sitekey="the-public-key"' in page
+
+
+def test_email_field():
+    """An e-mail address is validated, as it needed no more than WTForms before there was an extra"""
+    if "email" in (importlib.metadata.metadata("flask-wtf").get_all("Provides-Extra") or []):
+        raise unittest.SkipTest("since Flask-WTF 0.15 this needs the extra flask-wtf[email]")
+    app = create_app()
+
+    class EmailForm(FlaskForm):
+        email = StringField("email", validators=[Email()])
+
+    for address, right in [("ada@gmail.com", True), ("ada", False)]:
+        with app.test_request_context(method="POST", data={"email": address}):
+            assert EmailForm(meta={"csrf": False}).validate_on_submit() is right

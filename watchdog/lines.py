@@ -1,0 +1,54 @@
+"""JSON Lines that survive a crash: whole lines are added, torn ones are stepped over."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def read(path: Path) -> Iterator[dict[str, Any] | None]:
+    """The objects of a file, None for a line that is none; nothing where there is no file."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            yield None
+            continue
+        yield value if isinstance(value, dict) else None
+
+
+def append(path: Path, value: dict[str, Any]) -> None:
+    """Add one whole line, synced; a torn last line of a crash is closed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = (json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        _exclusive(handle)
+        size = os.fstat(handle).st_size
+        if size:
+            os.lseek(handle, size - 1, os.SEEK_SET)
+            if os.read(handle, 1) != b"\n":
+                data = b"\n" + data
+        while data:
+            data = data[os.write(handle, data) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exclusive(handle: int) -> None:
+    """Hold the file until it is closed, where the system can lock files."""
+    try:
+        import fcntl  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX)
