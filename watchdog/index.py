@@ -58,8 +58,9 @@ class Page:
     def _versions(self) -> dict[str, list[File]]:
         found: dict[str, list[File]] = defaultdict(list)
         for file in self._files:
-            if (version := _version(self.name, file.name)) is not None:
-                found[str(version)].append(file)
+            name, version = _name_and_version(file.name)
+            if name and _normalised(name) == self.name and _parsed(version) is not None:
+                found[_canonical(version)].append(file)
         return found
 
     def releases(self, as_of: datetime) -> tuple[Release, ...]:
@@ -334,23 +335,31 @@ def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Rele
     return tuple(Release(name, v, tuple(grouped[v])) for v in sorted(grouped))
 
 
+@cache
 def _canonical(version: str) -> str:
-    try:
-        return str(Version(version))
-    except InvalidVersion:
-        return version
+    parsed = _parsed(version)
+    return version if parsed is None else str(parsed)
 
 
 def _version(name: str, filename: str) -> Version | None:
     """The version in the name of a file of this package; None where it is none of its files."""
+    found, version = _name_and_version(filename)
+    return _parsed(version) if found and _normalised(found) == name else None
+
+
+def _name_and_version(filename: str) -> tuple[str, str]:
     if filename.endswith(".whl"):
-        found, _, rest = filename.partition("-")
-        version = rest.partition("-")[0]
-    elif filename.endswith((".tar.gz", ".zip")):
-        found, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
-    else:
-        return None
-    return _parsed(version) if canonicalize_name(found) == name else None
+        name, version, *_ = (*filename.split("-", 2), "")
+        return name, version
+    if filename.endswith((".tar.gz", ".zip")):
+        name, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
+        return name, version
+    return "", ""
+
+
+@cache
+def _normalised(name: str) -> str:
+    return canonicalize_name(name)
 
 
 @cache

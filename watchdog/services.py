@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -57,11 +58,11 @@ class Services:
             "mongodb": self._mongodb,
             "oauth": self._oauth,
         }
-        for name in sorted(set(names) - self._tried):
-            self._tried.add(name)
-            variables = starters[name](_free_port())
-            if variables:
-                self.variables[name] = variables
+        fresh = sorted(set(names) - self._tried)
+        self._tried.update(fresh)
+        with ThreadPoolExecutor(len(starters)) as pool:
+            found = pool.map(lambda name: starters[name](_free_port()), fresh)
+        self.variables |= {name: told for name, told in zip(fresh, found, strict=True) if told}
 
     def available(self, wanted: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(set(wanted) & set(self.variables)))
