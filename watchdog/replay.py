@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from packaging.version import Version
 
-from watchdog import timeline
+from watchdog import blame, timeline
+from watchdog.blame import Case
 from watchdog.desk import Desk, together
 from watchdog.index import just_after
 from watchdog.interpreters import RELEASED
@@ -23,7 +24,6 @@ from watchdog.model import (
     Conflict,
     Lock,
     Question,
-    Record,
     Resolution,
     Trial,
     Unbuildable,
@@ -35,28 +35,8 @@ from watchdog.timeline import Culprit, Effort, Fix, History, Moment, Outage, Pas
 
 AUTO = "auto"
 _PART = timedelta(days=120)
-_MOST_SUSPECTS = 6
 _LOG = 3000
 """How much of a log a breakage keeps, in characters."""
-
-
-@dataclass(frozen=True)
-class _Past:
-    """Whose past it is, and the desk it is looked up at."""
-
-    desk: Desk
-    subject: str
-    requirements: tuple[str, ...]
-    python: str
-
-    def stands_in(self, step: _Step) -> bool:
-        """Whether a Python is used for a time before it was released, for want of an older one."""
-        released = RELEASED.get(step.python, date.min)
-        return self.python == AUTO and step.since.date() < released
-
-    async def run(self, lock: Lock, python: str, as_of: datetime) -> Record:
-        trial = self.desk.workplace.trial(self.subject, lock, python, as_of)
-        return await self.desk.record(trial)
 
 
 @dataclass(frozen=True)
@@ -81,20 +61,20 @@ async def replay(
 
     What is known of an earlier time is taken from there: only what came after is looked at.
     """
-    past, effort = _Past(desk, subject, requirements, python), Effort()
+    case, effort = Case(desk, subject, requirements), Effort()
     start = earlier.until if earlier else since
     desk.observer.stage(f"Reading the past of {subject}")
     series = stretches(list(desk.workplace.interpreters), python, start, until)
-    steps = await _steps(past, series, effort)
+    steps = await _steps(case, series, effort)
     ran = desk.ran
     desk.observer.stage(f"Running the past of {subject}", len(steps))
-    moments = await together(_moment(past, step) for step in steps)
+    moments = await together(_moment(case, step, auto=python == AUTO) for step in steps)
     if earlier:
         moments = [*earlier.moments, *moments]
-    moments = await _on_new_pythons(past, moments)
+    moments = await _on_new_pythons(case, moments)
     known = {_key(b): b for b in earlier.breakages} if earlier else {}
     outages = timeline.outages(moments)
-    breakages = await together(_told(past, o, moments, known) for o in outages)
+    breakages = await together(_told(case, o, moments, known) for o in outages)
     effort.runs = desk.ran - ran
     gaps = tuple(timeline.gaps(moments, until))
     return History(subject, python, since, until, _named(breakages), gaps, effort, tuple(moments))
@@ -105,7 +85,7 @@ def _key(breakage: PastBreakage) -> tuple[object, ...]:
 
 
 async def _told(
-    past: _Past,
+    case: Case,
     outage: Outage,
     moments: Sequence[Moment],
     known: Mapping[tuple[object, ...], PastBreakage],
@@ -114,16 +94,16 @@ async def _told(
     before = known.get((outage.signature, outage.test, outage.bad.lock, outage.bad.python))
     if before is not None and (before.fixed_on is None) == (outage.fixed is None):
         return before
-    return await _blame(past, outage, moments)
+    return await _blame(case, outage, moments)
 
 
-async def _on_new_pythons(past: _Past, moments: Sequence[Moment]) -> list[Moment]:
+async def _on_new_pythons(case: Case, moments: Sequence[Moment]) -> list[Moment]:
     """What did not build on a new Python, while it went on working on the old one, is broken."""
     found = list(moments)
     for number, (old, new) in enumerate(pairwise(moments), 1):
         if not (new.unbuilt and new.gap) or old.python == new.python or old.gap:
             continue
-        if await _works(past, old.python, new.at or just_after(new.since)):
+        if await case.works(old.python, new.at or just_after(new.since)):
             found = timeline.unbuilt(found, number)
     return found
 
@@ -131,11 +111,9 @@ async def _on_new_pythons(past: _Past, moments: Sequence[Moment]) -> list[Moment
 async def trials(
     desk: Desk, subject: str, requirements: tuple[str, ...], since: datetime, python: str
 ) -> list[Trial]:
-    """The distinct locks of a past, ready to be run: what the benchmark measures."""
+    """The distinct locks of a case, ready to be run: what the benchmark measures."""
     until = desk.workplace.settings.as_of
-    steps = await _steps(
-        _Past(desk, subject, requirements, python), [(python, since, until)], Effort()
-    )
+    steps = await _steps(Case(desk, subject, requirements), [(python, since, until)], Effort())
     found = {
         lock: desk.workplace.trial(subject, lock, python, step.at)
         for step in steps
@@ -145,9 +123,9 @@ async def trials(
 
 
 async def _steps(
-    past: _Past, series: Sequence[tuple[str, datetime, datetime]], effort: Effort
+    case: Case, series: Sequence[tuple[str, datetime, datetime]], effort: Effort
 ) -> list[_Step]:
-    walks = await together(_stretch(past, *stretch, effort) for stretch in series)
+    walks = await together(_stretch(case, *stretch, effort) for stretch in series)
     steps = _merged([step for walk in walks for step in walk])
     effort.locks = len({(s.python, s.resolution) for s in steps if isinstance(s.resolution, Lock)})
     return steps
@@ -182,7 +160,7 @@ def _parts(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
 
 
 async def _stretch(
-    past: _Past, python: str, since: datetime, until: datetime, effort: Effort
+    case: Case, python: str, since: datetime, until: datetime, effort: Effort
 ) -> list[_Step]:
     """All that an install gave on one Python; its parts are walked at the same time.
 
@@ -190,15 +168,15 @@ async def _stretch(
     matter: that part is walked again without passing anything by.
     """
     parts = _parts(since, until)
-    walks = await together(_walk(past, python, a, b, effort) for a, b in parts)
+    walks = await together(_walk(case, python, a, b, effort) for a, b in parts)
     for number, (walk, following) in enumerate(pairwise(walks)):
         if walk[-1].resolution != following[0].resolution:
-            walks[number] = await _walk(past, python, *parts[number], effort, careful=True)
+            walks[number] = await _walk(case, python, *parts[number], effort, careful=True)
     return [step for walk in walks for step in walk]
 
 
 async def _walk(
-    past: _Past,
+    case: Case,
     python: str,
     since: datetime,
     until: datetime,
@@ -210,12 +188,12 @@ async def _walk(
     steps: list[_Step] = []
     reached: tuple[datetime, datetime] | None = (since, just_after(since))
     while reached is not None and reached[0] < until:
-        question = Question(past.requirements, python, reached[1])
-        resolution, names = await past.desk.consult(question)
+        question = Question(case.requirements, python, reached[1])
+        resolution, names = await case.desk.consult(question)
         effort.resolutions += 1
         steps.append(_Step(*reached, python, resolution))
         lock = resolution if isinstance(resolution, Lock) and not careful else None
-        reached = _next(past.desk, lock, names, python, question.as_of, effort)
+        reached = _next(case.desk, lock, names, python, question.as_of, effort)
     return steps
 
 
@@ -281,12 +259,13 @@ def _merged(steps: Sequence[_Step]) -> list[_Step]:
     return kept
 
 
-async def _moment(past: _Past, step: _Step) -> Moment:
+async def _moment(case: Case, step: _Step, *, auto: bool) -> Moment:
     match step.resolution:
         case Lock() as lock:
-            record = await past.run(lock, step.python, step.at)
+            record = await case.run(lock, step.python, step.at)
             moment = timeline.seen(record, step.since, step.python)
-            if past.stands_in(step) and moment.fails:
+            early = step.since.date() < RELEASED.get(step.python, date.min)
+            if auto and early and moment.fails:
                 why = f"fails on Python {step.python}, which came later; no earlier one is here"
                 moment = replace(moment, uses={}, gap=why)
         case Conflict(reason) | Unknown(reason):
@@ -294,34 +273,34 @@ async def _moment(past: _Past, step: _Step) -> Moment:
         case Unbuildable(symptom, log):
             why = f"it does not build: {symptom}"
             moment = Moment(step.since, step.python, None, gap=why, unbuilt=symptom, log=log)
-    past.desk.observer.advance()
+    case.desk.observer.advance()
     return replace(moment, at=step.at)
 
 
-async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> PastBreakage:
+async def _blame(case: Case, outage: Outage, moments: Sequence[Moment]) -> PastBreakage:
     """Name the release that began it and the one that ended it."""
     good, bad = outage.good, outage.bad
     begun = bad.since
     if good.python != bad.python:
-        culprit, proof = await _python_or_not(past, outage)
+        culprit, proof = await blame.python_or_not(case, outage)
         released = datetime.combine(RELEASED[bad.python], time(), UTC)
         # Between a Python's release and the first moment that can be judged nothing worked on it.
         begun = released if culprit else max(begun, released)
     else:
-        culprit, proof = await _culprit(past, outage)
+        culprit, proof = await blame.culprit(case, outage)
     symbol = missing(outage.symptom)
     lock = bad.lock or good.lock
-    version = (lock.version(past.subject) if lock else None) or ""
+    version = (lock.version(case.subject) if lock else None) or ""
     fixed = outage.fixed
     return PastBreakage(
         id="",
-        subject=past.subject,
+        subject=case.subject,
         subject_version=version,
         python=bad.python,
         broken_from=begun,
         fixed_on=fixed.since if fixed else None,
         culprit=culprit,
-        fixed_by=_fix(past, culprit, outage) if fixed else None,
+        fixed_by=_fix(case, culprit, outage) if fixed else None,
         stage=outage.stage,
         test=outage.test,
         symptom=outage.symptom,
@@ -335,80 +314,13 @@ async def _blame(past: _Past, outage: Outage, moments: Sequence[Moment]) -> Past
     )
 
 
-async def _python_or_not(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
-    """Where the Python changed in between: it is the culprit if the old one still works then."""
-    old, new = outage.good.python, outage.bad.python
-    if await _works(past, old, outage.bad.at or just_after(outage.bad.since)):
-        return Culprit("python", new, old), "swap"
-    return None, "undetermined"
-
-
-async def _works(past: _Past, python: str, at: datetime) -> bool:
-    """Whether all uses worked on a Python at an instant."""
-    lock = await past.desk.lock(Question(past.requirements, python, at))
-    if not isinstance(lock, Lock):
-        return False
-    then = timeline.seen(await past.run(lock, python, at), at, python)
-    return then.gap is None and not then.fails
-
-
-async def _culprit(past: _Past, outage: Outage) -> tuple[Culprit | None, str]:
-    """The release that does it alone, proved by the swap; else the pair that does; else nobody."""
-    good, bad = outage.good.lock, outage.bad.lock
-    if good is None or bad is None:
-        return None, "undetermined"
-    suspects = timeline.changed(good, bad)
-    arrived = _arrived(past.desk, suspects, outage.bad)
-    suspects.sort(key=lambda n: (n not in arrived, n))
-    if len(suspects) == 1 and len(good.pins) == len(bad.pins):
-        return _named_culprit(suspects[0], good, bad), "swap"
-    for size, proof in ((1, "swap"), (2, "pair")):
-        for names in combinations(suspects[:_MOST_SUSPECTS], size):
-            if await _swaps(past, outage, good, bad, names):
-                return _named_culprit(names[0], good, bad), proof
-    return None, "undetermined"
-
-
-async def _swaps(
-    past: _Past, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]
-) -> bool:
-    """Whether the good lock with only these fails alike, and the bad one without them works."""
-    python, at = outage.bad.python, outage.bad.at or just_after(outage.bad.since)
-    forth, back = await together(
-        past.run(lock, python, at)
-        for lock in (timeline.swapped(good, bad, names), timeline.swapped(bad, good, names))
-    )
-    failing, working = timeline.seen(forth, at, python), timeline.seen(back, at, python)
-    return (
-        outage.signature in failing.fails
-        and working.gap is None
-        and not any(sight.signature for use in outage.uses if (sight := working.of(use)))
-    )
-
-
-def _arrived(desk: Desk, names: Iterable[str], moment: Moment) -> set[str]:
-    """Which of these packages had an arrival just before a moment."""
-    interpreter = desk.workplace.interpreters[moment.python]
-    found: set[str] = set()
-    for name in names:
-        page = desk.workplace.index.page(name)
-        arrivals = page.arrivals(interpreter) if page else []
-        if any(a.instant == moment.since for a in arrivals):
-            found.add(name)
-    return found
-
-
-def _named_culprit(name: str, good: Lock, bad: Lock) -> Culprit:
-    return Culprit(name, bad.version(name) or "", good.version(name) or "")
-
-
-def _fix(past: _Past, culprit: Culprit | None, outage: Outage) -> Fix | None:
+def _fix(case: Case, culprit: Culprit | None, outage: Outage) -> Fix | None:
     before, after = outage.failing.lock, outage.fixed.lock if outage.fixed else None
     if outage.fixed is None or after is None:
         return None
     changes = timeline.changed(before, after) if before else [n for n, _ in after.pins]
-    arrived = _arrived(past.desk, changes, outage.fixed)
-    order = sorted(changes, key=lambda n: (n not in arrived, n != past.subject, n))
+    arrived = blame.arrived(case.desk, changes, outage.fixed)
+    order = sorted(changes, key=lambda n: (n not in arrived, n != case.subject, n))
     if not order:
         return None
     name = order[0]
@@ -416,11 +328,11 @@ def _fix(past: _Past, culprit: Culprit | None, outage: Outage) -> Fix | None:
         return None
     pulled_back = (
         culprit is not None
-        and culprit.name not in (past.subject, name)
+        and culprit.name not in (case.subject, name)
         and (held := after.version(culprit.name)) is not None
         and Version(held) < Version(culprit.version)
     )
-    how = "cap" if pulled_back else "release" if name == past.subject else "upstream"
+    how = "cap" if pulled_back else "release" if name == case.subject else "upstream"
     return Fix(name, after.version(name) or "", how)
 
 
