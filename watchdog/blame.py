@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from watchdog import timeline
 from watchdog.desk import Desk, together
@@ -28,10 +31,13 @@ class Case:
         trial = self.desk.workplace.trial(self.subject, lock, python, as_of)
         return await self.desk.record(trial)
 
+    def question(self, python: str, as_of: datetime, *pins: str) -> Question:
+        """The requirements with these pins beside them, asked at a cutoff."""
+        return Question((*self.requirements, *pins), python, as_of)
+
     async def at(self, python: str, as_of: datetime, *pins: str) -> Moment:
         """What the requirements, with these pins beside them, give at a cutoff."""
-        question = Question((*self.requirements, *pins), python, as_of)
-        lock = await self.desk.lock(question)
+        lock = await self.desk.lock(self.question(python, as_of, *pins))
         if not isinstance(lock, Lock):
             return Moment(as_of, python, None, gap=type(lock).__name__, at=as_of)
         seen = timeline.seen(await self.run(lock, python, as_of), as_of, python)
@@ -41,6 +47,20 @@ class Case:
         """Whether all uses work then."""
         moment = await self.at(python, as_of, *pins)
         return moment.gap is None and not moment.fails
+
+
+async def began(case: Case, good: Moment, bad: Moment) -> Outage | None:
+    """The outage that `bad` is part of, seen where it began; `good` is a moment before it."""
+    sight = next((s for s in bad.uses.values() if s.signature), None)
+    if sight is None or sight.signature is None or bad.at is None:
+        return None
+    what = sight.signature
+    turned = await turning(case, good, bad.at, lambda moment: what in moment.fails)
+    if turned is None:
+        return None
+    before, after = turned
+    uses = {use for use, seen in after.uses.items() if seen.signature == what}
+    return Outage(what, sight.symptom, sight.stage, before, after, uses, failing=bad)
 
 
 async def python_or_not(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
@@ -90,6 +110,99 @@ async def _swaps(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple
 def _fails(moment: Moment, uses: Iterable[str]) -> set[str]:
     seen = (moment.of(use) for use in uses)
     return {sight.signature for sight in seen if sight and sight.signature}
+
+
+_OLDEST = datetime(2018, 1, 1, tzinfo=UTC)
+_BACK = (0.04, 1, 4, 16, 60, 180, 365, 540, 730, 1095, 1460, 1825, 2190, 2555, 2920)
+"""How many days back a moment that worked is looked for."""
+_EVEN = timedelta(days=45)
+_UNJUDGED = 4
+"""How many arrivals in a row may give no judgement before they count as broken."""
+
+
+async def last_that_worked(case: Case, python: str, as_of: datetime) -> Moment | None:
+    """The last moment before a cutoff at which all uses worked on this Python, if there is one.
+
+    Found by going back in growing steps, then in even ones, and then halving; so of several such
+    times the last one is met unless it was short.
+    """
+    floor = _pinned_since(case, as_of)
+    grown = [as_of - timedelta(days=days) for days in _BACK]
+    even = [as_of - _EVEN * n for n in range(1, (as_of - floor) // _EVEN + 1)]
+    for instants in (grown, even):
+        late = as_of
+        for moment in await _looked(case, python, [i for i in instants if i > floor], floor):
+            if moment.gap is None and not moment.fails:
+                turned = await turning(case, moment, late, lambda m: bool(m.fails))
+                return turned[0] if turned else moment
+            late = moment.since
+    return None
+
+
+async def _looked(
+    case: Case, python: str, instants: list[datetime], floor: datetime
+) -> list[Moment]:
+    return await together(case.at(python, i) for i in [*instants, just_after(floor)])
+
+
+async def turning(
+    case: Case, good: Moment, late: datetime, turned: Callable[[Moment], bool]
+) -> tuple[Moment, Moment] | None:
+    """The moments before and after an arrival that turned something, by halving.
+
+    At the moment `good` it had not turned, at the cutoff `late` it had.
+    """
+    python, early = good.python, good.at or just_after(good.since)
+    names: set[str] = set()
+    for cutoff in (early, late):
+        names |= (await case.desk.consult(case.question(python, cutoff)))[1]
+    steps = _cutoffs(case.desk, names, python, early, late)
+    low, high = -1, len(steps)
+    before, after = good, None
+    while high - low > 1:
+        middle = (low + high) // 2
+        for number in range(middle, min(middle + _UNJUDGED, high)):
+            instant, cutoff = steps[number]
+            moment = replace(await case.at(python, cutoff), since=instant)
+            if moment.gap is None:
+                break
+        if moment.gap is None and not turned(moment):
+            low, before = number, moment
+        else:
+            high, after = middle, moment
+    return (before, after) if after else None
+
+
+def _cutoffs(
+    desk: Desk, names: Iterable[str], python: str, early: datetime, late: datetime
+) -> list[tuple[datetime, datetime]]:
+    """The arrivals between two cutoffs, each with the cutoff that lets it in."""
+    interpreter = desk.workplace.interpreters[python]
+    settled: dict[datetime, datetime] = {}
+    for name in names:
+        page = desk.workplace.index.page(name)
+        for arrival in page.arrivals(interpreter) if page else ():
+            if early <= arrival.instant < late:
+                known = settled.get(arrival.instant, arrival.settled)
+                settled[arrival.instant] = max(known, arrival.settled)
+    instants = sorted(settled)
+    found = []
+    for instant, following in zip(instants, [*instants[1:], late], strict=True):
+        whole = settled[instant] < following
+        found.append((instant, just_after(settled[instant] if whole else instant)))
+    return found
+
+
+def _pinned_since(case: Case, as_of: datetime) -> datetime:
+    """Since when all exact pins of the requirements can be had."""
+    floor = _OLDEST
+    for requirement in map(Requirement, case.requirements):
+        exact = [s.version for s in requirement.specifier if s.operator == "=="]
+        page = case.desk.workplace.index.page(canonicalize_name(requirement.name))
+        for release in page.releases(as_of) if page and exact else ():
+            if str(release.version) in exact and release.uploaded:
+                floor = max(floor, release.uploaded)
+    return floor
 
 
 def arrived(desk: Desk, names: Iterable[str], moment: Moment) -> set[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from watchdog import blame, cure
+from watchdog.blame import Case
 from watchdog.compare import core_breaks
+from watchdog.cure import Cure
 from watchdog.desk import Desk, together
 from watchdog.matrix import CORE
 from watchdog.model import (
@@ -23,6 +27,8 @@ from watchdog.model import (
 )
 from watchdog.pipeline import core_control
 from watchdog.runner import AUTOMATIC, smoke_file
+from watchdog.signature import missing
+from watchdog.timeline import Culprit
 from watchdog.workplace import Workplace
 
 _BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
@@ -41,6 +47,11 @@ class Checked:
     reason: str | None = None
     blocked_by_core: bool = False
     records: tuple[Record, ...] = ()
+    since: datetime | None = None
+    culprit: Culprit | None = None
+    proof: str | None = None
+    missing: str | None = None
+    cure: Cure | None = None
 
 
 async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Checked:
@@ -63,7 +74,7 @@ async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Check
     if judgement.outcome is Outcome.BROKEN and set(subjects) - set(CORE):
         core = await core_control(desk, resolution, python)
         blocked = core_breaks(await desk.record(core) if core else None)
-    return Checked(
+    checked = Checked(
         python=python,
         requirements=requirements,
         lock=resolution,
@@ -73,6 +84,26 @@ async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Check
         reason="Flask itself breaks in this set" if blocked else judgement.reason,
         blocked_by_core=blocked,
         records=tuple(records),
+    )
+    if judgement.outcome is Outcome.BROKEN:
+        return await _explained(Case(desk, worst.subject, requirements), checked, as_of)
+    return checked
+
+
+async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
+    """With culprit and cure, both found by running."""
+    case.desk.observer.stage("Looking for what broke it, and for what to type instead")
+    bad = await case.at(checked.python, as_of)
+    good = await blame.last_that_worked(case, checked.python, as_of)
+    outage = await blame.began(case, good, bad) if good else None
+    culprit, proof = await blame.culprit(case, outage) if outage else (None, "undetermined")
+    return replace(
+        checked,
+        since=outage.bad.since if outage else None,
+        culprit=culprit,
+        proof=proof,
+        missing=missing(checked.symptom or ""),
+        cure=await cure.find(case, checked.python, as_of, good),
     )
 
 

@@ -254,6 +254,7 @@ def _requirement_problem(text: str) -> str | None:
 
 
 def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
+    culprit, cure = checked.culprit, checked.cure
     return {
         "as_of": as_of.isoformat(),
         "python": checked.python,
@@ -264,6 +265,17 @@ def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
         "symptom": checked.symptom,
         "blocked_by_core": checked.blocked_by_core,
         "reason": checked.reason,
+        "since": past.instant(checked.since),
+        "culprit": culprit
+        and {
+            "name": culprit.name,
+            "version": culprit.version,
+            "last_good": culprit.last_good,
+            "released": past.instant(checked.since),
+        },
+        "proof": checked.proof,
+        "missing": checked.missing,
+        "cure": cure and {"pins": list(cure.pins), "verified": True, "how": cure.how},
     }
 
 
@@ -277,8 +289,28 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
         click.echo(f"  {checked.stage}: {checked.symptom}")
     if checked.reason:
         click.echo(f"  {checked.reason}")
+    if checked.culprit and checked.since:
+        by = checked.culprit
+        click.echo(
+            f"  since {checked.since:%Y-%m-%d %H:%M} UTC, through {by.name} {by.version} "
+            f"(it worked with {by.last_good}; proof: {checked.proof})"
+        )
+    if checked.cure:
+        click.echo("  it works with: pip install " + shlex.join(_typed(checked)))
+    elif checked.outcome is Outcome.BROKEN:
+        click.echo("  no pins were found that make it work")
     if checked.lock:
         click.echo("  " + " ".join(checked.lock.requirements))
+
+
+def _typed(checked: checking.Checked) -> list[str]:
+    """The requirements as they should have been typed: pins beside them, or in place of one."""
+    pins = checked.cure.pins if checked.cure else ()
+    pinned = {canonicalize_name(Requirement(pin).name) for pin in pins}
+    kept = [r for r in checked.requirements if canonicalize_name(Requirement(r).name) not in pinned]
+    replaced = [r for r in checked.requirements if r not in kept]
+    bounds = [p for p in pins if not replaced or p not in replaced]
+    return [*kept, *bounds]
 
 
 @cli.command()
