@@ -43,6 +43,13 @@ def history(session: nox.Session) -> None:
 
 
 @nox.session
+def pins(session: nox.Session) -> None:
+    """Does `pip install Flask==X` still work, for each Flask since 1.0, and what cures it."""
+    install(session)
+    session.run("flask-watchdog", "pins", *session.posargs)
+
+
+@nox.session
 def cell(session: nox.Session) -> None:
     """Build one cell in an environment that stays: nox -s cell -- flask-login/today/py3.13."""
     if not session.posargs:

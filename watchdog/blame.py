@@ -49,18 +49,27 @@ class Case:
         return moment.gap is None and not moment.fails
 
 
+def outage(good: Moment, bad: Moment) -> Outage | None:
+    """What began between two moments; where several things did, the first of them."""
+    new = [(use, s) for use, s in sorted(bad.uses.items()) if s.signature not in good.fails]
+    sight = next((s for _, s in new if s.signature), None)
+    if sight is None or sight.signature is None:
+        return None
+    uses = {use for use, seen in new if seen.signature == sight.signature}
+    return Outage(sight.signature, sight.symptom, sight.stage, good, bad, uses, failing=bad)
+
+
 async def began(case: Case, good: Moment, bad: Moment) -> Outage | None:
     """The outage that `bad` is part of, seen where it began; `good` is a moment before it."""
-    sight = next((s for s in bad.uses.values() if s.signature), None)
-    if sight is None or sight.signature is None or bad.at is None:
+    now = outage(good, bad)
+    if now is None or bad.at is None:
         return None
-    what = sight.signature
-    turned = await turning(case, good, bad.at, lambda moment: what in moment.fails)
+    turned = await turning(case, good, bad.at, lambda moment: now.signature in moment.fails)
     if turned is None:
         return None
     before, after = turned
-    uses = {use for use, seen in after.uses.items() if seen.signature == what}
-    return Outage(what, sight.symptom, sight.stage, before, after, uses, failing=bad)
+    uses = {use for use, seen in after.uses.items() if seen.signature == now.signature}
+    return replace(now, good=before, bad=after, uses=uses)
 
 
 async def python_or_not(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
@@ -120,8 +129,10 @@ _UNJUDGED = 4
 """How many arrivals in a row may give no judgement before they count as broken."""
 
 
-async def last_that_worked(case: Case, python: str, as_of: datetime) -> Moment | None:
-    """The last moment before a cutoff at which all uses worked on this Python, if there is one.
+async def last_that_worked(
+    case: Case, python: str, as_of: datetime
+) -> tuple[Moment, Moment | None] | None:
+    """The last moment before a cutoff at which all uses worked on this Python, and the next one.
 
     Found by going back in growing steps, then in even ones, and then halving; so of several such
     times the last one is met unless it was short.
@@ -134,7 +145,7 @@ async def last_that_worked(case: Case, python: str, as_of: datetime) -> Moment |
         for moment in await _looked(case, python, [i for i in instants if i > floor], floor):
             if moment.gap is None and not moment.fails:
                 turned = await turning(case, moment, late, lambda m: bool(m.fails))
-                return turned[0] if turned else moment
+                return turned or (moment, None)
             late = moment.since
     return None
 

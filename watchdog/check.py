@@ -94,7 +94,8 @@ async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
     """With culprit and cure, both found by running."""
     case.desk.observer.stage("Looking for what broke it, and for what to type instead")
     bad = await case.at(checked.python, as_of)
-    good = await blame.last_that_worked(case, checked.python, as_of)
+    turned = await blame.last_that_worked(case, checked.python, as_of)
+    good = turned[0] if turned else None
     outage = await blame.began(case, good, bad) if good else None
     culprit, proof = await blame.culprit(case, outage) if outage else (None, "undetermined")
     return replace(

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 
 from watchdog import check as checking
-from watchdog import compare, desk, past, pipeline, store
+from watchdog import compare, desk, past, pipeline, rot, store
 from watchdog import history as historian
 from watchdog import matrix as matrix_file
 from watchdog import replay as replaying
@@ -454,6 +454,26 @@ def history(
         say(console, f"{done} of {len(mine)}: {past.chapter_line(chapter)}; "
                      f"about {left:.0f} min left")  # fmt: skip
     say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
+
+
+@cli.command()
+@_options(selection=False)
+@click.argument("versions", nargs=-1, metavar="[FLASK_VERSION…]")
+def pins(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, versions: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
+    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    if pythons:
+        raise ConfigurationError(("pins takes the Python of each Flask's own time",))
+    its_own = replace(settings, reports=reports / "past" / "pins")
+    console = stderr()
+    with open_workplace(its_own) as workplace, observe(console) as observer:
+        looking = rot.look_at_all(workplace, observer, rot.read(reports), versions)
+        for found in looking:
+            rot.add(reports, found)
+            say(console, past.rot_line(found))
 
 
 @cli.command()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watchdog.archive import Chapter
+from watchdog.rot import Rot, State
 from watchdog.timeline import History, PastBreakage
 
 
@@ -41,6 +42,20 @@ def chapter_line(chapter: Chapter) -> str:
         f"{effort.resolutions} resolutions, {effort.locks} locks, {effort.runs} run, "
         f"{chapter.seconds:.0f} s"
     )
+
+
+def rot_line(rot: Rot) -> str:
+    """What became of a pin, in a line."""
+    what = " ".join(rot.requirements)
+    if rot.state is State.WORKS:
+        return f"✓ {what}: still works, on Python up to {rot.newest_python}"
+    if rot.state is State.NEVER:
+        return f"? {what}: at no time it worked on Python {rot.python}: {rot.symptom}"
+    by = f"{rot.culprit.name} {rot.culprit.version}" if rot.culprit else "nobody alone"
+    pins = "nothing found that cures it"
+    if rot.pins is not None:
+        pins = f"cured by {' '.join(rot.pins)}, on Python up to {rot.newest_python}"
+    return f"✕ {what}: since {rot.rotted_on:%Y-%m-%d}, by {by} (Python {rot.python}); {pins}"
 
 
 def _breakage_json(breakage: PastBreakage) -> dict[str, Any]:

@@ -57,6 +57,11 @@ class Moment:
         return self.uses.get(WHOLE) or self.uses.get(use)
 
     @property
+    def symptom(self) -> str | None:
+        """What one sees of what fails, of the first of it."""
+        return next((s.symptom for _, s in sorted(self.uses.items()) if s.signature), None)
+
+    @property
     def fails(self) -> frozenset[str]:
         """The signatures of all that fails."""
         return frozenset(s.signature for s in self.uses.values() if s.signature)

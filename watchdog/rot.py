@@ -1,0 +1,193 @@
+"""Pin rot: does `pip install Flask==X` still work, since when not, and which pins cure it.
+
+A pin holds one package; what it needs goes on moving. Each release of Flask is looked at on the
+Python of its own time, alone and with the extensions of its time pinned beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from packaging.version import Version
+from pydantic import TypeAdapter, ValidationError
+
+from watchdog import blame, cure, lines
+from watchdog.blame import Case
+from watchdog.desk import Desk, Observer, at
+from watchdog.model import Release
+from watchdog.replay import AUTO, stretches
+from watchdog.timeline import Culprit
+from watchdog.workplace import Workplace
+
+FIRST = Version("1.0")
+ERA = "scenario-user-logins"
+"""The subject whose extensions stand for what an application of the time had beside Flask."""
+_SETTLED = timedelta(days=14)
+
+
+class State(StrEnum):
+    """What became of it; `never`: it did not work at any time that can be looked at here."""
+
+    WORKS = "works"
+    ROTTED = "rotted"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Rot:
+    """What became of a pin.
+
+    Attributes:
+        requirements: what is typed after `pip install`.
+        python: the newest Python there was when the pinned Flask came out, of those here.
+        state: how it is today.
+        rotted_on: since when it has not worked any more.
+        symptom: what one sees today.
+        pins: the smallest additions that cure it, verified at `checked`; None where none do.
+        newest_python: the newest Python on which it works today, with the pins.
+    """
+
+    flask: str
+    released: datetime
+    requirements: tuple[str, ...]
+    subject: str
+    python: str
+    state: State
+    checked: datetime
+    rotted_on: datetime | None = None
+    culprit: Culprit | None = None
+    proof: str | None = None
+    symptom: str | None = None
+    pins: tuple[str, ...] | None = None
+    newest_python: str | None = None
+    schema_version: int = 1
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.flask, self.subject)
+
+
+_ROT = TypeAdapter(Rot)
+
+
+def read(reports: Path) -> list[Rot]:
+    """What is known of every pin, the newest Flask first."""
+    found: dict[tuple[str, str], Rot] = {}
+    for value in lines.read(reports / "history" / "pins.jsonl"):
+        try:
+            rot = _ROT.validate_python(value)
+        except ValidationError:
+            continue
+        found[rot.key] = rot
+    return sorted(found.values(), key=lambda r: (Version(r.flask), r.subject), reverse=True)
+
+
+def add(reports: Path, rot: Rot) -> None:
+    """Write one line; it stands in for what was known of this pin before."""
+    value = _ROT.dump_python(rot, mode="json", exclude_defaults=True)
+    lines.append(reports / "history" / "pins.jsonl", value)
+
+
+def releases(workplace: Workplace, as_of: datetime) -> list[Release]:
+    """The final releases of Flask that are looked at, the newest first."""
+    page = workplace.index.page("flask")
+    every = page.releases(as_of) if page else ()
+    wanted = [r for r in every if r.version >= FIRST and not r.version.is_prerelease]
+    return [r for r in reversed(wanted) if not r.yanked and r.uploaded]
+
+
+def pinned(workplace: Workplace, release: Release) -> list[tuple[str, tuple[str, ...]]]:
+    """Subject and requirements of the habits people have: Flask alone, and with its era's set."""
+    flask = f"flask=={release.version}"
+    found: list[tuple[str, tuple[str, ...]]] = [("flask", (flask,))]
+    if release.uploaded and ERA in workplace.settings.matrix.extensions:
+        then = release.uploaded + _SETTLED
+        named = workplace.settings.matrix.requirements(ERA)
+        others = [_newest_then(workplace, name, then) for name in named if name != "flask"]
+        if all(others):
+            found.append((ERA, (flask, *(pin for pin in others if pin))))
+    return found
+
+
+def _newest_then(workplace: Workplace, name: str, then: datetime) -> str | None:
+    page = workplace.index.page(name)
+    versions = [r.version for r in (page.releases(then) if page else ()) if not r.yanked]
+    final = [v for v in versions if not v.is_prerelease]
+    return f"{name}=={max(final)}" if final else None
+
+
+def look_at_all(
+    workplace: Workplace, observer: Observer, known: Sequence[Rot], versions: Sequence[str]
+) -> Iterator[Rot]:
+    """Each pin in turn, Flask alone first, the newest first; only these versions, if any are given.
+
+    Of what is known only the end is tried again: that it works, or that the cure does.
+    """
+    every = {rot.key: rot for rot in known}
+    wanted = [r for r in releases(workplace, workplace.settings.as_of)
+              if not versions or str(r.version) in versions]  # fmt: skip
+    for habit in (0, 1):
+        for release in wanted:
+            for subject, requirements in pinned(workplace, release)[habit : habit + 1]:
+                before = every.get((str(release.version), subject))
+                story = partial(_look_again, release, subject, requirements, before)
+                yield at(workplace, observer, story)
+
+
+async def _look_again(
+    release: Release, subject: str, requirements: tuple[str, ...], before: Rot | None, desk: Desk
+) -> Rot:
+    as_of = desk.workplace.settings.as_of
+    if before is not None and before.requirements == requirements and before.state != State.NEVER:
+        pins = () if before.state is State.WORKS else before.pins
+        case = Case(desk, subject, requirements)
+        if pins is not None and await case.works(before.python, as_of, *pins):
+            return replace(before, checked=as_of)
+    return await _look(release, subject, requirements, desk)
+
+
+async def _look(release: Release, subject: str, requirements: tuple[str, ...], desk: Desk) -> Rot:
+    """What became of one pin, by running it."""
+    as_of = desk.workplace.settings.as_of
+    desk.observer.stage(f"Looking at {' '.join(requirements)}")
+    released = release.uploaded or as_of
+    available = list(desk.workplace.interpreters)
+    python = stretches(available, AUTO, released, released + _SETTLED)[-1][0]
+    case = Case(desk, subject, requirements)
+    rot = Rot(str(release.version), released, requirements, subject, python, State.WORKS, as_of)
+    now = await case.at(python, as_of)
+    if now.gap is None and not now.fails:
+        return replace(rot, newest_python=await _newest_python(case, available, as_of, ()))
+    rot = replace(rot, state=State.NEVER, symptom=now.symptom or now.gap)
+    turned = await blame.last_that_worked(case, python, as_of)
+    good, bad = turned or (None, None)
+    if good is None or bad is None:
+        return rot
+    outage = blame.outage(good, bad)
+    culprit, proof = await blame.culprit(case, outage) if outage else (None, None)
+    found = await cure.find(case, python, as_of, good)
+    pins = found.pins if found else None
+    newest = None if pins is None else await _newest_python(case, available, as_of, pins)
+    return replace(
+        rot,
+        state=State.ROTTED,
+        rotted_on=bad.since,
+        culprit=culprit,
+        proof=proof,
+        pins=pins,
+        newest_python=newest,
+    )
+
+
+async def _newest_python(
+    case: Case, available: Sequence[str], as_of: datetime, pins: tuple[str, ...]
+) -> str | None:
+    for python in reversed(available):
+        if await case.works(python, as_of, *pins):
+            return python
+    return None
