@@ -1,20 +1,23 @@
-"""The tracked memory of the past: `reports/history/SUBJECT.jsonl`, a line a stretch.
+"""The tracked memory of the past: histories, pins and cures, under `reports/`.
 
-A line holds what was found between two instants: the change points of the timeline and the
-breakages that began or ended. A later run adds a line for what came after; a line that begins
-where the first one did replaces all before it, as when the smoke has changed.
+`history/SUBJECT.jsonl` has a line for each stretch that was replayed: the change points of the
+timeline between two instants, and the breakages that began or ended. A later run adds a line for
+what came after; a line that begins anew replaces all before it, as when the smoke has changed.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
+from packaging.version import Version
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog import lines
-from watchdog.timeline import Effort, History, Moment, PastBreakage, change_points, gaps
+from watchdog.timeline import Culprit, Effort, History, Moment, PastBreakage, change_points, gaps
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,69 @@ class Chapter:
     schema_version: int = 1
 
 
+class PinState(StrEnum):
+    """What became of it; `never`: it did not work at any time that can be looked at here."""
+
+    WORKS = "works"
+    ROTTED = "rotted"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Rot:
+    """What became of a pin.
+
+    Attributes:
+        requirements: what is typed after `pip install`.
+        python: the newest Python there was when the pinned Flask came out, of those here.
+        state: how it is today.
+        rotted_on: since when it has not worked any more.
+        symptom: what one sees today.
+        pins: the smallest additions that cure it, verified at `checked`; None where none do.
+        newest_python: the newest Python on which it works today, with the pins.
+    """
+
+    flask: str
+    released: datetime
+    requirements: tuple[str, ...]
+    subject: str
+    python: str
+    state: PinState
+    checked: datetime
+    rotted_on: datetime | None = None
+    culprit: Culprit | None = None
+    proof: str | None = None
+    symptom: str | None = None
+    pins: tuple[str, ...] | None = None
+    newest_python: str | None = None
+    schema_version: int = 1
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.flask, self.subject)
+
+
+@dataclass(frozen=True)
+class CureNote:
+    """What makes a breakage of the archive work today.
+
+    Attributes:
+        breakage: its id.
+        typed: all of what is typed after `pip install`; None where nothing was found.
+        how: `newer` subject, `bound` on what it needs, `older` subject.
+        checked: the cutoff at which it ran, UTC.
+    """
+
+    breakage: str
+    python: str
+    typed: tuple[str, ...] | None
+    how: str | None
+    checked: datetime
+
+
 _CHAPTER = TypeAdapter(Chapter)
+_ROT = TypeAdapter(Rot)
+_CURE = TypeAdapter(CureNote)
 
 
 class Archive:
@@ -49,6 +114,8 @@ class Archive:
 
     def __init__(self, reports: Path) -> None:
         self._folder = reports / "history"
+        self._pins = reports / "pins.jsonl"
+        self._cures = reports / "cures.jsonl"
 
     def subjects(self) -> list[str]:
         """Whose history is known."""
@@ -76,6 +143,31 @@ class Archive:
         kept = replace(chapter, moments=tuple(change_points(chapter.moments)))
         value = _CHAPTER.dump_python(kept, mode="json", exclude_defaults=True)
         lines.append(self._folder / f"{chapter.subject}.jsonl", value)
+
+    def pins(self) -> list[Rot]:
+        """What is known of every pinned Flask, the newest first."""
+        found: dict[tuple[str, str], Rot] = {}
+        for value in lines.read(self._pins):
+            with contextlib.suppress(ValidationError):
+                rot = _ROT.validate_python(value)
+                found[rot.key] = rot
+        return sorted(found.values(), key=lambda r: (Version(r.flask), r.subject), reverse=True)
+
+    def add_pin(self, rot: Rot) -> None:
+        """Write one line; it stands in for what was known of this pin before."""
+        lines.append(self._pins, _ROT.dump_python(rot, mode="json", exclude_defaults=True))
+
+    def cures(self) -> dict[str, CureNote]:
+        """The newest note for each breakage."""
+        found: dict[str, CureNote] = {}
+        for value in lines.read(self._cures):
+            with contextlib.suppress(ValidationError):
+                note = _CURE.validate_python(value)
+                found[note.breakage] = note
+        return found
+
+    def add_cure(self, note: CureNote) -> None:
+        lines.append(self._cures, _CURE.dump_python(note, mode="json"))
 
 
 def _joined(chapters: list[Chapter]) -> History | None:

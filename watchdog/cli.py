@@ -468,11 +468,11 @@ def pins(
     if pythons:
         raise ConfigurationError(("pins takes the Python of each Flask's own time",))
     its_own = replace(settings, reports=reports / "past" / "pins")
-    console = stderr()
+    console, archive = stderr(), Archive(reports)
     with open_workplace(its_own) as workplace, observe(console) as observer:
-        looking = rot.look_at_all(workplace, observer, rot.read(reports), versions)
+        looking = rot.look_at_all(workplace, observer, archive.pins(), versions)
         for found in looking:
-            rot.add(reports, found)
+            archive.add_pin(found)
             say(console, past.rot_line(found))
 
 

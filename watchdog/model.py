@@ -425,12 +425,16 @@ class Run:
     Attributes:
         cells: cell id to what was found.
         left_out: cell id to the reason matrix.yaml gives.
+        newest: the last final release of each subject, and its day.
+        core: the first release of each series of Flask and Werkzeug: package, version, day.
     """
 
     as_of: datetime
     finished: datetime
     cells: dict[str, Entry] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    core: tuple[tuple[str, str, datetime], ...] = ()
     schema_version: int = 1
 
     @property

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.archive import Chapter
-from watchdog.rot import Rot, State
+from watchdog.archive import Chapter, PinState, Rot
 from watchdog.timeline import History, PastBreakage
 
 
@@ -47,9 +46,9 @@ def chapter_line(chapter: Chapter) -> str:
 def rot_line(rot: Rot) -> str:
     """What became of a pin, in a line."""
     what = " ".join(rot.requirements)
-    if rot.state is State.WORKS:
+    if rot.state is PinState.WORKS:
         return f"✓ {what}: still works, on Python up to {rot.newest_python}"
-    if rot.state is State.NEVER:
+    if rot.state is PinState.NEVER:
         return f"? {what}: at no time it worked on Python {rot.python}: {rot.symptom}"
     by = f"{rot.culprit.name} {rot.culprit.version}" if rot.culprit else "nobody alone"
     pins = "nothing found that cures it"

@@ -13,6 +13,7 @@ from watchdog import compare, plan
 from watchdog.compare import Answer
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.interpreters import RELEASED, how_to_get
+from watchdog.matrix import CORE
 from watchdog.model import (
     Breakage,
     Cell,
@@ -298,5 +299,6 @@ def _remember(
     dated = compare.with_history(verdicts, runs, ledger.get)
     cells = {v.cell.id: compare.entry(v) for v in dated}
     left_out = {cell.id: reason for cell, reason in choice.left_out}
-    ledger.write_run(Run(as_of, datetime.now(UTC), cells, left_out))
+    newest, core = plan.newest(choice.releases), plan.series_began(choice.releases, CORE)
+    ledger.write_run(Run(as_of, datetime.now(UTC), cells, left_out, newest, core))
     return dated

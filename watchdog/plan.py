@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -178,3 +178,25 @@ def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
                         flask=flask.label,
                         version=version.label,
                     )
+
+
+def newest(releases: Releases) -> dict[str, tuple[str, datetime]]:
+    """The last final release of each package, and when it came."""
+    found: dict[str, tuple[str, datetime]] = {}
+    for name, every in releases.items():
+        for release in every:
+            if release.uploaded and not release.yanked and not release.version.is_prerelease:
+                found[name] = (str(release.version), release.uploaded)
+    return found
+
+
+def series_began(releases: Releases, names: Sequence[str]) -> tuple[tuple[str, str, datetime], ...]:
+    """The first final release of each series (`2.3`) of these packages: name, version, day."""
+    found: dict[tuple[str, tuple[int, ...]], tuple[str, str, datetime]] = {}
+    for name in names:
+        for release in releases.get(name, ()):
+            version = release.version
+            if release.uploaded and not release.yanked and not version.is_prerelease:
+                key = (name, version.release[:2])
+                found.setdefault(key, (name, str(version), release.uploaded))
+    return tuple(found.values())

@@ -7,90 +7,24 @@ Python of its own time, alone and with the extensions of its time pinned beside 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
-from pathlib import Path
 
 from packaging.version import Version
-from pydantic import TypeAdapter, ValidationError
 
-from watchdog import blame, cure, lines
+from watchdog import blame, cure
+from watchdog.archive import PinState, Rot
 from watchdog.blame import Case
 from watchdog.desk import Desk, Observer, at
 from watchdog.model import Release
 from watchdog.replay import AUTO, stretches
-from watchdog.timeline import Culprit
 from watchdog.workplace import Workplace
 
 FIRST = Version("1.0")
 ERA = "scenario-user-logins"
 """The subject whose extensions stand for what an application of the time had beside Flask."""
 _SETTLED = timedelta(days=14)
-
-
-class State(StrEnum):
-    """What became of it; `never`: it did not work at any time that can be looked at here."""
-
-    WORKS = "works"
-    ROTTED = "rotted"
-    NEVER = "never"
-
-
-@dataclass(frozen=True)
-class Rot:
-    """What became of a pin.
-
-    Attributes:
-        requirements: what is typed after `pip install`.
-        python: the newest Python there was when the pinned Flask came out, of those here.
-        state: how it is today.
-        rotted_on: since when it has not worked any more.
-        symptom: what one sees today.
-        pins: the smallest additions that cure it, verified at `checked`; None where none do.
-        newest_python: the newest Python on which it works today, with the pins.
-    """
-
-    flask: str
-    released: datetime
-    requirements: tuple[str, ...]
-    subject: str
-    python: str
-    state: State
-    checked: datetime
-    rotted_on: datetime | None = None
-    culprit: Culprit | None = None
-    proof: str | None = None
-    symptom: str | None = None
-    pins: tuple[str, ...] | None = None
-    newest_python: str | None = None
-    schema_version: int = 1
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return (self.flask, self.subject)
-
-
-_ROT = TypeAdapter(Rot)
-
-
-def read(reports: Path) -> list[Rot]:
-    """What is known of every pin, the newest Flask first."""
-    found: dict[tuple[str, str], Rot] = {}
-    for value in lines.read(reports / "history" / "pins.jsonl"):
-        try:
-            rot = _ROT.validate_python(value)
-        except ValidationError:
-            continue
-        found[rot.key] = rot
-    return sorted(found.values(), key=lambda r: (Version(r.flask), r.subject), reverse=True)
-
-
-def add(reports: Path, rot: Rot) -> None:
-    """Write one line; it stands in for what was known of this pin before."""
-    value = _ROT.dump_python(rot, mode="json", exclude_defaults=True)
-    lines.append(reports / "history" / "pins.jsonl", value)
 
 
 def releases(workplace: Workplace, as_of: datetime) -> list[Release]:
@@ -143,8 +77,12 @@ async def _look_again(
     release: Release, subject: str, requirements: tuple[str, ...], before: Rot | None, desk: Desk
 ) -> Rot:
     as_of = desk.workplace.settings.as_of
-    if before is not None and before.requirements == requirements and before.state != State.NEVER:
-        pins = () if before.state is State.WORKS else before.pins
+    if (
+        before is not None
+        and before.requirements == requirements
+        and before.state != PinState.NEVER
+    ):
+        pins = () if before.state is PinState.WORKS else before.pins
         case = Case(desk, subject, requirements)
         if pins is not None and await case.works(before.python, as_of, *pins):
             return replace(before, checked=as_of)
@@ -159,11 +97,11 @@ async def _look(release: Release, subject: str, requirements: tuple[str, ...], d
     available = list(desk.workplace.interpreters)
     python = stretches(available, AUTO, released, released + _SETTLED)[-1][0]
     case = Case(desk, subject, requirements)
-    rot = Rot(str(release.version), released, requirements, subject, python, State.WORKS, as_of)
+    rot = Rot(str(release.version), released, requirements, subject, python, PinState.WORKS, as_of)
     now = await case.at(python, as_of)
     if now.gap is None and not now.fails:
         return replace(rot, newest_python=await _newest_python(case, available, as_of, ()))
-    rot = replace(rot, state=State.NEVER, symptom=now.symptom or now.gap)
+    rot = replace(rot, state=PinState.NEVER, symptom=now.symptom or now.gap)
     turned = await blame.last_that_worked(case, python, as_of)
     good, bad = turned or (None, None)
     if good is None or bad is None:
@@ -175,7 +113,7 @@ async def _look(release: Release, subject: str, requirements: tuple[str, ...], d
     newest = None if pins is None else await _newest_python(case, available, as_of, pins)
     return replace(
         rot,
-        state=State.ROTTED,
+        state=PinState.ROTTED,
         rotted_on=bad.since,
         culprit=culprit,
         proof=proof,

@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from watchdog import compare
+from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.report import views
+from watchdog.report import chronicle, views
+
+_PAGES = (("history.html", "History"), ("pins.html", "Pin rot"))
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     """Write the site for the last run of the journal; returns the front page."""
-    environment = _templates()
-    front = reports / "index.html"
-    run = compare.whole(ledger.runs())
-    if run is None:
-        _put(front, environment.get_template("empty.html").render())
-        _put(reports / "style.css", _style())
-        return front
-    site = views.site(matrix, run, ledger.get)
-    _put(reports / "style.css", _style())
+    archive, run = Archive(reports), compare.whole(ledger.runs())
+    histories = [h for s in archive.subjects() if (h := archive.history(s))]
+    past = chronicle.chronicle(
+        matrix, histories, archive.pins(), archive.cures(), run.core if run else ()
+    )
+    site = views.site(matrix, run, ledger.get, past) if run else None
+    wanted = (past.numbers is not None, bool(past.pins))
+    pages = [page for page, there in zip(_PAGES, wanted, strict=True) if there]
+    templates = _templates()
+    templates.globals |= {"pages": pages, "as_of": run.as_of if run else None, "here": None}
+
+    def page(name: str, template: str, **values: Any) -> None:  # noqa: ANN401  what templates take
+        root = "../" * name.count("/")
+        text = templates.get_template(template).render(root=root, here=name, **values)
+        _put(reports / name, text)
+
+    _put(reports / "style.css", (Path(__file__).parent / "static" / "style.css").read_text("utf-8"))
+    for breakage in past.breakages:
+        page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage)
+    for name, _ in pages:
+        page(name, name, past=past)
+    if site is None:
+        page("index.html", "empty.html", front_page=True)
+        return reports / "index.html"
     for subject in site.subjects:
-        page = environment.get_template("subject.html").render(page=subject, front=site.front)
-        _put(reports / "subjects" / f"{subject.subject}.html", page)
-    _put(front, environment.get_template("index.html").render(page=site.front))
-    return front
+        mine = [b for b in past.breakages if b.subject == subject.subject]
+        page(f"subjects/{subject.subject}.html", "subject.html", page=subject, mine=mine)
+    page(
+        "index.html", "index.html", page=site.front, past=past, truth=_truth(reports),
+        front_page=True,
+    )  # fmt: skip
+    return reports / "index.html"
+
+
+def _truth(reports: Path) -> list[tuple[str, str]]:
+    """The watchdog's own score, where it was taken."""
+    try:
+        told = json.loads((reports / "truth.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [(str(k), str(v)) for k, v in told.items()] if isinstance(told, dict) else []
 
 
 def _templates() -> jinja2.Environment:
@@ -42,6 +74,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["date"] = date
     environment.filters["instant"] = instant
+    environment.globals["front_page"] = False
     return environment
 
 
@@ -53,10 +86,6 @@ def date(value: datetime) -> str:
 def instant(value: datetime) -> str:
     """`30 Sep 2023 14:36 UTC`."""
     return f"{date(value)} {value:%H:%M} UTC"
-
-
-def _style() -> str:
-    return (Path(__file__).parent / "static" / "style.css").read_text("utf-8")
 
 
 def _put(path: Path, text: str) -> None:

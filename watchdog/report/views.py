@@ -6,12 +6,14 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watchdog import compare, plan
 from watchdog.matrix import Matrix
 from watchdog.model import Breakage, Evidence, Outcome, Record, Run, State, Table, Verdict
+from watchdog.report.chronicle import NOTHING_PAST, ChronicleView, PastView
 
 SYMBOLS: Mapping[State, tuple[str, str]] = {
     State.WORKS: ("✓", "works"),
@@ -65,6 +67,8 @@ class BreakageView:
     since_is_first_run: bool
     victims: tuple[tuple[str, str], ...]
     reproduce: str | None
+    past: PastView | None = None
+    successors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,9 @@ class FrontView:
     counted: str
     as_of: datetime
     finished: datetime
-    broken_today: tuple[BreakageView, ...]
+    maintained: tuple[BreakageView, ...]
+    abandoned: tuple[BreakageView, ...]
+    on_older_pythons: tuple[BreakageView, ...]
     broken_elsewhere: tuple[BreakageView, ...]
     core: tuple[TableView, ...]
     grid: tuple[TableView, ...]
@@ -126,10 +132,16 @@ class SiteView:
 
     front: FrontView
     subjects: tuple[SubjectView, ...]
+    chronicle: ChronicleView
 
 
-def site(matrix: Matrix, run: Run, recall: Callable[[str], Record | None]) -> SiteView:
-    """The whole site for a run."""
+def site(
+    matrix: Matrix,
+    run: Run,
+    recall: Callable[[str], Record | None],
+    past: ChronicleView = NOTHING_PAST,
+) -> SiteView:
+    """The whole site for a run, and for what is known of the past."""
     verdicts = [
         compare.remembered(plan.coordinates(cell_id), entry, recall)
         for cell_id, entry in run.cells.items()
@@ -138,8 +150,9 @@ def site(matrix: Matrix, run: Run, recall: Callable[[str], Record | None]) -> Si
     for verdict in verdicts:
         by_subject[verdict.cell.subject].append(verdict)
     return SiteView(
-        front=_front(matrix, run, verdicts),
+        front=_front(matrix, run, verdicts, past),
         subjects=tuple(_subject(matrix, s, found) for s, found in sorted(by_subject.items())),
+        chronicle=past,
     )
 
 
@@ -157,16 +170,23 @@ def reproduce(record: Record) -> str:
     )
 
 
-def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict]) -> FrontView:
-    found = [_breakage(matrix, b) for b in by_people_hurt(matrix, compare.breakages(verdicts))]
+def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: ChronicleView) -> FrontView:
+    found = [
+        _breakage(matrix, b, past) for b in by_people_hurt(matrix, compare.breakages(verdicts))
+    ]
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = compare.count(verdicts)
+    newest = newest_python(today)
+    hurt = [b for b in found if b.today and newest in b.pythons]
+    alive = maintained(run)
     return FrontView(
-        headline=headline(matrix, today),
-        counted=_counted(counts),
+        headline=headline(matrix, today, alive),
+        counted=_counted(counts, past),
         as_of=run.as_of,
         finished=run.finished,
-        broken_today=tuple(b for b in found if b.today),
+        maintained=tuple(b for b in hurt if any(s in alive for s, _ in b.victims)),
+        abandoned=tuple(b for b in hurt if not any(s in alive for s, _ in b.victims)),
+        on_older_pythons=tuple(b for b in found if b.today and b not in hurt),
         broken_elsewhere=tuple(b for b in found if not b.today),
         core=tuple(_core_tables(verdicts)),
         grid=tuple(_grid_tables(matrix, verdicts)),
@@ -183,6 +203,22 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict]) -> FrontView:
         subjects=tuple(_line(matrix, s, verdicts) for s in _subjects(verdicts)),
         counts=tuple((*SYMBOLS[state], number) for state, number in counts.items()),
     )
+
+
+def newest_python(today: Sequence[Verdict]) -> str:
+    """The newest Python that was there to run something on: what a newcomer has."""
+    ran = {v.cell.python for v in today if v.state is not State.UNJUDGED}
+    return max(ran, key=_numbers, default="")
+
+
+_ALIVE = timedelta(days=730)
+
+
+def maintained(run: Run) -> frozenset[str]:
+    """The subjects with a release within two years, and the scenarios, which have none."""
+    subjects = {plan.coordinates(cell).subject for cell in run.cells}
+    old = {s for s, (_, day) in run.newest.items() if run.as_of - day > _ALIVE}
+    return frozenset(subjects - old)
 
 
 def by_people_hurt(matrix: Matrix, breakages: Iterable[Breakage]) -> list[Breakage]:
@@ -202,50 +238,32 @@ def _subjects(verdicts: Iterable[Verdict]) -> list[str]:
     return sorted({v.cell.subject for v in verdicts})
 
 
-def headline(matrix: Matrix, today: Sequence[Verdict]) -> str:
-    """The state of a fresh install today, in one sentence."""
+def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) -> str:
+    """The state of a fresh install today on the newest Python, in a sentence or two."""
     if not today:
         return "This run did not look at fresh installs of today."
-    subjects = _subjects(today)
-    bad = [s for s in subjects if any(_red(v) for v in today if v.cell.subject == s)]
-    good = [
-        s
-        for s in subjects
-        if s not in bad and any(v.state is State.WORKS for v in today if v.cell.subject == s)
-    ]
-    unclear = len(subjects) - len(bad) - len(good)
-    if not bad:
-        text = f"All {len(good)} subjects work on a fresh install today."
+    newest = newest_python(today)
+    judged = [v for v in today if v.cell.python == newest]
+    bad = [v.cell.subject for v in judged if _red(v)]
+    good = {v.cell.subject for v in judged if v.state is State.WORKS}
+    living = [s for s in bad if s in alive]
+    if living:
+        verb = "breaks" if len(living) == 1 else "break"
+        text = f"{_names(matrix, living)} {verb} on a fresh install today; "
+        text += f"{len(good & alive)} maintained subjects work."
     else:
-        text = f"{_who_breaks(matrix, bad, today)}; {len(good)} others work."
-    return text + (f" {unclear} could not be judged." if unclear else "")
+        text = f"All {len(good & alive)} maintained subjects work on a fresh install today."
+    if dead := len(bad) - len(living):
+        text += f" {dead} abandoned {'one does' if dead == 1 else 'ones do'} not."
+    return text
 
 
 _NAMED = 4
 
 
-def _who_breaks(matrix: Matrix, bad: Sequence[str], today: Sequence[Verdict]) -> str:
-    """`Flask-RESTful breaks on a fresh install today, Flask-Admin on Python 3.9`."""
-    works_on = {v.cell.subject for v in today if v.state is State.WORKS}
-    always = [s for s in bad if s not in works_on]
-    partly = [s for s in bad if s in works_on]
-    parts = []
-    if always:
-        verb = "breaks" if len(always) == 1 else "break"
-        parts.append(f"{_names(matrix, always)} {verb} on a fresh install today")
-    if partly and len(partly) <= _NAMED:
-        for subject in partly:
-            pythons = {v.cell.python for v in today if v.cell.subject == subject and _red(v)}
-            where = ", ".join(sorted(pythons, key=_numbers))
-            parts.append(f"{matrix.title(subject)} {'' if always else 'breaks '}on Python {where}")
-    elif partly:
-        parts.append(f"{len(partly)} {'' if always else 'break '}on some Pythons only")
-    return ", ".join(parts)
-
-
 def _names(matrix: Matrix, subjects: Sequence[str]) -> str:
     if len(subjects) > _NAMED:
-        return f"{len(subjects)} subjects"
+        return f"{len(subjects)} maintained subjects"
     return ", ".join(matrix.title(s) for s in subjects)
 
 
@@ -253,10 +271,15 @@ def _red(verdict: Verdict) -> bool:
     return verdict.state in (State.BROKEN, State.BLOCKED)
 
 
-def _counted(counts: Mapping[State, int]) -> str:
+def _counted(counts: Mapping[State, int], past: ChronicleView) -> str:
     unknown = counts[State.UNJUDGED] + counts[State.ERROR]
     total = sum(counts.values())
-    return f"{total} cells looked at; {unknown} of them could not be judged."
+    text = f"{total:,} cells looked at; {unknown} of them could not be judged."
+    if past.numbers and (last := past.numbers.last):
+        day = f"{last.began.day} {last.began:%b %Y}"
+        text += f" Last new breakage: {day}, {last.who}"
+        text += f", over after {last.days}." if last.ended else ", which goes on."
+    return text
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -281,7 +304,14 @@ _BAD_FIRST = (
 )  # fmt: skip
 
 
-def _breakage(matrix: Matrix, breakage: Breakage) -> BreakageView:
+def _open(past: ChronicleView, breakage: Breakage) -> PastView | None:
+    """The breakage of the past that goes on in this one, where the histories know it."""
+    going = [p for p in past.breakages if p.ended is None and p.subject in breakage.subjects]
+    exact = [p for p in going if p.signature == breakage.signature]
+    return next(iter(exact or going), None)
+
+
+def _breakage(matrix: Matrix, breakage: Breakage, past: ChronicleView) -> BreakageView:
     every = (*breakage.verdicts, *breakage.blocked)
     # Today's cells speak for today's breakage; evidence of the others is on the subject's page.
     todays = [v for v in every if v.cell.table is Table.TODAY]
@@ -308,6 +338,12 @@ def _breakage(matrix: Matrix, breakage: Breakage) -> BreakageView:
         since_is_first_run=any(s is None for s in sinces),
         victims=tuple((s, matrix.title(s)) for s in breakage.victims),
         reproduce=reproduce(records[0]) if records else None,
+        past=_open(past, breakage) if todays else None,
+        successors=tuple(
+            e.successor
+            for s in breakage.subjects
+            if (e := matrix.extensions.get(s)) and e.successor
+        ),
     )
 
 

@@ -1,0 +1,158 @@
+"""The history as a picture: a lane a subject, breakages as bars. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchdog.matrix import Matrix
+from watchdog.timeline import History, PastBreakage
+
+FAMILIES: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("werkzeug", "Werkzeug", frozenset({"werkzeug"})),
+    ("flask", "Flask", frozenset({"flask"})),
+    (
+        "core",
+        "what else Flask needs",
+        frozenset({"jinja2", "click", "markupsafe", "itsdangerous", "blinker"}),
+    ),
+    (
+        "data",
+        "SQLAlchemy, WTForms, marshmallow",
+        frozenset({"sqlalchemy", "wtforms", "marshmallow"}),
+    ),
+    ("python", "a new Python", frozenset({"python"})),
+    ("other", "another package", frozenset()),
+)
+"""Culprits by the colour they have in a picture: key, words, packages; `other` is the rest."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A breakage in a lane; lengths are in units of the picture."""
+
+    x: float
+    width: float
+    family: str
+    href: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A subject's past in the picture."""
+
+    title: str
+    href: str
+    y: int
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical: a year, or a release."""
+
+    x: float
+    text: str
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Lanes from the first day to the last."""
+
+    width: int
+    height: int
+    left: int
+    title: str
+    meaning: str
+    lanes: tuple[Lane, ...]
+    years: tuple[Mark, ...]
+    releases: tuple[Mark, ...]
+    legend: tuple[tuple[str, str], ...]
+
+
+def is_extension(matrix: Matrix, subject: str) -> bool:
+    """Whether a subject is one package, not a tutorial's application of several."""
+    extension = matrix.extensions.get(subject)
+    return extension is None or extension.install is None
+
+
+def family(breakage: PastBreakage) -> str:
+    """The colour of a breakage: whose release began it."""
+    name = breakage.culprit.name if breakage.culprit else ""
+    return next((key for key, _, names in FAMILIES if name in names), "other")
+
+
+def lasted(breakage: PastBreakage) -> str:
+    """`30 days`, `3 hours`; of one that goes on, up to no date: `since 30 Sep 2023`."""
+    if breakage.fixed_on is None:
+        return f"{breakage.broken_from.day} {breakage.broken_from:%b %Y} until today"
+    return span(breakage.fixed_on - breakage.broken_from)
+
+
+def span(length: timedelta) -> str:
+    """A length of time in the unit people would use."""
+    for unit, seconds in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        number = round(length.total_seconds() / seconds)
+        if number >= 1 and length.total_seconds() >= seconds:
+            return f"{number:,} {unit}{'s' if number != 1 else ''}"
+    return "less than a minute"
+
+
+LANE, TOP, LEFT, WIDTH = 18, 44, 190, 1080
+"""Height of a lane, space above the lanes, left of them, and width of the picture."""
+
+
+def picture(
+    matrix: Matrix,
+    histories: Sequence[History],
+    releases: Sequence[tuple[str, str, datetime]] = (),
+    *,
+    root: str = "",
+) -> Picture:
+    """A lane a subject, breakages as bars from release to release."""
+    since, until = min(h.since for h in histories), max(h.until for h in histories)
+
+    def x(instant: datetime) -> float:
+        share = (instant - since) / (until - since)
+        return round(LEFT + min(max(share, 0), 1) * (WIDTH - LEFT), 1)
+
+    broken = [h for h in histories if h.breakages]
+    broken.sort(
+        key=lambda h: (not is_extension(matrix, h.subject), matrix.title(h.subject).lower())
+    )
+    lanes = []
+    for number, history in enumerate(broken):
+        bars = []
+        for each in sorted(history.breakages, key=lambda b: b.broken_from):
+            begin, end = x(each.broken_from), x(each.fixed_on or until)
+            words = f"{each.symptom} ({lasted(each)})"
+            href = f"{root}breakages/{each.id}.html"
+            bars.append(Bar(begin, max(round(end - begin, 1), 3.0), family(each), href, words))
+        href = f"{root}subjects/{history.subject}.html"
+        y = TOP + number * LANE
+        lanes.append(Lane(matrix.title(history.subject), href, y, tuple(bars)))
+    count = sum(len(h.breakages) for h in broken)
+    first = since.year + (since.month > 1)
+    years = [since.replace(year=y, month=1, day=1) for y in range(first, until.year + 1)]
+    used = {bar.family for lane in lanes for bar in lane.bars}
+    return Picture(
+        width=WIDTH,
+        height=TOP + len(lanes) * LANE + 4,
+        left=LEFT,
+        title=f"Breakages of {len(broken)} subjects, {since.year} to today",
+        meaning=f"{count} breakages as bars from the release that began each to the one that ended "
+                "it; the same is told in words in the list below.",
+        lanes=tuple(lanes),
+        years=tuple(Mark(x(year), str(year.year)) for year in years),
+        releases=tuple(
+            Mark(x(day), f"{matrix.title(name)} {version}", name)
+            for name, version, day in releases
+            if since < day < until
+        ),
+        legend=tuple(
+            (key, words) for key, words, _ in FAMILIES if key in used
+        ),
+    )  # fmt: skip
