@@ -3,127 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 
 from watchdog import check as checking
-from watchdog import compare, desk, past, pipeline, rot, store
-from watchdog import history as historian
+from watchdog import compare, desk, past, pipeline, store
 from watchdog import matrix as matrix_file
-from watchdog import replay as replaying
-from watchdog.archive import Archive
 from watchdog.console import github_annotations, observe, say, stderr, summary
+from watchdog.cure import typed
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.interpreters import how_to_get
 from watchdog.ledger import Ledger
-from watchdog.model import Conflict, Entry, Outcome, Record, Run, State, Table
+from watchdog.model import Conflict, Entry, Outcome, Record, Run, State
+from watchdog.options import options, output_format, requirement_problem, selection_of, settings_of
 from watchdog.report import site, views
-from watchdog.runner import SMOKES
-from watchdog.workplace import Settings, Workplace, open_workplace, package_folder
-
-Command = Callable[..., Any]
-
-
-class Instant(click.ParamType[datetime]):
-    """A date (its first moment), or an ISO 8601 instant; UTC unless it says otherwise."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:  # noqa: ANN401  click's types
-        if isinstance(value, datetime):
-            return value
-        try:
-            instant = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a date; write 2023-10-05 or 2023-10-05T12:00Z", param, ctx)
-        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-        if instant > datetime.now(UTC):
-            self.fail(f"{value!r} lies in the future; nothing is known of it", param, ctx)
-        return instant
-
-
-class Shard(click.ParamType[tuple[int, int]]):
-    """`2/8`: the second of eight parts."""
-
-    name = "K/N"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:  # noqa: ANN401  click's types
-        if isinstance(value, tuple):
-            return value
-        number, _, count = str(value).partition("/")
-        if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
-            self.fail(f"{value!r} is not a part; write 2/8 for the second of eight", param, ctx)
-        return int(number), int(count)
-
-
-def _options(*, selection: bool = True) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        options = [
-            click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC)."),
-            click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y."),
-            click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 2,
-                         show_default="processors", help="How many cells run at once."),
-            click.option("--offline", is_flag=True, help="Use only what is in the caches."),
-            click.option("--matrix", "matrix_path", type=click.Path(path_type=Path),
-                         default=Path("matrix.yaml"), show_default=True),
-            click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
-                         default=Path("reports"), show_default=True,
-                         help="Folder of pages, ledger and journal."),
-            click.option("--smokes", type=click.Path(path_type=Path, file_okay=False, exists=True),
-                         default=SMOKES, help="Folder of the smokes, instead of the built-in one."),
-        ]  # fmt: skip
-        if selection:
-            options += [
-                click.option("--only", multiple=True, metavar="GLOB", help="Cells whose id fits."),
-                click.option("--table", "tables", multiple=True,
-                             type=click.Choice([t.value for t in Table][:4]), help="Only it."),
-            ]  # fmt: skip
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_format = click.option(
-    "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
-
-
-def _settings(
-    matrix_path: Path,
-    as_of: datetime | None,
-    reports: Path,
-    jobs: int,
-    smokes: Path,
-    *,
-    offline: bool,
-) -> Settings:
-    matrix = matrix_file.load(matrix_path)
-    now = datetime.now(UTC).replace(microsecond=0)
-    return Settings(matrix, as_of or now, reports, jobs, offline=offline, smokes=smokes)
-
-
-def _selection(
-    settings: Settings, pythons: Sequence[str], only: Sequence[str] = (), tables: Sequence[str] = ()
-) -> pipeline.Selection:
-    for python in pythons:
-        if python not in settings.matrix.python:
-            known = ", ".join(settings.matrix.python)
-            message = f"--python {python}: not in matrix.yaml; it has {known}"
-            raise ConfigurationError((message,))
-    return pipeline.Selection(tuple(only), tuple(Table(t) for t in tables), tuple(pythons))
+from watchdog.workplace import Workplace, open_workplace, package_folder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -137,14 +36,14 @@ def cli() -> None:
 
 
 @cli.command()
-@_options()
+@options()
 def run(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Run the matrix and write the report."""
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    selection = _selection(settings, pythons, only, tables)
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    selection = selection_of(settings, pythons, only, tables)
     console = stderr()
     with open_workplace(settings) as workplace:
         with observe(console) as observer:
@@ -174,15 +73,15 @@ def report(matrix_path: Path, reports: Path) -> None:
 
 
 @cli.command()
-@_options()
-@_format
+@options()
+@output_format
 def plan(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...], format_: str,
 ) -> None:  # fmt: skip
     """What would run and why, without running it."""
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    selection = _selection(settings, pythons, only, tables)
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    selection = selection_of(settings, pythons, only, tables)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
         choice, planned = pipeline.prepare(workplace, selection, observer)
@@ -215,19 +114,19 @@ def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]
 
 
 @cli.command()
-@_options(selection=False)
-@_format
+@options(selection=False)
+@output_format
 @click.argument("requirements", nargs=-1, required=True)
 def check(
     as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
     reports: Path, smokes: Path, format_: str, requirements: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Do these requirements work together? For any extension, in the matrix or not."""
-    problems = [p for p in map(_requirement_problem, requirements) if p]
+    problems = [p for p in map(requirement_problem, requirements) if p]
     if problems:
         raise ConfigurationError(tuple(problems))
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    _selection(settings, pythons)
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    selection_of(settings, pythons)
     if len(pythons) > 1:
         raise ConfigurationError(("check answers for one --python at a time",))
     console = stderr()
@@ -243,14 +142,6 @@ def check(
     if checked.outcome is Outcome.ERROR:
         raise InfrastructureError(checked.reason or "it could not be judged")
     return ExitCode.NEW_BREAKAGE if checked.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
-
-
-def _requirement_problem(text: str) -> str | None:
-    try:
-        Requirement(text)
-    except InvalidRequirement as e:
-        return f"{text!r} is not a requirement: {str(e).splitlines()[0]}"
-    return None
 
 
 def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
@@ -296,21 +187,14 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
             f"(it worked with {by.last_good}; proof: {checked.proof})"
         )
     if checked.cure:
-        click.echo("  it works with: pip install " + shlex.join(_typed(checked)))
+        click.echo(
+            "  it works with: pip install "
+            + shlex.join(typed(checked.requirements, checked.cure.pins))
+        )
     elif checked.outcome is Outcome.BROKEN:
         click.echo("  no pins were found that make it work")
     if checked.lock:
         click.echo("  " + " ".join(checked.lock.requirements))
-
-
-def _typed(checked: checking.Checked) -> list[str]:
-    """The requirements as they should have been typed: pins beside them, or in place of one."""
-    pins = checked.cure.pins if checked.cure else ()
-    pinned = {canonicalize_name(Requirement(pin).name) for pin in pins}
-    kept = [r for r in checked.requirements if canonicalize_name(Requirement(r).name) not in pinned]
-    replaced = [r for r in checked.requirements if r not in kept]
-    bounds = [p for p in pins if not replaced or p not in replaced]
-    return [*kept, *bounds]
 
 
 @cli.command()
@@ -321,7 +205,7 @@ def _typed(checked: checking.Checked) -> list[str]:
 @click.option(
     "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports")
 )
-@_format
+@output_format
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Evidence, log, lock of a cell, and a shell line that reproduces it."""
     matrix_file.load(matrix_path)
@@ -368,115 +252,6 @@ def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
 
 
 @cli.command()
-@_options(selection=False)
-@_format
-@click.option("--since", type=Instant(), default="2019-01-01", show_default=True)
-@click.option("--until", type=Instant(), help="Default: now.")
-@click.argument("requirements", nargs=-1, required=True, metavar="SUBJECT|REQUIREMENT…")
-def replay(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, format_: str, since: datetime, until: datetime | None,
-    requirements: tuple[str, ...],
-) -> None:  # fmt: skip
-    """The past of a subject: what broke it, when, by which release, and what ended it.
-
-    --python auto (the default) takes for each moment the newest Python that was released then.
-    """
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    python = pythons[0] if pythons else replaying.AUTO
-    problems = [p for p in map(_requirement_problem, requirements) if p]
-    if len(pythons) > 1:
-        problems.append("replay answers for one --python at a time, or for auto")
-    elif python != replaying.AUTO and python not in settings.matrix.python:
-        problems.append(f"--python {python}: not in matrix.yaml")
-    if until and until <= since:
-        problems.append("--until lies before --since")
-    if problems:
-        raise ConfigurationError(tuple(problems))
-    subject = canonicalize_name(Requirement(requirements[0]).name)
-    if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
-        requirements = settings.matrix.requirements(subject)
-    console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
-        if python != replaying.AUTO and python not in workplace.interpreters:
-            raise ConfigurationError((how_to_get(python),))
-        workplace.start_services([subject])
-        history = desk.at(
-            workplace,
-            observer,
-            lambda d: replaying.replay(
-                d, subject, requirements, since=since, until=until or settings.as_of, python=python
-            ),
-        )
-    told = past.history_json(history)
-    if format_ == "json":
-        click.echo(json.dumps(told))
-    else:
-        click.echo(past.history_text(history))
-    effort = history.effort
-    say(
-        console,
-        f"{effort.arrivals} arrivals looked at, {effort.resolutions} resolutions, "
-        f"{effort.locks} distinct locks, {effort.runs} cells run",
-    )
-
-
-@cli.command()
-@_options(selection=False)
-@click.option("--shard", type=Shard(), default="1/1", help="Only this part of the subjects.")
-@click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
-def history(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, shard: tuple[int, int], subjects: tuple[str, ...],
-) -> None:  # fmt: skip
-    """Replay the past of every subject since 2019, or what came since the last time.
-
-    A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
-    """
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    everything = ("flask", *settings.matrix.extensions)
-    if unknown := sorted(set(subjects) - set(everything)):
-        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
-    if pythons:
-        raise ConfigurationError(("history takes the Python of each time; replay has --python",))
-    number, count = shard
-    mine = (subjects or everything)[number - 1 :: count]
-    console, archive, started = stderr(), Archive(reports), time.monotonic()
-    locks = 0
-    for done, subject in enumerate(mine, 1):
-        # A ledger for each: none of them grows with the field, and `run` reads none of them.
-        its_own = replace(settings, reports=reports / "past" / subject)
-        with open_workplace(its_own) as workplace, observe(console) as observer:
-            chapter = historian.carry_on(workplace, observer, archive, subject)
-        locks += chapter.effort.locks
-        passed = time.monotonic() - started
-        left = passed / done * (len(mine) - done) / 60
-        say(console, f"{done} of {len(mine)}: {past.chapter_line(chapter)}; "
-                     f"about {left:.0f} min left")  # fmt: skip
-    say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
-
-
-@cli.command()
-@_options(selection=False)
-@click.argument("versions", nargs=-1, metavar="[FLASK_VERSION…]")
-def pins(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, versions: tuple[str, ...],
-) -> None:  # fmt: skip
-    """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    if pythons:
-        raise ConfigurationError(("pins takes the Python of each Flask's own time",))
-    its_own = replace(settings, reports=reports / "past" / "pins")
-    console, archive = stderr(), Archive(reports)
-    with open_workplace(its_own) as workplace, observe(console) as observer:
-        looking = rot.look_at_all(workplace, observer, archive.pins(), versions)
-        for found in looking:
-            archive.add_pin(found)
-            say(console, past.rot_line(found))
-
-
-@cli.command()
 @click.option(
     "--days",
     type=click.FloatRange(0),
@@ -499,7 +274,7 @@ def schema() -> None:
 
 
 @cli.command()
-@_options(selection=False)
+@options(selection=False)
 @click.argument("cell_id", metavar="CELL")
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
 def cell(
@@ -507,10 +282,10 @@ def cell(
     reports: Path, smokes: Path, cell_id: str, into: Path,
 ) -> None:  # fmt: skip
     """Build one cell's environment the plain way and leave it there to poke at."""
-    settings = _settings(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
-        selection = _selection(settings, pythons, only=(cell_id,))
+        selection = selection_of(settings, pythons, only=(cell_id,))
         _, found = pipeline.prepare(workplace, selection, observer)
         planned = next((each for each in found if each.cell.id == cell_id), None)
         trial = planned.trial if planned else None

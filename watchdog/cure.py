@@ -47,9 +47,17 @@ async def find(case: Case, python: str, as_of: datetime, good: Moment | None) ->
 
     `good` is when it worked on this Python, if it ever did.
     """
-    newer = await _newer_subject(case, python, as_of)
-    if newer or good is None or good.lock is None:
-        return newer
+    return await _newer_subject(case, python, as_of) or await holding_back(
+        case, python, as_of, good
+    )
+
+
+async def holding_back(
+    case: Case, python: str, as_of: datetime, good: Moment | None
+) -> Cure | None:
+    """The fewest and widest bounds on what has changed since it worked."""
+    if good is None or good.lock is None:
+        return None
     bad = await case.desk.lock(case.question(python, as_of))
     if not isinstance(bad, Lock):
         return None
@@ -96,6 +104,13 @@ async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | Non
     if found.gap or found.fails or found.lock is None:
         return None
     return Cure((pin,), "newer", found.lock, as_of)
+
+
+def typed(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
+    """What to type with these pins: beside the requirements, or in place of one."""
+    pinned = {canonicalize_name(Requirement(pin).name) for pin in pins}
+    names = {r: canonicalize_name(Requirement(r).name) for r in requirements}
+    return (*(r for r in requirements if names[r] not in pinned), *pins)
 
 
 @dataclass

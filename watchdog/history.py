@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from watchdog import blame, cure
 from watchdog import replay as replaying
-from watchdog.archive import Archive, Chapter
-from watchdog.desk import Observer, at
-from watchdog.timeline import History
+from watchdog.archive import Archive, Chapter, CureNote
+from watchdog.blame import Case
+from watchdog.desk import Desk, Observer, at
+from watchdog.timeline import History, PastBreakage
 from watchdog.workplace import Workplace
 
+_DAY = timedelta(days=1)
 BEGIN = datetime(2019, 1, 1, tzinfo=UTC)
 """Flask 1.0, of April 2018, had settled; the oldest tutorials still followed are of this year."""
 
@@ -49,3 +54,46 @@ def carry_on(workplace: Workplace, observer: Observer, archive: Archive, subject
     )
     archive.add(chapter)
     return chapter
+
+
+def to_cure(
+    archive: Archive, as_of: datetime, *, every: bool
+) -> Iterator[tuple[str, list[PastBreakage]]]:
+    """The breakages whose cure was not verified today, by subject; those that go on first."""
+    checked = {note.breakage for note in archive.cures().values() if note.checked >= as_of - _DAY}
+    for over in (False, True) if every else (False,):
+        for subject in archive.subjects():
+            history = archive.history(subject)
+            found = [
+                b
+                for b in (history.breakages if history else ())
+                if (b.fixed_on is not None) == over
+                and b.id not in checked
+                and not (b.culprit and b.culprit.name == "python")
+            ]
+            if found:
+                yield subject, found
+
+
+def look_for_cure(workplace: Workplace, observer: Observer, breakage: PastBreakage) -> CureNote:
+    """What to type today: for what is over, to stay on the version that was broken."""
+    workplace.start_services([breakage.subject])
+    return at(workplace, observer, partial(_cure, breakage))
+
+
+async def _cure(breakage: PastBreakage, desk: Desk) -> CureNote:
+    subject, as_of = breakage.subject, desk.workplace.settings.as_of
+    requirements = desk.workplace.settings.matrix.requirements(subject)
+    python = breakage.python if breakage.fixed_on else list(desk.workplace.interpreters)[-1]
+    if breakage.fixed_on:
+        stay = f"{subject}=={breakage.subject_version}"
+        requirements = tuple(stay if r == subject else r for r in requirements)
+    desk.observer.stage(f"Looking for what to type instead of {' '.join(requirements)}")
+    case = Case(desk, subject, requirements)
+    if await case.works(python, as_of):
+        return CureNote(breakage.id, python, requirements, "nothing", as_of)
+    turned = await blame.last_that_worked(case, python, as_of)
+    found = await cure.holding_back(case, python, as_of, turned[0] if turned else None)
+    if found is None:
+        return CureNote(breakage.id, python, None, None, as_of)
+    return CureNote(breakage.id, python, cure.typed(requirements, found.pins), found.how, as_of)

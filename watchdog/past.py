@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.archive import Chapter, PinState, Rot
+from watchdog.archive import Chapter, CureNote, PinState, Rot
 from watchdog.timeline import History, PastBreakage
 
 
@@ -55,6 +56,13 @@ def rot_line(rot: Rot) -> str:
     if rot.pins is not None:
         pins = f"cured by {' '.join(rot.pins)}, on Python up to {rot.newest_python}"
     return f"✕ {what}: since {rot.rotted_on:%Y-%m-%d}, by {by} (Python {rot.python}); {pins}"
+
+
+def cure_line(note: CureNote) -> str:
+    """What cures a breakage, in a line."""
+    if note.typed is None:
+        return f"{note.breakage}: no pins were found that make it work on Python {note.python}"
+    return f"{note.breakage}: pip install {shlex.join(note.typed)} (Python {note.python})"
 
 
 def _breakage_json(breakage: PastBreakage) -> dict[str, Any]:

@@ -1,0 +1,163 @@
+"""The commands about the past: replay, history, cures, pins."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import click
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from watchdog import desk, past, rot
+from watchdog import history as historian
+from watchdog import replay as replaying
+from watchdog.archive import Archive
+from watchdog.cli import cli
+from watchdog.console import observe, say, stderr
+from watchdog.errors import ConfigurationError
+from watchdog.interpreters import how_to_get
+from watchdog.options import (
+    Instant,
+    Shard,
+    options,
+    output_format,
+    requirement_problem,
+    settings_of,
+)
+from watchdog.workplace import open_workplace
+
+__all__ = ["cli"]
+
+
+@cli.command()
+@options(selection=False)
+@output_format
+@click.option("--since", type=Instant(), default="2019-01-01", show_default=True)
+@click.option("--until", type=Instant(), help="Default: now.")
+@click.argument("requirements", nargs=-1, required=True, metavar="SUBJECT|REQUIREMENT…")
+def replay(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, format_: str, since: datetime, until: datetime | None,
+    requirements: tuple[str, ...],
+) -> None:  # fmt: skip
+    """The past of a subject: what broke it, when, by which release, and what ended it.
+
+    --python auto (the default) takes for each moment the newest Python that was released then.
+    """
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    python = pythons[0] if pythons else replaying.AUTO
+    problems = [p for p in map(requirement_problem, requirements) if p]
+    if len(pythons) > 1:
+        problems.append("replay answers for one --python at a time, or for auto")
+    elif python != replaying.AUTO and python not in settings.matrix.python:
+        problems.append(f"--python {python}: not in matrix.yaml")
+    if until and until <= since:
+        problems.append("--until lies before --since")
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    subject = canonicalize_name(Requirement(requirements[0]).name)
+    if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
+        requirements = settings.matrix.requirements(subject)
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        if python != replaying.AUTO and python not in workplace.interpreters:
+            raise ConfigurationError((how_to_get(python),))
+        workplace.start_services([subject])
+        history = desk.at(
+            workplace,
+            observer,
+            lambda d: replaying.replay(
+                d, subject, requirements, since=since, until=until or settings.as_of, python=python
+            ),
+        )
+    told = past.history_json(history)
+    if format_ == "json":
+        click.echo(json.dumps(told))
+    else:
+        click.echo(past.history_text(history))
+    effort = history.effort
+    say(
+        console,
+        f"{effort.arrivals} arrivals looked at, {effort.resolutions} resolutions, "
+        f"{effort.locks} distinct locks, {effort.runs} cells run",
+    )
+
+
+@cli.command()
+@options(selection=False)
+@click.option("--shard", type=Shard(), default="1/1", help="Only this part of the subjects.")
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
+def history(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, shard: tuple[int, int], subjects: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Replay the past of every subject since 2019, or what came since the last time.
+
+    A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
+    """
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    everything = ("flask", *settings.matrix.extensions)
+    if unknown := sorted(set(subjects) - set(everything)):
+        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
+    if pythons:
+        raise ConfigurationError(("history takes the Python of each time; replay has --python",))
+    number, count = shard
+    mine = (subjects or everything)[number - 1 :: count]
+    console, archive, started = stderr(), Archive(reports), time.monotonic()
+    locks = 0
+    for done, subject in enumerate(mine, 1):
+        # A ledger for each: none of them grows with the field, and `run` reads none of them.
+        its_own = replace(settings, reports=reports / "past" / subject)
+        with open_workplace(its_own) as workplace, observe(console) as observer:
+            chapter = historian.carry_on(workplace, observer, archive, subject)
+        locks += chapter.effort.locks
+        passed = time.monotonic() - started
+        left = passed / done * (len(mine) - done) / 60
+        say(console, f"{done} of {len(mine)}: {past.chapter_line(chapter)}; "
+                     f"about {left:.0f} min left")  # fmt: skip
+    say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
+
+
+@cli.command()
+@options(selection=False)
+@click.argument("versions", nargs=-1, metavar="[FLASK_VERSION…]")
+def pins(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, versions: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    if pythons:
+        raise ConfigurationError(("pins takes the Python of each Flask's own time",))
+    its_own = replace(settings, reports=reports / "past" / "pins")
+    console, archive = stderr(), Archive(reports)
+    with open_workplace(its_own) as workplace, observe(console) as observer:
+        looking = rot.look_at_all(workplace, observer, archive.pins(), versions)
+        for found in looking:
+            archive.add_pin(found)
+            say(console, past.rot_line(found))
+
+
+@cli.command()
+@options(selection=False)
+@click.option("--all", "every", is_flag=True, help="Also those that are over: how to stay on them.")
+def cures(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, every: bool,  # noqa: FBT001
+) -> None:  # fmt: skip
+    """What to type instead, for each breakage of the history that goes on today."""
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    if pythons:
+        raise ConfigurationError(("cures takes the newest Python that is here",))
+    console, archive = stderr(), Archive(reports)
+    for subject, breakages in historian.to_cure(archive, settings.as_of, every=every):
+        its_own = replace(settings, reports=reports / "past" / subject)
+        with open_workplace(its_own) as workplace, observe(console) as observer:
+            for breakage in breakages:
+                note = historian.look_for_cure(workplace, observer, breakage)
+                archive.add_cure(note)
+                say(console, past.cure_line(note))
