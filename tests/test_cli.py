@@ -15,7 +15,7 @@ def test_check_prints_one_json_object_to_stdout_alone(home: Home) -> None:
     answer = json.loads(done.stdout)
     assert list(answer) == [
         "as_of", "python", "requirements", "lock", "outcome", "stage", "symptom",
-        "blocked_by_core", "reason",
+        "blocked_by_core", "reason", "since", "culprit", "proof", "missing", "cure",
     ]  # fmt: skip
     assert answer["as_of"] == NOW.isoformat()
     assert answer["requirements"] == ["ext-import"]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from conftest import Home
@@ -36,7 +35,7 @@ def test_a_history_is_carried_on_from_where_it_ended(home: Home) -> None:
     assert "1 breakages" in said
 
 
-def test_carried_on_it_says_the_same_as_in_one_go(home: Home, tmp_path: Path) -> None:
+def test_carried_on_it_says_the_same_as_in_one_go(home: Home) -> None:
     history(home, day(20), "ext-import")
     history(home, day(60), "ext-import")
     in_two = Archive(home.folder / "reports").history("ext-import")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 from conftest import Home
 from ecosystem import day
 
@@ -36,7 +34,7 @@ def test_of_what_is_known_only_the_end_is_tried_again(home: Home) -> None:
     assert len(pins.read_text("utf-8").splitlines()) == 2
 
 
-def test_a_cure_that_works_no_more_is_looked_for_anew(home: Home, made_up: Any) -> None:
+def test_a_cure_that_works_no_more_is_looked_for_anew(home: Home) -> None:
     before = looked(home, "1.0.0")["1.0.0"]
     archive = Archive(home.folder / "reports")
     archive.add_pin(Rot(**{**vars(before), "pins": ("werkzeug<9",)}))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -7,8 +8,19 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model import CaughtWarning, Lock
-from watchdog.timeline import WHOLE, Moment, Sight, announced, changed, gaps, outages, swapped
+from watchdog.model import CaughtWarning, Lock, Stage
+from watchdog.timeline import (
+    WHOLE,
+    Moment,
+    Sight,
+    announced,
+    change_points,
+    changed,
+    gaps,
+    outages,
+    swapped,
+    unbuilt,
+)
 
 LOCK = Lock((("flask", "3.0.0"),))
 OK, GAP = "ok", "gap"
@@ -150,3 +162,52 @@ def test_the_first_warning_about_what_went_away_is_found() -> None:
     symbol = "werkzeug.urls.url_decode"
     assert announced(line, day(9), symbol) == (day(3), "'url_decode' is deprecated")
     assert announced(line, day(3), symbol) is None
+
+
+def test_a_use_that_a_later_version_does_not_have_is_broken_no_more() -> None:
+    seen = moments(WORKS, {"a": "x", "b": OK}, {"a": "x", "b": OK}, {"b": OK})
+    seen[3] = replace(seen[3], skipped=frozenset({"a"}))
+    (outage,) = outages(seen)
+    assert (outage.bad.since, outage.fixed and outage.fixed.since) == (day(1), day(3))
+
+
+def test_what_does_not_build_on_a_new_python_is_broken_until_it_does() -> None:
+    seen = moments(WORKS, GAP, GAP, WORKS)
+    seen[1:3] = [replace(m, python="3.12", unbuilt="error: no such member") for m in seen[1:3]]
+    seen[3] = replace(seen[3], python="3.12")
+    (outage,) = outages(unbuilt(seen, 1))
+    assert (outage.bad.since, outage.fixed and outage.fixed.since) == (day(1), day(3))
+    assert (outage.stage, outage.symptom) == (Stage.INSTALL, "error: no such member")
+    assert outages(seen) == []
+
+
+USES = st.one_of(
+    st.just(GAP),
+    st.dictionaries(st.sampled_from("ab"), st.sampled_from([OK, "x", "y"]), min_size=1),
+    st.fixed_dictionaries({WHOLE: st.sampled_from("xy")}),
+)
+
+
+@given(st.lists(USES, min_size=1, max_size=12))
+def test_from_what_a_history_keeps_the_same_breakages_and_gaps_are_read(
+    seen: list[dict[str, str] | str],
+) -> None:
+    every = moments(*seen)
+    kept = change_points(every)
+
+    def told(some: list[Moment]) -> list[object]:
+        return [
+            (o.signature, o.bad.since, o.fixed and o.fixed.since, o.uses) for o in outages(some)
+        ]
+
+    assert told(kept) == told(every)
+    assert gaps(kept, day(60)) == gaps(every, day(60))
+
+
+def test_of_a_warning_only_the_first_time_is_kept() -> None:
+    warning = CaughtWarning("DeprecationWarning", "old goes away", "x.py", 3, stack=("a", "b"))
+    noise = CaughtWarning("ResourceWarning", "unclosed", "x.py", 3)
+    every = [replace(m, warnings=(warning, noise)) for m in moments(WORKS, WORKS, WORKS, WORKS)]
+    kept = change_points(every)
+    assert [(m.since, len(m.warnings)) for m in kept] == [(day(0), 1), (day(3), 0)]
+    assert kept[0].warnings[0].stack == ()
