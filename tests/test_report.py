@@ -16,7 +16,8 @@ from watchdog.compare import breakages
 from watchdog.matrix import parse
 from watchdog.model import Cell, State, Table, Verdict
 from watchdog.report.site import date, instant
-from watchdog.report.views import SYMBOLS, by_people_hurt
+from watchdog.report.tables import SYMBOLS
+from watchdog.report.views import by_people_hurt
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

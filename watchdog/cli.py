@@ -22,6 +22,7 @@ from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Outcome, Record, Run, State
 from watchdog.options import options, output_format, requirement_problem, selection_of, settings_of
 from watchdog.report import site, views
+from watchdog.report.tables import SYMBOLS
 from watchdog.workplace import Workplace, open_workplace, package_folder
 
 
@@ -171,7 +172,7 @@ def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
 
 
 def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
-    symbol, word = views.SYMBOLS[State(checked.outcome.value)]
+    symbol, word = SYMBOLS[State(checked.outcome.value)]
     what = " ".join(checked.requirements)
     click.echo(
         f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC"
@@ -222,7 +223,7 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
                 "reproduce": line}  # fmt: skip
         click.echo(json.dumps(data, indent=1))
         return
-    symbol, word = views.SYMBOLS[state]
+    symbol, word = SYMBOLS[state]
     click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
     if reason:
         click.echo(f"  {reason}")

@@ -29,7 +29,7 @@ from rich.table import Table as RichTable
 
 from watchdog.model import Breakage, Outcome, Record, State, Verdict
 from watchdog.pipeline import Result
-from watchdog.report.views import SYMBOLS
+from watchdog.report.tables import SYMBOLS
 
 
 class Progressing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.matrix import Matrix
@@ -147,12 +147,30 @@ def picture(
                 "it; the same is told in words in the list below.",
         lanes=tuple(lanes),
         years=tuple(Mark(x(year), str(year.year)) for year in years),
-        releases=tuple(
-            Mark(x(day), f"{matrix.title(name)} {version}", name)
-            for name, version, day in releases
-            if since < day < until
+        releases=_marks(
+            [
+                Mark(x(day), f"{matrix.title(name)} {version}", name)
+                for name, version, day in releases
+                if since < day < until
+            ]
         ),
         legend=tuple(
             (key, words) for key, words, _ in FAMILIES if key in used
         ),
     )  # fmt: skip
+
+
+_LABEL = 72
+"""Room for the label of a release, in units of the picture."""
+
+
+def _marks(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """The verticals; a label that would lie over the next one of its row is left out."""
+    found: list[Mark] = []
+    free: dict[str, float] = {}
+    for mark in sorted(marks, key=lambda m: -m.x):
+        room = mark.x + _LABEL <= free.get(mark.family, WIDTH + _LABEL / 2)
+        found.append(mark if room else replace(mark, text=""))
+        if room:
+            free[mark.family] = mark.x
+    return tuple(reversed(found))

@@ -16,7 +16,7 @@ from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
 from watchdog.report import chronicle, views
 
-_PAGES = (("history.html", "History"), ("pins.html", "Pin rot"))
+_PAGES = (("matrix.html", "Matrix"), ("history.html", "History"), ("pins.html", "Pin rot"))
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
@@ -27,7 +27,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         matrix, histories, archive.pins(), archive.cures(), run.core if run else ()
     )
     site = views.site(matrix, run, ledger.get, past) if run else None
-    wanted = (past.numbers is not None, bool(past.pins))
+    wanted = (site is not None, past.numbers is not None, bool(past.pins))
     pages = [page for page, there in zip(_PAGES, wanted, strict=True) if there]
     templates = _templates()
     templates.globals |= {"pages": pages, "as_of": run.as_of if run else None, "here": None}
@@ -41,7 +41,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     for breakage in past.breakages:
         page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage)
     for name, _ in pages:
-        page(name, name, past=past)
+        page(name, name, past=past, page=site.front if site else None)
     if site is None:
         page("index.html", "empty.html", front_page=True)
         return reports / "index.html"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,38 +13,19 @@ from watchdog import compare, plan
 from watchdog.matrix import Matrix
 from watchdog.model import Breakage, Evidence, Outcome, Record, Run, State, Table, Verdict
 from watchdog.report.chronicle import NOTHING_PAST, ChronicleView, PastView
-
-SYMBOLS: Mapping[State, tuple[str, str]] = {
-    State.WORKS: ("✓", "works"),
-    State.BROKEN: ("✕", "breaks"),
-    State.BLOCKED: ("⊘", "Flask itself breaks"),
-    State.CONFLICT: ("–", "not installable together"),
-    State.FLAKY: ("~", "sometimes"),
-    State.UNJUDGED: ("?", "not judged"),
-    State.ERROR: ("!", "our trouble"),
-}
-"""The symbol and the word of each state: the same in terminal, page and feed."""
-
-
-@dataclass(frozen=True)
-class CellView:
-    """A cell of a table: state in symbol and word, one line of why, and where the evidence is."""
-
-    state: str
-    symbol: str
-    word: str
-    why: str
-    link: str | None
-
-
-@dataclass(frozen=True)
-class TableView:
-    """Rows x columns of cells; a missing combination is None."""
-
-    title: str
-    corner: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, str | None, tuple[CellView | None, ...]], ...]
+from watchdog.report.tables import (
+    SYMBOLS,
+    TableView,
+    cell,
+    core_tables,
+    core_tables_of_page,
+    grid_tables,
+    newest_python,
+    numbers,
+    red,
+    table,
+    today_table,
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +98,7 @@ class FrontView:
     broken_elsewhere: tuple[BreakageView, ...]
     core: tuple[TableView, ...]
     grid: tuple[TableView, ...]
+    field: TableView | None
     today: TableView | None
     unjudged: tuple[tuple[str, tuple[str, ...]], ...]
     partly: tuple[tuple[str, tuple[str, ...]], ...]
@@ -177,6 +158,7 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: Chronicl
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = compare.count(verdicts)
     newest = newest_python(today)
+    core, grid = tuple(core_tables(verdicts)), tuple(grid_tables(matrix, verdicts))
     hurt = [b for b in found if b.today and newest in b.pythons]
     alive = maintained(run)
     return FrontView(
@@ -188,9 +170,10 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: Chronicl
         abandoned=tuple(b for b in hurt if not any(s in alive for s, _ in b.victims)),
         on_older_pythons=tuple(b for b in found if b.today and b not in hurt),
         broken_elsewhere=tuple(b for b in found if not b.today),
-        core=tuple(_core_tables(verdicts)),
-        grid=tuple(_grid_tables(matrix, verdicts)),
-        today=_today_table(matrix, today),
+        core=core,
+        grid=grid,
+        field=grid[max(len(grid) - 2, 0)] if grid else None,
+        today=today_table(matrix, today),
         unjudged=_grouped(
             (v.cell.id, v.reason or "no reason was given")
             for v in verdicts
@@ -203,12 +186,6 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: Chronicl
         subjects=tuple(_line(matrix, s, verdicts) for s in _subjects(verdicts)),
         counts=tuple((*SYMBOLS[state], number) for state, number in counts.items()),
     )
-
-
-def newest_python(today: Sequence[Verdict]) -> str:
-    """The newest Python that was there to run something on: what a newcomer has."""
-    ran = {v.cell.python for v in today if v.state is not State.UNJUDGED}
-    return max(ran, key=_numbers, default="")
 
 
 _ALIVE = timedelta(days=730)
@@ -244,7 +221,7 @@ def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) 
         return "This run did not look at fresh installs of today."
     newest = newest_python(today)
     judged = [v for v in today if v.cell.python == newest]
-    bad = [v.cell.subject for v in judged if _red(v)]
+    bad = [v.cell.subject for v in judged if red(v)]
     good = {v.cell.subject for v in judged if v.state is State.WORKS}
     living = [s for s in bad if s in alive]
     if living:
@@ -264,11 +241,8 @@ _NAMED = 4
 def _names(matrix: Matrix, subjects: Sequence[str]) -> str:
     if len(subjects) > _NAMED:
         return f"{len(subjects)} maintained subjects"
-    return ", ".join(matrix.title(s) for s in subjects)
-
-
-def _red(verdict: Verdict) -> bool:
-    return verdict.state in (State.BROKEN, State.BLOCKED)
+    titles = [matrix.title(s) for s in subjects]
+    return " and ".join([", ".join(titles[:-1]), titles[-1]] if titles[1:] else titles)
 
 
 def _counted(counts: Mapping[State, int], past: ChronicleView) -> str:
@@ -328,7 +302,7 @@ def _breakage(matrix: Matrix, breakage: Breakage, past: ChronicleView) -> Breaka
         stage=_STAGE_WORDS.get(breakage.stage.value, breakage.stage.value),
         who="Flask itself" if breakage.core else ", ".join(titles),
         versions=tuple(versions),
-        pythons=tuple(sorted({v.cell.python for v in shown}, key=_numbers)),
+        pythons=tuple(sorted({v.cell.python for v in shown}, key=numbers)),
         today=bool(todays),
         new=breakage.new,
         core=breakage.core,
@@ -355,102 +329,25 @@ _STAGE_WORDS = {
 }
 
 
-def _cell(verdict: Verdict, *, page: bool) -> CellView:
-    symbol, word = SYMBOLS[verdict.state]
-    why = verdict.symptom if _red(verdict) else verdict.reason
-    if verdict.state is State.WORKS and verdict.lock:
-        names = ("flask", "werkzeug")
-        why = ", ".join(f"{n} {v}" for n in names if (v := verdict.lock.version(n)))
-    shown = verdict.record or verdict.control
-    prefix = f"subjects/{shown.subject}.html" if shown and not page else ""
-    if shown and page and shown.subject != verdict.cell.subject:
-        prefix = f"{shown.subject}.html"
-    link = f"{prefix}#{shown.fingerprint}" if shown else None
-    return CellView(verdict.state.value, symbol, word, why or "", link)
-
-
-def _numbers(text: str) -> tuple[tuple[int, ...], str]:
-    return tuple(int(n) for n in re.findall(r"\d+", text)), text
-
-
-def _table(
-    title: str,
-    corner: str,
-    items: Mapping[tuple[str, str], CellView],
-    names: Callable[[str], str] = str,
-    links: Callable[[str], str | None] = lambda _: None,
-) -> TableView:
-    """A table from (row, column) to cell, both in their natural order."""
-    rows = sorted({row for row, _ in items}, key=_numbers)
-    columns = sorted({column for _, column in items}, key=_numbers)
-    return TableView(
-        title,
-        corner,
-        tuple(columns),
-        tuple((names(r), links(r), tuple(items.get((r, c)) for c in columns)) for r in rows),
-    )
-
-
-def _today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
-    if not today:
-        return None
-    items = {(v.cell.subject, f"Python {v.cell.python}"): _cell(v, page=False) for v in today}
-    return _table("What a newcomer gets today", "", items, matrix.title, _subject_link)
-
-
-def _subject_link(subject: str) -> str:
-    return f"subjects/{subject}.html"
-
-
-def _core_tables(verdicts: Sequence[Verdict]) -> Iterable[TableView]:
-    core = [v for v in verdicts if v.cell.table is Table.CORE]
-    for python in sorted({v.cell.python for v in core}, key=_numbers):
-        items = {
-            (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): _cell(v, page=False)
-            for v in core
-            if v.cell.python == python
-        }
-        yield _table(f"Python {python}", "", items)
-
-
-def _grid_tables(
-    matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool = False
-) -> Iterable[TableView]:
-    grid = [v for v in verdicts if v.cell.table is Table.GRID]
-    keys = {(v.cell.python, v.cell.werkzeug or "") for v in grid}
-    for python, werkzeug in sorted(keys, key=lambda k: (_numbers(k[0]), k[1] != "resolved")):
-        items = {
-            (v.cell.subject, f"Flask {v.cell.flask}"): _cell(v, page=page)
-            for v in grid
-            if v.cell.python == python and v.cell.werkzeug == werkzeug
-        }
-        words = {
-            "resolved": "Werkzeug as resolved",
-            "oldest-allowed": "the oldest Werkzeug allowed",
-        }
-        title = f"Python {python}, {words.get(werkzeug, f'Werkzeug {werkzeug}')}"
-        yield _table(title, "", items, matrix.title, lambda s: None if page else _subject_link(s))
-
-
 def _subject(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> SubjectView:
     extension = matrix.extensions.get(subject)
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     tables: list[TableView] = []
     if today:
-        items = {("today", f"Python {v.cell.python}"): _cell(v, page=True) for v in today}
-        tables.append(_table("A fresh install today", "", items))
-    tables += _grid_tables(matrix, verdicts, page=True)
+        items = {("today", f"Python {v.cell.python}"): cell(v, page=True) for v in today}
+        tables.append(table("A fresh install today", "", items))
+    tables += grid_tables(matrix, verdicts, page=True)
     older = [v for v in verdicts if v.cell.table is Table.VERSIONS]
     if older:
         items = {
-            (f"{matrix.title(subject)} {v.cell.version}", f"Python {v.cell.python}"): _cell(
+            (f"{matrix.title(subject)} {v.cell.version}", f"Python {v.cell.python}"): cell(
                 v, page=True
             )
             for v in older
         }
-        tables.append(_table("Its earlier series under the newest Flask", "", items))
+        tables.append(table("Its earlier series under the newest Flask", "", items))
     if subject == "flask":
-        tables += _core_tables_of_page(verdicts)
+        tables += core_tables_of_page(verdicts)
     return SubjectView(
         subject=subject,
         title=matrix.title(subject),
@@ -468,7 +365,7 @@ def _reach(verdicts: Sequence[Verdict]) -> str | None:
     found = [v.record for v in verdicts if v.record and v.record.reach and v.record.reach[1]]
     if not found:
         return None
-    newest = max(found, key=lambda record: _numbers(record.python))
+    newest = max(found, key=lambda record: numbers(record.python))
     executed, public = newest.reach or (0, 1)
     return (
         f"Its smoke executes {executed} of its {public} public functions and classes "
@@ -476,35 +373,19 @@ def _reach(verdicts: Sequence[Verdict]) -> str | None:
     )
 
 
-def _core_tables_of_page(verdicts: Sequence[Verdict]) -> list[TableView]:
-    core = [v for v in verdicts if v.cell.table is Table.CORE]
-    return [
-        _table(
-            f"Flask alone with each Werkzeug, Python {python}",
-            "",
-            {
-                (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): _cell(v, page=True)
-                for v in core
-                if v.cell.python == python
-            },
-        )
-        for python in sorted({v.cell.python for v in core}, key=_numbers)
-    ]
-
-
 def _sentence(title: str, today: Sequence[Verdict]) -> str:
     """The verdict on a subject in words."""
     if not today:
         return f"{title} in every combination that was run."
-    bad = [v for v in today if _red(v)]
+    bad = [v for v in today if red(v)]
     good = [v for v in today if v.state is State.WORKS]
-    pythons = ", ".join(sorted((v.cell.python for v in bad), key=_numbers))
+    pythons = ", ".join(sorted((v.cell.python for v in bad), key=numbers))
     if bad and not good:
         return f"{title} does not work on a fresh install today: {bad[0].symptom}"
     if bad:
         return f"{title} works today, but not on Python {pythons}: {bad[0].symptom}"
     if good:
-        newest = max((v.cell.python for v in good), key=_numbers)
+        newest = max((v.cell.python for v in good), key=numbers)
         return f"{title} works on a fresh install today, up to Python {newest}."
     return f"{title} could not be judged today."
 

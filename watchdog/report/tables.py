@@ -1,0 +1,145 @@
+"""Cells and tables of the pages, as plain values. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from watchdog.matrix import Matrix
+from watchdog.model import State, Table, Verdict
+
+SYMBOLS: Mapping[State, tuple[str, str]] = {
+    State.WORKS: ("✓", "works"),
+    State.BROKEN: ("✕", "breaks"),
+    State.BLOCKED: ("⊘", "Flask itself breaks"),
+    State.CONFLICT: ("–", "not installable together"),
+    State.FLAKY: ("~", "sometimes"),
+    State.UNJUDGED: ("?", "not judged"),
+    State.ERROR: ("!", "our trouble"),
+}
+"""The symbol and the word of each state: the same in terminal, page and feed."""
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell of a table: state in symbol and word, one line of why, and where the evidence is."""
+
+    state: str
+    symbol: str
+    word: str
+    why: str
+    link: str | None
+
+
+@dataclass(frozen=True)
+class TableView:
+    """Rows x columns of cells; a missing combination is None."""
+
+    title: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str | None, tuple[CellView | None, ...]], ...]
+
+
+def newest_python(today: Sequence[Verdict]) -> str:
+    """The newest Python that was there to run something on: what a newcomer has."""
+    ran = {v.cell.python for v in today if v.state is not State.UNJUDGED}
+    return max(ran, key=numbers, default="")
+
+
+def red(verdict: Verdict) -> bool:
+    return verdict.state in (State.BROKEN, State.BLOCKED)
+
+
+def cell(verdict: Verdict, *, page: bool) -> CellView:
+    symbol, word = SYMBOLS[verdict.state]
+    why = verdict.symptom if red(verdict) else verdict.reason
+    if verdict.state is State.WORKS and verdict.lock:
+        names = ("flask", "werkzeug")
+        why = ", ".join(f"{n} {v}" for n in names if (v := verdict.lock.version(n)))
+    shown = verdict.record or verdict.control
+    prefix = f"subjects/{shown.subject}.html" if shown and not page else ""
+    if shown and page and shown.subject != verdict.cell.subject:
+        prefix = f"{shown.subject}.html"
+    link = f"{prefix}#{shown.fingerprint}" if shown else None
+    return CellView(verdict.state.value, symbol, word, why or "", link)
+
+
+def numbers(text: str) -> tuple[tuple[int, ...], str]:
+    return tuple(int(n) for n in re.findall(r"\d+", text)), text
+
+
+def table(
+    title: str,
+    corner: str,
+    items: Mapping[tuple[str, str], CellView],
+    names: Callable[[str], str] = str,
+    links: Callable[[str], str | None] = lambda _: None,
+) -> TableView:
+    """A table from (row, column) to cell, both in their natural order."""
+    rows = sorted({row for row, _ in items}, key=numbers)
+    columns = sorted({column for _, column in items}, key=numbers)
+    return TableView(
+        title,
+        corner,
+        tuple(columns),
+        tuple((names(r), links(r), tuple(items.get((r, c)) for c in columns)) for r in rows),
+    )
+
+
+def today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
+    if not today:
+        return None
+    items = {(v.cell.subject, f"Python {v.cell.python}"): cell(v, page=False) for v in today}
+    return table("What a newcomer gets today", "", items, matrix.title, _subject_link)
+
+
+def _subject_link(subject: str) -> str:
+    return f"subjects/{subject}.html"
+
+
+def core_tables(verdicts: Sequence[Verdict]) -> Iterable[TableView]:
+    core = [v for v in verdicts if v.cell.table is Table.CORE]
+    for python in sorted({v.cell.python for v in core}, key=numbers):
+        items = {
+            (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): cell(v, page=False)
+            for v in core
+            if v.cell.python == python
+        }
+        yield table(f"Python {python}", "", items)
+
+
+def grid_tables(
+    matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool = False
+) -> Iterable[TableView]:
+    grid = [v for v in verdicts if v.cell.table is Table.GRID]
+    keys = {(v.cell.python, v.cell.werkzeug or "") for v in grid}
+    for python, werkzeug in sorted(keys, key=lambda k: (numbers(k[0]), k[1] != "resolved")):
+        items = {
+            (v.cell.subject, f"Flask {v.cell.flask}"): cell(v, page=page)
+            for v in grid
+            if v.cell.python == python and v.cell.werkzeug == werkzeug
+        }
+        words = {
+            "resolved": "Werkzeug as resolved",
+            "oldest-allowed": "the oldest Werkzeug allowed",
+        }
+        title = f"Python {python}, {words.get(werkzeug, f'Werkzeug {werkzeug}')}"
+        yield table(title, "", items, matrix.title, lambda s: None if page else _subject_link(s))
+
+
+def core_tables_of_page(verdicts: Sequence[Verdict]) -> list[TableView]:
+    core = [v for v in verdicts if v.cell.table is Table.CORE]
+    return [
+        table(
+            f"Flask alone with each Werkzeug, Python {python}",
+            "",
+            {
+                (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): cell(v, page=True)
+                for v in core
+                if v.cell.python == python
+            },
+        )
+        for python in sorted({v.cell.python for v in core}, key=numbers)
+    ]
