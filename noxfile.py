@@ -40,6 +40,7 @@ def history(session: nox.Session) -> None:
     """Replay the past of every subject since 2019, or carry it on; stop it when you like."""
     install(session)
     session.run("flask-watchdog", "history", *session.posargs)
+    session.run("flask-watchdog", "cures")
 
 
 @nox.session
@@ -82,7 +83,7 @@ def bench(session: nox.Session) -> None:
 def truth(session: nox.Session) -> None:
     """How much of what is known to have broken the watchdog finds, and what it makes up."""
     install(session)
-    session.run("python", "benchmarks/truth.py", *session.posargs)
+    session.run("python", "benchmarks/truth.py", "--into", "reports/truth.json", *session.posargs)
 
 
 @nox.session
