@@ -187,6 +187,9 @@ def build(index: LoopbackIndex) -> None:
     # ... and then the world moved on.
     index.add("werkzeug", "3.0.0", day(30), files=werkzeug(3))
     index.add("flask", "3.0.0", day(31), files=flask(), requires=["werkzeug>=3.0"])
+    # After the instant at which the tests look: one release of one extension.
+    good = "import flask\ndef use():\n    return 42\n"
+    index.add("ext-works", "1.0.1", day(62), files={"ext_works.py": good}, requires=["flask"])
     flag = Path(tempfile.gettempdir()) / f"ext-flaky-{uuid.uuid4().hex}"
     code = f"""
     import os

@@ -88,6 +88,13 @@ def test_a_second_run_with_nothing_changed_runs_no_cell(run_copy: Home) -> None:
     assert before == {p: p.read_bytes() for p in (run_copy.folder / "reports" / "ledger").iterdir()}
 
 
+def test_after_one_new_release_of_one_extension_only_its_cells_run(run_copy: Home) -> None:
+    done = run_copy("run", "--as-of", ecosystem.day(63).isoformat())
+    assert done.returncode == 0, done.stderr
+    assert "1 trials run" in done.stderr
+    assert record_of(run_copy, "ext-works")["lock"]["ext-works"] == "1.0.1"  # type: ignore[index]
+
+
 def test_a_breakage_that_an_earlier_run_did_not_have_is_new_and_exits_with_1(home: Home) -> None:
     only = ("--only", "ext-works", "--only", "ext-import")
     before = home("run", *only, "--as-of", ecosystem.day(20).isoformat())
