@@ -26,7 +26,7 @@ def main() -> None:
         raise SystemExit(2) from None
     import click  # noqa: PLC0415
 
-    from watchdog.cli_past import cli  # noqa: PLC0415
+    from watchdog.cli_candidate import cli  # noqa: PLC0415
 
     try:
         code = cli.main(standalone_mode=False)

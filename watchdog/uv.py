@@ -95,7 +95,14 @@ class Answer:
 class Uv:
     """uv with the user's own configuration; safe to use from several threads."""
 
-    def __init__(self, processes: Processes, scratch: Path, *, offline: bool = False) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        scratch: Path,
+        *,
+        offline: bool = False,
+        overlay: str | None = None,
+    ) -> None:
         self._processes = processes
         self._scratch = scratch
         self.offline = offline
@@ -115,6 +122,8 @@ class Uv:
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
         }
+        if overlay:
+            self._env["UV_INDEX"] = f"{overlay} {self._env.get('UV_INDEX', '')}".strip()
 
     def _run(
         self, *args: str, stdin: str = "", timeout: float = 900, log: str = "uv=warn"
@@ -235,6 +244,19 @@ class Uv:
             partial.write_text("\n".join(pins) + "\n", encoding="utf-8")
             partial.replace(path)
         return path
+
+    def build(self, source: Path, into: Path) -> Path:
+        """Build a source tree into a wheel; its path.
+
+        Raises:
+            InstallError: it does not build.
+        """
+        done = self._run("build", "-q", "--wheel", "--out-dir", str(into), str(source))
+        wheels = sorted(into.glob("*.whl"))
+        if done.returncode or not wheels:
+            log = hide_urls(done.errors)
+            raise InstallError(_symptom(log), log)
+        return wheels[-1]
 
     def venv(self, path: Path, interpreter: Interpreter) -> Path:
         """An empty virtual environment, as absolute path of its python."""

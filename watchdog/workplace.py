@@ -51,6 +51,7 @@ class Settings:
         reports: folder of pages, ledger and journal.
         jobs: how many cells run at once.
         smokes: folder of the smokes; the automatic one is always at hand.
+        overlay: URL of an index that is asked before the configured ones.
     """
 
     matrix: Matrix
@@ -59,6 +60,7 @@ class Settings:
     jobs: int
     offline: bool = False
     smokes: Path = SMOKES
+    overlay: str | None = None
 
 
 @dataclass
@@ -168,7 +170,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         raise InfrastructureError(f"no place to work: {e}") from e
     services = Services(processes, scratch)
     try:
-        uv = Uv(processes, scratch, offline=settings.offline)
+        uv = Uv(processes, scratch, offline=settings.offline, overlay=settings.overlay)
         urls = uv.indexes().urls
         found = interpreters.find(settings.matrix.python, processes)
         if not found:
