@@ -21,15 +21,32 @@ _MOST_SUSPECTS = 6
 
 @dataclass(frozen=True)
 class Case:
-    """Whose smoke runs, what is typed after `pip install`, and the desk it is looked up at."""
+    """Whose smoke runs, what is typed after `pip install`, and the desk it is looked up at.
+
+    Attributes:
+        others: further subjects whose smokes run in the same environment, as in a project.
+    """
 
     desk: Desk
     subject: str
     requirements: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     async def run(self, lock: Lock, python: str, as_of: datetime) -> Record:
-        trial = self.desk.workplace.trial(self.subject, lock, python, as_of)
+        return await self._run(self.subject, lock, python, as_of)
+
+    async def _run(self, subject: str, lock: Lock, python: str, as_of: datetime) -> Record:
+        trial = self.desk.workplace.trial(subject, lock, python, as_of)
         return await self.desk.record(trial)
+
+    async def see(self, lock: Lock, python: str, as_of: datetime) -> Moment:
+        """How its subjects fare with a lock; a gap where one of them cannot be judged."""
+        subjects = (self.subject, *self.others)
+        records = await together(self._run(s, lock, python, as_of) for s in subjects)
+        moments = [replace(timeline.seen(r, as_of, python), at=as_of) for r in records]
+        if not self.others:
+            return moments[0]
+        return timeline.together(dict(zip(subjects, moments, strict=True)))
 
     def question(self, python: str, as_of: datetime, *pins: str) -> Question:
         """The requirements with these pins beside them, asked at a cutoff."""
@@ -40,8 +57,7 @@ class Case:
         lock = await self.desk.lock(self.question(python, as_of, *pins))
         if not isinstance(lock, Lock):
             return Moment(as_of, python, None, gap=type(lock).__name__, at=as_of)
-        seen = timeline.seen(await self.run(lock, python, as_of), as_of, python)
-        return replace(seen, at=as_of)
+        return await self.see(lock, python, as_of)
 
     async def works(self, python: str, as_of: datetime, *pins: str) -> bool:
         """Whether all uses work then."""
@@ -104,11 +120,10 @@ async def _swaps(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple
     good lock did.
     """
     python, at = outage.bad.python, outage.bad.at or just_after(outage.bad.since)
-    forth, back = await together(
-        case.run(lock, python, at)
+    failing, working = await together(
+        case.see(lock, python, at)
         for lock in (timeline.swapped(good, bad, names), timeline.swapped(bad, good, names))
     )
-    failing, working = timeline.seen(forth, at, python), timeline.seen(back, at, python)
     return (
         outage.signature in failing.fails
         and working.gap is None

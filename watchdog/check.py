@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -54,8 +55,18 @@ class Checked:
     cure: Cure | None = None
 
 
-async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Checked:
-    """Resolve as a person would type it, run what speaks for it, look at the core beside it."""
+async def check(
+    desk: Desk,
+    requirements: tuple[str, ...],
+    python: str,
+    *,
+    project: bool = False,
+    explain: bool = True,
+) -> Checked:
+    """Resolve as a person would type it, run what speaks for it, look at the core beside it.
+
+    Of a project all known subjects run, in the one environment that its requirements give.
+    """
     workplace, as_of = desk.workplace, desk.workplace.settings.as_of
     desk.observer.stage("Resolving")
     question = Question(requirements, python, as_of)
@@ -63,7 +74,10 @@ async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Check
     resolution = await desk.lock(question)
     if not isinstance(resolution, Lock):
         return _without_lock(python, requirements, resolution)
-    subjects = choose_subjects(workplace, requirements, resolution)
+    if project:
+        subjects = await _subjects_of_project(desk, requirements, resolution, python)
+    else:
+        subjects = choose_subjects(workplace, requirements, resolution)
     workplace.start_services(subjects)
     trials = [workplace.trial(s, resolution, python, as_of) for s in subjects]
     desk.observer.stage("Running " + ", ".join(subjects))
@@ -85,9 +99,12 @@ async def check(desk: Desk, requirements: tuple[str, ...], python: str) -> Check
         blocked_by_core=blocked,
         records=tuple(records),
     )
-    if judgement.outcome is Outcome.BROKEN:
-        return await _explained(Case(desk, worst.subject, requirements), checked, as_of)
-    return checked
+    if judgement.outcome is not Outcome.BROKEN or not explain:
+        return checked
+    judged = (Outcome.WORKS, Outcome.BROKEN)
+    others = [r.subject for r in records if r is not worst and r.judgement.outcome in judged]
+    case = Case(desk, worst.subject, requirements, tuple(others) if project else ())
+    return await _explained(case, checked, as_of)
 
 
 async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
@@ -108,6 +125,39 @@ async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
     )
 
 
+async def moves(
+    desk: Desk,
+    requirements: tuple[str, ...],
+    wanted: tuple[str, ...],
+    python: str,
+    *,
+    project: bool,
+) -> tuple[str, ...] | None:
+    """The fewest pins to let go of, and where to, so that what is wanted works; None: none do.
+
+    Each is let go of as far as it must be; what is given back is the version that then ran.
+    """
+    bound = [r for r in requirements if Requirement(r).specifier and r not in wanted]
+
+    async def attempt(kept: Sequence[str]) -> Checked:
+        freed = tuple(
+            r if r in kept or r not in bound else Requirement(r).name for r in requirements
+        )
+        return await check(desk, freed, python, project=project, explain=False)
+
+    best = await attempt(())
+    if best.outcome is not Outcome.WORKS:
+        return None
+    kept: list[str] = []
+    for each in bound:
+        tried = await attempt([*kept, each])
+        if tried.outcome is Outcome.WORKS:
+            kept, best = [*kept, each], tried
+    lock = dict(best.lock.pins) if best.lock else {}
+    names = [canonicalize_name(Requirement(r).name) for r in bound if r not in kept]
+    return tuple(f"{name}=={lock[name]}" for name in names if name in lock)
+
+
 def choose_subjects(
     workplace: Workplace, requirements: tuple[str, ...], lock: Lock
 ) -> tuple[str, ...]:
@@ -125,6 +175,28 @@ def choose_subjects(
     if unknown:
         return (unknown[0],)
     return ("flask",) if lock.version("flask") else (names[0],)
+
+
+async def _subjects_of_project(
+    desk: Desk, requirements: tuple[str, ...], lock: Lock, python: str
+) -> tuple[str, ...]:
+    """Every subject in the set whose smoke finds what it needs there, and what stands on Flask."""
+    workplace, held = desk.workplace, {name for name, _ in lock.pins}
+    known = workplace.settings.matrix.extensions
+    found = [
+        name
+        for name in sorted(held)
+        if (extension := known.get(name))
+        and not extension.install
+        and {canonicalize_name(Requirement(r).name) for r in extension.requires} <= held
+    ]
+    names = {canonicalize_name(Requirement(r).name) for r in requirements}
+    for name in sorted((names & held) - known.keys() - set(CORE)):
+        alone = Question((f"{name}=={lock.version(name)}",), python, desk.workplace.settings.as_of)
+        closure = await desk.lock(alone)
+        if isinstance(closure, Lock) and closure.version("flask"):
+            found.append(name)
+    return (*(("flask",) if "flask" in held else ()), *found) or (min(names & held),)
 
 
 def _without_lock(python: str, requirements: tuple[str, ...], resolution: Resolution) -> Checked:

@@ -11,16 +11,14 @@ from typing import Any
 import click
 from pydantic import TypeAdapter
 
-from watchdog import check as checking
-from watchdog import compare, desk, past, pipeline, store
+from watchdog import compare, pipeline, store
 from watchdog import matrix as matrix_file
 from watchdog.console import github_annotations, observe, say, stderr, summary
-from watchdog.cure import typed
-from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
+from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.interpreters import how_to_get
 from watchdog.ledger import Ledger
-from watchdog.model import Conflict, Entry, Outcome, Record, Run, State
-from watchdog.options import options, output_format, requirement_problem, selection_of, settings_of
+from watchdog.model import Conflict, Entry, Record, Run
+from watchdog.options import options, output_format, selection_of, settings_of
 from watchdog.report import site, views
 from watchdog.report.tables import SYMBOLS
 from watchdog.workplace import Workplace, open_workplace, package_folder
@@ -112,90 +110,6 @@ def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]
     if compare.core_breaks(control):
         return row | {"would": "not run", "why": "its core control is broken"}
     return row | {"would": "run", "why": "no record of this lock, Python and smoke"}
-
-
-@cli.command()
-@options(selection=False)
-@output_format
-@click.argument("requirements", nargs=-1, required=True)
-def check(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, format_: str, requirements: tuple[str, ...],
-) -> int:  # fmt: skip
-    """Do these requirements work together? For any extension, in the matrix or not."""
-    problems = [p for p in map(requirement_problem, requirements) if p]
-    if problems:
-        raise ConfigurationError(tuple(problems))
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    selection_of(settings, pythons)
-    if len(pythons) > 1:
-        raise ConfigurationError(("check answers for one --python at a time",))
-    console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
-        python = pythons[0] if pythons else next(reversed(list(workplace.interpreters)))
-        if python not in workplace.interpreters:
-            raise ConfigurationError((how_to_get(python),))
-        checked = desk.at(workplace, observer, lambda d: checking.check(d, requirements, python))
-    if format_ == "json":
-        click.echo(json.dumps(_checked_json(checked, settings.as_of)))
-    else:
-        _checked_text(checked, settings.as_of)
-    if checked.outcome is Outcome.ERROR:
-        raise InfrastructureError(checked.reason or "it could not be judged")
-    return ExitCode.NEW_BREAKAGE if checked.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
-
-
-def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
-    culprit, cure = checked.culprit, checked.cure
-    return {
-        "as_of": as_of.isoformat(),
-        "python": checked.python,
-        "requirements": list(checked.requirements),
-        "lock": dict(checked.lock.pins) if checked.lock else None,
-        "outcome": checked.outcome,
-        "stage": checked.stage,
-        "symptom": checked.symptom,
-        "blocked_by_core": checked.blocked_by_core,
-        "reason": checked.reason,
-        "since": past.instant(checked.since),
-        "culprit": culprit
-        and {
-            "name": culprit.name,
-            "version": culprit.version,
-            "last_good": culprit.last_good,
-            "released": past.instant(checked.since),
-        },
-        "proof": checked.proof,
-        "missing": checked.missing,
-        "cure": cure and {"pins": list(cure.pins), "verified": True, "how": cure.how},
-    }
-
-
-def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
-    symbol, word = SYMBOLS[State(checked.outcome.value)]
-    what = " ".join(checked.requirements)
-    click.echo(
-        f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC"
-    )
-    if checked.symptom:
-        click.echo(f"  {checked.stage}: {checked.symptom}")
-    if checked.reason:
-        click.echo(f"  {checked.reason}")
-    if checked.culprit and checked.since:
-        by = checked.culprit
-        click.echo(
-            f"  since {checked.since:%Y-%m-%d %H:%M} UTC, through {by.name} {by.version} "
-            f"(it worked with {by.last_good}; proof: {checked.proof})"
-        )
-    if checked.cure:
-        click.echo(
-            "  it works with: pip install "
-            + shlex.join(typed(checked.requirements, checked.cure.pins))
-        )
-    elif checked.outcome is Outcome.BROKEN:
-        click.echo("  no pins were found that make it work")
-    if checked.lock:
-        click.echo("  " + " ".join(checked.lock.requirements))
 
 
 @cli.command()

@@ -16,7 +16,7 @@ from watchdog import desk, past, rot
 from watchdog import history as historian
 from watchdog import replay as replaying
 from watchdog.archive import Archive
-from watchdog.cli import cli
+from watchdog.cli_check import cli
 from watchdog.console import observe, say, stderr
 from watchdog.errors import ConfigurationError
 from watchdog.interpreters import how_to_get

@@ -8,7 +8,7 @@ neither begins nor ends anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -199,6 +199,20 @@ def seen(record: Record, since: datetime, python: str) -> Moment:
     log = evidence.log if judgement.outcome is Outcome.BROKEN else ""
     skipped = frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.SKIPPED)
     return Moment(since, python, lock, uses, warnings=warnings, skipped=skipped, log=log)
+
+
+def together(seen: Mapping[str, Moment]) -> Moment:
+    """Several subjects in one environment as one moment: their uses, told apart by subject.
+
+    A gap where one of them could not be judged.
+    """
+    first = next((m for m in seen.values() if m.gap is not None), next(iter(seen.values())))
+    if first.gap is not None:
+        return first
+    uses = {f"{s} {use}".strip(): sight for s, m in seen.items() for use, sight in m.uses.items()}
+    warnings = tuple(w for m in seen.values() for w in m.warnings)
+    log = "\n".join(m.log for m in seen.values() if m.log)
+    return replace(first, uses=uses, warnings=warnings, log=log)
 
 
 def outages(moments: Sequence[Moment]) -> list[Outage]:

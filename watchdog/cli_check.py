@@ -1,0 +1,168 @@
+"""The command `check`: do these requirements work together, and what to type if not?"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from watchdog import check as checking
+from watchdog import desk, past, project
+from watchdog.cli import cli
+from watchdog.console import observe, say, stderr
+from watchdog.cure import typed
+from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
+from watchdog.interpreters import how_to_get
+from watchdog.model import Outcome, State
+from watchdog.options import options, output_format, requirement_problem, selection_of, settings_of
+from watchdog.project import Project
+from watchdog.report.tables import SYMBOLS
+from watchdog.workplace import open_workplace
+
+__all__ = ["cli"]
+
+
+@cli.command()
+@options(selection=False)
+@output_format
+@click.option(
+    "-r",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="requirements.txt, `pip freeze` output or pyproject.toml of a project.",
+)
+@click.option("--flask", "flask", metavar="X.Y", help="With this series of Flask instead.")
+@click.option(
+    "--upgrade-to",
+    "upgrades",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help="With this instead of what is asked for; says what must move first.",
+)
+@click.argument("requirements", nargs=-1)
+def check(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, format_: str, files: tuple[Path, ...], flask: str | None,
+    upgrades: tuple[str, ...], requirements: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Do these requirements work together? For any extension, in the matrix or not."""
+    project = _asked(files, requirements, (*upgrades, *([f"flask=={flask}.*"] if flask else [])))
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    selection_of(settings, pythons)
+    if len(pythons) > 1:
+        raise ConfigurationError(("check answers for one --python at a time",))
+    whole, asked, moves = bool(files), project.requirements, None
+    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+        python = pythons[0] if pythons else list(workplace.interpreters)[-1]
+        if python not in workplace.interpreters:
+            raise ConfigurationError((how_to_get(python),))
+        checked = desk.at(
+            workplace, observer, lambda d: checking.check(d, asked, python, project=whole)
+        )
+        if upgrades and checked.outcome in (Outcome.CONFLICT, Outcome.BROKEN):
+            moves = desk.at(
+                workplace,
+                observer,
+                lambda d: checking.moves(d, asked, upgrades, python, project=whole),
+            )
+    if format_ == "json":
+        more = {"moves": list(moves) if moves is not None else None} if upgrades else {}
+        click.echo(json.dumps(_checked_json(checked, settings.as_of) | more))
+    else:
+        _checked_text(checked, settings.as_of)
+        if moves:
+            click.echo("  what must move with it: " + " ".join(moves))
+        elif upgrades and checked.outcome is not Outcome.WORKS:
+            click.echo("  nothing was found that could move to make it work")
+    if checked.outcome is Outcome.ERROR:
+        raise InfrastructureError(checked.reason or "it could not be judged")
+    return ExitCode.NEW_BREAKAGE if checked.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
+
+
+def _asked(
+    files: Sequence[Path], requirements: tuple[str, ...], wanted: tuple[str, ...]
+) -> Project:
+    """What is asked for: requirements, those of files, and what is wanted in their stead."""
+    problems = [p for p in map(requirement_problem, (*requirements, *wanted)) if p]
+    if not requirements and not files:
+        problems.append("name requirements, or a file of them with -r")
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    found = [project.read(path) for path in files]
+    for line, why in (skipped for p in found for skipped in p.skipped):
+        say(stderr(), f"left out, {why}: {line}")
+    asked = Project((*requirements, *(r for p in found for r in p.requirements)))
+    for each in wanted:
+        asked = asked.replacing(each)
+    return asked
+
+
+def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
+    culprit, cure = checked.culprit, checked.cure
+    return {
+        "as_of": as_of.isoformat(),
+        "python": checked.python,
+        "requirements": list(checked.requirements),
+        "lock": dict(checked.lock.pins) if checked.lock else None,
+        "outcome": checked.outcome,
+        "stage": checked.stage,
+        "symptom": checked.symptom,
+        "blocked_by_core": checked.blocked_by_core,
+        "reason": checked.reason,
+        "subjects": [
+            {
+                "subject": r.subject,
+                "outcome": r.judgement.outcome,
+                "symptom": r.judgement.symptom,
+                "reason": r.judgement.reason,
+            }
+            for r in checked.records
+        ],
+        "since": past.instant(checked.since),
+        "culprit": culprit
+        and {
+            "name": culprit.name,
+            "version": culprit.version,
+            "last_good": culprit.last_good,
+            "released": past.instant(checked.since),
+        },
+        "proof": checked.proof,
+        "missing": checked.missing,
+        "cure": cure and {"pins": list(cure.pins), "verified": True, "how": cure.how},
+    }
+
+
+def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
+    symbol, word = SYMBOLS[State(checked.outcome.value)]
+    what = " ".join(checked.requirements)
+    click.echo(
+        f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC"
+    )
+    if checked.symptom and len(checked.records) < 2:  # noqa: PLR2004
+        click.echo(f"  {checked.stage}: {checked.symptom}")
+    for record in checked.records if len(checked.records) > 1 else ():
+        each, sign = record.judgement, SYMBOLS[State(record.judgement.outcome.value)][0]
+        click.echo(f"  {sign} {record.subject}: {each.symptom or each.reason or each.outcome}")
+    if checked.reason:
+        click.echo(f"  {checked.reason}")
+    if checked.culprit and checked.since:
+        by = checked.culprit
+        click.echo(
+            f"  since {checked.since:%Y-%m-%d %H:%M} UTC, through {by.name} {by.version} "
+            f"(it worked with {by.last_good}; proof: {checked.proof})"
+        )
+    if checked.cure:
+        click.echo(
+            "  it works with: pip install "
+            + shlex.join(typed(checked.requirements, checked.cure.pins))
+        )
+    elif checked.outcome is Outcome.BROKEN:
+        click.echo("  no pins were found that make it work")
+    if checked.lock:
+        click.echo("  " + " ".join(checked.lock.requirements))
