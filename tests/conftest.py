@@ -62,7 +62,17 @@ class Home:
 
     def argv(self, command: str, *args: str) -> list[str]:
         argv = [sys.executable, "-m", "watchdog", command, *args]
-        if command in ("run", "plan", "check", "cell", "replay", "history", "pins", "cures"):
+        if command in (
+            "run",
+            "plan",
+            "check",
+            "cell",
+            "replay",
+            "history",
+            "pins",
+            "cures",
+            "candidate",
+        ):
             argv += ["--smokes", str(self.folder / "smokes")]
             if "--as-of" not in args:
                 argv += ["--as-of", ecosystem.NOW.isoformat()]

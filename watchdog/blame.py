@@ -25,12 +25,14 @@ class Case:
 
     Attributes:
         others: further subjects whose smokes run in the same environment, as in a project.
+        later: packages that may be newer than the rest of the world: name and cutoff.
     """
 
     desk: Desk
     subject: str
     requirements: tuple[str, ...]
     others: tuple[str, ...] = ()
+    later: tuple[tuple[str, datetime], ...] = ()
 
     async def run(self, lock: Lock, python: str, as_of: datetime) -> Record:
         return await self._run(self.subject, lock, python, as_of)
@@ -42,7 +44,8 @@ class Case:
     async def see(self, lock: Lock, python: str, as_of: datetime) -> Moment:
         """How its subjects fare with a lock; a gap where one of them cannot be judged."""
         subjects = (self.subject, *self.others)
-        records = await together(self._run(s, lock, python, as_of) for s in subjects)
+        whole = max([as_of, *(cutoff for _, cutoff in self.later)])
+        records = await together(self._run(s, lock, python, whole) for s in subjects)
         moments = [replace(timeline.seen(r, as_of, python), at=as_of) for r in records]
         if not self.others:
             return moments[0]
@@ -50,7 +53,8 @@ class Case:
 
     def question(self, python: str, as_of: datetime, *pins: str) -> Question:
         """The requirements with these pins beside them, asked at a cutoff."""
-        return Question((*self.requirements, *pins), python, as_of)
+        later = tuple((name, max(as_of, cutoff)) for name, cutoff in self.later)
+        return Question((*self.requirements, *pins), python, as_of, later=later)
 
     async def at(self, python: str, as_of: datetime, *pins: str) -> Moment:
         """What the requirements, with these pins beside them, give at a cutoff."""
@@ -88,12 +92,30 @@ async def began(case: Case, good: Moment, bad: Moment) -> Outage | None:
     return replace(now, good=before, bad=after, uses=uses)
 
 
-async def python_or_not(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
-    """Where the Python changed in between: it is the culprit if the old one still works then."""
-    old, new = outage.good.python, outage.bad.python
+async def python_or_not(case: Case, outage: Outage, old: str) -> tuple[Culprit | None, str]:
+    """Whether a new Python did it: it is the culprit if the old one still works then."""
+    new = outage.bad.python
     if await case.works(old, outage.bad.at or just_after(outage.bad.since)):
         return Culprit("python", new, old), "swap"
     return None, "undetermined"
+
+
+async def revealed(case: Case, outage: Outage, worked: Moment) -> Outage | None:
+    """Where an outage was hidden behind an earlier one: the outage as it really began.
+
+    Another failure ended when this one showed. With what ended it taken into the world of before
+    (`worked` is from then) the release is found that began this one; None where none is.
+    """
+    good, bad = outage.good, outage.bad
+    if good.lock is None or bad.lock is None or good.fails & bad.fails:
+        return None
+    at = bad.at or just_after(bad.since)
+    fresh = arrived(case.desk, timeline.changed(good.lock, bad.lock), bad)
+    with_fix = replace(case, later=tuple((name, at) for name in sorted(fresh)))
+    before = await with_fix.at(bad.python, worked.at or just_after(worked.since))
+    if before.gap is not None or before.fails:
+        return None
+    return await began(with_fix, before, bad)
 
 
 async def culprit(case: Case, outage: Outage) -> tuple[Culprit | None, str]:

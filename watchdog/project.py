@@ -90,8 +90,7 @@ def _lines(path: Path | None, text: str, seen: set[Path]) -> Iterator[tuple[str,
     """Each logical line with its place; files that are included are read in its stead."""
     if path is not None:
         seen.add(path.resolve())
-    joined = re.sub(r"\\\r?\n", " ", text)
-    for number, raw in enumerate(joined.splitlines(), 1):
+    for number, raw in _logical(text):
         line = _COMMENT.sub("", raw).strip()
         where = f"{path.name if path else 'line'}:{number}"
         if not line:
@@ -108,6 +107,20 @@ def _lines(path: Path | None, text: str, seen: set[Path]) -> Iterator[tuple[str,
         except (OSError, UnicodeDecodeError) as e:
             raise ConfigurationError((f"{where}: {inner}: cannot be read: {e}",)) from None
         yield from _lines(inner, more, seen)
+
+
+def _logical(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with those that a backslash continues joined, each with the number of its first."""
+    first, so_far = 1, ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        first = first if so_far else number
+        if raw.endswith("\\"):
+            so_far += raw[:-1] + " "
+            continue
+        yield first, so_far + raw
+        so_far = ""
+    if so_far:
+        yield first, so_far
 
 
 def _toml(path: Path, text: str) -> Iterator[tuple[str, str]]:

@@ -280,14 +280,7 @@ async def _moment(case: Case, step: _Step, *, auto: bool) -> Moment:
 async def _blame(case: Case, outage: Outage, moments: Sequence[Moment]) -> PastBreakage:
     """Name the release that began it and the one that ended it."""
     good, bad = outage.good, outage.bad
-    begun = bad.since
-    if good.python != bad.python:
-        culprit, proof = await blame.python_or_not(case, outage)
-        released = datetime.combine(RELEASED[bad.python], time(), UTC)
-        # Between a Python's release and the first moment that can be judged nothing worked on it.
-        begun = released if culprit else max(begun, released)
-    else:
-        culprit, proof = await blame.culprit(case, outage)
+    culprit, proof, begun = await _begun(case, outage, moments)
     symbol = missing(outage.symptom)
     lock = bad.lock or good.lock
     version = (lock.version(case.subject) if lock else None) or ""
@@ -312,6 +305,41 @@ async def _blame(case: Case, outage: Outage, moments: Sequence[Moment]) -> PastB
         breaks=bad.lock,
         log=cut(bad.log, _LOG),
     )
+
+
+async def _begun(
+    case: Case, outage: Outage, moments: Sequence[Moment]
+) -> tuple[Culprit | None, str, datetime]:
+    """The culprit, the proof, and since when: also of what showed only when another was mended."""
+    good, bad = outage.good, outage.bad
+    older = _older_python(moments, bad.python) if good.fails else good.python
+    if older and older != bad.python:
+        released = datetime.combine(RELEASED[bad.python], time(), UTC)
+        culprit, proof = await blame.python_or_not(case, outage, older)
+        # Between a Python's release and the first moment that can be judged nothing worked on it.
+        if culprit:
+            return culprit, proof, released
+        if good.python != bad.python:
+            return None, proof, max(bad.since, released)
+    worked = next((m for m in _before(moments, bad) if m.uses and not m.fails), None)
+    if good.fails and worked and worked.python == bad.python:
+        hidden = await blame.revealed(case, outage, worked)
+        if hidden is not None:
+            culprit, proof = await blame.culprit(case, hidden)
+            return culprit, proof, hidden.bad.since
+    culprit, proof = await blame.culprit(case, outage)
+    return culprit, proof, bad.since
+
+
+def _before(moments: Sequence[Moment], moment: Moment) -> list[Moment]:
+    """The moments before one, the last first."""
+    return [m for m in reversed(moments) if m.since < moment.since]
+
+
+def _older_python(moments: Sequence[Moment], python: str) -> str | None:
+    """The Python of the timeline before this one."""
+    order = list(dict.fromkeys(m.python for m in moments))
+    return order[order.index(python) - 1] if order.index(python) else None
 
 
 def _fix(case: Case, culprit: Culprit | None, outage: Outage) -> Fix | None:
