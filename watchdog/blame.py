@@ -100,7 +100,22 @@ async def python_or_not(case: Case, outage: Outage, old: str) -> tuple[Culprit |
     return None, "undetermined"
 
 
-async def revealed(case: Case, outage: Outage, worked: Moment) -> Outage | None:
+async def blamed(
+    case: Case, outage: Outage, worked: Moment | None
+) -> tuple[Culprit | None, str, datetime]:
+    """The culprit of an outage, the proof, and since when.
+
+    `worked` is the last moment before at which all worked; it tells what showed only when
+    something else was mended.
+    """
+    if outage.good.fails and worked and worked.python == outage.bad.python:
+        hidden = await _hidden(case, outage, worked)
+        if hidden is not None:
+            return (*await culprit(case, hidden), hidden.bad.since)
+    return (*await culprit(case, outage), outage.bad.since)
+
+
+async def _hidden(case: Case, outage: Outage, worked: Moment) -> Outage | None:
     """Where an outage was hidden behind an earlier one: the outage as it really began.
 
     Another failure ended when this one showed. With what ended it taken into the world of before
@@ -162,6 +177,7 @@ _OLDEST = datetime(2018, 1, 1, tzinfo=UTC)
 _BACK = (0.04, 1, 4, 16, 60, 180, 365, 540, 730, 1095, 1460, 1825, 2190, 2555, 2920)
 """How many days back a moment that worked is looked for."""
 _EVEN = timedelta(days=45)
+_MOST_RELEASES = 30
 _UNJUDGED = 4
 """How many arrivals in a row may give no judgement before they count as broken."""
 
@@ -171,13 +187,16 @@ async def last_that_worked(
 ) -> tuple[Moment, Moment | None] | None:
     """The last moment before a cutoff at which all uses worked on this Python, and the next one.
 
-    Found by going back in growing steps, then in even ones, and then halving; so of several such
-    times the last one is met unless it was short.
+    Found by going back in growing steps, then to each release of the subject, then in even steps,
+    and then by halving; so of several such times the last one is met unless it was short.
     """
     floor = _pinned_since(case, as_of)
     grown = [as_of - timedelta(days=days) for days in _BACK]
     even = [as_of - _EVEN * n for n in range(1, (as_of - floor) // _EVEN + 1)]
-    for instants in (grown, even):
+    page = case.desk.workplace.index.page(case.subject)
+    releases = page.releases(as_of) if page else ()
+    own = [just_after(r.uploaded) for r in releases[-_MOST_RELEASES:] if r.uploaded]
+    for instants in (grown, sorted(own, reverse=True), even):
         late = as_of
         for moment in await _looked(case, python, [i for i in instants if i > floor], floor):
             if moment.gap is None and not moment.fails:

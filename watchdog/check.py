@@ -114,10 +114,12 @@ async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
     turned = await blame.last_that_worked(case, checked.python, as_of)
     good = turned[0] if turned else None
     outage = await blame.began(case, good, bad) if good else None
-    culprit, proof = await blame.culprit(case, outage) if outage else (None, "undetermined")
+    culprit, proof, since = None, "undetermined", None
+    if outage is not None:
+        culprit, proof, since = await blame.blamed(case, outage, good)
     return replace(
         checked,
-        since=outage.bad.since if outage else None,
+        since=since,
         culprit=culprit,
         proof=proof,
         missing=missing(checked.symptom or ""),

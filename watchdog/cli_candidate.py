@@ -1,4 +1,4 @@
-"""The command for maintainers: what would break if this were published?"""
+"""The commands about the field: what a candidate would break, and what works together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog import candidate as candidates
+from watchdog import known_good
 from watchdog.candidate import Change, Compared, Effect
 from watchdog.cli_past import cli
 from watchdog.console import observe, say, stderr
@@ -26,6 +27,7 @@ from watchdog.interpreters import how_to_get
 from watchdog.options import options, settings_of
 from watchdog.overlay import Overlay, Wheel, read_wheel
 from watchdog.process import Processes
+from watchdog.report import site
 from watchdog.uv import Uv
 from watchdog.workplace import Settings, open_workplace
 
@@ -87,6 +89,34 @@ def _with(
 ) -> Mapping[str, candidates.Seen]:  # fmt: skip
     with open_workplace(settings) as workplace:
         return candidates.look(workplace, observer, subjects, python, name=name, pin=pin)
+
+
+@cli.command()
+@options(selection=False)
+@click.option(
+    "--cooldown",
+    type=click.FloatRange(0),
+    default=48,
+    show_default=True,
+    help="Hours for which a release is left out.",
+)
+def constraints(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, cooldown: float,
+) -> None:  # fmt: skip
+    """The known-good set: as many subjects as can live together, as constraints-PYTHON.txt."""
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    settings = replace(settings, as_of=settings.as_of - timedelta(hours=cooldown))
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        for python in pythons or (list(workplace.interpreters)[-1],):
+            if python not in workplace.interpreters:
+                raise ConfigurationError((how_to_get(python),))
+            found = known_good.find(workplace, observer, python)
+            path = reports / f"constraints-{python}.txt"
+            site.put(path, found.text)
+            say(console, f"{len(found.subjects)} subjects together, {len(found.left_out)} left "
+                         f"out: {path}")  # fmt: skip
 
 
 @contextmanager

@@ -322,13 +322,7 @@ async def _begun(
         if good.python != bad.python:
             return None, proof, max(bad.since, released)
     worked = next((m for m in _before(moments, bad) if m.uses and not m.fails), None)
-    if good.fails and worked and worked.python == bad.python:
-        hidden = await blame.revealed(case, outage, worked)
-        if hidden is not None:
-            culprit, proof = await blame.culprit(case, hidden)
-            return culprit, proof, hidden.bad.since
-    culprit, proof = await blame.culprit(case, outage)
-    return culprit, proof, bad.since
+    return await blame.blamed(case, outage, worked)
 
 
 def _before(moments: Sequence[Moment], moment: Moment) -> list[Moment]:

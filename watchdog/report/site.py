@@ -35,9 +35,9 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     def page(name: str, template: str, **values: Any) -> None:  # noqa: ANN401  what templates take
         root = "../" * name.count("/")
         text = templates.get_template(template).render(root=root, here=name, **values)
-        _put(reports / name, text)
+        put(reports / name, text)
 
-    _put(reports / "style.css", (Path(__file__).parent / "static" / "style.css").read_text("utf-8"))
+    put(reports / "style.css", (Path(__file__).parent / "static" / "style.css").read_text("utf-8"))
     for breakage in past.breakages:
         page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage)
     for name, _ in pages:
@@ -88,7 +88,8 @@ def instant(value: datetime) -> str:
     return f"{date(value)} {value:%H:%M} UTC"
 
 
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
