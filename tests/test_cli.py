@@ -15,7 +15,8 @@ def test_check_prints_one_json_object_to_stdout_alone(home: Home) -> None:
     answer = json.loads(done.stdout)
     assert list(answer) == [
         "as_of", "python", "requirements", "lock", "outcome", "stage", "symptom",
-        "blocked_by_core", "reason", "since", "culprit", "proof", "missing", "cure",
+        "blocked_by_core", "reason", "subjects", "since", "culprit", "proof", "changelog",
+        "missing", "cure",
     ]  # fmt: skip
     assert answer["as_of"] == NOW.isoformat()
     assert answer["requirements"] == ["ext-import"]

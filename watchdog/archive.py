@@ -138,6 +138,11 @@ class Archive:
         """All that is known of a subject's past."""
         return _joined(self.chapters(subject))
 
+    def breakages(self) -> list[PastBreakage]:
+        """Every breakage that is known."""
+        histories = (self.history(subject) for subject in self.subjects())
+        return [breakage for history in histories if history for breakage in history.breakages]
+
     def add(self, chapter: Chapter) -> None:
         """Write one line; moments that only repeat their neighbours are left out."""
         kept = replace(chapter, moments=tuple(change_points(chapter.moments)))

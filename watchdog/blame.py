@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -178,7 +178,7 @@ _BACK = (0.04, 1, 4, 16, 60, 180, 365, 540, 730, 1095, 1460, 1825, 2190, 2555, 2
 """How many days back a moment that worked is looked for."""
 _EVEN = timedelta(days=45)
 _MOST_RELEASES = 30
-_UNJUDGED = 4
+_UNJUDGED = 6
 """How many arrivals in a row may give no judgement before they count as broken."""
 
 
@@ -228,16 +228,27 @@ async def turning(
     before, after = good, None
     while high - low > 1:
         middle = (low + high) // 2
-        for number in range(middle, min(middle + _UNJUDGED, high)):
-            instant, cutoff = steps[number]
-            moment = replace(await case.at(python, cutoff), since=instant)
-            if moment.gap is None:
-                break
-        if moment.gap is None and not turned(moment):
-            low, before = number, moment
-        else:
+        number, moment = await _judged(case, python, steps, range(middle, high))
+        if moment is None:
+            # Nothing between here and what had turned can be judged: look before it.
+            high = middle
+        elif turned(moment):
             high, after = middle, moment
+        else:
+            low, before = number, moment
     return (before, after) if after else None
+
+
+async def _judged(
+    case: Case, python: str, steps: Sequence[tuple[datetime, datetime]], numbers: range
+) -> tuple[int, Moment | None]:
+    """The first of these steps that gives a judgement, of a few."""
+    for number in numbers[:_UNJUDGED]:
+        instant, cutoff = steps[number]
+        moment = replace(await case.at(python, cutoff), since=instant)
+        if moment.gap is None:
+            return number, moment
+    return numbers[0], None
 
 
 def _cutoffs(

@@ -10,12 +10,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog import blame, cure
+from watchdog.archive import Archive
 from watchdog.blame import Case
 from watchdog.compare import core_breaks
 from watchdog.cure import Cure
 from watchdog.desk import Desk, together
 from watchdog.matrix import CORE
 from watchdog.model import (
+    Cell,
     Conflict,
     Lock,
     Outcome,
@@ -29,7 +31,7 @@ from watchdog.model import (
 from watchdog.pipeline import core_control
 from watchdog.runner import AUTOMATIC, smoke_file
 from watchdog.signature import missing
-from watchdog.timeline import Culprit
+from watchdog.timeline import Culprit, Moment, PastBreakage
 from watchdog.workplace import Workplace
 
 _BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
@@ -53,6 +55,7 @@ class Checked:
     proof: str | None = None
     missing: str | None = None
     cure: Cure | None = None
+    changelog: str | None = None
 
 
 async def check(
@@ -107,6 +110,30 @@ async def check(
     return await _explained(case, checked, as_of)
 
 
+async def explain(desk: Desk, cell: Cell) -> Checked:
+    """Why a cell of the matrix is red: as check() tells it, for the cell's own subject."""
+    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
+    resolution = await desk.lock(cell.question(as_of))
+    if not isinstance(resolution, Lock):
+        return _without_lock(cell.python, cell.requirements, resolution)
+    workplace.start_services([cell.subject])
+    record = await desk.record(workplace.trial(cell.subject, resolution, cell.python, as_of))
+    judgement = record.judgement
+    checked = Checked(
+        python=cell.python,
+        requirements=cell.requirements,
+        lock=resolution,
+        outcome=judgement.outcome,
+        stage=judgement.stage,
+        symptom=judgement.symptom,
+        reason=judgement.reason,
+        records=(record,),
+    )
+    if judgement.outcome is not Outcome.BROKEN:
+        return checked
+    return await _explained(Case(desk, cell.subject, cell.requirements), checked, as_of)
+
+
 async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
     """With culprit and cure, both found by running."""
     case.desk.observer.stage("Looking for what broke it, and for what to type instead")
@@ -117,8 +144,17 @@ async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
     culprit, proof, since = None, "undetermined", None
     if outage is not None:
         culprit, proof, since = await blame.blamed(case, outage, good)
+    if culprit is None and (known := _in_history(case, bad, as_of)):
+        culprit, proof, since = known.culprit, known.proof, known.broken_from
+    changelog = None
+    if culprit and culprit.name != "python":
+        workplace = case.desk.workplace
+        changelog = workplace.environments.changelog(
+            culprit.name, culprit.version, workplace.interpreters[checked.python], as_of
+        )
     return replace(
         checked,
+        changelog=changelog,
         since=since,
         culprit=culprit,
         proof=proof,
@@ -158,6 +194,24 @@ async def moves(
     lock = dict(best.lock.pins) if best.lock else {}
     names = [canonicalize_name(Requirement(r).name) for r in bound if r not in kept]
     return tuple(f"{name}=={lock[name]}" for name in names if name in lock)
+
+
+def _in_history(case: Case, bad: Moment, as_of: datetime) -> PastBreakage | None:
+    """The breakage as the history tells it, seen on the Pythons of its time."""
+    settings = case.desk.workplace.settings
+    history = Archive(settings.reports).history(case.subject)
+    if history is None or case.requirements != settings.matrix.requirements(case.subject):
+        return None
+    return next(
+        (
+            b
+            for b in history.breakages
+            if b.signature in bad.fails
+            and b.broken_from <= as_of
+            and (b.fixed_on is None or b.fixed_on > as_of)
+        ),
+        None,
+    )
 
 
 def choose_subjects(

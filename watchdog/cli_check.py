@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from watchdog import check as checking
-from watchdog import desk, past, project
+from watchdog import desk, past, pipeline, project
+from watchdog.archive import Archive
 from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
 from watchdog.cure import typed
@@ -133,6 +134,7 @@ def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
             "released": past.instant(checked.since),
         },
         "proof": checked.proof,
+        "changelog": checked.changelog,
         "missing": checked.missing,
         "cure": cure and {"pins": list(cure.pins), "verified": True, "how": cure.how},
     }
@@ -151,12 +153,14 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
         click.echo(f"  {sign} {record.subject}: {each.symptom or each.reason or each.outcome}")
     if checked.reason:
         click.echo(f"  {checked.reason}")
-    if checked.culprit and checked.since:
+    if checked.since:
         by = checked.culprit
-        click.echo(
-            f"  since {checked.since:%Y-%m-%d %H:%M} UTC, through {by.name} {by.version} "
-            f"(it worked with {by.last_good}; proof: {checked.proof})"
-        )
+        who = "no single release that could be proved"
+        if by:
+            who = f"{by.name} {by.version} (it worked with {by.last_good}; proof: {checked.proof})"
+        click.echo(f"  since {checked.since:%Y-%m-%d %H:%M} UTC, through {who}")
+    if checked.changelog:
+        click.echo(f"  what it changed: {checked.changelog}")
     if checked.cure:
         click.echo(
             "  it works with: pip install "
@@ -166,3 +170,38 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
         click.echo("  no pins were found that make it work")
     if checked.lock:
         click.echo("  " + " ".join(checked.lock.requirements))
+
+
+@cli.command()
+@options(selection=False)
+@output_format
+@click.argument("what", metavar="CELL|BREAKAGE")
+def explain(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path, format_: str, what: str,
+) -> None:  # fmt: skip
+    """Who did it, with proof, and what to type instead: for a cell or a past breakage."""
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    archive = Archive(reports)
+    known = next((b for b in archive.breakages() if b.id == what), None)
+    if known is not None:
+        told = past.breakage_json(known)
+        click.echo(json.dumps(told) if format_ == "json" else past.breakage_text(known))
+        if format_ != "json" and (note := archive.cures().get(what)):
+            click.echo("  " + past.cure_line(note))
+        return
+    if pythons:
+        raise ConfigurationError(("the cell names its Python",))
+    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+        selection = selection_of(settings, (), only=(what,))
+        _, found = pipeline.prepare(workplace, selection, observer)
+        planned = next((p for p in found if p.cell.id == what), None)
+        if planned is None or planned.cell.python not in workplace.interpreters:
+            raise ConfigurationError(
+                (f"neither a cell nor a breakage is called {what}; `plan` lists the cells",)
+            )
+        checked = desk.at(workplace, observer, lambda d: checking.explain(d, planned.cell))
+    if format_ == "json":
+        click.echo(json.dumps(_checked_json(checked, settings.as_of)))
+    else:
+        _checked_text(checked, settings.as_of)

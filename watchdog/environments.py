@@ -6,12 +6,15 @@ kind is run again in such an environment, so that a fault of composing cannot be
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from email.parser import Parser
 from pathlib import Path
 
-from watchdog.composing import bare, compose
+from watchdog.composing import SITE, bare, compose
+from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model import Interpreter, Lock
 from watchdog.process import POSIX
 from watchdog.store import ALWAYS, Package, Store, seed
@@ -69,6 +72,24 @@ class Environments:
         for name, version in seed(lock, interpreter):
             self._uv.install([f"{name}=={version}"], interpreter, python=python)
         return python
+
+    def changelog(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> str | None:
+        """Where a release says what it changed, if its metadata names a place."""
+        try:
+            entry = self._store.entry(self._store.package(name, version, interpreter, as_of))
+            found = next(Path(entry.path, SITE).glob("*.dist-info/METADATA"))
+            metadata = Parser().parsestr(found.read_text("utf-8", "replace"))
+        except (InstallError, InfrastructureError, OSError, StopIteration):
+            return None
+        for label, _, url in (u.partition(", ") for u in metadata.get_all("Project-URL", [])):
+            if _CHANGES.search(label) and url.startswith("https://"):
+                return str(url)
+        return None
+
+
+_CHANGES = re.compile(r"change|release ?notes|history|what'?s ?new", re.IGNORECASE)
 
 
 def _site_packages(environment: Path, interpreter: Interpreter) -> Path:

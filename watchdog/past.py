@@ -26,7 +26,7 @@ def history_json(history: History) -> dict[str, Any]:
         "since": instant(history.since),
         "until": instant(history.until),
         "locks": effort.locks,
-        "breakages": [_breakage_json(b) for b in history.breakages],
+        "breakages": [breakage_json(b) for b in history.breakages],
         "gaps": [
             {"from": instant(start), "until": instant(end), "reason": reason[:300]}
             for start, end, reason in history.gaps
@@ -65,7 +65,7 @@ def cure_line(note: CureNote) -> str:
     return f"{note.breakage}: pip install {shlex.join(note.typed)} (Python {note.python})"
 
 
-def _breakage_json(breakage: PastBreakage) -> dict[str, Any]:
+def breakage_json(breakage: PastBreakage) -> dict[str, Any]:
     culprit, fix, warned = breakage.culprit, breakage.fixed_by, breakage.warned
     return {
         "id": breakage.id,
@@ -92,21 +92,26 @@ def history_text(history: History) -> str:
     number = len(history.breakages)
     lines = [f"{history.subject}, {when}, Python {history.python}: {number} breakages"]
     for each in history.breakages:
-        until = f"{each.fixed_on:%Y-%m-%d}" if each.fixed_on else "today"
-        days = f" ({each.days_broken} days)" if each.days_broken is not None else ""
-        who = f"{each.culprit.name} {each.culprit.version}" if each.culprit else "nobody alone"
-        lines += [
-            "",
-            f"{each.id}",
-            f"  {each.symptom}",
-            f"  {each.broken_from:%Y-%m-%d %H:%M} to {until}{days}, by {who} ({each.proof})",
-        ]
-        if each.fixed_by:
-            fix = each.fixed_by
-            lines.append(f"  ended by {fix.name} {fix.version} ({fix.how})")
-        if each.warned:
-            lines.append(f"  announced {each.warned[0]:%Y-%m-%d}: {each.warned[1]}")
+        lines += ["", breakage_text(each)]
     if history.gaps:
         lines += ["", f"{len(history.gaps)} stretches could not be judged:"]
         lines += [f"  {a:%Y-%m-%d} to {b:%Y-%m-%d}: {why[:120]}" for a, b, why in history.gaps]
+    return "\n".join(lines)
+
+
+def breakage_text(each: PastBreakage) -> str:
+    """A breakage as a paragraph."""
+    until = f"{each.fixed_on:%Y-%m-%d}" if each.fixed_on else "today"
+    days = f" ({each.days_broken} days)" if each.days_broken is not None else ""
+    who = f"{each.culprit.name} {each.culprit.version}" if each.culprit else "nobody alone"
+    lines = [
+        f"{each.id}",
+        f"  {each.symptom}",
+        f"  {each.broken_from:%Y-%m-%d %H:%M} to {until}{days}, by {who} ({each.proof})",
+    ]
+    if each.fixed_by:
+        fix = each.fixed_by
+        lines.append(f"  ended by {fix.name} {fix.version} ({fix.how})")
+    if each.warned:
+        lines.append(f"  announced {each.warned[0]:%Y-%m-%d}: {each.warned[1]}")
     return "\n".join(lines)

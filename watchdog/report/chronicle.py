@@ -58,7 +58,8 @@ class PastView:
         """What happened, in a sentence or two."""
         by = f" by {self.culprit}" if self.culprit else ""
         if self.ended is None:
-            return f"{self.who} has been broken{by} for {self.days}."
+            day = f"{self.began.day} {self.began:%b %Y}"
+            return f"{self.who} has been broken{by} since {day}."
         fixed = f" {self.how_fixed}" if self.how_fixed else " It works again."
         return f"{self.who} was broken{by} for {self.days}.{fixed}"
 

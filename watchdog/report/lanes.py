@@ -86,9 +86,9 @@ def family(breakage: PastBreakage) -> str:
 
 
 def lasted(breakage: PastBreakage) -> str:
-    """`30 days`, `3 hours`; of one that goes on, up to no date: `since 30 Sep 2023`."""
+    """`30 days`, `3 hours`; of one that is not over, that."""
     if breakage.fixed_on is None:
-        return f"{breakage.broken_from.day} {breakage.broken_from:%b %Y} until today"
+        return "goes on"
     return span(breakage.fixed_on - breakage.broken_from)
 
 

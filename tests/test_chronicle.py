@@ -1,0 +1,158 @@
+"""The pages of the past: view models and pictures as values, and the pages they make."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from conftest import Home
+from ecosystem import day
+from test_archive import BREAKAGE, works
+
+from watchdog import matrix as matrix_file
+from watchdog.archive import CureNote, PinState, Rot
+from watchdog.report.chronicle import chronicle
+from watchdog.report.lanes import LEFT, WIDTH, span
+from watchdog.timeline import Effort, Fix, History, PastBreakage
+
+MATRIX = matrix_file.parse(
+    'python: ["3.11"]\nlimits: {seconds: 4, memory_mb: 256}\ntables: {today: {}}\n'
+    "extensions:\n  ext: {name: Ext}\n  other: {name: Other}\n"
+    "  tutorial: {name: T, install: [ext]}\n",
+    "matrix.yaml",
+)
+OVER = replace(
+    BREAKAGE, id="over", fixed_on=day(5), fixed_by=Fix("ext", "1.1", "release"),
+    warned=(day(1), "it goes away"),
+)  # fmt: skip
+
+
+def history(subject: str, *breakages: PastBreakage) -> History:
+    mine = tuple(replace(b, subject=subject) for b in breakages)
+    return History(subject, "auto", day(0), day(10), mine, (), Effort(1, 2, 3, 4), (works(0),))
+
+
+def test_numbers_are_computed_from_extensions_alone() -> None:
+    found = chronicle(
+        MATRIX, [history("ext", BREAKAGE, OVER), history("tutorial", OVER)], [], {}
+    ).numbers
+    assert found is not None
+    assert (found.subjects, found.breakages, found.open) == (1, 2, 1)
+    assert (found.median_days, found.days_since_last) == ("2 days", 7)
+    assert found.longest is not None
+    assert found.longest.id == "over"
+    (worst,) = found.culprits
+    assert (worst.name, len(worst.breakages)) == ("Werkzeug 3.0.0", 2)
+
+
+def test_a_breakage_is_told_in_words() -> None:
+    going, over = BREAKAGE, replace(OVER, culprit=None)
+    words = {
+        v.id: v.verdict for v in chronicle(MATRIX, [history("ext", going, over)], [], {}).breakages
+    }
+    assert words[going.id] == ("Ext 1.0 has been broken by Werkzeug 3.0.0 since 23 Oct 2025.")
+    assert words["over"] == "Ext 1.0 was broken for 2 days. Fixed by Ext 1.1 on 25 Oct 2025."
+
+
+def test_victims_of_one_release_know_each_other() -> None:
+    mine, other = replace(BREAKAGE, id="a"), replace(BREAKAGE, id="b")
+    views = chronicle(MATRIX, [history("ext", mine), history("other", other)], [], {}).breakages
+    assert {v.id: v.victims for v in views} == {"a": (("b", "Other"),), "b": (("a", "Ext"),)}
+
+
+def test_bars_lie_within_the_picture_from_release_to_release() -> None:
+    picture = chronicle(MATRIX, [history("ext", OVER)], [], {}, [("flask", "3.0", day(2))]).picture
+    assert picture is not None
+    (lane,) = picture.lanes
+    (bar,) = lane.bars
+    assert bar.x == pytest.approx(LEFT + 0.3 * (WIDTH - LEFT), abs=0.1)
+    assert bar.width == pytest.approx(0.2 * (WIDTH - LEFT), abs=0.1)
+    assert (bar.family, bar.href) == ("werkzeug", "breakages/over.html")
+    assert [m.text for m in picture.releases] == ["Flask 3.0"]
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(days=1148), "1,148 days"), (timedelta(days=1), "1 day"),
+        (timedelta(hours=23), "23 hours"), (timedelta(minutes=38), "38 minutes"),
+        (timedelta(seconds=20), "less than a minute"),
+    ],
+)  # fmt: skip
+def test_lengths_are_in_the_unit_people_would_use(length: timedelta, words: str) -> None:
+    assert span(length) == words
+
+
+def test_a_pin_shows_what_to_type() -> None:
+    rot = Rot("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.ROTTED, day(9),
+              pins=("werkzeug<3",))  # fmt: skip
+    (view,) = chronicle(MATRIX, [], [rot], {}).pins
+    assert view.cure == "pip install flask==2.2.2 'werkzeug<3'"
+    note = CureNote(BREAKAGE.id, "3.11", ("ext", "werkzeug<3"), "bound", day(9))
+    (past,) = chronicle(MATRIX, [history("ext", BREAKAGE)], [], {note.breakage: note}).breakages
+    assert past.cure == "pip install ext 'werkzeug<3'"
+
+
+@pytest.fixture(scope="module")
+def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The finished run with a history, its cures, and pins."""
+    import shutil  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("whole") / "copy"
+    shutil.copytree(finished_run.folder, folder)
+    home = Home(folder, finished_run.index_url, finished_run.caches)
+    for command in (("history", "ext-import", "ext-works"), ("cures",), ("pins",), ("run",)):
+        done = home(*command)
+        assert done.returncode == 0, done.stderr
+    return home
+
+
+def page(home: Home, name: str) -> str:
+    return (home.folder / "reports" / name).read_text("utf-8")
+
+
+def test_every_link_of_the_whole_site_leads_somewhere(whole: Home) -> None:
+    reports = whole.folder / "reports"
+    pages = {p: p.read_text("utf-8") for p in reports.rglob("*.html")}
+    assert len(pages) > 15
+    for path, text in pages.items():
+        for href in re.findall(r'href="([^"]+)"', text):
+            if href.startswith("data:"):
+                continue
+            file, _, fragment = href.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            assert target.exists(), (path, href)
+            if fragment:
+                assert f'id="{fragment}"' in target.read_text("utf-8"), (path, href)
+
+
+def test_the_page_of_a_breakage_has_the_error_as_its_title_and_the_cure(whole: Home) -> None:
+    text = page(whole, "breakages/ext-import-1.0--werkzeug-3.0.0.html")
+    assert (
+        "<title>cannot import name &#39;gone&#39; from &#39;werkzeug&#39; · Ext-Import 1.0</title>"
+        in text
+    )
+    assert "pip install ext-import &#39;werkzeug&lt;3&#39;" in text
+    assert "Werkzeug 3.0.0; it worked with Werkzeug 2.0.0" in text
+
+
+def test_the_front_page_has_since_when_by_whom_and_the_cure(whole: Home) -> None:
+    text = page(whole, "index.html")
+    assert "by Werkzeug 3.0.0 · proved" in text
+    assert "pip install ext-import &#39;werkzeug&lt;3&#39;" in text
+    assert "breakages since 2019" in text
+    assert "Pin rot" in text
+
+
+def test_pages_of_breakages_stay_when_the_site_is_built_again(whole: Home) -> None:
+    before = {p.name for p in (whole.folder / "reports" / "breakages").iterdir()}
+    assert whole("report").returncode == 0
+    after = {p.name for p in (whole.folder / "reports" / "breakages").iterdir()}
+    assert before
+    assert before <= after
+
+
+def test_without_a_history_there_is_no_picture() -> None:
+    assert chronicle(MATRIX, [], [], {}).picture is None
