@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 from conftest import Home
 from ecosystem import day
@@ -152,6 +157,48 @@ def test_pages_of_breakages_stay_when_the_site_is_built_again(whole: Home) -> No
     after = {p.name for p in (whole.folder / "reports" / "breakages").iterdir()}
     assert before
     assert before <= after
+
+
+def test_what_the_site_says_in_json_is_valid_by_its_schemas(whole: Home) -> None:
+    folder = whole.folder / "reports" / "api" / "v1"
+    schemas = sorted(folder.glob("*.schema.json"))
+    assert [p.name.split(".")[0] for p in schemas] == ["field", "history", "pins", "today"]
+    for path in schemas:
+        schema = json.loads(path.read_text("utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        told = json.loads((folder / path.name.replace(".schema", "")).read_text("utf-8"))
+        jsonschema.validate(told, schema)
+
+
+def test_machines_are_told_what_is_broken_today_and_what_to_type(whole: Home) -> None:
+    told = json.loads(page(whole, "api/v1/today.json"))
+    (found,) = (b for b in told["breakages"] if b["subjects"] == ["ext-import"])
+    assert found["culprit"] == "Werkzeug 3.0.0"
+    assert found["cure"] == "pip install ext-import 'werkzeug<3'"
+    assert (whole.folder / "reports" / found["page"]).exists()
+    rows = list(csv.DictReader(io.StringIO(page(whole, "api/v1/field.csv"))))
+    states = {row["subject"]: row["state"] for row in rows}
+    assert (states["ext-works"], states["ext-import"]) == ("works", "broken")
+
+
+def test_the_feed_is_well_formed_and_its_ids_stay(whole: Home) -> None:
+    before = page(whole, "feed.xml")
+    root = ET.fromstring(before)  # noqa: S314  we wrote it
+    atom = "{http://www.w3.org/2005/Atom}"
+    for element in (root, *root.findall(f"{atom}entry")):
+        assert {e.tag.removeprefix(atom) for e in element} >= {"title", "id", "updated"}
+    ids = [e.findtext(f"{atom}id") for e in root.findall(f"{atom}entry")]
+    assert len(ids) == len(set(ids)) > 0
+    assert any(i and i.endswith("broke/ext-import-1.0--werkzeug-3.0.0") for i in ids)
+    assert whole("report").returncode == 0
+    assert page(whole, "feed.xml") == before
+
+
+def test_a_badge_says_what_the_page_says(whole: Home) -> None:
+    root = ET.fromstring(page(whole, "badges/ext-import.svg"))  # noqa: S314  we wrote it
+    assert root.get("aria-label") == "Ext-Import: ✕ breaks"
+    told = json.loads(page(whole, "badges/ext-import.json"))
+    assert (told["schemaVersion"], told["message"]) == (1, "breaks")
 
 
 def test_without_a_history_there_is_no_picture() -> None:

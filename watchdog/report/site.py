@@ -14,7 +14,7 @@ from watchdog import compare
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.report import chronicle, views
+from watchdog.report import api, chronicle, views
 
 _PAGES = (("matrix.html", "Matrix"), ("history.html", "History"), ("pins.html", "Pin rot"))
 
@@ -52,6 +52,9 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         "index.html", "index.html", page=site.front, past=past, truth=_truth(reports),
         front_page=True,
     )  # fmt: skip
+    if run:
+        for name, text in api.files(run, site):
+            put(reports / name, text)
     return reports / "index.html"
 
 

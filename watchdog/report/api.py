@@ -1,0 +1,294 @@
+"""What machines read: versioned JSON with its schema, a table as CSV, a feed, badges. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from pydantic import TypeAdapter
+
+from watchdog.model import Run, State
+from watchdog.plan import coordinates
+from watchdog.report.chronicle import ChronicleView, PastView, PinView
+from watchdog.report.tables import SYMBOLS
+from watchdog.report.views import BreakageView, SiteView
+
+VERSION = "v1"
+_ATOM = "http://www.w3.org/2005/Atom"
+_TAG = "tag:flask-compatibility-watchdog,2026"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A breakage of a fresh install today.
+
+    Attributes:
+        maintained: whether one of its subjects had a release within two years.
+        since, culprit, cure: null where the history does not know it.
+        cure: what to type, verified by running.
+        page: where its page is, relative to the site.
+    """
+
+    id: str
+    subjects: tuple[str, ...]
+    symptom: str
+    pythons: tuple[str, ...]
+    maintained: bool
+    since: datetime | None
+    culprit: str | None
+    cure: str | None
+    page: str | None
+
+
+@dataclass(frozen=True)
+class Today:
+    """`today.json`: what is broken on a fresh install, at `as_of` (UTC)."""
+
+    as_of: datetime
+    headline: str
+    breakages: tuple[Broken, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A combination that was looked at; `state` as in the documentation."""
+
+    cell: str
+    subject: str
+    table: str
+    python: str
+    flask: str | None
+    werkzeug: str | None
+    version: str | None
+    state: State
+
+
+@dataclass(frozen=True)
+class Field:
+    """`field.json`: every cell of the run."""
+
+    as_of: datetime
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Past:
+    """A breakage of the history."""
+
+    id: str
+    subject: str
+    symptom: str
+    broken_from: datetime
+    fixed_on: datetime | None
+    culprit: str | None
+    last_good: str | None
+    proof: str
+    missing: str | None
+    python: str
+    cure: str | None
+    page: str
+
+
+@dataclass(frozen=True)
+class History:
+    """`history.json`: every breakage that is known, the last first."""
+
+    breakages: tuple[Past, ...]
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What became of `pip install Flask==X`, alone or with the extensions of its time."""
+
+    typed: str
+    flask: str
+    alone: bool
+    state: str
+    rotted_on: datetime | None
+    culprit: str | None
+    cure: str | None
+    newest_python: str | None
+    checked: datetime
+
+
+@dataclass(frozen=True)
+class Pins:
+    """`pins.json`: each Flask since 1.0, the newest first."""
+
+    pins: tuple[Pin, ...]
+
+
+def files(run: Run, site: SiteView) -> Iterator[tuple[str, str]]:
+    """Path within the site and text of every file for machines."""
+    told: tuple[Today | Field | History | Pins, ...] = (
+        today(site), field(run), history(site.chronicle), pins(site.chronicle.pins),
+    )  # fmt: skip
+    for value in told:
+        name, kind = type(value).__name__.lower(), type(value)
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        yield f"api/{VERSION}/{name}.json", adapter.dump_json(value, indent=1).decode() + "\n"
+        schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | adapter.json_schema(
+            mode="serialization"
+        )
+        yield f"api/{VERSION}/{name}.schema.json", json.dumps(schema, indent=1) + "\n"
+    yield f"api/{VERSION}/field.csv", field_csv(run)
+    yield "feed.xml", feed(site)
+    for subject, title, symbol, word in site.front.subjects:
+        yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", _colour(word))
+        yield f"badges/{subject}.json", endpoint(title, word)
+
+
+def today(site: SiteView) -> Today:
+    """What is broken today, as the front page shows it."""
+    front = site.front
+    hurt = [(b, True) for b in front.maintained] + [(b, False) for b in front.abandoned]
+    hurt += [(b, True) for b in front.on_older_pythons]
+    return Today(front.as_of, front.headline, tuple(_broken(b, alive) for b, alive in hurt))
+
+
+def _broken(b: BreakageView, alive: bool) -> Broken:  # noqa: FBT001
+    past = b.past
+    return Broken(
+        id=b.id,
+        subjects=tuple(subject for subject, _ in b.victims),
+        symptom=b.symptom,
+        pythons=b.pythons,
+        maintained=alive,
+        since=past.began if past else None,
+        culprit=past.culprit if past else None,
+        cure=past.cure if past else None,
+        page=_page(past.id) if past else None,
+    )
+
+
+def _page(breakage: str) -> str:
+    return f"breakages/{breakage}.html"
+
+
+def field(run: Run) -> Field:
+    """Every cell of a run."""
+    found = []
+    for cell_id, entry in sorted(run.cells.items()):
+        at = coordinates(cell_id)
+        found.append(
+            Cell(
+                cell_id, at.subject, at.table.value, at.python, at.flask, at.werkzeug, at.version,
+                entry.state,
+            )
+        )  # fmt: skip
+    return Field(run.as_of, tuple(found))
+
+
+def field_csv(run: Run) -> str:
+    """The same as a table."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["cell", "subject", "table", "python", "flask", "werkzeug", "version", "state"])
+    for c in field(run).cells:
+        row = [c.cell, c.subject, c.table, c.python, c.flask, c.werkzeug, c.version, c.state.value]
+        writer.writerow(row)
+    return out.getvalue()
+
+
+def history(past: ChronicleView) -> History:
+    """Every breakage that is known."""
+    return History(
+        tuple(
+            Past(
+                v.id, v.subject, v.symptom, v.began, v.ended, v.culprit, v.last_good, v.proof,
+                v.missing, v.python, v.cure, _page(v.id),
+            )
+            for v in past.breakages
+        )
+    )  # fmt: skip
+
+
+def pins(found: Sequence[PinView]) -> Pins:
+    """What became of pinned releases."""
+    return Pins(
+        tuple(
+            Pin(
+                p.typed, p.flask, p.alone, p.word, p.rotted_on, p.culprit, p.cure,
+                p.newest_python, p.checked,
+            )
+            for p in found
+        )
+    )  # fmt: skip
+
+
+_NEWS = 50
+
+
+def feed(site: SiteView) -> str:
+    """An Atom feed (RFC 4287): what broke and what was mended, the last first; ids never change."""
+    ET.register_namespace("", _ATOM)
+    root = ET.Element(f"{{{_ATOM}}}feed")
+    _text(root, "title", "Flask compatibility watchdog")
+    _text(root, "id", f"{_TAG}:feed")
+    _text(root, "updated", _instant(site.front.as_of))
+    _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", "Flask compatibility watchdog")
+    _link(root, "feed.xml", "self")
+    _link(root, "index.html", "alternate")
+    news: list[tuple[datetime, str, PastView]] = []
+    for view in site.chronicle.breakages:
+        news.append((view.began, "broke", view))
+        if view.ended:
+            news.append((view.ended, "mended", view))
+    for when, what, view in sorted(news, key=lambda n: n[0], reverse=True)[:_NEWS]:
+        entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
+        verb = "broke" if what == "broke" else "works again"
+        _text(entry, "title", f"{view.who} {verb}: {view.error}")
+        _text(entry, "id", f"{_TAG}:{what}/{view.id}")
+        _text(entry, "updated", _instant(when))
+        _link(entry, _page(view.id), "alternate")
+        _text(entry, "summary", view.verdict + (f" {view.cure}" if view.cure else ""))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def _text(parent: ET.Element, name: str, text: str) -> None:
+    ET.SubElement(parent, f"{{{_ATOM}}}{name}").text = text
+
+
+def _link(parent: ET.Element, href: str, rel: str) -> None:
+    ET.SubElement(parent, f"{{{_ATOM}}}link", href=href, rel=rel)
+
+
+def _instant(value: datetime) -> str:
+    return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+_COLOURS = {SYMBOLS[State.WORKS][1]: "3f6b4a", SYMBOLS[State.BROKEN][1]: "b3261e"}
+
+
+def _colour(word: str) -> str:
+    return _COLOURS.get(word, "6a645c")
+
+
+def endpoint(title: str, word: str) -> str:
+    """A badge as data, in the form that badge servers read."""
+    told = {"schemaVersion": 1, "label": title, "message": word, "color": _colour(word)}
+    return json.dumps(told) + "\n"
+
+
+def badge(title: str, message: str, colour: str) -> str:
+    """A badge as a picture."""
+    left, right = (round(len(text) * 6.6 + 14) for text in (title, message))
+    svg = ET.Element(
+        "svg", xmlns="http://www.w3.org/2000/svg", width=str(left + right), height="20",
+        role="img",
+    )  # fmt: skip
+    svg.set("aria-label", f"{title}: {message}")
+    ET.SubElement(svg, "title").text = f"{title}: {message}"
+    ET.SubElement(svg, "rect", width=str(left), height="20", fill="#22201d")
+    ET.SubElement(svg, "rect", x=str(left), width=str(right), height="20", fill=f"#{colour}")
+    style = {"fill": "#ffffff", "font-family": "Verdana,DejaVu Sans,sans-serif", "font-size": "11"}
+    for x, text in ((7, title), (left + 7, message)):
+        ET.SubElement(svg, "text", {"x": str(x), "y": "14"} | style).text = text
+    return ET.tostring(svg, "unicode") + "\n"
