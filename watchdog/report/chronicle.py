@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from packaging.requirements import Requirement
+
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.matrix import Matrix
 from watchdog.report.lanes import Picture, family, is_extension, lasted, picture, span
@@ -52,6 +54,10 @@ class PastView:
     reproduce: str | None
     family: str
     signature: str
+    subject_version: str
+    culprit_name: str | None
+    culprit_version: str | None
+    cure_bounds: tuple[tuple[str, str], ...]
 
     @property
     def verdict(self) -> str:
@@ -110,6 +116,7 @@ class PinView:
     newest_python: str | None
     checked: datetime
     alone: bool
+    bounds: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,10 @@ def past_view(
         reproduce=_reproduce(breakage),
         family=family(breakage),
         signature=breakage.signature,
+        subject_version=breakage.subject_version,
+        culprit_name=by.name if by else None,
+        culprit_version=by.version if by else None,
+        cure_bounds=bounds(cure.typed) if cure else (),
     )
 
 
@@ -322,4 +333,15 @@ def pin_view(rot: Rot) -> PinView:
         newest_python=rot.newest_python,
         checked=rot.checked,
         alone=rot.subject == "flask",
+        bounds=bounds(rot.pins),
+    )
+
+
+def bounds(typed: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """The upper bounds among what is typed: package and first version that is too new."""
+    return tuple(
+        (requirement.name, specifier.version)
+        for requirement in map(Requirement, typed or ())
+        for specifier in requirement.specifier
+        if specifier.operator == "<"
     )

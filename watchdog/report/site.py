@@ -14,9 +14,14 @@ from watchdog import compare
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.report import api, chronicle, views
+from watchdog.report import api, chronicle, paste, views
 
-_PAGES = (("matrix.html", "Matrix"), ("history.html", "History"), ("pins.html", "Pin rot"))
+_PAGES = (
+    ("matrix.html", "Matrix"),
+    ("history.html", "History"),
+    ("pins.html", "Pin rot"),
+    ("paste.html", "Paste your requirements"),
+)
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
@@ -27,7 +32,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         matrix, histories, archive.pins(), archive.cures(), run.core if run else ()
     )
     site = views.site(matrix, run, ledger.get, past) if run else None
-    wanted = (site is not None, past.numbers is not None, bool(past.pins))
+    wanted = (site is not None, past.numbers is not None, bool(past.pins), site is not None)
     pages = [page for page, there in zip(_PAGES, wanted, strict=True) if there]
     templates = _templates()
     templates.globals |= {"pages": pages, "as_of": run.as_of if run else None, "here": None}
@@ -37,7 +42,8 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         text = templates.get_template(template).render(root=root, here=name, **values)
         put(reports / name, text)
 
-    put(reports / "style.css", (Path(__file__).parent / "static" / "style.css").read_text("utf-8"))
+    for static in sorted((Path(__file__).parent / "static").iterdir()):
+        put(reports / static.name, static.read_text("utf-8"))
     for breakage in past.breakages:
         page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage)
     for name, _ in pages:
@@ -52,6 +58,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         "index.html", "index.html", page=site.front, past=past, truth=_truth(reports),
         front_page=True,
     )  # fmt: skip
+    put(reports / "paste-data.js", paste.data(site))
     if run:
         for name, text in api.files(run, site):
             put(reports / name, text)
