@@ -145,3 +145,29 @@ def run_copy(finished_run: Home, tmp_path: Path) -> Home:
     target = tmp_path / "copy"
     shutil.copytree(finished_run.folder, target)
     return Home(target, finished_run.index_url, finished_run.caches)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine (Debian: apt install chromium)")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                 "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The finished run with a history, its cures, and pins."""
+    folder = tmp_path_factory.mktemp("whole") / "copy"
+    shutil.copytree(finished_run.folder, folder)
+    home = Home(folder, finished_run.index_url, finished_run.caches)
+    for command in (("history", "ext-import", "ext-works"), ("cures",), ("pins",), ("run",)):
+        done = home(*command)
+        assert done.returncode == 0, done.stderr
+    return home

@@ -100,20 +100,6 @@ def test_a_pin_shows_what_to_type() -> None:
     assert past.cure == "pip install ext 'werkzeug<3'"
 
 
-@pytest.fixture(scope="module")
-def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The finished run with a history, its cures, and pins."""
-    import shutil  # noqa: PLC0415
-
-    folder = tmp_path_factory.mktemp("whole") / "copy"
-    shutil.copytree(finished_run.folder, folder)
-    home = Home(folder, finished_run.index_url, finished_run.caches)
-    for command in (("history", "ext-import", "ext-works"), ("cures",), ("pins",), ("run",)):
-        done = home(*command)
-        assert done.returncode == 0, done.stderr
-    return home
-
-
 def page(home: Home, name: str) -> str:
     return (home.folder / "reports" / name).read_text("utf-8")
 

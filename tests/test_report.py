@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -130,20 +128,6 @@ def test_no_path_of_this_machine_stands_in_any_page_or_record(finished_run: Home
         assert str(finished_run.folder) not in text
         assert str(Path.home()) + "/" not in text, path
         assert "/fw-" not in text, path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("there is no Chromium on this machine (Debian: apt install chromium)")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update"]  # fmt: skip
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("width", [390, 1280], ids=["phone", "desktop"])
