@@ -18,7 +18,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog import candidate as candidates
-from watchdog import known_good
+from watchdog import declared as measuring
+from watchdog import known_good, ranges
 from watchdog.candidate import Change, Compared, Effect
 from watchdog.cli_past import cli
 from watchdog.console import observe, say, stderr
@@ -117,6 +118,26 @@ def constraints(
             site.put(path, found.text)
             say(console, f"{len(found.subjects)} subjects together, {len(found.left_out)} left "
                          f"out: {path}")  # fmt: skip
+
+
+@cli.command()
+@options(selection=False)
+def declared(
+    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
+    reports: Path, smokes: Path,
+) -> None:  # fmt: skip
+    """What the metadata of the grid's subjects allows of Flask, beside what works."""
+    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    if pythons:
+        raise ConfigurationError(("declared takes the Pythons of the grid in matrix.yaml",))
+    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+        found = measuring.measure(workplace, observer)
+    site.put(reports / "declared.json", ranges.text(found))
+    for each in found:
+        broken = ", ".join(s.flask for s in each.allows_broken) or "nothing"
+        working = ", ".join(s.flask for s in each.forbids_working) or "nothing"
+        click.echo(f"{each.subject} {each.version}: allows and breaks with {broken}; forbids and "
+                   f"works with {working}; {each.suggestion or 'nothing to suggest'}")  # fmt: skip
 
 
 @contextmanager

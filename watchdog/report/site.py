@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from watchdog import compare
+from watchdog import compare, ranges
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
@@ -20,6 +20,7 @@ _PAGES = (
     ("matrix.html", "Matrix"),
     ("history.html", "History"),
     ("pins.html", "Pin rot"),
+    ("declared.html", "Declared and measured"),
     ("paste.html", "Paste your requirements"),
 )
 
@@ -32,7 +33,15 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         matrix, histories, archive.pins(), archive.cures(), run.core if run else ()
     )
     site = views.site(matrix, run, ledger.get, past) if run else None
-    wanted = (site is not None, past.numbers is not None, bool(past.pins), site is not None)
+    measured = ranges.read(reports)
+    titles = {m.subject: matrix.title(m.subject) for m in measured}
+    wanted = (
+        site is not None,
+        past.numbers is not None,
+        bool(past.pins),
+        bool(measured),
+        site is not None,
+    )
     pages = [page for page, there in zip(_PAGES, wanted, strict=True) if there]
     templates = _templates()
     templates.globals |= {"pages": pages, "as_of": run.as_of if run else None, "here": None}
@@ -47,7 +56,8 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     for breakage in past.breakages:
         page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage)
     for name, _ in pages:
-        page(name, name, past=past, page=site.front if site else None)
+        front = site.front if site else None
+        page(name, name, past=past, page=front, measured=measured, titles=titles)
     if site is None:
         page("index.html", "empty.html", front_page=True)
         return reports / "index.html"

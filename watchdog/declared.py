@@ -1,0 +1,116 @@
+"""Declared against measured: what a subject's metadata allows of Flask, and what works.
+
+What the metadata forbids is tried all the same: the newest set of the subject with the core of
+that Flask put in its place, which no resolver would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from packaging.version import Version
+
+from watchdog import plan
+from watchdog.desk import Desk, Observer, at, together
+from watchdog.model import Cell, Conflict, Lock, Outcome, Question, Table
+from watchdog.ranges import Measured, Series
+from watchdog.workplace import Workplace
+
+
+def measure(workplace: Workplace, observer: Observer) -> list[Measured]:
+    """Every subject of the grid over the grid's series of Flask."""
+    cells = plan.cells(workplace.settings.matrix, workplace.releases())
+    grid = [c for c in cells if c.table is Table.GRID and c.python in workplace.interpreters]
+    workplace.start_services({c.subject for c in grid})
+    return at(workplace, observer, partial(_measure, grid))
+
+
+async def _measure(grid: Sequence[Cell], desk: Desk) -> list[Measured]:
+    subjects = list(dict.fromkeys(c.subject for c in grid))
+    flasks = sorted({c.flask for c in grid if c.flask}, key=Version)
+    await desk.expect(c.question(desk.workplace.settings.as_of) for c in grid)
+    desk.observer.stage("Comparing what is declared with what works", len(subjects) * len(flasks))
+    return await together(_subject(desk, s, flasks, grid) for s in subjects)
+
+
+async def _subject(
+    desk: Desk, subject: str, flasks: Sequence[str], grid: Sequence[Cell]
+) -> Measured:
+    mine = [c for c in grid if c.subject == subject]
+    found = await together(
+        _series(desk, flask, [c for c in mine if c.flask == flask]) for flask in flasks
+    )
+    newest = await _newest(desk, mine[-1])
+    return Measured(subject, (newest.version(subject) if newest else None) or "", tuple(found))
+
+
+async def _series(desk: Desk, flask: str, cells: Sequence[Cell]) -> Series:
+    seen = await together(_seen(desk, cell) for cell in cells)
+    desk.observer.advance()
+    allowed = [a for a, _, _ in seen if a is not None]
+    judged = [(w, s) for _, w, s in seen if w is not None]
+    works = any(w for w, _ in judged) if judged else None
+    symptom = next((s for w, s in judged if not w), None)
+    return Series(flask, any(allowed) if allowed else None, works, None if works else symptom)
+
+
+async def _seen(desk: Desk, cell: Cell) -> tuple[bool | None, bool | None, str | None]:
+    """Whether it is allowed, whether it works, and what one sees."""
+    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
+    resolution = await desk.lock(cell.question(as_of))
+    lock: Lock | None = None
+    match resolution:
+        case Lock():
+            allowed, lock = True, resolution
+        case Conflict():
+            allowed, lock = False, await _forced(desk, cell)
+        case _:
+            return None, None, None
+    if lock is None or not await _core_works(desk, lock, cell.python):
+        return allowed, None, None
+    trial = workplace.trial(cell.subject, lock, cell.python, as_of)
+    judgement = (await desk.record(trial)).judgement
+    if judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
+        return allowed, None, None
+    return allowed, judgement.outcome is Outcome.WORKS, judgement.symptom
+
+
+def _pinned(cell: Cell) -> str:
+    pins = (r.partition("==") for r in cell.requirements)
+    return next(version for name, _, version in pins if name == "flask" and version)
+
+
+async def _newest(desk: Desk, cell: Cell) -> Lock | None:
+    as_of = desk.workplace.settings.as_of
+    requirements = desk.workplace.settings.matrix.requirements(cell.subject)
+    found = await desk.lock(Question(requirements, cell.python, as_of))
+    return found if isinstance(found, Lock) else None
+
+
+async def _core(desk: Desk, flask: str, python: str, oldest: tuple[str, ...] = ()) -> Lock | None:
+    as_of = desk.workplace.settings.as_of
+    asked = Question((f"flask=={flask}", *oldest), python, as_of, oldest=oldest)
+    found = await desk.lock(asked)
+    return found if isinstance(found, Lock) else None
+
+
+async def _forced(desk: Desk, cell: Cell) -> Lock | None:
+    """The newest set of the subject with the core of a Flask that it forbids."""
+    newest = await _newest(desk, cell)
+    core = await _core(desk, _pinned(cell), cell.python, cell.oldest)
+    if newest is None or core is None:
+        return None
+    return Lock(tuple(sorted((dict(newest.pins) | dict(core.pins)).items())))
+
+
+async def _core_works(desk: Desk, lock: Lock, python: str) -> bool:
+    """Whether Flask itself works in this set; else nothing can be said of what stands on it."""
+    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
+    flask = lock.version("flask")
+    core = await _core(desk, str(flask), python) if flask else None
+    if core is None:
+        return False
+    held = Lock(tuple((name, lock.version(name) or version) for name, version in core.pins))
+    record = await desk.record(workplace.trial("flask", held, python, as_of))
+    return record.judgement.outcome is Outcome.WORKS
