@@ -58,15 +58,19 @@ def _newest_then(workplace: Workplace, name: str, then: datetime) -> str | None:
 def look_at_all(
     workplace: Workplace, observer: Observer, known: Sequence[Rot], versions: Sequence[str]
 ) -> Iterator[Rot]:
-    """Each pin in turn, Flask alone first, the newest first; only these versions, if any are given.
+    """Each pin in turn, the newest first; only these versions, if any are given.
+
+    Every release of Flask alone, then the last of each series with the extensions of its time.
 
     Of what is known only the end is tried again: that it works, or that the cure does.
     """
     every = {rot.key: rot for rot in known}
     wanted = [r for r in releases(workplace, workplace.settings.as_of)
               if not versions or str(r.version) in versions]  # fmt: skip
-    for habit in (0, 1):
-        for release in wanted:
+    # The newest first, so the first of each series is its last patch: it speaks for the series.
+    last = {release.version.release[:2]: release for release in reversed(wanted)}
+    for habit, some in enumerate((wanted, list(last.values())[::-1])):
+        for release in some:
             for subject, requirements in pinned(workplace, release)[habit : habit + 1]:
                 before = every.get((str(release.version), subject))
                 story = partial(_look_again, release, subject, requirements, before)
