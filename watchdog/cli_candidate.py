@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,9 @@ def candidate(
 
     A wheel, a source tree, git+URL, or a requirement such as werkzeug==3.2.0rc1.
     """
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
+    # Both worlds are to be the same: what was published meanwhile is in neither.
+    settled = as_of or datetime.now(UTC) - timedelta(hours=1)
+    settings = settings_of(matrix_path, settled, reports, jobs, smokes, offline=offline)
     if len(pythons) > 1:
         raise ConfigurationError(("candidate answers for one --python at a time",))
     everything = ("flask", *settings.matrix.extensions)
@@ -220,7 +222,7 @@ def _told(compared: Compared) -> Iterator[tuple[Change, Effect, str]]:
         for effect in compared.of(change):
             failures = effect.new_failures or effect.after.fails
             words = "; ".join(dict.fromkeys(symptom for _, symptom in failures))
-            yield change, effect, words or (effect.after.reason or "")
+            yield change, effect, words or effect.after.reason or effect.before.reason or ""
 
 
 def _table(compared: Compared) -> str:
