@@ -188,7 +188,9 @@ async def last_that_worked(
     """The last moment before a cutoff at which all uses worked on this Python, and the next one.
 
     Found by going back in growing steps, then to each release of the subject, then in even steps,
-    and then by halving; so of several such times the last one is met unless it was short.
+    and then by halving; so of several such times the last one is met unless it was short. Where
+    some uses never worked (old versions may not have them), the moment counts at which most did,
+    if it is better than now.
     """
     floor = _pinned_since(case, as_of)
     grown = [as_of - timedelta(days=days) for days in _BACK]
@@ -196,6 +198,7 @@ async def last_that_worked(
     page = case.desk.workplace.index.page(case.subject)
     releases = page.releases(as_of) if page else ()
     own = [just_after(r.uploaded) for r in releases[-_MOST_RELEASES:] if r.uploaded]
+    seen: list[Moment] = []
     for instants in (grown, sorted(own, reverse=True), even):
         late = as_of
         for moment in await _looked(case, python, [i for i in instants if i > floor], floor):
@@ -203,7 +206,29 @@ async def last_that_worked(
                 turned = await turning(case, moment, late, lambda m: bool(m.fails))
                 return turned or (moment, None)
             late = moment.since
-    return None
+            seen.append(moment)
+    return await _best(case, python, as_of, [m for m in seen if m.gap is None])
+
+
+async def _best(
+    case: Case, python: str, as_of: datetime, seen: Sequence[Moment]
+) -> tuple[Moment, Moment | None] | None:
+    """The moment at which the fewest uses failed, where that is better than now."""
+    now = await case.at(python, as_of)
+    best = min(seen, key=lambda m: len(_failing(m)), default=None)
+    if best is None or now.gap is not None:
+        return None
+    today, then = _failing(now), _failing(best)
+    # What fails as a whole today (its name stands alone, or nothing does) covers all its uses.
+    new = {use for use in then if not {use, use.split(" ")[0], timeline.WHOLE} & today}
+    if new or not today - then:
+        return None
+    turned = await turning(case, best, as_of, lambda m: bool(_failing(m) - then))
+    return turned or (best, None)
+
+
+def _failing(moment: Moment) -> set[str]:
+    return {use for use, sight in moment.uses.items() if sight.signature}
 
 
 async def _looked(
