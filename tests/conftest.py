@@ -137,7 +137,8 @@ def run_copy(finished_run: Home, tmp_path: Path) -> Home:
     return Home(target, finished_run.index_url, finished_run.caches)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it is open, nothing else can run an event loop in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

@@ -127,7 +127,7 @@ def test_under_a_broken_core_every_extension_is_blocked_by_one_breakage(home: Ho
     grid = {c: s for c, s in states.items() if "/grid/" in c}
     installable = {s for c, s in grid.items() if not c.startswith(("ext-conflict", "ext-unbuild"))}
     assert installable == {"blocked"}
-    page = (home.folder / "reports" / "index.html").read_text("utf-8")
+    page = (home.folder / "reports" / "matrix.html").read_text("utf-8")
     assert page.count('<article class="card"') == 1
 
 
@@ -238,6 +238,8 @@ def test_interrupted_it_stops_at_once_and_the_same_command_goes_on(home: Home) -
     process = subprocess.Popen(
         home.argv("run", "--only", "ext-hangs", "--only", "ext-works"), cwd=home.folder,
         env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs are born deaf to Ctrl-C, and so would be their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no threads
     )  # fmt: skip
     ledger = home.folder / "reports" / "ledger" / "ext-works.jsonl"
     deadline = time.monotonic() + 120

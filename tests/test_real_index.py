@@ -98,5 +98,5 @@ def test_under_flask_2_2_with_the_newest_werkzeug_all_is_one_breakage(tmp_path: 
     assert states.pop(core) == "broken"
     assert set(states.values()) <= {"blocked", "conflict", "unjudged"}
     assert list(states.values()).count("blocked") >= 16
-    page = (tmp_path / "index.html").read_text("utf-8")
+    page = (tmp_path / "matrix.html").read_text("utf-8")
     assert page.count("has no attribute &#39;__version__&#39;</h3>") == 1
