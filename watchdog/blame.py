@@ -128,7 +128,10 @@ async def _hidden(case: Case, outage: Outage, worked: Moment) -> Outage | None:
     fresh = arrived(case.desk, timeline.changed(good.lock, bad.lock), bad)
     with_fix = replace(case, later=tuple((name, at) for name in sorted(fresh)))
     before = await with_fix.at(bad.python, worked.at or just_after(worked.since))
-    if before.gap is not None or before.fails:
+    if before.gap is not None or before.fails or before.lock is None:
+        return None
+    # It must have been taken in: the older world may not have what it needs.
+    if any(before.lock.version(name) != bad.lock.version(name) for name in fresh):
         return None
     return await began(with_fix, before, bad)
 
