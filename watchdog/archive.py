@@ -8,10 +8,12 @@ what came after; a line that begins anew replaces all before it, as when the smo
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from packaging.version import Version
 from pydantic import TypeAdapter, ValidationError
@@ -104,6 +106,9 @@ class CureNote:
     checked: datetime
 
 
+T = TypeVar("T")
+K = TypeVar("K")
+
 _CHAPTER = TypeAdapter(Chapter)
 _ROT = TypeAdapter(Rot)
 _CURE = TypeAdapter(CureNote)
@@ -124,11 +129,7 @@ class Archive:
     def chapters(self, subject: str) -> list[Chapter]:
         """The lines of a subject that count, oldest first."""
         found: list[Chapter] = []
-        for value in lines.read(self._folder / f"{subject}.jsonl"):
-            try:
-                chapter = _CHAPTER.validate_python(value)
-            except ValidationError:
-                continue
+        for chapter in _read(self._folder / f"{subject}.jsonl", _CHAPTER):
             if found and chapter.since != found[-1].until:
                 found = []
             found.append(chapter)
@@ -136,7 +137,7 @@ class Archive:
 
     def history(self, subject: str) -> History | None:
         """All that is known of a subject's past."""
-        return _joined(self.chapters(subject))
+        return joined(self.chapters(subject))
 
     def breakages(self) -> list[PastBreakage]:
         """Every breakage that is known."""
@@ -151,11 +152,7 @@ class Archive:
 
     def pins(self) -> list[Rot]:
         """What is known of every pinned Flask, the newest first."""
-        found: dict[tuple[str, str], Rot] = {}
-        for value in lines.read(self._pins):
-            with contextlib.suppress(ValidationError):
-                rot = _ROT.validate_python(value)
-                found[rot.key] = rot
+        found = _newest(self._pins, _ROT, lambda rot: rot.key)
         return sorted(found.values(), key=lambda r: (Version(r.flask), r.subject), reverse=True)
 
     def add_pin(self, rot: Rot) -> None:
@@ -164,18 +161,26 @@ class Archive:
 
     def cures(self) -> dict[str, CureNote]:
         """The newest note for each breakage."""
-        found: dict[str, CureNote] = {}
-        for value in lines.read(self._cures):
-            with contextlib.suppress(ValidationError):
-                note = _CURE.validate_python(value)
-                found[note.breakage] = note
-        return found
+        return _newest(self._cures, _CURE, lambda note: note.breakage)
 
     def add_cure(self, note: CureNote) -> None:
+        """Write one line; it stands in for what was known of this breakage's cure before."""
         lines.append(self._cures, _CURE.dump_python(note, mode="json"))
 
 
-def _joined(chapters: list[Chapter]) -> History | None:
+def _read(path: Path, kind: TypeAdapter[T]) -> Iterator[T]:
+    """The values of a file; a line that is none is stepped over."""
+    for value in lines.read(path):
+        with contextlib.suppress(ValidationError):
+            yield kind.validate_python(value)
+
+
+def _newest(path: Path, kind: TypeAdapter[T], key: Callable[[T], K]) -> dict[K, T]:
+    return {key(value): value for value in _read(path, kind)}
+
+
+def joined(chapters: Sequence[Chapter]) -> History | None:
+    """The chapters of a subject as one history; None of none."""
     if not chapters:
         return None
     first, last = chapters[0], chapters[-1]

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from watchdog import timeline
 from watchdog.desk import Desk, together
 from watchdog.index import just_after
-from watchdog.model import Lock, Question, Record
+from watchdog.model import Lock, Question
 from watchdog.timeline import Culprit, Moment, Outage
 
 _MOST_SUSPECTS = 6
@@ -34,18 +34,12 @@ class Case:
     others: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
 
-    async def run(self, lock: Lock, python: str, as_of: datetime) -> Record:
-        return await self._run(self.subject, lock, python, as_of)
-
-    async def _run(self, subject: str, lock: Lock, python: str, as_of: datetime) -> Record:
-        trial = self.desk.workplace.trial(subject, lock, python, as_of)
-        return await self.desk.record(trial)
-
     async def see(self, lock: Lock, python: str, as_of: datetime) -> Moment:
         """How its subjects fare with a lock; a gap where one of them cannot be judged."""
         subjects = (self.subject, *self.others)
         whole = max([as_of, *(cutoff for _, cutoff in self.later)])
-        records = await together(self._run(s, lock, python, whole) for s in subjects)
+        trials = [self.desk.workplace.trial(s, lock, python, whole) for s in subjects]
+        records = await together(self.desk.record(trial) for trial in trials)
         moments = [replace(timeline.seen(r, as_of, python), at=as_of) for r in records]
         if not self.others:
             return moments[0]
@@ -65,8 +59,7 @@ class Case:
 
     async def works(self, python: str, as_of: datetime, *pins: str) -> bool:
         """Whether all uses work then."""
-        moment = await self.at(python, as_of, *pins)
-        return moment.gap is None and not moment.fails
+        return (await self.at(python, as_of, *pins)).works
 
 
 def outage(good: Moment, bad: Moment) -> Outage | None:
@@ -128,7 +121,7 @@ async def _hidden(case: Case, outage: Outage, worked: Moment) -> Outage | None:
     fresh = arrived(case.desk, timeline.changed(good.lock, bad.lock), bad)
     with_fix = replace(case, later=tuple((name, at) for name in sorted(fresh)))
     before = await with_fix.at(bad.python, worked.at or just_after(worked.since))
-    if before.gap is not None or before.fails or before.lock is None:
+    if not before.works or before.lock is None:
         return None
     # It must have been taken in: the older world may not have what it needs.
     if any(before.lock.version(name) != bad.lock.version(name) for name in fresh):
@@ -181,8 +174,9 @@ _BACK = (0.04, 1, 4, 16, 60, 180, 365, 540, 730, 1095, 1460, 1825, 2190, 2555, 2
 """How many days back a moment that worked is looked for."""
 _EVEN = timedelta(days=45)
 _MOST_RELEASES = 30
+"""Of how many releases of the subject the day is looked at."""
 _UNJUDGED = 6
-"""How many arrivals in a row may give no judgement before they count as broken."""
+"""How many arrivals in a row are looked at for one that can be judged."""
 
 
 async def last_that_worked(
@@ -205,7 +199,7 @@ async def last_that_worked(
     for instants in (grown, sorted(own, reverse=True), even):
         late = as_of
         for moment in await _looked(case, python, [i for i in instants if i > floor], floor):
-            if moment.gap is None and not moment.fails:
+            if moment.works:
                 turned = await turning(case, moment, late, lambda m: bool(m.fails))
                 return turned or (moment, None)
             late = moment.since
@@ -218,20 +212,16 @@ async def _best(
 ) -> tuple[Moment, Moment | None] | None:
     """The moment at which the fewest uses failed, where that is better than now."""
     now = await case.at(python, as_of)
-    best = min(seen, key=lambda m: len(_failing(m)), default=None)
+    best = min(seen, key=lambda m: len(m.failing), default=None)
     if best is None or now.gap is not None:
         return None
-    today, then = _failing(now), _failing(best)
+    today, then = now.failing, best.failing
     # What fails as a whole today (its name stands alone, or nothing does) covers all its uses.
     new = {use for use in then if not {use, use.split(" ")[0], timeline.WHOLE} & today}
     if new or not today - then:
         return None
-    turned = await turning(case, best, as_of, lambda m: bool(_failing(m) - then))
+    turned = await turning(case, best, as_of, lambda m: bool(m.failing - then))
     return turned or (best, None)
-
-
-def _failing(moment: Moment) -> set[str]:
-    return {use for use, sight in moment.uses.items() if sight.signature}
 
 
 async def _looked(

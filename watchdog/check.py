@@ -85,24 +85,14 @@ async def check(
     trials = [workplace.trial(s, resolution, python, as_of) for s in subjects]
     desk.observer.stage("Running " + ", ".join(subjects))
     records = await together(desk.record(trial) for trial in trials)
-    worst = min(records, key=lambda r: _BAD_FIRST.index(r.judgement.outcome))
-    judgement = worst.judgement
-    blocked = False
-    if judgement.outcome is Outcome.BROKEN and set(subjects) - set(CORE):
+    worst = min(records, key=_badness)
+    checked = _judged(python, requirements, resolution, records)
+    if checked.outcome is Outcome.BROKEN and set(subjects) - set(CORE):
         core = await core_control(desk, resolution, python)
-        blocked = core_breaks(await desk.record(core) if core else None)
-    checked = Checked(
-        python=python,
-        requirements=requirements,
-        lock=resolution,
-        outcome=judgement.outcome,
-        stage=judgement.stage,
-        symptom=judgement.symptom,
-        reason="Flask itself breaks in this set" if blocked else judgement.reason,
-        blocked_by_core=blocked,
-        records=tuple(records),
-    )
-    if judgement.outcome is not Outcome.BROKEN or not explain:
+        if core_breaks(await desk.record(core) if core else None):
+            why = "Flask itself breaks in this set"
+            checked = replace(checked, blocked_by_core=True, reason=why)
+    if checked.outcome is not Outcome.BROKEN or not explain:
         return checked
     judged = (Outcome.WORKS, Outcome.BROKEN)
     others = [r.subject for r in records if r is not worst and r.judgement.outcome in judged]
@@ -118,20 +108,31 @@ async def explain(desk: Desk, cell: Cell) -> Checked:
         return _without_lock(cell.python, cell.requirements, resolution)
     workplace.start_services([cell.subject])
     record = await desk.record(workplace.trial(cell.subject, resolution, cell.python, as_of))
-    judgement = record.judgement
-    checked = Checked(
-        python=cell.python,
-        requirements=cell.requirements,
-        lock=resolution,
+    checked = _judged(cell.python, cell.requirements, resolution, [record])
+    if checked.outcome is not Outcome.BROKEN:
+        return checked
+    return await _explained(Case(desk, cell.subject, cell.requirements), checked, as_of)
+
+
+def _badness(record: Record) -> int:
+    return _BAD_FIRST.index(record.judgement.outcome)
+
+
+def _judged(
+    python: str, requirements: tuple[str, ...], lock: Lock, records: Sequence[Record]
+) -> Checked:
+    """The answer that the worst of the records gives."""
+    judgement = min(records, key=_badness).judgement
+    return Checked(
+        python=python,
+        requirements=requirements,
+        lock=lock,
         outcome=judgement.outcome,
         stage=judgement.stage,
         symptom=judgement.symptom,
         reason=judgement.reason,
-        records=(record,),
+        records=tuple(records),
     )
-    if judgement.outcome is not Outcome.BROKEN:
-        return checked
-    return await _explained(Case(desk, cell.subject, cell.requirements), checked, as_of)
 
 
 async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:

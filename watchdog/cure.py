@@ -87,7 +87,7 @@ async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | Non
     others = tuple(r for r in case.requirements if r not in mine)
     free = Case(case.desk, case.subject, (freed, *others))
     newest = await free.at(python, as_of)
-    if newest.gap or newest.fails or newest.lock is None:
+    if not newest.works:
         return None
     every = versions(case, case.subject, as_of)
     held = max((v for v in every if v in allowed), default=None)
@@ -101,7 +101,7 @@ async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | Non
         return None
     pin = f"{freed}>={_short(lowest)}"
     found = await Case(case.desk, case.subject, (pin, *others)).at(python, as_of)
-    if found.gap or found.fails or found.lock is None:
+    if not found.works or found.lock is None:
         return None
     return Cure((pin,), "newer", found.lock, as_of)
 
@@ -194,7 +194,7 @@ def versions(case: Case, name: str, as_of: datetime) -> list[Version]:
     """The final releases of a package that could be had at a cutoff, ascending."""
     page = case.desk.workplace.index.page(name)
     releases = page.releases(as_of) if page else ()
-    return [r.version for r in releases if not r.yanked and not r.version.is_prerelease]
+    return [r.version for r in releases if r.final]
 
 
 def _short(version: Version) -> str:

@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from watchdog import plan
 from watchdog.desk import Desk, Observer, at, together
-from watchdog.model import Cell, Conflict, Lock, Outcome, Question, Table
+from watchdog.model import Cell, Conflict, Lock, Outcome, Question, Record, Table
+from watchdog.pipeline import core_control
 from watchdog.ranges import Measured, Series
 from watchdog.workplace import Workplace
 
@@ -67,13 +68,19 @@ async def _seen(desk: Desk, cell: Cell) -> tuple[bool | None, bool | None, str |
             allowed, lock = False, await _forced(desk, cell)
         case _:
             return None, None, None
-    if lock is None or not await _core_works(desk, lock, cell.python):
+    core = await core_control(desk, lock, cell.python) if lock else None
+    # Where Flask itself does not work, nothing can be said of what stands on it.
+    if lock is None or core is None or not _works(await desk.record(core)):
         return allowed, None, None
     trial = workplace.trial(cell.subject, lock, cell.python, as_of)
-    judgement = (await desk.record(trial)).judgement
-    if judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
+    record = await desk.record(trial)
+    if record.judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
         return allowed, None, None
-    return allowed, judgement.outcome is Outcome.WORKS, judgement.symptom
+    return allowed, _works(record), record.judgement.symptom
+
+
+def _works(record: Record) -> bool:
+    return record.judgement.outcome is Outcome.WORKS
 
 
 def _pinned(cell: Cell) -> str:
@@ -82,35 +89,18 @@ def _pinned(cell: Cell) -> str:
 
 
 async def _newest(desk: Desk, cell: Cell) -> Lock | None:
-    as_of = desk.workplace.settings.as_of
-    requirements = desk.workplace.settings.matrix.requirements(cell.subject)
-    found = await desk.lock(Question(requirements, cell.python, as_of))
-    return found if isinstance(found, Lock) else None
-
-
-async def _core(desk: Desk, flask: str, python: str, oldest: tuple[str, ...] = ()) -> Lock | None:
-    as_of = desk.workplace.settings.as_of
-    asked = Question((f"flask=={flask}", *oldest), python, as_of, oldest=oldest)
-    found = await desk.lock(asked)
+    settings = desk.workplace.settings
+    requirements = settings.matrix.requirements(cell.subject)
+    found = await desk.lock(Question(requirements, cell.python, settings.as_of))
     return found if isinstance(found, Lock) else None
 
 
 async def _forced(desk: Desk, cell: Cell) -> Lock | None:
     """The newest set of the subject with the core of a Flask that it forbids."""
     newest = await _newest(desk, cell)
-    core = await _core(desk, _pinned(cell), cell.python, cell.oldest)
-    if newest is None or core is None:
+    pins = (f"flask=={_pinned(cell)}", *cell.oldest)
+    as_of = desk.workplace.settings.as_of
+    core = await desk.lock(Question(pins, cell.python, as_of, oldest=cell.oldest))
+    if newest is None or not isinstance(core, Lock):
         return None
     return Lock(tuple(sorted((dict(newest.pins) | dict(core.pins)).items())))
-
-
-async def _core_works(desk: Desk, lock: Lock, python: str) -> bool:
-    """Whether Flask itself works in this set; else nothing can be said of what stands on it."""
-    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
-    flask = lock.version("flask")
-    core = await _core(desk, str(flask), python) if flask else None
-    if core is None:
-        return False
-    held = Lock(tuple((name, lock.version(name) or version) for name, version in core.pins))
-    record = await desk.record(workplace.trial("flask", held, python, as_of))
-    return record.judgement.outcome is Outcome.WORKS

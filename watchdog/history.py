@@ -9,7 +9,7 @@ from functools import partial
 
 from watchdog import blame, cure
 from watchdog import replay as replaying
-from watchdog.archive import Archive, Chapter, CureNote
+from watchdog.archive import Archive, Chapter, CureNote, joined
 from watchdog.blame import Case
 from watchdog.desk import Desk, Observer, at
 from watchdog.timeline import History, PastBreakage
@@ -27,7 +27,7 @@ def carry_on(workplace: Workplace, observer: Observer, archive: Archive, subject
     smoke, until = workplace.smoke_digest(subject), workplace.settings.as_of
     before = archive.chapters(subject)
     same = before and (before[-1].requirements, before[-1].smoke) == (requirements, smoke)
-    earlier = archive.history(subject) if same else None
+    earlier = joined(before) if same else None
     if earlier and earlier.until >= until:
         return before[-1]
     workplace.start_services([subject])

@@ -84,6 +84,11 @@ class Release:
     def yanked(self) -> bool:
         return all(f.yanked for f in self.files)
 
+    @property
+    def final(self) -> bool:
+        """Whether an installer takes it unasked: neither a prerelease nor yanked."""
+        return not self.yanked and not self.version.is_prerelease
+
 
 @dataclass(frozen=True)
 class Interpreter:

@@ -185,7 +185,7 @@ def newest(releases: Releases) -> dict[str, tuple[str, datetime]]:
     found: dict[str, tuple[str, datetime]] = {}
     for name, every in releases.items():
         for release in every:
-            if release.uploaded and not release.yanked and not release.version.is_prerelease:
+            if release.uploaded and release.final:
                 found[name] = (str(release.version), release.uploaded)
     return found
 
@@ -196,7 +196,7 @@ def series_began(releases: Releases, names: Sequence[str]) -> tuple[tuple[str, s
     for name in names:
         for release in releases.get(name, ()):
             version = release.version
-            if release.uploaded and not release.yanked and not version.is_prerelease:
+            if release.uploaded and release.final:
                 key = (name, version.release[:2])
                 found.setdefault(key, (name, str(version), release.uploaded))
     return tuple(found.values())

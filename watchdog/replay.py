@@ -262,8 +262,8 @@ def _merged(steps: Sequence[_Step]) -> list[_Step]:
 async def _moment(case: Case, step: _Step, *, auto: bool) -> Moment:
     match step.resolution:
         case Lock() as lock:
-            record = await case.run(lock, step.python, step.at)
-            moment = timeline.seen(record, step.since, step.python)
+            seen = await case.see(lock, step.python, step.at)
+            moment = replace(seen, since=step.since)
             early = step.since.date() < RELEASED.get(step.python, date.min)
             if auto and early and moment.fails:
                 why = f"fails on Python {step.python}, which came later; no earlier one is here"

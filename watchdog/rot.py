@@ -27,34 +27,6 @@ ERA = "scenario-user-logins"
 _SETTLED = timedelta(days=14)
 
 
-def releases(workplace: Workplace, as_of: datetime) -> list[Release]:
-    """The final releases of Flask that are looked at, the newest first."""
-    page = workplace.index.page("flask")
-    every = page.releases(as_of) if page else ()
-    wanted = [r for r in every if r.version >= FIRST and not r.version.is_prerelease]
-    return [r for r in reversed(wanted) if not r.yanked and r.uploaded]
-
-
-def pinned(workplace: Workplace, release: Release) -> list[tuple[str, tuple[str, ...]]]:
-    """Subject and requirements of the habits people have: Flask alone, and with its era's set."""
-    flask = f"flask=={release.version}"
-    found: list[tuple[str, tuple[str, ...]]] = [("flask", (flask,))]
-    if release.uploaded and ERA in workplace.settings.matrix.extensions:
-        then = release.uploaded + _SETTLED
-        named = workplace.settings.matrix.requirements(ERA)
-        others = [_newest_then(workplace, name, then) for name in named if name != "flask"]
-        if all(others):
-            found.append((ERA, (flask, *(pin for pin in others if pin))))
-    return found
-
-
-def _newest_then(workplace: Workplace, name: str, then: datetime) -> str | None:
-    page = workplace.index.page(name)
-    versions = [r.version for r in (page.releases(then) if page else ()) if not r.yanked]
-    final = [v for v in versions if not v.is_prerelease]
-    return f"{name}=={max(final)}" if final else None
-
-
 def look_at_all(
     workplace: Workplace, observer: Observer, known: Sequence[Rot], versions: Sequence[str]
 ) -> Iterator[Rot]:
@@ -65,16 +37,51 @@ def look_at_all(
     Of what is known only the end is tried again: that it works, or that the cure does.
     """
     every = {rot.key: rot for rot in known}
-    wanted = [r for r in releases(workplace, workplace.settings.as_of)
-              if not versions or str(r.version) in versions]  # fmt: skip
-    # The newest first, so the first of each series is its last patch: it speaks for the series.
-    last = {release.version.release[:2]: release for release in reversed(wanted)}
-    for habit, some in enumerate((wanted, list(last.values())[::-1])):
-        for release in some:
-            for subject, requirements in pinned(workplace, release)[habit : habit + 1]:
-                before = every.get((str(release.version), subject))
-                story = partial(_look_again, release, subject, requirements, before)
-                yield at(workplace, observer, story)
+    wanted = [
+        release
+        for release in _releases(workplace)
+        if not versions or str(release.version) in versions
+    ]
+    last_of_series: dict[tuple[int, ...], Release] = {}
+    for release in wanted:
+        last_of_series.setdefault(release.version.release[:2], release)
+    pins: list[tuple[Release, str, tuple[str, ...]]] = [
+        (release, "flask", (f"flask=={release.version}",)) for release in wanted
+    ]
+    pins += [
+        (release, ERA, with_era)
+        for release in last_of_series.values()
+        if (with_era := _with_era(workplace, release))
+    ]
+    for release, subject, requirements in pins:
+        before = every.get((str(release.version), subject))
+        story = partial(_look_again, release, subject, requirements, before)
+        yield at(workplace, observer, story)
+
+
+def _releases(workplace: Workplace) -> list[Release]:
+    """The final releases of Flask that are looked at, the newest first."""
+    page = workplace.index.page("flask")
+    every = page.releases(workplace.settings.as_of) if page else ()
+    return [r for r in reversed(every) if r.version >= FIRST and r.final and r.uploaded]
+
+
+def _with_era(workplace: Workplace, release: Release) -> tuple[str, ...]:
+    """Flask with the newest extensions of its days, all pinned; nothing where one was not there."""
+    if release.uploaded is None or ERA not in workplace.settings.matrix.extensions:
+        return ()
+    then = release.uploaded + _SETTLED
+    named = workplace.settings.matrix.requirements(ERA)
+    others = [_newest_then(workplace, name, then) for name in named if name != "flask"]
+    if not all(others):
+        return ()
+    return (f"flask=={release.version}", *(pin for pin in others if pin))
+
+
+def _newest_then(workplace: Workplace, name: str, then: datetime) -> str | None:
+    page = workplace.index.page(name)
+    final = [r.version for r in (page.releases(then) if page else ()) if r.final]
+    return f"{name}=={max(final)}" if final else None
 
 
 async def _look_again(
@@ -103,7 +110,7 @@ async def _look(release: Release, subject: str, requirements: tuple[str, ...], d
     case = Case(desk, subject, requirements)
     rot = Rot(str(release.version), released, requirements, subject, python, PinState.WORKS, as_of)
     now = await case.at(python, as_of)
-    if now.gap is None and not now.fails:
+    if now.works:
         return replace(rot, newest_python=await _newest_python(case, available, as_of, ()))
     rot = replace(rot, state=PinState.NEVER, symptom=now.symptom or now.gap)
     turned = await blame.last_that_worked(case, python, as_of)

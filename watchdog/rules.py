@@ -49,7 +49,7 @@ def newest_per_series(releases: Iterable[Release]) -> dict[str, Version]:
     """The newest stable, unyanked version of each minor series, oldest series first."""
     best: dict[str, Version] = {}
     for release in releases:
-        if release.version.is_prerelease or release.yanked:
+        if not release.final:
             continue
         key = series(release.version)
         best[key] = max(best.get(key, release.version), release.version)

@@ -66,6 +66,16 @@ class Moment:
         """The signatures of all that fails."""
         return frozenset(s.signature for s in self.uses.values() if s.signature)
 
+    @property
+    def failing(self) -> frozenset[str]:
+        """The uses that fail."""
+        return frozenset(use for use, sight in self.uses.items() if sight.signature)
+
+    @property
+    def works(self) -> bool:
+        """Whether it could be judged and nothing failed."""
+        return self.gap is None and not self.fails
+
 
 @dataclass
 class Outage:
