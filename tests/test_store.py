@@ -110,6 +110,31 @@ def test_a_file_with_another_hash_than_the_index_gives_is_refused(
         store.fill(wanted)
 
 
+def test_what_was_written_to_in_the_cache_of_the_installer_is_fetched_anew(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
+    store = opened()
+    store.fill(package(store, "one"))
+    (tmp_path / "store").rename(tmp_path / "away")
+    (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
+    cached.write_text("written to", "utf-8")
+    again = opened()
+    entry = again.fill(package(again, "one"))
+    assert (entry / "site-packages/one/data.txt").read_text("utf-8") == "as published"
+
+
+def test_an_entry_shares_no_file_with_the_cache_of_the_installer(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
+    store = opened()
+    entry = store.fill(package(store, "one"))
+    (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
+    cached.write_text("written to", "utf-8")
+    assert (entry / "site-packages/one/data.txt").read_text("utf-8") == "as published"
+
+
 def test_a_new_build_of_an_old_release_is_another_entry(
     empty_index: LoopbackIndex, opened: Opened
 ) -> None:

@@ -8,8 +8,10 @@ the entry and serves every later cell; compiling all beforehand took longer than
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
+import hashlib
 import os
 import posixpath
 import shutil
@@ -192,7 +194,11 @@ class Store:
         self.holds(package)
 
     def _install(self, packages: Sequence[Package], into: Path) -> None:
-        """Install them there, checked against the hashes that the index gives."""
+        """Install them there, checked against the hashes that the index and RECORD give.
+
+        uv checks a file when it fetches it. What lies unpacked in its cache may have been written
+        to since, through a link from any environment; then it is fetched anew.
+        """
         hashes: dict[Package, list[str]] = {}
         for package in packages:
             page = self._index.page(package.name)
@@ -206,6 +212,9 @@ class Store:
         one = packages[0]
         as_of = None if one.as_of == ALWAYS else one.as_of
         self._uv.install(pins, one.interpreter, as_of=as_of, prefix=into)
+        if _altered(into) and not self._uv.offline:
+            shutil.rmtree(into)
+            self._uv.install(pins, one.interpreter, as_of=as_of, prefix=into, fresh=True)
 
     def _place(self, package: Package) -> Path:
         interpreter = package.interpreter
@@ -269,14 +278,31 @@ def _layout(prefix: Path, into: Path) -> Path:
 
 
 def _recorded(record: Path) -> list[str]:
-    """The files a RECORD lists (PEP 376), from the environment's root, as _layout() lays them."""
+    """The files a RECORD lists, from the environment's root, as _layout() lays them."""
     found = []
-    with record.open(encoding="utf-8", newline="") as lines:
-        for row in csv.reader(lines):
-            if row:  # relative to lib/pythonX.Y/site-packages
-                path = posixpath.normpath(posixpath.join("lib/python/site-packages", row[0]))
-                found.append(path.replace("lib/python/site-packages/", f"{SITE}/", 1))
+    for row in _rows(record):  # relative to lib/pythonX.Y/site-packages
+        path = posixpath.normpath(posixpath.join("lib/python/site-packages", row[0]))
+        found.append(path.replace("lib/python/site-packages/", f"{SITE}/", 1))
     return found
+
+
+def _altered(prefix: Path) -> bool:
+    """Whether a file is not what its RECORD says (path, "sha256=" and digest, size: PEP 376)."""
+    for record in prefix.rglob("site-packages/*.dist-info/RECORD"):
+        for path, *told in _rows(record):
+            kind, _, wanted = (told or [""])[0].partition("=")
+            file = record.parent.parent / path
+            if kind != "sha256" or not file.is_file():
+                continue
+            found = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest())
+            if found.rstrip(b"=") != wanted.rstrip("=").encode():
+                return True
+    return False
+
+
+def _rows(record: Path) -> list[list[str]]:
+    with record.open(encoding="utf-8", newline="") as lines:
+        return [row for row in csv.reader(lines) if row]
 
 
 def _ready(package: Package) -> str:

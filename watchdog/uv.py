@@ -121,6 +121,8 @@ class Uv:
             "NO_COLOR": "1",
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
+            # A linked file is one with uv's cache: whoever writes to one writes to every other.
+            "UV_LINK_MODE": "copy",
         }
         if overlay:
             self._env["UV_INDEX"] = f"{overlay} {self._env.get('UV_INDEX', '')}".strip()
@@ -274,10 +276,12 @@ class Uv:
         as_of: datetime | None = None,
         python: Path | None = None,
         prefix: Path | None = None,
+        fresh: bool = False,
     ) -> None:
         """Install exact pins without looking for more, into an environment or a bare folder.
 
-        A pin may be followed by ` --hash=sha256:…`; then only such a file is taken.
+        A pin may be followed by ` --hash=sha256:…`; then only such a file is taken. Fresh fetches
+        it anew, past uv's cache.
 
         Raises:
             InstallError: the packages themselves cannot be installed on this Python.
@@ -288,6 +292,8 @@ class Uv:
             place += ("--prefix", str(prefix))
         if as_of:
             place += ("--exclude-newer", _instant(as_of))
+        if fresh:
+            place += ("--no-cache",)
         # As a file, by stdin: there a requirement may carry the hashes its file must have.
         command = ("pip", "install", "-q", "--no-deps", *place, "-r", "-")
         stdin = "\n".join(requirements) + "\n"
