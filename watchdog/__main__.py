@@ -26,7 +26,13 @@ def main() -> None:
         raise SystemExit(2) from None
     import click  # noqa: PLC0415
 
-    from watchdog.cli_candidate import cli  # noqa: PLC0415
+    from watchdog import (  # noqa: F401, PLC0415  each adds its commands
+        cli_candidate,
+        cli_check,
+        cli_field,
+        cli_past,
+    )
+    from watchdog.cli import cli  # noqa: PLC0415
 
     try:
         code = cli.main(standalone_mode=False)

@@ -1,10 +1,9 @@
-"""The command line: `flask-watchdog run | report | plan | show | check | cell`."""
+"""The command line, and the commands about one run of the matrix."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from watchdog.console import github_annotations, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.interpreters import how_to_get
 from watchdog.ledger import Ledger
-from watchdog.model import Conflict, Entry, Record, Run
-from watchdog.options import options, output_format, selection_of, settings_of
+from watchdog.model import Conflict, Entry, Record, Run, Table
+from watchdog.options import Pythons, matrix_option, options, output_format, reports_option
 from watchdog.report import site, views
 from watchdog.report.tables import SYMBOLS
-from watchdog.workplace import Workplace, open_workplace, package_folder
+from watchdog.workplace import Settings, Workplace, open_workplace, package_folder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,20 +34,18 @@ def cli() -> None:
 
 
 @cli.command()
-@options()
+@options(selection=True, python=Pythons.MANY)
 def run(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...],
-) -> int:  # fmt: skip
+    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...]
+) -> int:
     """Run the matrix and write the report."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    selection = selection_of(settings, pythons, only, tables)
+    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
     console = stderr()
     with open_workplace(settings) as workplace:
         with observe(console) as observer:
             result = pipeline.run(workplace, selection, observer)
             observer.stage("Writing the report")
-            page = site.write(workplace.settings.matrix, workplace.ledger, reports)
+            page = site.write(settings.matrix, workplace.ledger, settings.reports)
         summary(console, result, compare.count(result.verdicts), page)
         github_annotations(result)
     if not result.verdicts:
@@ -59,12 +56,8 @@ def run(
 
 
 @cli.command()
-@click.option(
-    "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml")
-)
-@click.option(
-    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports")
-)
+@matrix_option
+@reports_option
 def report(matrix_path: Path, reports: Path) -> None:
     """Write the pages again from ledger and journal, without running or asking anything."""
     page = site.write(matrix_file.load(matrix_path), Ledger(reports), reports)
@@ -72,15 +65,14 @@ def report(matrix_path: Path, reports: Path) -> None:
 
 
 @cli.command()
-@options()
+@options(selection=True, python=Pythons.MANY)
 @output_format
 def plan(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, only: tuple[str, ...], tables: tuple[str, ...], format_: str,
+    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
+    format_: str,
 ) -> None:  # fmt: skip
     """What would run and why, without running it."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    selection = selection_of(settings, pythons, only, tables)
+    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
         choice, planned = pipeline.prepare(workplace, selection, observer)
@@ -114,12 +106,8 @@ def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]
 
 @cli.command()
 @click.argument("cell_id", metavar="CELL")
-@click.option(
-    "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml")
-)
-@click.option(
-    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports")
-)
+@matrix_option
+@reports_option
 @output_format
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Evidence, log, lock of a cell, and a shell line that reproduces it."""
@@ -189,19 +177,14 @@ def schema() -> None:
 
 
 @cli.command()
-@options(selection=False)
+@options()
 @click.argument("cell_id", metavar="CELL")
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
-def cell(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, cell_id: str, into: Path,
-) -> None:  # fmt: skip
+def cell(settings: Settings, cell_id: str, into: Path) -> None:
     """Build one cell's environment the plain way and leave it there to poke at."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
-        selection = selection_of(settings, pythons, only=(cell_id,))
-        _, found = pipeline.prepare(workplace, selection, observer)
+        _, found = pipeline.prepare(workplace, pipeline.Selection((cell_id,)), observer)
         planned = next((each for each in found if each.cell.id == cell_id), None)
         trial = planned.trial if planned else None
         if trial is None:

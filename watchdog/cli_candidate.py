@@ -1,4 +1,4 @@
-"""The commands about the field: what a candidate would break, and what works together."""
+"""The command `candidate`: what would break if this were published?"""
 
 from __future__ import annotations
 
@@ -6,37 +6,31 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog import candidate as candidates
-from watchdog import declared as measuring
-from watchdog import known_good, ranges
 from watchdog.candidate import Change, Compared, Effect
-from watchdog.cli_past import cli
+from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
 from watchdog.errors import ConfigurationError, ExitCode, InstallError
-from watchdog.interpreters import how_to_get
-from watchdog.options import options, settings_of
+from watchdog.options import Pythons, one_python, options, subjects_of
 from watchdog.overlay import Overlay, Wheel, read_wheel
 from watchdog.process import Processes
-from watchdog.report import site
 from watchdog.uv import Uv
 from watchdog.workplace import Settings, open_workplace
 
-__all__ = ["cli"]
-
 
 @cli.command()
-@options(selection=False)
+# Both worlds are to be the same: what was published meanwhile is in neither.
+@options(python=Pythons.ONE, settled=timedelta(hours=1))
 @click.option("--only", multiple=True, metavar="SUBJECT", help="Only these subjects.")
 @click.option(
     "--format",
@@ -47,99 +41,33 @@ __all__ = ["cli"]
 )
 @click.argument("what", metavar="WHEEL|PATH|REQUIREMENT|GIT_URL")
 def candidate(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, only: tuple[str, ...], format_: str, what: str,
-) -> int:  # fmt: skip
+    settings: Settings, python: str | None, only: tuple[str, ...], format_: str, what: str
+) -> int:
     """What would break if this were published: the whole field with it and without it.
 
     A wheel, a source tree, git+URL, or a requirement such as werkzeug==3.2.0rc1.
     """
-    # Both worlds are to be the same: what was published meanwhile is in neither.
-    settled = as_of or datetime.now(UTC) - timedelta(hours=1)
-    settings = settings_of(matrix_path, settled, reports, jobs, smokes, offline=offline)
-    if len(pythons) > 1:
-        raise ConfigurationError(("candidate answers for one --python at a time",))
-    everything = ("flask", *settings.matrix.extensions)
-    if unknown := sorted(set(only) - set(everything)):
-        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
-    subjects = only or everything
+    subjects = subjects_of(settings, only)
     console = stderr()
-    with _meant(what) as meant, observe(console) as observer:
+    with ExitStack() as stack:
+        meant = stack.enter_context(_meant(what))
+        observer = stack.enter_context(observe(console))
         name = canonicalize_name(meant.name)
         with open_workplace(settings) as workplace:
-            python = pythons[0] if pythons else list(workplace.interpreters)[-1]
-            if python not in workplace.interpreters:
-                raise ConfigurationError((how_to_get(python),))
-            without = candidates.look(workplace, observer, subjects, python, name=name)
+            on = one_python(workplace, python)
+            without = candidates.look(workplace, observer, subjects, on, name=name)
+        pin, asked = str(meant), settings
         if isinstance(meant, Wheel):
-            with Overlay(meant, settings.as_of) as overlay:
-                asked = replace(settings, overlay=overlay.url)
-                pin = meant.requirement
-                with_ = _with(asked, observer, tuple(without), python, name=name, pin=pin)
-        else:
-            with_ = _with(settings, observer, tuple(without), python, name=name, pin=str(meant))
-            pin = str(meant)
-    compared = candidates.compare(pin, python, name, without, with_)
+            overlay = stack.enter_context(Overlay(meant, settings.as_of))
+            pin, asked = meant.requirement, replace(settings, overlay=overlay.url)
+        with open_workplace(asked) as workplace:
+            seen = tuple(without)
+            with_ = candidates.look(workplace, observer, seen, on, name=name, pin=pin)
+    compared = candidates.compare(pin, on, name, without, with_)
     click.echo(_WRITERS[format_](compared), nl=format_ != "json")
     if not compared.effects:
         say(console, f"no subject that was looked at has {name} in its set")
     return ExitCode.NEW_BREAKAGE if compared.of(Change.REGRESSED) else ExitCode.NOTHING_NEW
-
-
-def _with(
-    settings: Settings, observer: Any, subjects: tuple[str, ...], python: str,  # noqa: ANN401
-    *, name: str, pin: str,
-) -> Mapping[str, candidates.Seen]:  # fmt: skip
-    with open_workplace(settings) as workplace:
-        return candidates.look(workplace, observer, subjects, python, name=name, pin=pin)
-
-
-@cli.command()
-@options(selection=False)
-@click.option(
-    "--cooldown",
-    type=click.FloatRange(0),
-    default=48,
-    show_default=True,
-    help="Hours for which a release is left out.",
-)
-def constraints(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, cooldown: float,
-) -> None:  # fmt: skip
-    """The known-good set: as many subjects as can live together, as constraints-PYTHON.txt."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    settings = replace(settings, as_of=settings.as_of - timedelta(hours=cooldown))
-    console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
-        for python in pythons or (list(workplace.interpreters)[-1],):
-            if python not in workplace.interpreters:
-                raise ConfigurationError((how_to_get(python),))
-            found = known_good.find(workplace, observer, python)
-            path = reports / f"constraints-{python}.txt"
-            site.put(path, found.text)
-            say(console, f"{len(found.subjects)} subjects together, {len(found.left_out)} left "
-                         f"out: {path}")  # fmt: skip
-
-
-@cli.command()
-@options(selection=False)
-def declared(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path,
-) -> None:  # fmt: skip
-    """What the metadata of the grid's subjects allows of Flask, beside what works."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    if pythons:
-        raise ConfigurationError(("declared takes the Pythons of the grid in matrix.yaml",))
-    with open_workplace(settings) as workplace, observe(stderr()) as observer:
-        found = measuring.measure(workplace, observer)
-    site.put(reports / "declared.json", ranges.text(found))
-    for each in found:
-        broken = ", ".join(s.flask for s in each.allows_broken) or "nothing"
-        working = ", ".join(s.flask for s in each.forbids_working) or "nothing"
-        click.echo(f"{each.subject} {each.version}: allows and breaks with {broken}; forbids and "
-                   f"works with {working}; {each.suggestion or 'nothing to suggest'}")  # fmt: skip
 
 
 @contextmanager

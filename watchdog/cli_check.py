@@ -18,18 +18,15 @@ from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
 from watchdog.cure import typed
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
-from watchdog.interpreters import how_to_get
 from watchdog.model import Outcome, State
-from watchdog.options import options, output_format, requirement_problem, selection_of, settings_of
+from watchdog.options import Pythons, one_python, options, output_format, requirement_problem
 from watchdog.project import Project
 from watchdog.report.tables import SYMBOLS
-from watchdog.workplace import open_workplace
-
-__all__ = ["cli"]
+from watchdog.workplace import Settings, open_workplace
 
 
 @cli.command()
-@options(selection=False)
+@options(python=Pythons.ONE)
 @output_format
 @click.option(
     "-r",
@@ -48,29 +45,23 @@ __all__ = ["cli"]
 )
 @click.argument("requirements", nargs=-1)
 def check(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, format_: str, files: tuple[Path, ...], flask: str | None,
+    settings: Settings, python: str | None, format_: str, files: tuple[Path, ...],
+    flask: str | None,
     upgrades: tuple[str, ...], requirements: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Do these requirements work together? For any extension, in the matrix or not."""
     project = _asked(files, requirements, (*upgrades, *([f"flask=={flask}.*"] if flask else [])))
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    selection_of(settings, pythons)
-    if len(pythons) > 1:
-        raise ConfigurationError(("check answers for one --python at a time",))
     whole, asked, moves = bool(files), project.requirements, None
     with open_workplace(settings) as workplace, observe(stderr()) as observer:
-        python = pythons[0] if pythons else list(workplace.interpreters)[-1]
-        if python not in workplace.interpreters:
-            raise ConfigurationError((how_to_get(python),))
+        on = one_python(workplace, python)
         checked = desk.at(
-            workplace, observer, lambda d: checking.check(d, asked, python, project=whole)
+            workplace, observer, lambda d: checking.check(d, asked, on, project=whole)
         )
         if upgrades and checked.outcome in (Outcome.CONFLICT, Outcome.BROKEN):
             moves = desk.at(
                 workplace,
                 observer,
-                lambda d: checking.moves(d, asked, upgrades, python, project=whole),
+                lambda d: checking.moves(d, asked, upgrades, on, project=whole),
             )
     if format_ == "json":
         more = {"moves": list(moves) if moves is not None else None} if upgrades else {}
@@ -173,16 +164,12 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
 
 
 @cli.command()
-@options(selection=False)
+@options()
 @output_format
 @click.argument("what", metavar="CELL|BREAKAGE")
-def explain(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, format_: str, what: str,
-) -> None:  # fmt: skip
+def explain(settings: Settings, format_: str, what: str) -> None:
     """Who did it, with proof, and what to type instead: for a cell or a past breakage."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    archive = Archive(reports)
+    archive = Archive(settings.reports)
     known = next((b for b in archive.breakages() if b.id == what), None)
     if known is not None:
         told = past.breakage_json(known)
@@ -190,11 +177,8 @@ def explain(
         if format_ != "json" and (note := archive.cures().get(what)):
             click.echo("  " + past.cure_line(note))
         return
-    if pythons:
-        raise ConfigurationError(("the cell names its Python",))
     with open_workplace(settings) as workplace, observe(stderr()) as observer:
-        selection = selection_of(settings, (), only=(what,))
-        _, found = pipeline.prepare(workplace, selection, observer)
+        _, found = pipeline.prepare(workplace, pipeline.Selection((what,)), observer)
         planned = next((p for p in found if p.cell.id == what), None)
         if planned is None or planned.cell.python not in workplace.interpreters:
             raise ConfigurationError(

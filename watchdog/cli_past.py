@@ -6,7 +6,6 @@ import json
 import time
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import click
 from packaging.requirements import Requirement
@@ -16,45 +15,37 @@ from watchdog import desk, past, rot
 from watchdog import history as historian
 from watchdog import replay as replaying
 from watchdog.archive import Archive
-from watchdog.cli_check import cli
+from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
 from watchdog.errors import ConfigurationError
-from watchdog.interpreters import how_to_get
 from watchdog.options import (
     Instant,
+    Pythons,
     Shard,
+    one_python,
     options,
     output_format,
     requirement_problem,
-    settings_of,
+    subjects_of,
 )
-from watchdog.workplace import open_workplace
-
-__all__ = ["cli"]
+from watchdog.workplace import Settings, open_workplace
 
 
 @cli.command()
-@options(selection=False)
+@options(python=Pythons.ONE)
 @output_format
 @click.option("--since", type=Instant(), default="2019-01-01", show_default=True)
 @click.option("--until", type=Instant(), help="Default: now.")
 @click.argument("requirements", nargs=-1, required=True, metavar="SUBJECT|REQUIREMENT…")
 def replay(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, format_: str, since: datetime, until: datetime | None,
+    settings: Settings, python: str | None, format_: str, since: datetime, until: datetime | None,
     requirements: tuple[str, ...],
 ) -> None:  # fmt: skip
     """The past of a subject: what broke it, when, by which release, and what ended it.
 
     --python auto (the default) takes for each moment the newest Python that was released then.
     """
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    python = pythons[0] if pythons else replaying.AUTO
     problems = [p for p in map(requirement_problem, requirements) if p]
-    if len(pythons) > 1:
-        problems.append("replay answers for one --python at a time, or for auto")
-    elif python != replaying.AUTO and python not in settings.matrix.python:
-        problems.append(f"--python {python}: not in matrix.yaml")
     if until and until <= since:
         problems.append("--until lies before --since")
     if problems:
@@ -64,14 +55,14 @@ def replay(
         requirements = settings.matrix.requirements(subject)
     console = stderr()
     with open_workplace(settings) as workplace, observe(console) as observer:
-        if python != replaying.AUTO and python not in workplace.interpreters:
-            raise ConfigurationError((how_to_get(python),))
+        auto = python in (None, replaying.AUTO)
+        on = replaying.AUTO if auto else one_python(workplace, python)
         workplace.start_services([subject])
         history = desk.at(
             workplace,
             observer,
             lambda d: replaying.replay(
-                d, subject, requirements, since=since, until=until or settings.as_of, python=python
+                d, subject, requirements, since=since, until=until or settings.as_of, python=on
             ),
         )
     told = past.history_json(history)
@@ -88,30 +79,23 @@ def replay(
 
 
 @cli.command()
-@options(selection=False)
+@options()
 @click.option("--shard", type=Shard(), default="1/1", help="Only this part of the subjects.")
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def history(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, shard: tuple[int, int], subjects: tuple[str, ...],
+    settings: Settings, shard: tuple[int, int], subjects: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay the past of every subject since 2019, or what came since the last time.
 
     A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
     """
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    everything = ("flask", *settings.matrix.extensions)
-    if unknown := sorted(set(subjects) - set(everything)):
-        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
-    if pythons:
-        raise ConfigurationError(("history takes the Python of each time; replay has --python",))
     number, count = shard
-    mine = (subjects or everything)[number - 1 :: count]
-    console, archive, started = stderr(), Archive(reports), time.monotonic()
+    mine = subjects_of(settings, subjects)[number - 1 :: count]
+    console, archive, started = stderr(), Archive(settings.reports), time.monotonic()
     locks = 0
     for done, subject in enumerate(mine, 1):
         # A ledger for each: none of them grows with the field, and `run` reads none of them.
-        its_own = replace(settings, reports=reports / "past" / subject)
+        its_own = replace(settings, reports=settings.reports / "past" / subject)
         with open_workplace(its_own) as workplace, observe(console) as observer:
             chapter = historian.carry_on(workplace, observer, archive, subject)
         locks += chapter.effort.locks
@@ -123,18 +107,14 @@ def history(
 
 
 @cli.command()
-@options(selection=False)
+@options()
 @click.argument("versions", nargs=-1, metavar="[FLASK_VERSION…]")
 def pins(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, versions: tuple[str, ...],
+    settings: Settings, versions: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    if pythons:
-        raise ConfigurationError(("pins takes the Python of each Flask's own time",))
-    its_own = replace(settings, reports=reports / "past" / "pins")
-    console, archive = stderr(), Archive(reports)
+    its_own = replace(settings, reports=settings.reports / "past" / "pins")
+    console, archive = stderr(), Archive(settings.reports)
     with open_workplace(its_own) as workplace, observe(console) as observer:
         looking = rot.look_at_all(workplace, observer, archive.pins(), versions)
         for found in looking:
@@ -143,19 +123,15 @@ def pins(
 
 
 @cli.command()
-@options(selection=False)
+@options()
 @click.option("--all", "every", is_flag=True, help="Also those that are over: how to stay on them.")
 def cures(
-    as_of: datetime | None, pythons: tuple[str, ...], jobs: int, offline: bool, matrix_path: Path,  # noqa: FBT001
-    reports: Path, smokes: Path, every: bool,  # noqa: FBT001
+    settings: Settings, every: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """What to type instead, for each breakage of the history that goes on today."""
-    settings = settings_of(matrix_path, as_of, reports, jobs, smokes, offline=offline)
-    if pythons:
-        raise ConfigurationError(("cures takes the newest Python that is here",))
-    console, archive = stderr(), Archive(reports)
+    console, archive = stderr(), Archive(settings.reports)
     for subject, breakages in historian.to_cure(archive, settings.as_of, every=every):
-        its_own = replace(settings, reports=reports / "past" / subject)
+        its_own = replace(settings, reports=settings.reports / "past" / subject)
         with open_workplace(its_own) as workplace, observe(console) as observer:
             for breakage in breakages:
                 note = historian.look_for_cure(workplace, observer, breakage)

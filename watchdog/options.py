@@ -1,10 +1,12 @@
-"""What the commands take, and what it becomes: cutoffs, parts, settings, selections."""
+"""What the commands take, and what it becomes: cutoffs, parts, settings, subjects."""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ import click
 from packaging.requirements import InvalidRequirement, Requirement
 
 from watchdog import matrix as matrix_file
-from watchdog import pipeline
 from watchdog.errors import ConfigurationError
+from watchdog.interpreters import how_to_get
 from watchdog.model import Table
 from watchdog.runner import SMOKES
-from watchdog.workplace import Settings
+from watchdog.workplace import Settings, Workplace
 
 Command = Callable[..., Any]
 
@@ -53,22 +55,53 @@ class Shard(click.ParamType[tuple[int, int]]):
         return int(number), int(count)
 
 
-def options(*, selection: bool = True) -> Callable[[Command], Command]:
+class Pythons(StrEnum):
+    """How many Pythons a command takes with --python."""
+
+    MANY = "many"
+    ONE = "one"
+    NONE = "none"
+
+
+def options(
+    *, selection: bool = False, python: Pythons = Pythons.NONE, settled: timedelta = timedelta()
+) -> Callable[[Command], Command]:
+    """The options that most commands share; the command is given the Settings they make.
+
+    Args:
+        selection: also --only and --table.
+        python: the command takes `pythons` (many) or `python` (one, or None).
+        settled: how far back the cutoff lies where none is given.
+    """
+
     def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_settings(
+            *, as_of: datetime | None, jobs: int, offline: bool, matrix_path: Path, reports: Path,
+            smokes: Path, **rest: Any,  # noqa: ANN401  click's types
+        ) -> Any:  # fmt: skip  # noqa: ANN401
+            matrix = matrix_file.load(matrix_path)
+            cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
+            settings = Settings(matrix, cutoff, reports, jobs, offline=offline, smokes=smokes)
+            _known_pythons(settings, rest)
+            return command(settings=settings, **rest)
+
         options = [
             click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC)."),
-            click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y."),
             click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 2,
                          show_default="processors", help="How many cells run at once."),
             click.option("--offline", is_flag=True, help="Use only what is in the caches."),
-            click.option("--matrix", "matrix_path", type=click.Path(path_type=Path),
-                         default=Path("matrix.yaml"), show_default=True),
-            click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
-                         default=Path("reports"), show_default=True,
-                         help="Folder of pages, ledger and journal."),
+            matrix_option,
+            reports_option,
             click.option("--smokes", type=click.Path(path_type=Path, file_okay=False, exists=True),
                          default=SMOKES, help="Folder of the smokes, instead of the built-in one."),
         ]  # fmt: skip
+        if python is Pythons.MANY:
+            options.insert(
+                1, click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y.")
+            )
+        elif python is Pythons.ONE:
+            options.insert(1, click.option("--python", metavar="X.Y", help="On this Python."))
         if selection:
             options += [
                 click.option("--only", multiple=True, metavar="GLOB", help="Cells whose id fits."),
@@ -76,40 +109,59 @@ def options(*, selection: bool = True) -> Callable[[Command], Command]:
                              type=click.Choice([t.value for t in Table][:4]), help="Only it."),
             ]  # fmt: skip
         for option in reversed(options):
-            command = option(command)
-        return command
+            with_settings = option(with_settings)
+        return with_settings
 
     return decorate
 
 
+def _known_pythons(settings: Settings, given: Mapping[str, Any]) -> None:
+    asked = [*given.get("pythons", ()), *filter(None, [given.get("python")])]
+    known = ", ".join(settings.matrix.python)
+    problems = [
+        f"--python {python}: not in matrix.yaml; it has {known}"
+        for python in asked
+        if python not in (*settings.matrix.python, "auto")
+    ]
+    if problems:
+        raise ConfigurationError(tuple(problems))
+
+
+matrix_option = click.option(
+    "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"),
+    show_default=True,
+)  # fmt: skip
+reports_option = click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"),
+    show_default=True, help="Folder of pages, ledger and journal.",
+)  # fmt: skip
 output_format = click.option(
     "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 
 
-def settings_of(
-    matrix_path: Path,
-    as_of: datetime | None,
-    reports: Path,
-    jobs: int,
-    smokes: Path,
-    *,
-    offline: bool,
-) -> Settings:
-    matrix = matrix_file.load(matrix_path)
-    now = datetime.now(UTC).replace(microsecond=0)
-    return Settings(matrix, as_of or now, reports, jobs, offline=offline, smokes=smokes)
+def subjects_of(settings: Settings, asked: Sequence[str]) -> tuple[str, ...]:
+    """The subjects that are asked for; every one of the matrix where none is.
+
+    Raises:
+        ConfigurationError: matrix.yaml does not have one of them.
+    """
+    everything = ("flask", *settings.matrix.extensions)
+    if unknown := sorted(set(asked) - set(everything)):
+        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
+    return tuple(asked) or everything
 
 
-def selection_of(
-    settings: Settings, pythons: Sequence[str], only: Sequence[str] = (), tables: Sequence[str] = ()
-) -> pipeline.Selection:
-    for python in pythons:
-        if python not in settings.matrix.python:
-            known = ", ".join(settings.matrix.python)
-            message = f"--python {python}: not in matrix.yaml; it has {known}"
-            raise ConfigurationError((message,))
-    return pipeline.Selection(tuple(only), tuple(Table(t) for t in tables), tuple(pythons))
+def one_python(workplace: Workplace, asked: str | None) -> str:
+    """The Python that a command answers for: the one asked for, else the newest that is here.
+
+    Raises:
+        ConfigurationError: it is not on this machine.
+    """
+    python = asked or list(workplace.interpreters)[-1]
+    if python not in workplace.interpreters:
+        raise ConfigurationError((how_to_get(python),))
+    return python
 
 
 def requirement_problem(text: str) -> str | None:

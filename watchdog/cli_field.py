@@ -1,0 +1,52 @@
+"""The commands about the field as a whole: what works together, and what metadata allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import click
+
+from watchdog import declared as measuring
+from watchdog import known_good, ranges
+from watchdog.cli import cli
+from watchdog.console import observe, say, stderr
+from watchdog.options import Pythons, one_python, options
+from watchdog.report import site
+from watchdog.workplace import Settings, open_workplace
+
+
+@cli.command()
+@options(python=Pythons.MANY)
+@click.option(
+    "--cooldown",
+    type=click.FloatRange(0),
+    default=48,
+    show_default=True,
+    help="Hours for which a release is left out.",
+)
+def constraints(settings: Settings, pythons: tuple[str, ...], cooldown: float) -> None:
+    """The known-good set: as many subjects as can live together, as constraints-PYTHON.txt."""
+    settings = replace(settings, as_of=settings.as_of - timedelta(hours=cooldown))
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console) as observer:
+        for python in [one_python(workplace, asked) for asked in pythons or (None,)]:
+            found = known_good.find(workplace, observer, python)
+            path = settings.reports / f"constraints-{python}.txt"
+            site.put(path, found.text)
+            say(console, f"{len(found.subjects)} subjects together, {len(found.left_out)} left "
+                         f"out: {path}")  # fmt: skip
+
+
+@cli.command()
+@options()
+def declared(settings: Settings) -> None:
+    """What the metadata of the grid's subjects allows of Flask, beside what works."""
+    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+        found = measuring.measure(workplace, observer)
+    site.put(settings.reports / "declared.json", ranges.text(found))
+    for each in found:
+        broken = ", ".join(s.flask for s in each.allows_broken) or "nothing"
+        working = ", ".join(s.flask for s in each.forbids_working) or "nothing"
+        click.echo(f"{each.subject} {each.version}: allows and breaks with {broken}; forbids and "
+                   f"works with {working}; {each.suggestion or 'nothing to suggest'}")  # fmt: skip
