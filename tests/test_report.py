@@ -13,7 +13,7 @@ from ecosystem import NOW, PYTHON
 from watchdog.compare import breakages
 from watchdog.matrix import parse
 from watchdog.model import Cell, State, Table, Verdict
-from watchdog.report.site import date, instant
+from watchdog.report.wording import date, instant
 from watchdog.report.tables import SYMBOLS
 from watchdog.report.views import by_people_hurt
 

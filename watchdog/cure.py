@@ -20,6 +20,7 @@ from packaging.version import Version
 from watchdog.blame import Case
 from watchdog.matrix import CORE
 from watchdog.model import Lock
+from watchdog.rules import short
 from watchdog.timeline import Moment
 
 _MOST_HOLDS = 30
@@ -99,7 +100,7 @@ async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | Non
     lowest = await first(higher, works)
     if lowest is None:
         return None
-    pin = f"{freed}>={_short(lowest)}"
+    pin = f"{freed}>={short(lowest)}"
     found = await Case(case.desk, case.subject, (pin, *others)).at(python, as_of)
     if not found.works or found.lock is None:
         return None
@@ -164,7 +165,7 @@ class _Search:
 
             broken = await first(between, partial(self._fails, held, name))
             if broken is not None:
-                bound = f"<{_short(broken)}"
+                bound = f"<{short(broken)}"
                 if await self.work(held | {name: bound}):
                     held = held | {name: bound}
         return held
@@ -195,11 +196,3 @@ def versions(case: Case, name: str, as_of: datetime) -> list[Version]:
     page = case.desk.workplace.index.page(name)
     releases = page.releases(as_of) if page else ()
     return [r.version for r in releases if r.final]
-
-
-def _short(version: Version) -> str:
-    """`3.0.0` as people write it in a bound: `3`."""
-    text = version.public
-    while text.endswith(".0"):
-        text = text.removesuffix(".0")
-    return text

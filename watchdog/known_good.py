@@ -7,6 +7,7 @@ younger than what it rests on.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -129,9 +130,8 @@ class _Search:
             return (*chosen, *more)
         if len(more) == 1:
             reason = found.reason if isinstance(found, Conflict) else "cannot be resolved"
-            self.left_out[more[0]] = f"not together with the others: {' '.join(reason.split())}"[
-                :300
-            ]
+            why = textwrap.shorten(reason, 270)
+            self.left_out[more[0]] = f"not together with the others: {why}"
             return chosen
         half = len(more) // 2
         return await self.joined(await self.joined(chosen, more[:half]), more[half:])

@@ -41,6 +41,14 @@ def series(version: Version) -> str:
     return f"{version.major}.{version.minor}"
 
 
+def short(version: Version) -> str:
+    """`3.0.0` as people write it in a bound: `3`."""
+    text = version.public
+    while text.endswith(".0"):
+        text = text.removesuffix(".0")
+    return text
+
+
 def _series_key(label: str) -> tuple[int, ...]:
     return tuple(int(part) for part in label.split("."))
 

@@ -147,19 +147,18 @@ def files(run: Run, site: SiteView) -> Iterator[tuple[str, str]]:
 def today(site: SiteView) -> Today:
     """What is broken today, as the front page shows it."""
     front = site.front
-    hurt = [(b, True) for b in front.maintained] + [(b, False) for b in front.abandoned]
-    hurt += [(b, True) for b in front.on_older_pythons]
-    return Today(front.as_of, front.headline, tuple(_broken(b, alive) for b, alive in hurt))
+    hurt = (*front.maintained, *front.abandoned, *front.on_older_pythons)
+    return Today(front.as_of, front.headline, tuple(map(_broken, hurt)))
 
 
-def _broken(b: BreakageView, alive: bool) -> Broken:  # noqa: FBT001
+def _broken(b: BreakageView) -> Broken:
     past = b.past
     return Broken(
         id=b.id,
         subjects=tuple(subject for subject, _ in b.victims),
         symptom=b.symptom,
         pythons=b.pythons,
-        maintained=alive,
+        maintained=b.maintained,
         since=past.began if past else None,
         culprit=past.culprit if past else None,
         cure=past.cure if past else None,

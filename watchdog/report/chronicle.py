@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.matrix import Matrix
+from watchdog.report import wording
 from watchdog.report.lanes import Picture, family, is_extension, lasted, picture, span
 from watchdog.signature import normalise
 from watchdog.timeline import History, PastBreakage
@@ -48,7 +49,6 @@ class PastView:
     log: str
     victims: tuple[tuple[str, str], ...]
     cure: str | None
-    cure_how: str | None
     cure_checked: datetime | None
     cure_python: str | None
     reproduce: str | None
@@ -64,8 +64,7 @@ class PastView:
         """What happened, in a sentence or two."""
         by = f" by {self.culprit}" if self.culprit else ""
         if self.ended is None:
-            day = f"{self.began.day} {self.began:%b %Y}"
-            return f"{self.who} has been broken{by} since {day}."
+            return f"{self.who} has been broken{by} since {wording.date(self.began)}."
         fixed = f" {self.how_fixed}" if self.how_fixed else " It works again."
         return f"{self.who} was broken{by} for {self.days}.{fixed}"
 
@@ -95,7 +94,6 @@ class NumbersView:
     days_since_last: int | None
     culprits: tuple[CulpritView, ...]
     locks: int
-    runs: int
     gaps: int
 
 
@@ -139,8 +137,6 @@ def chronicle(
     pins: Sequence[Rot],
     cures: Mapping[str, CureNote],
     releases: Sequence[tuple[str, str, datetime]] = (),
-    *,
-    root: str = "",
 ) -> ChronicleView:
     """The past of the field.
 
@@ -152,7 +148,7 @@ def chronicle(
     views.sort(key=lambda v: v.began, reverse=True)
     return ChronicleView(
         numbers=_numbers(matrix, histories, raw, views) if histories else None,
-        picture=picture(matrix, histories, releases, root=root) if raw else None,
+        picture=picture(matrix, histories, releases) if raw else None,
         breakages=tuple(views),
         pins=tuple(pin_view(rot) for rot in pins),
     )
@@ -196,7 +192,7 @@ def past_view(
         last_good=f"{matrix.title(by.name)} {by.last_good}" if by else None,
         proof=_PROOFS.get(breakage.proof, breakage.proof),
         how_fixed=_how_fixed(matrix, breakage) if fix else None,
-        stage=_STAGES.get(breakage.stage.value, breakage.stage.value),
+        stage=wording.STAGES[breakage.stage],
         test=breakage.test,
         missing=breakage.missing,
         python=breakage.python,
@@ -206,10 +202,9 @@ def past_view(
         log=breakage.log,
         victims=tuple(v for v in victims if v[0] != breakage.id),
         cure=f"pip install {shlex.join(cure.typed)}" if cure and cure.typed else None,
-        cure_how=cure.how if cure else None,
         cure_checked=cure.checked if cure else None,
         cure_python=cure.python if cure else None,
-        reproduce=_reproduce(breakage),
+        reproduce=_reproduce(matrix, breakage),
         family=family(breakage),
         signature=breakage.signature,
         subject_version=breakage.subject_version,
@@ -219,7 +214,6 @@ def past_view(
     )
 
 
-_STAGES = {"install": "on install", "import": "on import", "smoke": "in use"}
 _PROOFS = {
     "swap": "proved: the last good set with this release alone fails alike, "
             "and the bad set without it works",
@@ -232,21 +226,20 @@ def _how_fixed(matrix: Matrix, breakage: PastBreakage) -> str:
     fix, day = breakage.fixed_by, breakage.fixed_on
     if fix is None or day is None:
         return ""
-    who, when = f"{matrix.title(fix.name)} {fix.version}", f"{day.day} {day:%b %Y}"
+    who, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
     if fix.how == "cap":
         return f"Since {who} of {when} an older version is asked for, and so it works."
     return f"Fixed by {who} on {when}."
 
 
-def _reproduce(breakage: PastBreakage) -> str | None:
+def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
     if breakage.breaks is None:
         return None
-    pins = " ".join(shlex.quote(p) for p in breakage.breaks.requirements)
-    smoke = breakage.subject.replace("-", "_")
-    return (
-        f"uv venv --python {breakage.python} cell && uv pip install --python cell --no-deps {pins}"
-        f" && cell/bin/python watchdog/probe.py watchdog/smokes/smoke_{smoke}.py"
-    )
+    # A subject that is not in the matrix has no smoke of its own.
+    known = breakage.subject == "flask" or breakage.subject in matrix.extensions
+    smoke = f"smoke_{breakage.subject.replace('-', '_')}" if known else "automatic"
+    pins = breakage.breaks.requirements
+    return wording.reproduce(breakage.python, pins, smoke, breakage.subject)
 
 
 def _numbers(
@@ -273,7 +266,6 @@ def _numbers(
         days_since_last=(until - last.broken_from) // _DAY if last else None,
         culprits=tuple(_worst(matrix, mine, until)[:_SHOWN_CULPRITS]),
         locks=sum(h.effort.locks for h in histories),
-        runs=sum(h.effort.runs for h in histories),
         gaps=sum(len(h.gaps) for h in histories),
     )
 

@@ -109,8 +109,6 @@ def picture(
     matrix: Matrix,
     histories: Sequence[History],
     releases: Sequence[tuple[str, str, datetime]] = (),
-    *,
-    root: str = "",
 ) -> Picture:
     """A lane a subject, breakages as bars from release to release."""
     since, until = min(h.since for h in histories), max(h.until for h in histories)
@@ -129,9 +127,9 @@ def picture(
         for each in sorted(history.breakages, key=lambda b: b.broken_from):
             begin, end = x(each.broken_from), x(each.fixed_on or until)
             words = f"{each.symptom} ({lasted(each)})"
-            href = f"{root}breakages/{each.id}.html"
+            href = f"breakages/{each.id}.html"
             bars.append(Bar(begin, max(round(end - begin, 1), 3.0), family(each), href, words))
-        href = f"{root}subjects/{history.subject}.html"
+        href = f"subjects/{history.subject}.html"
         y = TOP + number * LANE
         lanes.append(Lane(matrix.title(history.subject), href, y, tuple(bars)))
     count = sum(len(h.breakages) for h in broken)

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from watchdog.report.views import SiteView
+from watchdog.rules import short
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def rules(site: SiteView) -> Iterator[Rule]:
         page = f"breakages/{view.id}.html"
         if view.culprit_name in (None, "python", view.subject):
             continue
-        bound = ((str(view.culprit_name), _short(str(view.culprit_version))),)
+        bound = ((str(view.culprit_name), short(Version(str(view.culprit_version)))),)
         if view.subject_version:
             yield Rule(
                 view.subject, view.subject_version, view.who, bound, view.symptom, page,
@@ -52,16 +53,6 @@ def rules(site: SiteView) -> Iterator[Rule]:
                 view.subject, None, view.who, view.cure_bounds, view.symptom, page,
                 f"{view.cure_checked:%Y-%m-%d}",
             )  # fmt: skip
-
-
-def _short(version: str) -> str:
-    try:
-        release = Version(version).release
-    except InvalidVersion:
-        return version
-    while len(release) > 1 and release[-1] == 0:
-        release = release[:-1]
-    return ".".join(map(str, release))
 
 
 def data(site: SiteView) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,7 @@ from watchdog import compare, ranges
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.report import api, chronicle, paste, views
-
-_PAGES = (
-    ("matrix.html", "Matrix"),
-    ("history.html", "History"),
-    ("pins.html", "Pin rot"),
-    ("declared.html", "Declared and measured"),
-    ("paste.html", "Paste your requirements"),
-)
+from watchdog.report import api, chronicle, paste, views, wording
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
@@ -35,14 +26,14 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     site = views.site(matrix, run, ledger.get, past) if run else None
     measured = ranges.read(reports)
     titles = {m.subject: matrix.title(m.subject) for m in measured}
-    wanted = (
-        site is not None,
-        past.numbers is not None,
-        bool(past.pins),
-        bool(measured),
-        site is not None,
+    listed = (
+        ("matrix.html", "Matrix", site),
+        ("history.html", "History", past.numbers),
+        ("pins.html", "Pin rot", past.pins),
+        ("declared.html", "Declared and measured", measured),
+        ("paste.html", "Paste your requirements", site),
     )
-    pages = [page for page, there in zip(_PAGES, wanted, strict=True) if there]
+    pages = [(name, words) for name, words, shown in listed if shown]
     templates = _templates()
     templates.globals |= {"pages": pages, "as_of": run.as_of if run else None, "here": None}
 
@@ -58,7 +49,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     for name, _ in pages:
         front = site.front if site else None
         page(name, name, past=past, page=front, measured=measured, titles=titles)
-    if site is None:
+    if site is None or run is None:
         page("index.html", "empty.html", front_page=True)
         return reports / "index.html"
     for subject in site.subjects:
@@ -69,9 +60,8 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         front_page=True,
     )  # fmt: skip
     put(reports / "paste-data.js", paste.data(site))
-    if run:
-        for name, text in api.files(run, site):
-            put(reports / name, text)
+    for name, text in api.files(run, site):
+        put(reports / name, text)
     return reports / "index.html"
 
 
@@ -92,20 +82,10 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["date"] = date
-    environment.filters["instant"] = instant
+    environment.filters["date"] = wording.date
+    environment.filters["instant"] = wording.instant
     environment.globals["front_page"] = False
     return environment
-
-
-def date(value: datetime) -> str:
-    """`30 Sep 2023`."""
-    return f"{value.day} {value:%b %Y}"
-
-
-def instant(value: datetime) -> str:
-    """`30 Sep 2023 14:36 UTC`."""
-    return f"{date(value)} {value:%H:%M} UTC"
 
 
 def put(path: Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from watchdog import compare, plan
 from watchdog.matrix import Matrix
 from watchdog.model import Breakage, Evidence, Outcome, Record, Run, State, Table, Verdict
+from watchdog.report import wording
 from watchdog.report.chronicle import NOTHING_PAST, ChronicleView, PastView
 from watchdog.report.tables import (
     SYMBOLS,
@@ -41,14 +41,12 @@ class BreakageView:
     today: bool
     new: bool
     core: bool
-    cells: int
     blocked: int
     since: datetime | None
-    since_is_first_run: bool
     victims: tuple[tuple[str, str], ...]
-    reproduce: str | None
-    past: PastView | None = None
-    successors: tuple[str, ...] = ()
+    past: PastView | None
+    successors: tuple[str, ...]
+    maintained: bool
 
 
 @dataclass(frozen=True)
@@ -139,35 +137,30 @@ def site(
 
 def reproduce(record: Record) -> str:
     """One shell line, in the root of the repository, that runs the same smoke on the same lock."""
-    series = ".".join(record.python.split(".")[:2])
     pins = [f"{n}=={v}" for n, v in record.lock.items()]
     if record.setuptools and "setuptools" not in record.lock:
         pins.append(f"setuptools=={record.setuptools}")
-    automatic = f"WATCHDOG_DISTRIBUTIONS={record.subject} " if record.smoke == "automatic" else ""
-    return (
-        f"uv venv --python {series} cell && uv pip install --python cell --no-deps "
-        f"{' '.join(shlex.quote(p) for p in pins)} && "
-        f"{automatic}cell/bin/python watchdog/probe.py watchdog/smokes/{record.smoke}.py"
-    )
+    return wording.reproduce(record.python, pins, record.smoke, record.subject)
 
 
 def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: ChronicleView) -> FrontView:
+    alive = maintained(run)
     found = [
-        _breakage(matrix, b, past) for b in by_people_hurt(matrix, compare.breakages(verdicts))
+        _breakage(matrix, b, past, alive)
+        for b in by_people_hurt(matrix, compare.breakages(verdicts))
     ]
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = compare.count(verdicts)
     newest = newest_python(today)
     core, grid = tuple(core_tables(verdicts)), tuple(grid_tables(matrix, verdicts))
     hurt = [b for b in found if b.today and newest in b.pythons]
-    alive = maintained(run)
     return FrontView(
         headline=headline(matrix, today, alive),
         counted=_counted(counts, past),
         as_of=run.as_of,
         finished=run.finished,
-        maintained=tuple(b for b in hurt if any(s in alive for s, _ in b.victims)),
-        abandoned=tuple(b for b in hurt if not any(s in alive for s, _ in b.victims)),
+        maintained=tuple(b for b in hurt if b.maintained),
+        abandoned=tuple(b for b in hurt if not b.maintained),
         on_older_pythons=tuple(b for b in found if b.today and b not in hurt),
         broken_elsewhere=tuple(b for b in found if not b.today),
         core=core,
@@ -250,8 +243,7 @@ def _counted(counts: Mapping[State, int], past: ChronicleView) -> str:
     total = sum(counts.values())
     text = f"{total:,} cells looked at; {unknown} of them could not be judged."
     if past.numbers and (last := past.numbers.last):
-        day = f"{last.began.day} {last.began:%b %Y}"
-        text += f" Last new breakage: {day}, {last.who}"
+        text += f" Last new breakage: {wording.date(last.began)}, {last.who}"
         text += f", over after {last.days}." if last.ended else ", which goes on."
     return text
 
@@ -285,7 +277,9 @@ def _open(past: ChronicleView, breakage: Breakage) -> PastView | None:
     return next(iter(exact or going), None)
 
 
-def _breakage(matrix: Matrix, breakage: Breakage, past: ChronicleView) -> BreakageView:
+def _breakage(
+    matrix: Matrix, breakage: Breakage, past: ChronicleView, alive: AbstractSet[str]
+) -> BreakageView:
     every = (*breakage.verdicts, *breakage.blocked)
     # Today's cells speak for today's breakage; evidence of the others is on the subject's page.
     todays = [v for v in every if v.cell.table is Table.TODAY]
@@ -299,34 +293,24 @@ def _breakage(matrix: Matrix, breakage: Breakage, past: ChronicleView) -> Breaka
     return BreakageView(
         id=breakage.id,
         symptom=breakage.symptom,
-        stage=_STAGE_WORDS.get(breakage.stage.value, breakage.stage.value),
+        stage=wording.STAGES[breakage.stage],
         who="Flask itself" if breakage.core else ", ".join(titles),
         versions=tuple(versions),
         pythons=tuple(sorted({v.cell.python for v in shown}, key=numbers)),
         today=bool(todays),
         new=breakage.new,
         core=breakage.core,
-        cells=len(breakage.verdicts),
         blocked=len(breakage.blocked),
         since=min((s for s in sinces if s), default=None),
-        since_is_first_run=any(s is None for s in sinces),
         victims=tuple((s, matrix.title(s)) for s in breakage.victims),
-        reproduce=reproduce(records[0]) if records else None,
         past=_open(past, breakage) if todays else None,
         successors=tuple(
             e.successor
             for s in breakage.subjects
             if (e := matrix.extensions.get(s)) and e.successor
         ),
+        maintained=any(s in alive for s in breakage.victims),
     )
-
-
-_STAGE_WORDS = {
-    "resolve": "on resolving",
-    "install": "on install",
-    "import": "on import",
-    "smoke": "in use",
-}
 
 
 def _subject(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> SubjectView:
