@@ -37,13 +37,17 @@ class Case:
     async def see(self, lock: Lock, python: str, as_of: datetime) -> Moment:
         """How its subjects fare with a lock; a gap where one of them cannot be judged."""
         subjects = (self.subject, *self.others)
-        whole = max([as_of, *(cutoff for _, cutoff in self.later)])
-        trials = [self.desk.workplace.trial(s, lock, python, whole) for s in subjects]
-        records = await together(self.desk.record(trial) for trial in trials)
-        moments = [replace(timeline.seen(r, as_of, python), at=as_of) for r in records]
+        moments = await together(self.see_one(s, lock, python, as_of) for s in subjects)
         if not self.others:
             return moments[0]
         return timeline.together(dict(zip(subjects, moments, strict=True)))
+
+    async def see_one(self, subject: str, lock: Lock, python: str, as_of: datetime) -> Moment:
+        """How one of its subjects fares with a lock."""
+        whole = max([as_of, *(cutoff for _, cutoff in self.later)])
+        trial = self.desk.workplace.trial(subject, lock, python, whole)
+        record = await self.desk.record(trial)
+        return replace(timeline.seen(record, as_of, python), at=as_of)
 
     def question(self, python: str, as_of: datetime, *pins: str) -> Question:
         """The requirements with these pins beside them, asked at a cutoff."""
@@ -193,17 +197,21 @@ async def last_that_worked(
     grown = [as_of - timedelta(days=days) for days in _BACK]
     even = [as_of - _EVEN * n for n in range(1, (as_of - floor) // _EVEN + 1)]
     page = case.desk.workplace.index.page(case.subject)
-    releases = page.releases(as_of) if page else ()
+    releases = page.releases(as_of) if page and case.subject not in _pinned(case) else ()
     own = [just_after(r.uploaded) for r in releases[-_MOST_RELEASES:] if r.uploaded]
+    at_once = case.desk.workplace.settings.jobs * 2
     seen: list[Moment] = []
-    for instants in (grown, sorted(own, reverse=True), even):
+    for group in (grown, sorted(own, reverse=True), even):
         late = as_of
-        for moment in await _looked(case, python, [i for i in instants if i > floor], floor):
-            if moment.works:
-                turned = await turning(case, moment, late, lambda m: bool(m.fails))
-                return turned or (moment, None)
-            late = moment.since
-            seen.append(moment)
+        instants = [*(i for i in group if i > floor), just_after(floor)]
+        for start in range(0, len(instants), at_once):
+            some = instants[start : start + at_once]
+            for moment in await together(case.at(python, i) for i in some):
+                if moment.works:
+                    turned = await turning(case, moment, late, lambda m: bool(m.fails))
+                    return turned or (moment, None)
+                late = moment.since
+                seen.append(moment)
     return await _best(case, python, as_of, [m for m in seen if m.gap is None])
 
 
@@ -222,12 +230,6 @@ async def _best(
         return None
     turned = await turning(case, best, as_of, lambda m: bool(m.failing - then))
     return turned or (best, None)
-
-
-async def _looked(
-    case: Case, python: str, instants: list[datetime], floor: datetime
-) -> list[Moment]:
-    return await together(case.at(python, i) for i in [*instants, just_after(floor)])
 
 
 async def turning(
@@ -292,13 +294,21 @@ def _cutoffs(
 def _pinned_since(case: Case, as_of: datetime) -> datetime:
     """Since when all exact pins of the requirements can be had."""
     floor = _OLDEST
-    for requirement in map(Requirement, case.requirements):
-        exact = [s.version for s in requirement.specifier if s.operator == "=="]
-        page = case.desk.workplace.index.page(canonicalize_name(requirement.name))
-        for release in page.releases(as_of) if page and exact else ():
-            if str(release.version) in exact and release.uploaded:
+    for name, version in _pinned(case).items():
+        page = case.desk.workplace.index.page(name)
+        for release in page.releases(as_of) if page else ():
+            if str(release.version) == version and release.uploaded:
                 floor = max(floor, release.uploaded)
     return floor
+
+
+def _pinned(case: Case) -> dict[str, str]:
+    return {
+        canonicalize_name(requirement.name): specifier.version
+        for requirement in map(Requirement, case.requirements)
+        for specifier in requirement.specifier
+        if specifier.operator == "=="
+    }
 
 
 def arrived(desk: Desk, names: Iterable[str], moment: Moment) -> set[str]:

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.blame import Case
+from watchdog.desk import together
 from watchdog.matrix import CORE
 from watchdog.model import Lock
 from watchdog.rules import short
@@ -66,7 +67,7 @@ async def holding_back(
     names = [n for n in before if n in now and Version(before[n]) < Version(now[n])]
     # The subject is let go first: an older one is the last resort.
     names.sort(key=lambda n: (n != case.subject, n))
-    search = _Search(case, python, as_of, before, now, good.fails)
+    search = _Search(case, python, as_of, before, now, good.fails, [case.subject, *case.others])
     held = await search.fewest({n: f"<={before[n]}" for n in names[:_MOST_HOLDS]})
     if held is None:
         return None
@@ -116,7 +117,11 @@ def typed(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass
 class _Search:
-    """Tries sets of bounds by resolving them as a person would type them, and running."""
+    """Tries sets of bounds by resolving them as a person would type them, and running.
+
+    Attributes:
+        order: the subjects; those that failed last are tried first.
+    """
 
     case: Case
     python: str
@@ -124,14 +129,29 @@ class _Search:
     before: dict[str, str]
     now: dict[str, str]
     allowed: frozenset[str]
+    order: list[str]
     tried: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
     async def work(self, held: dict[str, str]) -> bool:
         pins = tuple(f"{name}{bound}" for name, bound in sorted(held.items()))
         if pins not in self.tried:
-            moment = await self.case.at(self.python, self.as_of, *pins)
-            self.tried[pins] = moment.gap is None and moment.fails <= self.allowed
+            lock = await self.case.desk.lock(self.case.question(self.python, self.as_of, *pins))
+            self.tried[pins] = isinstance(lock, Lock) and await self._all_work(lock)
         return self.tried[pins]
+
+    async def _all_work(self, lock: Lock) -> bool:
+        at_once = self.case.desk.workplace.settings.jobs
+        for start in range(0, len(self.order), at_once):
+            some = self.order[start : start + at_once]
+            moments = await together(
+                self.case.see_one(s, lock, self.python, self.as_of) for s in some
+            )
+            for subject, moment in zip(some, moments, strict=True):
+                if moment.gap is not None or not moment.fails <= self.allowed:
+                    self.order.remove(subject)
+                    self.order.insert(0, subject)
+                    return False
+        return True
 
     async def fewest(self, held: dict[str, str]) -> dict[str, str] | None:
         """The fewest of these holds, as wide as they can be; None where not even all work."""
