@@ -158,7 +158,15 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("whole") / "copy"
     shutil.copytree(finished_run.folder, folder)
     home = Home(folder, finished_run.index_url, finished_run.caches)
-    for command in (("history", "ext-import", "ext-works"), ("cures",), ("pins",), ("run",)):
+    home.write_matrix(tables=ecosystem.TABLES)
+    for command in (
+        ("history", "ext-import", "ext-works"),
+        ("cures",),
+        ("pins",),
+        ("declared",),
+        ("constraints",),
+        ("run",),
+    ):
         done = home(*command)
         assert done.returncode == 0, done.stderr
     return home

@@ -218,6 +218,16 @@ def write_smokes(folder: Path) -> None:
     (folder / "smoke_flask.py").write_text(CORE_SMOKE, encoding="utf-8")
 
 
+TABLES = f"""  today: {{}}
+  grid:
+    python: ["{PYTHON}"]
+    flask: ["since 1.0"]
+    werkzeug: [resolved, oldest-allowed]
+    subjects: [ext-works, ext-strict]
+"""
+"""Tables of a matrix with a grid."""
+
+
 def matrix_yaml(*, tables: str = "  today: {}\n", seconds: int = 4, extra: str = "") -> str:
     names = (*SUBJECTS, "ext-conflict", "ext-unbuildable", "ext-flaky", "ext-no-smoke")
     lines = [f'python: ["{PYTHON}"]', f"limits: {{seconds: {seconds}, memory_mb: 1024}}"]

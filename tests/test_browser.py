@@ -9,7 +9,8 @@ import pytest
 from conftest import Home
 
 PAGES = (
-    "index.html", "matrix.html", "history.html", "pins.html", "paste.html",
+    "index.html", "matrix.html", "history.html", "pins.html", "declared.html", "known-good.html",
+    "paste.html", "about.html",
     "subjects/ext-import.html", "breakages/ext-import-1.0--werkzeug-3.0.0.html",
 )  # fmt: skip
 
@@ -50,6 +51,32 @@ def test_no_page_has_a_barrier(opened: Any, name: str, scheme: str) -> None:
 def test_no_page_is_wider_than_its_window(opened: Any, name: str, width: int) -> None:
     tab = opened(name, viewport={"width": width, "height": 800}, java_script_enabled=True)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_table_is_filtered_by_what_is_typed(opened: Any) -> None:
+    tab = opened("index.html")
+    rows = tab.locator("#field-tables figure:visible tbody tr:visible")
+    every = rows.count()
+    tab.fill("input[type=search]", "ext-imp")
+    assert rows.all_inner_texts()[0].startswith("Ext-Import")
+    assert rows.count() == 1 < every
+
+
+def test_without_scripts_another_table_is_shown_by_its_label(opened: Any) -> None:
+    tab = opened("index.html", java_script_enabled=False)
+    shown = tab.locator("#field-tables figure:visible table caption")
+    before = shown.inner_text()
+    tab.locator("#field-tables label").nth(1).click()
+    assert shown.inner_text() != before
+    assert not tab.locator("input[type=search]").is_visible()
+
+
+def test_what_is_to_be_typed_can_be_copied(opened: Any) -> None:
+    page = "breakages/ext-import-1.0--werkzeug-3.0.0.html"
+    tab = opened(page, permissions=["clipboard-read", "clipboard-write"])
+    tab.locator("button.copy").first.click()
+    tab.get_by_text("Copied").wait_for()
+    assert "werkzeug<3" in tab.evaluate("navigator.clipboard.readText()")
 
 
 def test_pasted_requirements_are_answered_with_what_to_add(opened: Any) -> None:

@@ -4,17 +4,9 @@ from typing import Any
 
 import pytest
 from conftest import Home
-from ecosystem import PYTHON, day
+from ecosystem import TABLES, day
 
 from watchdog.ranges import Measured, Series, read, text
-
-TABLES = f"""  today: {{}}
-  grid:
-    python: ["{PYTHON}"]
-    flask: ["since 1.0"]
-    werkzeug: [resolved, oldest-allowed]
-    subjects: [ext-works, ext-strict]
-"""
 
 
 def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[Series, ...]:

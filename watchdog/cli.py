@@ -18,7 +18,7 @@ from watchdog.interpreters import how_to_get
 from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Record, Run, Table
 from watchdog.options import Pythons, matrix_option, options, output_format, reports_option
-from watchdog.report import site, views
+from watchdog.report import site, subjects
 from watchdog.report.tables import SYMBOLS
 from watchdog.workplace import Settings, Workplace, open_workplace, package_folder
 
@@ -118,7 +118,7 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     # A cell under a broken core was not run itself: its control is the evidence.
     shown = entry.record or entry.control
     record = ledger.get(shown) if shown else None
-    line = views.reproduce(record) if record else None
+    line = subjects.reproduce(record) if record else None
     if format_ == "json":
         data = {"cell": cell_id, "as_of": run_.as_of.isoformat(), "state": state, "reason": reason,
                 "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,

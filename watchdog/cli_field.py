@@ -32,7 +32,7 @@ def constraints(settings: Settings, pythons: tuple[str, ...], cooldown: float) -
     with open_workplace(settings) as workplace, observe(console) as observer:
         for python in [one_python(workplace, asked) for asked in pythons or (None,)]:
             found = known_good.find(workplace, observer, python)
-            path = settings.reports / f"constraints-{python}.txt"
+            path = settings.reports / found.file
             site.put(path, found.text)
             say(console, f"{len(found.subjects)} subjects together, {len(found.left_out)} left "
                          f"out: {path}")  # fmt: skip

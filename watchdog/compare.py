@@ -216,6 +216,22 @@ def whole(runs: Sequence[Run]) -> Run | None:
     return replace(last, cells=cells, left_out=left_out)
 
 
+def mended(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | None:
+    """The last run before with cells of this one, and which of those were broken then, work now."""
+    before = [r for r in runs if r.as_of < run.as_of and r.cells.keys() & run.cells.keys()]
+    if not before:
+        return None
+    last = max(before, key=lambda r: (r.as_of, r.finished))
+    again = tuple(
+        cell_id
+        for cell_id, now in run.cells.items()
+        if now.state is State.WORKS
+        and (then := last.cells.get(cell_id))
+        and then.state is State.BROKEN
+    )
+    return last.as_of, again
+
+
 def breakages(verdicts: Iterable[Verdict]) -> tuple[Breakage, ...]:
     """Red cells grouped by signature, cells under a broken core beside the core's failure.
 

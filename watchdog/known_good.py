@@ -10,44 +10,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
+from watchdog.constraints import KnownGood
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.errors import InfrastructureError
 from watchdog.matrix import CORE
 from watchdog.model import Conflict, Lock, Outcome, Question
 from watchdog.workplace import Workplace
-
-
-@dataclass(frozen=True)
-class KnownGood:
-    """A lock whose subjects work together.
-
-    Attributes:
-        as_of: nothing in it is younger, UTC.
-        left_out: subject to the reason.
-    """
-
-    python: str
-    as_of: datetime
-    lock: Lock
-    subjects: tuple[str, ...]
-    left_out: dict[str, str]
-
-    @property
-    def text(self) -> str:
-        """As a constraints file for pip."""
-        lines = [
-            f"# Works together on Python {self.python}: {len(self.subjects)} subjects, all their",
-            "# smokes run in one environment with exactly this set.",
-            f"# Nothing in it was published after {self.as_of:%Y-%m-%d %H:%M} UTC.",
-            "# pip install -c this-file " + " ".join(self.subjects[:3]) + " …",
-            "#",
-            *(f"# with: {name}" for name in self.subjects),
-            *(f"# without: {name}: {why}" for name, why in sorted(self.left_out.items())),
-        ]
-        return "\n".join([*lines, *self.lock.requirements]) + "\n"
 
 
 def find(workplace: Workplace, observer: Observer, python: str) -> KnownGood:
@@ -76,7 +46,7 @@ async def _find(subjects: Sequence[str], python: str, desk: Desk) -> KnownGood:
         failing = [s for s in await together(search.fails(s, lock) for s in chosen) if s]
         if not failing:
             as_of = desk.workplace.settings.as_of
-            return KnownGood(python, as_of, lock, chosen, search.left_out)
+            return KnownGood(python, as_of, lock.requirements, chosen, search.left_out)
         chosen = tuple(s for s in chosen if s not in failing)
 
 

@@ -27,6 +27,7 @@ CORE = ("flask", "werkzeug")
 
 _SERIES = r"^\d+\.\d+$"
 _MONTH = r"^\d{4}-\d{2}$"
+_URL = r"^https?://[^\s\"'<>]+/$"
 
 
 def _requirement(text: str) -> str:
@@ -139,6 +140,18 @@ class Mark(_Strict):
         return self.until is None or today <= self.until
 
 
+class Site(_Strict):
+    """How the published pages call themselves, and where they are."""
+
+    title: Annotated[str, Field(description="stands on every page")] = (
+        "Flask compatibility watchdog"
+    )
+    url: Annotated[
+        Annotated[str, Field(pattern=_URL)] | None,
+        Field(description="where the pages are published; for the sitemap and for badges"),
+    ] = None
+
+
 class Matrix(_Strict):
     """The whole of matrix.yaml."""
 
@@ -149,6 +162,7 @@ class Matrix(_Strict):
         None, description="the month of the download list that the ranks come from"
     )
     limits: Limits = Limits()
+    site: Site = Site()
     tables: Tables
     extensions: dict[Annotated[str, AfterValidator(_canonical)], Extension]
     exclude: tuple[Mark, ...] = Field((), description="cells that are not run")
@@ -269,7 +283,7 @@ def _find(root: yaml.Node, path: tuple[Any, ...], *, key: bool = False) -> yaml.
 _FIELDS: dict[str, type[BaseModel]] = {
     "tables": Tables, "core": CoreTable, "today": TodayTable, "grid": GridTable,
     "versions": VersionsTable, "limits": Limits, "exclude": Mark, "known_issues": Mark,
-    "extensions": Extension,
+    "extensions": Extension, "site": Site,
 }  # fmt: skip
 
 
@@ -278,6 +292,7 @@ _PATTERNS = {
     "'since X.Y' or a series such as '2.3'",
     _SERIES: "is not a series; write two numbers, such as '3.13'",
     _MONTH: "is not a month; write it as 2026-11",
+    _URL: "is not an address; write it as https://example.org/watchdog/",
 }
 
 

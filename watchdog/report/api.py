@@ -263,6 +263,15 @@ def _instant(value: datetime) -> str:
     return value.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def sitemap(url: str, pages: Sequence[str]) -> str:
+    """The pages with whole addresses (sitemaps.org, protocol 0.9)."""
+    root = ET.Element("urlset", xmlns="http://www.sitemaps.org/schemas/sitemap/0.9")
+    for page in pages:
+        ET.SubElement(ET.SubElement(root, "url"), "loc").text = url + page
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
 _COLOURS = {SYMBOLS[State.WORKS][1]: "3f6b4a", SYMBOLS[State.BROKEN][1]: "b3261e"}
 
 

@@ -101,7 +101,7 @@ def span(length: timedelta) -> str:
     return "less than a minute"
 
 
-LANE, TOP, LEFT, WIDTH = 18, 44, 190, 1080
+LANE, TOP, LEFT, WIDTH = 18, 44, 220, 1110
 """Height of a lane, space above the lanes, left of them, and width of the picture."""
 
 

@@ -4,38 +4,46 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from watchdog import compare, ranges
+from watchdog import compare, constraints, ranges
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.report import api, chronicle, paste, views, wording
+from watchdog.report import api, chronicle, lanes, paste, views, wording
+from watchdog.report.tables import SYMBOLS
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     """Write the site for the last run of the journal; returns the front page."""
-    archive, run = Archive(reports), compare.whole(ledger.runs())
-    histories = [h for s in archive.subjects() if (h := archive.history(s))]
+    archive, runs = Archive(reports), ledger.runs()
+    run = compare.whole(runs)
+    histories = {s: h for s in archive.subjects() if (h := archive.history(s))}
     past = chronicle.chronicle(
-        matrix, histories, archive.pins(), archive.cures(), run.core if run else ()
+        matrix, tuple(histories.values()), archive.pins(), archive.cures(), run.core if run else ()
     )
-    site = views.site(matrix, run, ledger.get, past) if run else None
-    measured = ranges.read(reports)
-    titles = {m.subject: matrix.title(m.subject) for m in measured}
+    site = views.site(matrix, run, ledger.get, past, runs) if run else None
+    measured = {m.subject: m for m in ranges.read(reports)}
+    sets = constraints.read(reports)
     listed = (
         ("matrix.html", "Matrix", site),
         ("history.html", "History", past.numbers),
         ("pins.html", "Pin rot", past.pins),
         ("declared.html", "Declared and measured", measured),
+        ("known-good.html", "Known-good sets", sets),
         ("paste.html", "Paste your requirements", site),
+        ("about.html", "About", True),
     )
     pages = [(name, words) for name, words, shown in listed if shown]
     templates = _templates()
-    templates.globals |= {"pages": pages, "as_of": run.as_of if run else None, "here": None}
+    templates.globals |= {
+        "pages": pages, "as_of": run.as_of if run else None, "site": matrix.site,
+        "symbols": SYMBOLS.values(), "title": matrix.title, "measured": measured,
+    }  # fmt: skip
 
     def page(name: str, template: str, **values: Any) -> None:  # noqa: ANN401  what templates take
         root = "../" * name.count("/")
@@ -43,26 +51,39 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         put(reports / name, text)
 
     for static in sorted((Path(__file__).parent / "static").iterdir()):
-        put(reports / static.name, static.read_text("utf-8"))
+        put_bytes(reports / static.name, static.read_bytes())
+    front = site.front if site else None
+    todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
+    now = {b.past.id: b for b in todays if b.past}
     for breakage in past.breakages:
-        page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage)
+        page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage, now=now.get(breakage.id))
     for name, _ in pages:
-        front = site.front if site else None
-        page(name, name, past=past, page=front, measured=measured, titles=titles)
+        page(name, name, past=past, page=front, sets=sets)
     if site is None or run is None:
-        page("index.html", "empty.html", front_page=True)
+        page("index.html", "empty.html")
         return reports / "index.html"
     for subject in site.subjects:
-        mine = [b for b in past.breakages if b.subject == subject.subject]
-        page(f"subjects/{subject.subject}.html", "subject.html", page=subject, mine=mine)
-    page(
-        "index.html", "index.html", page=site.front, past=past, truth=_truth(reports),
-        front_page=True,
-    )  # fmt: skip
+        name = subject.subject
+        mine = [b for b in past.breakages if b.subject == name]
+        lane = lanes.picture(matrix, [histories[name]], run.core) if mine else None
+        page(f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane)
+    page("index.html", "index.html", page=front, past=past, truth=_truth(reports), sets=sets)
     put(reports / "paste-data.js", paste.data(site))
-    for name, text in api.files(run, site):
+    for name, text in (*api.files(run, site), *_addresses(matrix, reports)):
         put(reports / name, text)
     return reports / "index.html"
+
+
+def _addresses(matrix: Matrix, reports: Path) -> Iterator[tuple[str, str]]:
+    """What search engines read: which pages there are. They want whole addresses."""
+    yield (
+        "robots.txt",
+        "User-agent: *\nAllow: /\n"
+        + (f"Sitemap: {matrix.site.url}sitemap.xml\n" if matrix.site.url else ""),
+    )
+    if matrix.site.url:
+        pages = sorted(p.relative_to(reports).as_posix() for p in reports.rglob("*.html"))
+        yield "sitemap.xml", api.sitemap(matrix.site.url, pages)
 
 
 def _truth(reports: Path) -> list[tuple[str, str]]:
@@ -84,13 +105,17 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["date"] = wording.date
     environment.filters["instant"] = wording.instant
-    environment.globals["front_page"] = False
     return environment
 
 
 def put(path: Path, text: str) -> None:
     """Write a file, whole or not at all."""
+    put_bytes(path, text.encode())
+
+
+def put_bytes(path: Path, content: bytes) -> None:
+    """The same, of bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(content)
     partial.replace(path)

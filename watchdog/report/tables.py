@@ -89,9 +89,15 @@ def table(
 
 
 def today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
-    if not today:
+    """Every subject on every Python that was there; a column of question marks tells nothing."""
+    there = {v.cell.python for v in today if v.state is not State.UNJUDGED}
+    if not there:
         return None
-    items = {(v.cell.subject, f"Python {v.cell.python}"): cell(v, page=False) for v in today}
+    items = {
+        (v.cell.subject, f"Python {v.cell.python}"): cell(v, page=False)
+        for v in today
+        if v.cell.python in there
+    }
     return table("What a newcomer gets today", "", items, matrix.title, _subject_link)
 
 
@@ -110,6 +116,9 @@ def core_tables(verdicts: Sequence[Verdict]) -> Iterable[TableView]:
         yield table(f"Python {python}", "", items)
 
 
+RESOLVED = "Werkzeug as resolved"
+
+
 def grid_tables(
     matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool = False
 ) -> Iterable[TableView]:
@@ -122,7 +131,7 @@ def grid_tables(
             if v.cell.python == python and v.cell.werkzeug == werkzeug
         }
         words = {
-            "resolved": "Werkzeug as resolved",
+            "resolved": RESOLVED,
             "oldest-allowed": "the oldest Werkzeug allowed",
         }
         title = f"Python {python}, {words.get(werkzeug, f'Werkzeug {werkzeug}')}"

@@ -10,20 +10,19 @@ from datetime import datetime, timedelta
 
 from watchdog import compare, plan
 from watchdog.matrix import Matrix
-from watchdog.model import Breakage, Evidence, Outcome, Record, Run, State, Table, Verdict
+from watchdog.model import Breakage, Record, Run, State, Table, Verdict
 from watchdog.report import wording
 from watchdog.report.chronicle import NOTHING_PAST, ChronicleView, PastView
+from watchdog.report.subjects import SubjectView, subject_view
 from watchdog.report.tables import (
+    RESOLVED,
     SYMBOLS,
     TableView,
-    cell,
     core_tables,
-    core_tables_of_page,
     grid_tables,
     newest_python,
     numbers,
     red,
-    table,
     today_table,
 )
 
@@ -50,36 +49,16 @@ class BreakageView:
 
 
 @dataclass(frozen=True)
-class EvidenceView:
-    """A ledger record on a subject's page."""
+class NewsView:
+    """What is otherwise than in the run before.
 
-    anchor: str
-    symbol: str
-    word: str
-    title: str
-    ran_at: datetime
-    symptom: str | None
-    reason: str | None
-    lock: str
-    tests: tuple[tuple[str, str, str], ...]
-    warnings: tuple[tuple[str, str], ...]
-    log: str
-    reproduce: str
-    open: bool
+    Attributes:
+        broken: subjects with a new breakage; `works` those that work again; each with its title.
+    """
 
-
-@dataclass(frozen=True)
-class SubjectView:
-    """A subject's page."""
-
-    subject: str
-    title: str
-    sentence: str
-    notes: str | None
-    successor: str | None
-    reach: str | None
-    tables: tuple[TableView, ...]
-    evidence: tuple[EvidenceView, ...]
+    since: datetime
+    broken: tuple[tuple[str, str], ...]
+    works: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -96,8 +75,9 @@ class FrontView:
     broken_elsewhere: tuple[BreakageView, ...]
     core: tuple[TableView, ...]
     grid: tuple[TableView, ...]
-    field: TableView | None
+    field: tuple[TableView, ...]
     today: TableView | None
+    news: NewsView | None
     unjudged: tuple[tuple[str, tuple[str, ...]], ...]
     partly: tuple[tuple[str, tuple[str, ...]], ...]
     left_out: tuple[tuple[str, tuple[str, ...]], ...]
@@ -119,8 +99,9 @@ def site(
     run: Run,
     recall: Callable[[str], Record | None],
     past: ChronicleView = NOTHING_PAST,
+    earlier: Sequence[Run] = (),
 ) -> SiteView:
-    """The whole site for a run, and for what is known of the past."""
+    """The whole site for a run, beside earlier ones, and for what is known of the past."""
     verdicts = [
         compare.remembered(plan.coordinates(cell_id), entry, recall)
         for cell_id, entry in run.cells.items()
@@ -129,21 +110,19 @@ def site(
     for verdict in verdicts:
         by_subject[verdict.cell.subject].append(verdict)
     return SiteView(
-        front=_front(matrix, run, verdicts, past),
-        subjects=tuple(_subject(matrix, s, found) for s, found in sorted(by_subject.items())),
+        front=_front(matrix, run, verdicts, past, compare.mended(run, earlier)),
+        subjects=tuple(subject_view(matrix, s, found) for s, found in sorted(by_subject.items())),
         chronicle=past,
     )
 
 
-def reproduce(record: Record) -> str:
-    """One shell line, in the root of the repository, that runs the same smoke on the same lock."""
-    pins = [f"{n}=={v}" for n, v in record.lock.items()]
-    if record.setuptools and "setuptools" not in record.lock:
-        pins.append(f"setuptools=={record.setuptools}")
-    return wording.reproduce(record.python, pins, record.smoke, record.subject)
-
-
-def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: ChronicleView) -> FrontView:
+def _front(
+    matrix: Matrix,
+    run: Run,
+    verdicts: Sequence[Verdict],
+    past: ChronicleView,
+    mended: tuple[datetime, Sequence[str]] | None,
+) -> FrontView:
     alive = maintained(run)
     found = [
         _breakage(matrix, b, past, alive)
@@ -152,11 +131,12 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: Chronicl
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = compare.count(verdicts)
     newest = newest_python(today)
+    said, more = headline(matrix, today, alive)
     core, grid = tuple(core_tables(verdicts)), tuple(grid_tables(matrix, verdicts))
     hurt = [b for b in found if b.today and newest in b.pythons]
     return FrontView(
-        headline=headline(matrix, today, alive),
-        counted=_counted(counts, past),
+        headline=said,
+        counted=f"{more} {_counted(counts, past)}".strip(),
         as_of=run.as_of,
         finished=run.finished,
         maintained=tuple(b for b in hurt if b.maintained),
@@ -165,8 +145,9 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: Chronicl
         broken_elsewhere=tuple(b for b in found if not b.today),
         core=core,
         grid=grid,
-        field=grid[max(len(grid) - 2, 0)] if grid else None,
+        field=tuple(t for t in reversed(grid) if t.title.endswith(RESOLVED)),
         today=today_table(matrix, today),
+        news=_news(matrix, verdicts, *mended) if mended else None,
         unjudged=_grouped(
             (v.cell.id, v.reason or "no reason was given")
             for v in verdicts
@@ -178,6 +159,19 @@ def _front(matrix: Matrix, run: Run, verdicts: Sequence[Verdict], past: Chronicl
         left_out=_grouped(run.left_out.items()),
         subjects=tuple(_line(matrix, s, verdicts) for s in _subjects(verdicts)),
         counts=tuple((*SYMBOLS[state], number) for state, number in counts.items()),
+    )
+
+
+def _news(
+    matrix: Matrix, verdicts: Sequence[Verdict], since: datetime, mended: Sequence[str]
+) -> NewsView:
+    def titled(subjects: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((s, matrix.title(s)) for s in dict.fromkeys(subjects))
+
+    return NewsView(
+        since,
+        broken=titled(v.cell.subject for v in verdicts if v.new),
+        works=titled(plan.coordinates(cell_id).subject for cell_id in mended),
     )
 
 
@@ -208,10 +202,10 @@ def _subjects(verdicts: Iterable[Verdict]) -> list[str]:
     return sorted({v.cell.subject for v in verdicts})
 
 
-def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) -> str:
-    """The state of a fresh install today on the newest Python, in a sentence or two."""
+def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) -> tuple[str, str]:
+    """The state of a fresh install today on the newest Python, and a second sentence, if any."""
     if not today:
-        return "This run did not look at fresh installs of today."
+        return "This run did not look at fresh installs of today.", ""
     newest = newest_python(today)
     judged = [v for v in today if v.cell.python == newest]
     bad = [v.cell.subject for v in judged if red(v)]
@@ -224,8 +218,8 @@ def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) 
     else:
         text = f"All {len(good & alive)} maintained subjects work on a fresh install today."
     if dead := len(bad) - len(living):
-        text += f" {dead} abandoned {'one does' if dead == 1 else 'ones do'} not."
-    return text
+        return text, f"{dead} abandoned {'one does' if dead == 1 else 'ones do'} not."
+    return text, ""
 
 
 _NAMED = 4
@@ -310,108 +304,4 @@ def _breakage(
             if (e := matrix.extensions.get(s)) and e.successor
         ),
         maintained=any(s in alive for s in breakage.victims),
-    )
-
-
-def _subject(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> SubjectView:
-    extension = matrix.extensions.get(subject)
-    today = [v for v in verdicts if v.cell.table is Table.TODAY]
-    tables: list[TableView] = []
-    if today:
-        items = {("today", f"Python {v.cell.python}"): cell(v, page=True) for v in today}
-        tables.append(table("A fresh install today", "", items))
-    tables += grid_tables(matrix, verdicts, page=True)
-    older = [v for v in verdicts if v.cell.table is Table.VERSIONS]
-    if older:
-        items = {
-            (f"{matrix.title(subject)} {v.cell.version}", f"Python {v.cell.python}"): cell(
-                v, page=True
-            )
-            for v in older
-        }
-        tables.append(table("Its earlier series under the newest Flask", "", items))
-    if subject == "flask":
-        tables += core_tables_of_page(verdicts)
-    return SubjectView(
-        subject=subject,
-        title=matrix.title(subject),
-        sentence=_sentence(matrix.title(subject), today),
-        notes=extension.notes if extension else None,
-        successor=extension.successor if extension else None,
-        reach=_reach(verdicts),
-        tables=tuple(tables),
-        evidence=tuple(_evidence_of(verdicts)),
-    )
-
-
-def _reach(verdicts: Sequence[Verdict]) -> str | None:
-    """How much of the subject its smoke touches, in the newest cell that measured it."""
-    found = [v.record for v in verdicts if v.record and v.record.reach and v.record.reach[1]]
-    if not found:
-        return None
-    newest = max(found, key=lambda record: numbers(record.python))
-    executed, public = newest.reach or (0, 1)
-    return (
-        f"Its smoke executes {executed} of its {public} public functions and classes "
-        f"({executed / public:.0%})."
-    )
-
-
-def _sentence(title: str, today: Sequence[Verdict]) -> str:
-    """The verdict on a subject in words."""
-    if not today:
-        return f"{title} in every combination that was run."
-    bad = [v for v in today if red(v)]
-    good = [v for v in today if v.state is State.WORKS]
-    pythons = ", ".join(sorted((v.cell.python for v in bad), key=numbers))
-    if bad and not good:
-        return f"{title} does not work on a fresh install today: {bad[0].symptom}"
-    if bad:
-        return f"{title} works today, but not on Python {pythons}: {bad[0].symptom}"
-    if good:
-        newest = max((v.cell.python for v in good), key=numbers)
-        return f"{title} works on a fresh install today, up to Python {newest}."
-    return f"{title} could not be judged today."
-
-
-def _evidence_of(verdicts: Sequence[Verdict]) -> Iterable[EvidenceView]:
-    """Every record of the cells, and of the controls that block them, each once."""
-    seen: set[str] = set()
-    cells: dict[str, list[str]] = defaultdict(list)
-    records: dict[str, Record] = {}
-    for verdict in verdicts:
-        for record in (verdict.record, verdict.control):
-            if record is not None:
-                records[record.fingerprint] = record
-        if verdict.record:
-            cells[verdict.record.fingerprint].append(verdict.cell.id)
-    for fingerprint, record in records.items():
-        own = record.subject == verdicts[0].cell.subject
-        if fingerprint in seen or not own:
-            continue
-        seen.add(fingerprint)
-        yield _evidence(record, cells[fingerprint])
-
-
-def _evidence(record: Record, cells: Sequence[str]) -> EvidenceView:
-    judgement = record.judgement
-    symbol, word = SYMBOLS[State(judgement.outcome.value)]
-    last: Evidence = record.evidence[-1]
-    return EvidenceView(
-        anchor=record.fingerprint,
-        symbol=symbol,
-        word=word,
-        title=", ".join(cells) or "core control",
-        ran_at=record.ran_at,
-        symptom=judgement.symptom,
-        reason=judgement.reason,
-        lock=f"Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items()),
-        tests=tuple(
-            (t.outcome.value, t.title or t.name, t.failure.symptom if t.failure else t.reason or "")
-            for t in last.tests
-        ),
-        warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
-        log="\n".join(e.log for e in record.evidence if e.log.strip()),
-        reproduce=reproduce(record),
-        open=judgement.outcome is not Outcome.WORKS,
     )

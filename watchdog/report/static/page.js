@@ -1,0 +1,35 @@
+// What a page can do besides being read: copy what is typed, filter a table.
+"use strict";
+(() => {
+  for (const typed of document.querySelectorAll("pre.typed, pre.copied")) {
+    if (!navigator.clipboard) break;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    const text = typed.textContent;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(typed);
+        button.textContent = "Selected";
+      }
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    const both = document.createElement("div");
+    both.className = "copyable";
+    typed.replaceWith(both);
+    both.append(typed, button);
+  }
+
+  for (const box of document.querySelectorAll("input[data-filters]")) {
+    box.closest("[hidden]").hidden = false;
+    const rows = document.getElementById(box.dataset.filters).closest("section").querySelectorAll("tbody tr");
+    box.addEventListener("input", () => {
+      const wanted = box.value.trim().toLowerCase();
+      for (const row of rows) row.hidden = !row.cells[0].textContent.toLowerCase().includes(wanted);
+    });
+  }
+})();
