@@ -71,6 +71,11 @@ def test_without_scripts_another_table_is_shown_by_its_label(opened: Any) -> Non
     assert not tab.locator("input[type=search]").is_visible()
 
 
+def test_pictures_are_shown_also_from_disk(opened: Any) -> None:
+    tab = opened("subjects/ext-import.html")
+    assert tab.evaluate("[...document.images].map(i => i.naturalWidth)")[0] > 0
+
+
 def test_what_is_to_be_typed_can_be_copied(opened: Any) -> None:
     page = "breakages/ext-import-1.0--werkzeug-3.0.0.html"
     tab = opened(page, permissions=["clipboard-read", "clipboard-write"])
