@@ -214,7 +214,8 @@ def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) 
     if living:
         verb = "breaks" if len(living) == 1 else "break"
         text = f"{_names(matrix, living)} {verb} on a fresh install today; "
-        text += f"{len(good & alive)} maintained subjects work."
+        number = len(good & alive)
+        text += f"{number} maintained {'subject works' if number == 1 else 'subjects work'}."
     else:
         text = f"All {len(good & alive)} maintained subjects work on a fresh install today."
     if dead := len(bad) - len(living):

@@ -1,0 +1,143 @@
+"""What the pages show, as values: snapshots of the view models, and what they must never say.
+
+After a wanted change: `pytest tests/test_views.py --snapshot-update`, and read the difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ecosystem import day
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+from test_archive import BREAKAGE, works
+
+from watchdog import matrix as matrix_file
+from watchdog.archive import CureNote, PinState, Rot
+from watchdog.model import (
+    Ended,
+    Entry,
+    Evidence,
+    Failure,
+    Judgement,
+    Outcome,
+    Record,
+    Run,
+    Stage,
+    State,
+    Use,
+    UseOutcome,
+)
+from watchdog.report import api, chronicle, paste, views
+from watchdog.timeline import Effort, Fix, History
+
+MATRIX = matrix_file.parse(
+    'python: ["3.9", "3.13"]\nlimits: {seconds: 4, memory_mb: 256}\n'
+    'tables: {today: {}, core: {python: ["3.13"], flask: [newest], werkzeug: [newest]}}\n'
+    "extensions:\n  ext: {name: Ext, rank: 5, successor: Other}\n  other: {name: Other}\n"
+    "  gone: {name: Gone, notes: A sentence.}\n",
+    "matrix.yaml",
+)
+LOCK = {"flask": "3.0.0", "werkzeug": "3.0.0", "ext": "1.0", "other": "2.0", "gone": "0.1"}
+
+
+def record(subject: str, outcome: Outcome, python: str = "3.13.0") -> Record:
+    bad = outcome is Outcome.BROKEN
+    symptom = signature = f"ImportError: {subject}" if bad else None
+    failure = Failure("ImportError", subject) if bad else None
+    how = UseOutcome.FAILED if bad else UseOutcome.PASSED
+    use = Use("test_use", "It answers", how, failure=failure)
+    lock = {n: v for n, v in LOCK.items() if n in ("flask", "werkzeug", subject)}
+    evidence = (Evidence(Ended.REPORTED, Stage.IMPORT, tests=(use,), log="boom" if bad else ""),)
+    stage = Stage.IMPORT if bad else Stage.SMOKE
+    return Record(
+        f"{subject}-{outcome}-{python}", subject, python, "linux", f"smoke_{subject}", lock,
+        Judgement(outcome, stage, symptom, signature), evidence, day(9),
+    )  # fmt: skip
+
+
+RECORDS = {
+    r.fingerprint: r
+    for r in (
+        record("ext", Outcome.BROKEN), record("ext", Outcome.WORKS, "3.9.0"),
+        record("other", Outcome.WORKS), record("gone", Outcome.BROKEN),
+        record("flask", Outcome.WORKS),
+    )
+}  # fmt: skip
+
+
+def run(at: float, **states: tuple[State, str | None]) -> Run:
+    cells = {
+        name.replace("__", "/").replace("_", "."): Entry(
+            state, known, stage=Stage.IMPORT if state is State.BROKEN else None,
+            reason=None if known else "Python 3.9 is not on this machine",
+        )
+        for name, (state, known) in states.items()
+    }  # fmt: skip
+    released = {"ext": ("1.0", day(1)), "other": ("2.0", day(2)), "gone": ("0.1", OLD)}
+    return Run(day(int(at)), day(int(at)), cells, {"ext/grid/x": "it never worked"}, released)
+
+
+OLD = day(0) - timedelta(days=900)
+BEFORE = run(8, ext__today__py3_13=(State.WORKS, None), other__today__py3_13=(State.BROKEN, None))
+NOW = run(
+    9,
+    ext__today__py3_13=(State.BROKEN, "ext-broken-3.13.0"),
+    ext__today__py3_9=(State.WORKS, "ext-works-3.9.0"),
+    other__today__py3_13=(State.WORKS, "other-works-3.13.0"),
+    other__today__py3_9=(State.UNJUDGED, None),
+    gone__today__py3_13=(State.BROKEN, "gone-broken-3.13.0"),
+)
+
+
+@pytest.fixture
+def site() -> views.SiteView:
+    over = replace(
+        BREAKAGE, id="over", subject="other", fixed_on=day(5), warned=(day(1), "it goes away"),
+        fixed_by=Fix("other", "1.1", "release"),
+    )  # fmt: skip
+    histories = [
+        History(s, "auto", day(0), day(9), (b,), (), Effort(1, 2, 3, 4), (works(0),))
+        for s, b in (("ext", BREAKAGE), ("other", over))
+    ]
+    cure = CureNote(BREAKAGE.id, "3.13", ("ext", "werkzeug<3"), "bound", day(9))
+    rot = Rot(
+        "2.2.2", day(2), ("flask==2.2.2",), "flask", "3.11", PinState.ROTTED, day(9), day(4),
+        BREAKAGE.culprit, "swap", "ImportError: x", ("werkzeug<3",), "3.13",
+    )  # fmt: skip
+    past = chronicle.chronicle(MATRIX, histories, [rot], {BREAKAGE.id: cure})
+    return views.site(MATRIX, NOW, RECORDS.get, past, (BEFORE, NOW))
+
+
+@pytest.fixture
+def shot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(JSONSnapshotExtension)
+
+
+def test_the_front_page(site: views.SiteView, shot: Any) -> None:
+    assert asdict(site.front) == shot
+
+
+def test_the_page_of_a_subject(site: views.SiteView, shot: Any) -> None:
+    assert asdict(site.subjects[0]) == shot
+
+
+def test_the_pages_of_the_past(site: views.SiteView, shot: Any) -> None:
+    assert asdict(site.chronicle) == shot
+
+
+def test_what_machines_read(site: views.SiteView, shot: Any) -> None:
+    told = [asdict(api.today(site)), asdict(api.field(NOW)), asdict(api.history(site.chronicle))]
+    assert told == shot
+
+
+def test_what_the_box_for_requirements_knows(site: views.SiteView, shot: Any) -> None:
+    assert [asdict(rule) for rule in paste.rules(site)] == shot
+
+
+def test_what_is_abandoned_is_not_counted_among_the_maintained(site: views.SiteView) -> None:
+    assert [b.who for b in site.front.maintained] == ["Ext"]
+    assert [b.who for b in site.front.abandoned] == ["Gone"]
