@@ -89,21 +89,22 @@ class Environment:
     def _find(self, parts: Tuple[str, ...]) -> Found:
         name = ".".join(parts)
         if len(parts) == 1:
-            module, texts = self._module(name)
+            module, texts = self._import(name)
             if module is GONE:
                 raise LookupError(name)
             return module, texts
         parent, texts = self.find(parts[:-1])
         if parent is GONE or _instance(parent):
             return parent, texts
-        submodule: Any = GONE
-        if issubclass(type(parent), types.ModuleType):
-            submodule, more = self._module(name)
-            texts = texts + more
         found, more = _attribute(parent, parts[-1])
-        return (submodule if found is GONE else found), texts + more
+        texts = texts + more
+        # The attribute first, as importing a submodule sets one of its name.
+        if _module(parent) and (found is GONE or _module(found)):
+            submodule, more = self._import(name)
+            return (submodule if found is GONE else found), texts + more
+        return found, texts
 
-    def _module(self, name: str) -> Found:
+    def _import(self, name: str) -> Found:
         """A module, or `GONE` where there is none of this name; what importing it deprecates."""
         texts: List[str] = []
         if name not in self.modules:
@@ -127,6 +128,10 @@ class Environment:
 
 def _texts(caught: Any) -> List[str]:
     return [str(w.message) for w in caught if issubclass(w.category, DEPRECATIONS)]
+
+
+def _module(found: Any) -> bool:
+    return issubclass(type(found), types.ModuleType)
 
 
 def _instance(found: Any) -> bool:

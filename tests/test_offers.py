@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watchdog import offers
+
+SCRIPT = Path(offers.__file__)
+
+PACKAGES = {
+    "thing/__init__.py": '''
+        import functools, warnings
+
+        def __getattr__(name):
+            if name == "Markup":
+                warnings.warn("'thing.Markup' is deprecated. It will be removed in Thing 2.4.",
+                              DeprecationWarning, stacklevel=2)
+                return str
+            if name == "broken":
+                raise RuntimeError
+            raise AttributeError(name)
+
+        def fine(a, b=1, *, c=2): ...
+        def anything(**more): ...
+        def documented():
+            """This is deprecated and will be removed in Thing 3.0."""
+
+        def at_once(a):
+            """What it does."""
+            with open(a):
+                warnings.warn(f"{a} is deprecated" " and will be removed in version 2.1.",
+                              DeprecationWarning)
+
+        def for_a_keyword(a, charset=None, other=None):
+            if charset is not None:
+                warnings.warn("'charset' is deprecated.", category=FutureWarning)
+            if a: warnings.warn("no tuple: deprecated")
+
+        def unless_a_keyword(new=None, old=None):
+            if old is None:
+                return new
+            warnings.warn("'old' is deprecated, drop in 3.0", DeprecationWarning)
+
+        def speaks_of_something_else():
+            warnings.warn("slow", RuntimeWarning)
+            def inner():
+                warnings.warn("deprecated")
+
+        def warning(text):
+            def decorate(function):
+                @functools.wraps(function)
+                def wrapper(*args, **kwargs):
+                    warnings.warn(text, DeprecationWarning)
+                    kwargs.pop("gone", None)
+                    return function(*args, **kwargs)
+                return wrapper
+            return decorate
+        deprecated = deprecated_arguments = lambda *texts: lambda function: function
+
+        @warning("wrapped is deprecated, removal in Thing 5")
+        def wrapped(a): ...
+        @deprecated("decorated will be removed in Thing-More 4.0.1", "use fine")
+        def decorated(): ...
+        @deprecated_arguments("size")
+        def decorated_argument(size): ...
+
+        class Old:
+            def __init__(self, a):
+                warnings.warn(DeprecationWarning("'Old' is deprecated."))
+        class Heir(Old):
+            pass
+        class Fine:
+            x = 1
+            def __init__(self, a): ...
+            @classmethod
+            def make(cls, b): ...
+            @property
+            def old(self):
+                warnings.warn("'old' is deprecated", PendingDeprecationWarning)
+        class Base:
+            def __init_subclass__(cls):
+                warnings.warn("'Base' is %s" % "x", DeprecationWarning)
+        class Marked:
+            __deprecated__ = "'Marked' is deprecated"
+
+        class LocalProxy:
+            def __getattribute__(self, name):
+                raise SystemExit(3)
+        current = LocalProxy()
+        _inner = 1
+        function = 1
+    ''',
+    "thing/function.py": "",
+    "thing/old.py": """
+        import warnings
+        import thing.older
+        warnings.warn("'thing.old' is deprecated", DeprecationWarning)
+        def f(): ...
+    """,
+    "thing/older.py": """
+        import warnings
+        warnings.warn("The 'thing.older' module is deprecated", DeprecationWarning)
+    """,
+    "thing/harmless.py": """
+        import warnings
+        def announce():
+            warnings.warn("'thing.elsewhere' is deprecated", DeprecationWarning)
+        announce()
+        y = 1
+    """,
+    "thing/_private/__init__.py": "x = 1",
+    "thing/fails.py": "raise SystemExit(5)",
+    "thing/lacks.py": "import no_such_package",
+    "loud/__init__.py": """
+        import atexit, sys
+        print("hello {")
+        atexit.register(lambda: 1 / 0)
+        assert sys.argv[1:] == []
+        assert sys.stdin.read() == ""
+        x = 1
+    """,
+    "leaves/__init__.py": "raise SystemExit(7)",
+    "needs/__init__.py": "import no_such_package",
+    "model.py": "x = 'theirs'",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    for name, text in PACKAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
+    return folder
+
+
+def asked(site: Path, symbols: Mapping[str, list[str]]) -> dict[str, dict[str, Any]]:
+    out = site / "out.json"
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(out)],
+        input=json.dumps({"symbols": list(symbols.items())}), text=True, cwd=site, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(site)}, check=False, capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, dict[str, Any]] = json.loads(out.read_text("utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def everything(site: Path) -> dict[str, dict[str, Any]]:
+    """One answer for each row of the tables below."""
+    return asked(
+        site,
+        {
+            **{name: list(keywords) for name, keywords, _ in OFFERED},
+            **{name: list(keywords) for name, keywords, _, _ in DEPRECATED},
+        },
+    )
+
+
+OFFERED: list[tuple[str, tuple[str, ...], bool | None]] = [
+    ("thing", (), True),
+    ("thing.fine", ("b", "c"), True),
+    ("thing.anything", ("x",), True),
+    ("thing.documented", (), True),
+    ("thing.speaks_of_something_else", (), True),
+    ("thing.decorated_argument", (), True),
+    ("thing.Fine", ("a",), True),
+    ("thing.Fine.x", (), True),
+    ("thing.Fine.make", ("b",), True),
+    ("thing.Fine.x.real", (), True),
+    ("thing.Fine.gone", (), False),
+    ("thing.fine.gone", (), False),
+    ("thing.current", (), True),
+    ("thing.current.anything.more", (), True),
+    ("thing.function", (), True),
+    ("thing.function.x", (), True),
+    ("thing.harmless.y", (), True),
+    ("thing.gone", (), False),
+    ("thing.gone.more", (), False),
+    ("thing.broken", (), None),
+    ("thing.fails", (), None),
+    ("thing.fails.x", (), None),
+    ("thing.lacks.x", (), None),
+    ("loud.x", (), True),
+    ("loud.y", (), False),
+    ("leaves.x", (), None),
+    ("needs.x", (), None),
+    ("no_such_package.x", (), None),
+    ("model.x", (), True),
+    ("", (), None),
+]
+
+
+@pytest.mark.parametrize(("symbol", "keywords", "offered"), OFFERED)
+def test_it_is_told_whether_a_symbol_is_there(
+    everything: dict[str, dict[str, Any]],
+    symbol: str,
+    keywords: tuple[str, ...],
+    offered: bool | None,
+) -> None:
+    assert everything[symbol] == {
+        "offered": offered,
+        "deprecated": None,
+        "removed_in": None,
+        "unknown_keywords": [],
+        "private": False,
+    }, keywords
+
+
+DEPRECATED: list[tuple[str, tuple[str, ...], str, str | None]] = [
+    ("thing.Markup", (), "'thing.Markup' is deprecated. It will be removed in Thing 2.4.", "2.4"),
+    (
+        "thing.Markup.title",
+        (),
+        "'thing.Markup' is deprecated. It will be removed in Thing 2.4.",
+        "2.4",
+    ),
+    ("thing.at_once", (), "… is deprecated and will be removed in version 2.1.", "2.1"),
+    ("thing.for_a_keyword", ("charset",), "'charset' is deprecated.", None),
+    ("thing.unless_a_keyword", ("old",), "'old' is deprecated, drop in 3.0", "3.0"),
+    ("thing.wrapped", ("gone",), "wrapped is deprecated, removal in Thing 5", "5"),
+    (
+        "thing.decorated",
+        (),
+        "decorated will be removed in Thing-More 4.0.1 use fine",
+        "4.0.1",
+    ),
+    ("thing.Old", (), "'Old' is deprecated.", None),
+    ("thing.Heir", (), "'Old' is deprecated.", None),
+    ("thing.Fine.old", (), "'old' is deprecated", None),
+    ("thing.Fine.old.more", (), "'old' is deprecated", None),
+    ("thing.Base", (), "'Base' is %s", None),
+    ("thing.Marked", (), "'Marked' is deprecated", None),
+    ("thing.old", (), "'thing.old' is deprecated", None),
+    ("thing.old.f", (), "'thing.old' is deprecated", None),
+    ("thing.older", (), "The 'thing.older' module is deprecated", None),
+]
+
+
+@pytest.mark.parametrize(("symbol", "keywords", "text", "removed"), DEPRECATED)
+def test_a_deprecation_is_told_with_the_version_of_the_removal(
+    everything: dict[str, dict[str, Any]],
+    symbol: str,
+    keywords: tuple[str, ...],
+    text: str,
+    removed: str | None,
+) -> None:
+    assert everything[symbol] == {
+        "offered": True,
+        "deprecated": text,
+        "removed_in": removed,
+        "unknown_keywords": [],
+        "private": False,
+    }, keywords
+
+
+def test_what_is_deprecated_for_a_keyword_is_fine_without_it(site: Path) -> None:
+    for keywords in ([], ["other"], ["a"]):
+        found = asked(site, {"thing.for_a_keyword": keywords, "thing.unless_a_keyword": ["new"]})
+        expected = "no tuple: deprecated" if keywords == ["a"] else None
+        assert found["thing.for_a_keyword"]["deprecated"] == expected
+        assert found["thing.unless_a_keyword"]["deprecated"] is None
+    found = asked(site, {"thing.decorated_argument": ["size"]})
+    assert found["thing.decorated_argument"]["deprecated"] == "size"
+
+
+def test_keywords_that_nothing_takes_are_told(site: Path) -> None:
+    found = asked(
+        site,
+        {
+            "thing.fine": ["c", "charset"],
+            "thing.Fine": ["x", "a"],
+            "thing.Fine.make": ["a"],
+            "thing.wrapped": ["a", "gone", "other"],
+            "thing.current": ["a"],
+        },
+    )
+    assert {name: told["unknown_keywords"] for name, told in found.items()} == {
+        "thing.fine": ["charset"],
+        "thing.Fine": ["x"],
+        "thing.Fine.make": ["a"],
+        "thing.wrapped": ["other"],
+        "thing.current": [],
+    }
+
+
+def test_names_with_one_underscore_are_private(site: Path) -> None:
+    names = ["thing._inner", "thing._private.x", "thing.__name__", "thing.fine", "thing._gone"]
+    found = asked(site, {name: [] for name in names})
+    assert [(found[name]["private"], found[name]["offered"]) for name in names] == [
+        (True, True),
+        (True, True),
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_the_answer_may_go_to_a_file_descriptor(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as answer:
+        subprocess.run(
+            [sys.executable, str(SCRIPT), str(writing)],
+            input='{"symbols": [["json.loads", []]]}', text=True, cwd=tmp_path, timeout=60,
+            pass_fds=[writing], check=True,
+        )  # fmt: skip
+        os.close(writing)
+        assert json.load(answer)["json.loads"]["offered"] is True
+
+
+def test_what_is_no_question_ends_well_and_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(tmp_path / "out")],
+        input="{", text=True, timeout=60, check=True, capture_output=True,
+    )  # fmt: skip
+    assert "JSONDecodeError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("'x' is deprecated and will be removed in Werkzeug 3.0. Use 'y'.", "3.0"),
+        ("will be removed in 2.1", "2.1"),
+        ("Will be removed in version 4", "4"),
+        ("will be removed in Flask-Login 0.7.0.", "0.7.0"),
+        ("to be removed with the release 1.2", "1.2"),
+        ("dropped in v3.1", "3.1"),
+        ("Removal in Flask version 2.4", "2.4"),
+        ("deprecated since 2.0 and removed as of 3.0", "3.0"),
+        ("will be removed in Python 3.14", None),
+        ("will be removed in a future release. 2.0 has it", None),
+        ("deprecated since version 2.3", None),
+    ],
+)
+def test_the_version_of_a_removal_is_read_from_the_text(text: str, version: str | None) -> None:
+    assert offers.removed_in(text) == version
