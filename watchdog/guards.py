@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 ABSENCE = frozenset({"ImportError", "ModuleNotFoundError", "AttributeError"})
 ANYTHING = frozenset({"Exception", "BaseException"})
 
 _VERSION = re.compile(r"version|^_?(is_?)?py_?\d+$", re.IGNORECASE)
-_WITH_DEFAULT = 3
 
 
 def last(node: ast.expr) -> str:
@@ -25,18 +25,16 @@ def asks(test: ast.expr, flags: AbstractSet[str]) -> bool:
 
     `flags` are names that hold the answer to such a question.
     """
-    for node in ast.walk(test):
-        if isinstance(node, ast.Name | ast.Attribute):
-            name = last(node)
-            if name in flags or _VERSION.search(name):
-                return True
-        elif isinstance(node, ast.Call):
-            called = last(node.func)
-            if called in {"hasattr", "find_spec"}:
-                return True
-            if called == "getattr" and len(node.args) == _WITH_DEFAULT:
-                return True
-    return False
+    return asks_version(test, flags) or any(
+        isinstance(node, ast.Call) and last(node.func) in {"hasattr", "find_spec"}
+        for node in ast.walk(test)
+    )
+
+
+def asks_version(test: ast.expr, flags: AbstractSet[str]) -> bool:
+    """Whether an expression looks at a version or a flag."""
+    names = (last(n) for n in ast.walk(test) if isinstance(n, ast.Name | ast.Attribute))
+    return any(name in flags or _VERSION.search(name) for name in names)
 
 
 def branches(test: ast.expr, flags: AbstractSet[str]) -> tuple[bool, bool]:
@@ -82,6 +80,32 @@ def falls_back(handler: ast.ExceptHandler, body: list[ast.stmt]) -> bool:
     """
     importing = any(isinstance(part, ast.Import | ast.ImportFrom) for part in body)
     return not caught(handler).isdisjoint(ABSENCE | ANYTHING if importing else ABSENCE)
+
+
+def concerns(node: ast.Try | ast.TryStar, packages: AbstractSet[str]) -> bool:
+    """Whether a `try` may tell of these packages: not where it only imports others."""
+    imports = [part for part in node.body if isinstance(part, ast.Import | ast.ImportFrom)]
+    names = [
+        name
+        for part in imports
+        for name in (
+            [alias.name for alias in part.names]
+            if isinstance(part, ast.Import)
+            else ["" if part.level else part.module or ""]
+        )
+    ]
+    return not names or any(not name or name.partition(".")[0] in packages for name in names)
+
+
+def assigned(body: Iterable[ast.AST]) -> set[str]:
+    """The names that these statements themselves set."""
+    return {
+        target.id
+        for part in body
+        if isinstance(part, ast.Assign)
+        for target in part.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def caught(handler: ast.ExceptHandler) -> frozenset[str]:
