@@ -127,7 +127,7 @@ PACKAGES = {
         assert sys.stdin.read() == ""
         x = 1
     """,
-    "leaves/__init__.py": "raise SystemExit(7)",
+    "leaves/__init__.py": "open('left', 'a').write('x')\nraise SystemExit(7)",
     "needs/__init__.py": "import no_such_package",
     "model.py": "x = 'theirs'",
 }  # fmt: skip
@@ -293,6 +293,13 @@ def test_keywords_that_nothing_takes_are_told(site: Path) -> None:
     }
 
 
+def test_a_package_that_fails_is_imported_once(site: Path) -> None:
+    (site / "left").unlink(missing_ok=True)
+    found = asked(site, {"leaves.x": [], "leaves.y.z": []})
+    assert [told["offered"] for told in found.values()] == [None, None]
+    assert (site / "left").read_text("utf-8") == "x"
+
+
 def test_names_with_one_underscore_are_private(site: Path) -> None:
     names = ["thing._inner", "thing._private.x", "thing.__name__", "thing.fine", "thing._gone"]
     found = asked(site, {name: [] for name in names})
@@ -305,6 +312,7 @@ def test_names_with_one_underscore_are_private(site: Path) -> None:
     ]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="descriptors are not inherited by number")
 def test_the_answer_may_go_to_a_file_descriptor(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading) as answer:

@@ -25,13 +25,16 @@ import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
+    from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple, Union
 
     Found = Tuple[Any, List[str]]
 
 DEPRECATIONS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
 MAX_TEXT = 1000
 GONE = object()
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_SOMETHING = frozenset({"?"})  # a condition that no keyword decides
 
 _REMOVED_IN = re.compile(
     r"\b(?:remov(?:ed|al|e|ing)|drop(?:ped)?|deleted|gone|disappear)\s+"
@@ -74,7 +77,7 @@ class Environment:
 
     def __init__(self) -> None:
         self.modules: Dict[str, Any] = {}
-        self.known: Dict[Tuple[str, ...], Found] = {}
+        self.known: Dict[Tuple[str, ...], Union[Found, BaseException]] = {}
 
     def find(self, parts: Tuple[str, ...]) -> Found:
         """The object, or `GONE`, and the deprecations met on the way to it.
@@ -83,8 +86,14 @@ class Environment:
         module is there and fails.
         """
         if parts not in self.known:
-            self.known[parts] = self._find(parts)
-        return self.known[parts]
+            try:
+                self.known[parts] = self._find(parts)
+            except BaseException as error:
+                self.known[parts] = error
+        found = self.known[parts]
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
     def _find(self, parts: Tuple[str, ...]) -> Found:
         name = ".".join(parts)
@@ -142,15 +151,11 @@ def _instance(found: Any) -> bool:
     return not issubclass(type(found), (types.ModuleType, type, *_FUNCTIONS))
 
 
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-
-
 def _attribute(parent: Any, name: str) -> Found:
     if issubclass(type(parent), type):
-        try:
-            return inspect.getattr_static(parent, name), []
-        except AttributeError:
-            pass
+        found = inspect.getattr_static(parent, name, GONE)
+        if found is not GONE:
+            return found, []
     before = len(sys.modules)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -185,10 +190,7 @@ def _called(found: Any) -> Iterator[Any]:
     """The functions that run when an object is called, or a class also when it is a base."""
     if issubclass(type(found), type):
         for name in ("__init__", "__new__", "__init_subclass__"):
-            try:
-                yield from _called(inspect.getattr_static(found, name))
-            except AttributeError:
-                continue
+            yield from _called(inspect.getattr_static(found, name, None))
     elif issubclass(type(found), property):
         yield from _called(found.fget)
     elif issubclass(type(found), (staticmethod, classmethod, types.MethodType)):
@@ -208,12 +210,9 @@ def _layers(function: Any) -> Iterator[Any]:
 
 def _spoken(layers: List[Any]) -> Set[str]:
     """Parameters, and names that functions look for in what they are given."""
-    return {
-        name
-        for code in (layer.__code__ for layer in layers)
-        for name in (*code.co_varnames, *code.co_consts)
-        if type(name) is str
-    }
+    codes = [layer.__code__ for layer in layers]
+    spoken = (name for code in codes for name in (*code.co_varnames, *code.co_consts))
+    return {name for name in spoken if type(name) is str}
 
 
 def _statements(code: Any) -> List[ast.stmt]:
@@ -226,14 +225,10 @@ def _statements(code: Any) -> List[ast.stmt]:
 
 def _values(function: Any) -> Dict[str, Any]:
     """What names stand for in a function, as far as that is known without a call."""
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))  # noqa: B905
-    known = dict(function.__globals__)
-    for name, cell in cells.items():
-        try:
-            known[name] = cell.cell_contents
-        except ValueError:  # not yet filled
-            continue
-    return known
+    try:
+        return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    except ValueError:  # a cell that is not yet filled
+        return dict(function.__globals__)
 
 
 def _warnings(
@@ -257,9 +252,6 @@ def _warnings(
                 tests = inner  # what follows runs only where this did not leave
         elif isinstance(node, (ast.Return, ast.Raise)):
             return
-
-
-_SOMETHING = frozenset({"?"})
 
 
 def _warned(call: ast.Call, known: Dict[str, Any]) -> Optional[str]:
