@@ -1,7 +1,7 @@
 """What a cell costs, side by side in one run: `nox -s bench`.
 
 The same cells (13 extensions and Flask itself × 6 Flask series, with Werkzeug as old as allowed
-and as resolved) are run
+and as resolved, on two Pythons) are run
 
 - bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
 - by the watchdog;
@@ -34,11 +34,12 @@ from pathlib import Path
 
 import yaml
 
+from watchdog import interpreters, replay
 from watchdog import matrix as matrix_file
-from watchdog import replay
 from watchdog.desk import Desk, at, together
 from watchdog.model import Record, Trial
 from watchdog.pipeline import Selection, prepare
+from watchdog.process import Processes
 from watchdog.runner import PROBE, SMOKES
 from watchdog.workplace import Settings, Workplace, open_workplace
 
@@ -51,7 +52,7 @@ SUBJECTS = (
 )  # fmt: skip
 TABLES = """tables:
   grid:
-    python: ["{python}"]
+    python: {pythons}
     flask: ["2.0", "2.1", "2.2", "2.3", "3.0", "3.1"]
     werkzeug: [oldest-allowed, resolved]
 exclude:
@@ -60,7 +61,7 @@ exclude:
   - {{cells: "flask-migrate/*/flask-2.[01]/*", reason: Flask-SQLAlchemy needs Flask 2.2}}
 """
 SHARE = 4
-"""The others run each fourth of the cells: what is compared is cells a minute."""
+"""The others run each fourth of the cells of one Python: what is compared is cells a minute."""
 RUN = (
     "import resource, runpy, sys\n"
     "try:\n    runpy.run_module('watchdog', run_name='__main__')\n"
@@ -107,14 +108,22 @@ def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
     return done.stderr
 
 
-def matrix_text(python: str) -> str:
+def pythons(python: str) -> list[str]:
+    """The Python this runs on and a newer one that is here, if any."""
+    wanted = matrix_file.load(ROOT / "matrix.yaml").python
+    processes = Processes()
+    here = list(interpreters.find(wanted[wanted.index(python) :], processes))
+    return here[:2]
+
+
+def matrix_text(pythons: Sequence[str]) -> str:
     """The matrix of the comparison: subjects of the real one, with a table of its own."""
     real = yaml.safe_load((ROOT / "matrix.yaml").read_text("utf-8"))
     extensions = {name: real["extensions"][name] for name in SUBJECTS}
     for extension in extensions.values():
         extension.pop("services", None)  # the other tools start none: without them all skip alike
-    chosen = {"python": [python], "extensions": extensions}
-    return TABLES.format(python=python) + yaml.safe_dump(chosen)
+    chosen = {"python": list(pythons), "extensions": extensions}
+    return TABLES.format(pythons=json.dumps(list(pythons))) + yaml.safe_dump(chosen)
 
 
 def watchdog(folder: Path, caches: Path, *args: str) -> Cost:
@@ -215,7 +224,7 @@ def tox_environments(cells: Sequence[tuple[str, list[str], str]], folder: Path) 
 def comparison(python: str, folder: Path) -> dict[str, Cost]:
     """The same cells in five ways, cold and warm."""
     matrix = folder / "matrix.yaml"
-    matrix.write_text(matrix_text(python), "utf-8")
+    matrix.write_text(matrix_text(pythons(python)), "utf-8")
     caches = folder / "caches"
     given = ("--matrix", str(matrix))
     costs = {"watchdog cold": watchdog(folder / "cold", caches, *given)}
@@ -231,6 +240,7 @@ def comparison(python: str, folder: Path) -> dict[str, Cost]:
     cells = [
         (f"{trial.subject}-{number}", list(trial.lock.requirements), f"{SMOKES}/{trial.smoke}.py")
         for number, trial in enumerate(trials)
+        if trial.interpreter.version == platform.python_version()
     ][::SHARE]
     os.environ["PIP_CACHE_DIR"] = str(folder / "pip")
     costs["nox, pip cold"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
