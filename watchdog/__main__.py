@@ -30,6 +30,7 @@ def main() -> None:
         cli_candidate,
         cli_check,
         cli_field,
+        cli_forecast,
         cli_past,
     )
     from watchdog.cli import cli  # noqa: PLC0415

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import click
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog import candidate as candidates
+from watchdog import proposal
 from watchdog.candidate import Change, Compared, Effect
 from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
-from watchdog.errors import ConfigurationError, ExitCode, InstallError
+from watchdog.errors import ExitCode
 from watchdog.options import Pythons, one_python, options, subjects_of
-from watchdog.overlay import Overlay, Wheel, read_wheel
-from watchdog.process import Processes
-from watchdog.uv import Uv
+from watchdog.overlay import Overlay, Wheel
 from watchdog.workplace import Settings, open_workplace
 
 
@@ -50,7 +44,7 @@ def candidate(
     subjects = subjects_of(settings, only)
     console = stderr()
     with ExitStack() as stack:
-        meant = stack.enter_context(_meant(what))
+        meant = stack.enter_context(proposal.meant(what))
         observer = stack.enter_context(observe(console))
         name = canonicalize_name(meant.name)
         with open_workplace(settings) as workplace:
@@ -68,52 +62,6 @@ def candidate(
     if not compared.effects:
         say(console, f"no subject that was looked at has {name} in its set")
     return ExitCode.NEW_BREAKAGE if compared.of(Change.REGRESSED) else ExitCode.NOTHING_NEW
-
-
-@contextmanager
-def _meant(what: str) -> Iterator[Wheel | Requirement]:
-    """The wheel or requirement that is meant; sources are built, and gone in the end."""
-    path = Path(what)
-    with tempfile.TemporaryDirectory(prefix="fw-candidate-") as folder:
-        if what.endswith(".whl"):
-            yield read_wheel(path)
-        elif what.startswith("git+"):
-            yield _built(_cloned(what, Path(folder) / "source"), Path(folder))
-        elif path.is_dir():
-            yield _built(path, Path(folder))
-        else:
-            try:
-                requirement = Requirement(what)
-            except InvalidRequirement as e:
-                problem = f"{what!r} is no wheel, folder, git+URL or requirement: {e}"
-                raise ConfigurationError((problem.splitlines()[0],)) from None
-            if not requirement.specifier:
-                raise ConfigurationError((f"{what}: say which version, as in {what}==1.2.3",))
-            yield requirement
-
-
-def _cloned(url: str, into: Path) -> Path:
-    address, _, revision = url.removeprefix("git+").partition("@")
-    git = shutil.which("git")
-    if git is None:
-        raise ConfigurationError(("git is not installed; clone it yourself and name the folder",))
-    commands = [[git, "clone", "-q", "--", address, str(into)]]
-    if revision:
-        commands.append([git, "-C", str(into), "checkout", "-q", "--detach", revision])
-    for argv in commands:
-        if subprocess.run(argv, check=False).returncode:
-            raise ConfigurationError((f"{url} cannot be cloned",))
-    return into
-
-
-def _built(source: Path, folder: Path) -> Wheel:
-    processes = Processes()
-    try:
-        return read_wheel(Uv(processes, folder).build(source.absolute(), folder / "wheel"))
-    except InstallError as e:
-        raise ConfigurationError((f"{source} does not build: {e.symptom}",)) from None
-    finally:
-        processes.stop_all()
 
 
 def _json(compared: Compared) -> str:

@@ -76,7 +76,7 @@ class Desk:
 
     async def consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
         """The answer to a question, and the packages whose pages it rests on."""
-        return await self._once(("lock", question), lambda: self._consult(question))
+        return await self.once(("lock", question), lambda: self._consult(question))
 
     async def _consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
         interpreter = self.workplace.interpreters[question.python]
@@ -90,7 +90,7 @@ class Desk:
 
         Trouble of ours gives a record with outcome `error`, which is not kept in the ledger.
         """
-        return await self._once(("record", trial.fingerprint), lambda: self._record(trial, first))
+        return await self.once(("record", trial.fingerprint), lambda: self._record(trial, first))
 
     async def _record(self, trial: Trial, first: bool) -> Record:  # noqa: FBT001
         workplace = self.workplace
@@ -117,7 +117,12 @@ class Desk:
             self._asked |= {("fill", package): filling for package in mine}
         await asyncio.gather(*(self._asked["fill", package] for package in missing))
 
-    async def _once(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what blocks beside everything else."""
+        return await asyncio.get_running_loop().run_in_executor(self._filling, work)
+
+    async def once(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a piece of work that is done once, whoever asks first."""
         if key not in self._asked:
             task = asyncio.ensure_future(work())
             # Whoever waits hears of a failure; if nobody waits any more, nobody needs to.

@@ -73,13 +73,18 @@ class Environments:
             self._uv.install([f"{name}=={version}"], interpreter, python=python)
         return python
 
+    def source(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> Path:
+        """Where a package's own files lie, as they go into site-packages; raises as compose()."""
+        package = self._store.package(name, version, interpreter, as_of)
+        return Path(self._store.entry(package).path, SITE)
+
     def changelog(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> str | None:
         """Where a release says what it changed, if its metadata names a place."""
         try:
-            entry = self._store.entry(self._store.package(name, version, interpreter, as_of))
-            found = next(Path(entry.path, SITE).glob("*.dist-info/METADATA"))
+            site = self.source(name, version, interpreter, as_of)
+            found = next(site.glob("*.dist-info/METADATA"))
             metadata = Parser().parsestr(found.read_text("utf-8", "replace"))
         except (InstallError, InfrastructureError, OSError, StopIteration):
             return None

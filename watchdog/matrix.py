@@ -163,6 +163,9 @@ class Matrix(_Strict):
     )
     limits: Limits = Limits()
     site: Site = Site()
+    stack: tuple[Annotated[str, AfterValidator(_canonical)], ...] = Field(
+        CORE, description="packages whose announced removals and prereleases are looked for"
+    )
     tables: Tables
     extensions: dict[Annotated[str, AfterValidator(_canonical)], Extension]
     exclude: tuple[Mark, ...] = Field((), description="cells that are not run")

@@ -131,6 +131,12 @@ async def _steps(
     return steps
 
 
+def newest_python(available: Sequence[str], instant: datetime) -> str:
+    """The newest Python that was released at an instant, of those that are here."""
+    (python, _, _), *_ = stretches(available, AUTO, instant, instant + timedelta(seconds=1))
+    return python
+
+
 def stretches(
     available: Sequence[str], python: str, since: datetime, until: datetime
 ) -> list[tuple[str, datetime, datetime]]:

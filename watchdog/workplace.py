@@ -28,6 +28,7 @@ from watchdog.resolver import Resolver
 from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
 from watchdog.services import Services
 from watchdog.store import Store
+from watchdog.surface import Surface
 from watchdog.uv import Uv
 
 
@@ -97,6 +98,10 @@ class Workplace:
             hosts=self.hosts,
             smokes=self.settings.smokes,
         )
+
+    @cached_property
+    def surface(self) -> Surface:
+        return Surface(self.environments, self.processes, cache_folder(), self.scratch)
 
     def releases(self) -> dict[str, tuple[Release, ...]]:
         """The releases of everything in the matrix, as of the cutoff."""

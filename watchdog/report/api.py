@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from watchdog.model import Run, State
 from watchdog.plan import coordinates
 from watchdog.report.chronicle import ChronicleView, PastView, PinView
+from watchdog.report.outlook import OutlookView
 from watchdog.report.tables import SYMBOLS
 from watchdog.report.views import BreakageView, SiteView
 
@@ -124,10 +125,40 @@ class Pins:
     pins: tuple[Pin, ...]
 
 
-def files(run: Run, site: SiteView) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True)
+class Threat:
+    """A use of what is announced to go, or fails on a prerelease, or is gone already.
+
+    Attributes:
+        known: the cutoff of the forecast that told it first.
+        page: where it stands, relative to the site.
+    """
+
+    subject: str
+    who: str
+    kind: str
+    package: str
+    symbol: str
+    text: str
+    when: str
+    place: str
+    known: datetime | None
+    page: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`forecast.json`: what breaks next, the most used first."""
+
+    as_of: datetime | None
+    threats: tuple[Threat, ...]
+
+
+def files(run: Run, site: SiteView, outlook: OutlookView | None) -> Iterator[tuple[str, str]]:
     """Path within the site and text of every file for machines."""
-    told: tuple[Today | Field | History | Pins, ...] = (
+    told: tuple[Today | Field | History | Pins | Forecast, ...] = (
         today(site), field(run), history(site.chronicle), pins(site.chronicle.pins),
+        forecast(outlook),
     )  # fmt: skip
     for value in told:
         name, kind = type(value).__name__.lower(), type(value)
@@ -138,7 +169,7 @@ def files(run: Run, site: SiteView) -> Iterator[tuple[str, str]]:
         )
         yield f"api/{VERSION}/{name}.schema.json", json.dumps(schema, indent=1) + "\n"
     yield f"api/{VERSION}/field.csv", field_csv(run)
-    yield "feed.xml", feed(site)
+    yield "feed.xml", feed(site, outlook)
     for subject, title, symbol, word in site.front.subjects:
         yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", _colour(word))
         yield f"badges/{subject}.json", endpoint(title, word)
@@ -221,11 +252,25 @@ def pins(found: Sequence[PinView]) -> Pins:
     )  # fmt: skip
 
 
+def forecast(outlook: OutlookView | None) -> Forecast:
+    """What breaks next."""
+    if outlook is None:
+        return Forecast(None, ())
+    threats = tuple(
+        Threat(
+            r.subject, r.who, r.kind, r.package, r.symbol, r.text, r.when, r.place, r.seen,
+            f"forecast.html#{r.id}",
+        )
+        for r in (*outlook.next, *outlook.gone)
+    )  # fmt: skip
+    return Forecast(outlook.as_of, threats)
+
+
 _NEWS = 50
 
 
-def feed(site: SiteView) -> str:
-    """An Atom feed (RFC 4287): what broke and what was mended, the last first; ids never change."""
+def feed(site: SiteView, outlook: OutlookView | None = None) -> str:
+    """An Atom feed (RFC 4287): what broke, what was mended, what is to come; ids never change."""
     ET.register_namespace("", _ATOM)
     root = ET.Element(f"{{{_ATOM}}}feed")
     _text(root, "title", "Flask compatibility watchdog")
@@ -247,6 +292,13 @@ def feed(site: SiteView) -> str:
         _text(entry, "updated", _instant(when))
         _link(entry, _page(view.id), "alternate")
         _text(entry, "summary", view.verdict + (f" {view.cure}" if view.cure else ""))
+    for threat in outlook.next if outlook else ():
+        entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
+        _text(entry, "title", f"{threat.who} may break: {threat.symbol}")
+        _text(entry, "id", f"{_TAG}:forecast/{threat.id}")
+        _text(entry, "updated", _instant(threat.seen or site.front.as_of))
+        _link(entry, f"forecast.html#{threat.id}", "alternate")
+        _text(entry, "summary", f"{threat.when}: {threat.text}")
     ET.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
 

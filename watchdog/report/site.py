@@ -10,11 +10,12 @@ from typing import Any
 
 import jinja2
 
-from watchdog import compare, constraints, ranges
+from watchdog import compare, constraints, ranges, risk, score
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
 from watchdog.report import api, chronicle, lanes, paste, views, wording
+from watchdog.report import outlook as outlooks
 from watchdog.report.tables import SYMBOLS
 
 
@@ -29,9 +30,11 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     site = views.site(matrix, run, ledger.get, past, runs) if run else None
     measured = {m.subject: m for m in ranges.read(reports)}
     sets = constraints.read(reports)
+    outlook = outlooks.outlook(matrix, risk.read(reports), score.read(reports))
     listed = (
         ("matrix.html", "Matrix", site),
         ("history.html", "History", past.numbers),
+        ("forecast.html", "Next to break", outlook),
         ("pins.html", "Pin rot", past.pins),
         ("declared.html", "Declared and measured", measured),
         ("known-good.html", "Known-good sets", sets),
@@ -58,7 +61,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     for breakage in past.breakages:
         page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage, now=now.get(breakage.id))
     for name, _ in pages:
-        page(name, name, past=past, page=front, sets=sets)
+        page(name, name, past=past, page=front, sets=sets, outlook=outlook)
     if site is None or run is None:
         page("index.html", "empty.html")
         return reports / "index.html"
@@ -66,10 +69,16 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         name = subject.subject
         mine = [b for b in past.breakages if b.subject == name]
         lane = lanes.picture(matrix, [histories[name]], run.core) if mine else None
-        page(f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane)
-    page("index.html", "index.html", page=front, past=past, truth=_truth(reports), sets=sets)
+        risks = [r for r in outlook.next if r.subject == name] if outlook else []
+        page(
+            f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane, risks=risks
+        )
+    page(
+        "index.html", "index.html", page=front, past=past, truth=_truth(reports), sets=sets,
+        outlook=outlook,
+    )  # fmt: skip
     put(reports / "paste-data.js", paste.data(site))
-    for name, text in (*api.files(run, site), *_addresses(matrix, reports)):
+    for name, text in (*api.files(run, site, outlook), *_addresses(matrix, reports)):
         put(reports / name, text)
     return reports / "index.html"
 

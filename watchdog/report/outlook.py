@@ -1,0 +1,118 @@
+"""What the pages say of what breaks next, as plain values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchdog import risk, score
+from watchdog.matrix import Matrix
+from watchdog.risk import Forecast, Kind, Risk, Source
+from watchdog.score import Score
+
+
+@dataclass(frozen=True)
+class RiskView:
+    """One thing that will fail: whose line of code, what goes away, when at the earliest.
+
+    Attributes:
+        issue: text to paste into the subject's tracker.
+    """
+
+    id: str
+    subject: str
+    who: str
+    package: str
+    symbol: str
+    kind: str
+    when: str
+    text: str
+    place: str
+    code: str
+    how: str
+    seen: datetime | None
+    issue: str
+
+
+@dataclass(frozen=True)
+class OutlookView:
+    """The forecast, and how good earlier ones were."""
+
+    as_of: datetime
+    python: str
+    subjects: int
+    announced: tuple[RiskView, ...]
+    gone: tuple[RiskView, ...]
+    broken: tuple[RiskView, ...]
+    score: Mapping[str, str]
+    scored: tuple[tuple[str, str, str, str], ...]
+
+    @property
+    def next(self) -> tuple[RiskView, ...]:
+        """What is still to come: the failures on prereleases first."""
+        return (*self.broken, *self.announced)
+
+
+def outlook(matrix: Matrix, forecast: Forecast | None, scored: Score | None) -> OutlookView | None:
+    """The page of the forecast; None where none was made."""
+    if forecast is None:
+        return None
+    shown: dict[Kind, list[RiskView]] = {kind: [] for kind in Kind}
+    for each in forecast.risks:
+        shown[each.kind].append(risk_view(matrix, each))
+    return OutlookView(
+        as_of=forecast.as_of,
+        python=forecast.python,
+        subjects=forecast.subjects,
+        announced=tuple(shown[Kind.ANNOUNCED]),
+        gone=tuple(shown[Kind.GONE]),
+        broken=tuple(shown[Kind.BROKEN]),
+        score=score.told(scored) if scored else {},
+        scored=tuple(
+            (f.breakage, f.culprit, _words(f.days, private=f.private), f.why)
+            for f in scored.foretold
+        )
+        if scored
+        else (),
+    )
+
+
+def _words(days: Mapping[str, float], *, private: bool) -> str:
+    known = [f"{name}, {round(number)} days" for name, number in days.items()]
+    return "; ".join(known) or ("a private name" if private else "not foretold")
+
+
+_HOW = {
+    Source.WARNING: "warned while its smoke ran",
+    Source.SCAN: "read from its source",
+    Source.PRERELEASE: "run on the prerelease",
+}
+
+
+def risk_view(matrix: Matrix, each: Risk) -> RiskView:
+    """One risk, ready to be shown."""
+    who = f"{matrix.title(each.subject)} {each.version}"
+    package = f"{matrix.title(each.package)} {each.package_version}"
+    place = f"{each.file}:{each.line}" if each.file else ""
+    when = risk.earliest(each, each.package_version)
+    how = _HOW[each.source] + (", inside a function" if each.lazy else "")
+    lines = [f"{who} uses `{each.symbol}`", ""]
+    if place:
+        lines += [f"in `{place}`:", "", f"    {each.code}", ""]
+    lines += [f"{package} says: {each.text}", "", f"When: {when}."]
+    return RiskView(
+        id=f"{each.subject}--{each.package}--{each.symbol.rsplit('.', 1)[-1]}".replace(" ", "-"),
+        subject=each.subject,
+        who=who,
+        package=package,
+        symbol=each.symbol,
+        kind=each.kind.value,
+        when=when,
+        text=each.text,
+        place=place,
+        code=each.code,
+        how=how,
+        seen=each.seen,
+        issue="\n".join(lines),
+    )

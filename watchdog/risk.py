@@ -1,0 +1,222 @@
+"""What will go away under a subject: announced by a warning, seen in its source, or gone. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from packaging.version import Version
+from pydantic import TypeAdapter, ValidationError
+
+from watchdog.model import CaughtWarning
+from watchdog.offers import removed_in
+from watchdog.scan import How, Use
+from watchdog.timeline import announces
+
+
+def as_use(symbol: str) -> Use:
+    """A symbol as if it were imported, to ask a release for it."""
+    return Use(symbol, "", 0, How.IMPORT)
+
+
+class Source(StrEnum):
+    """How a risk came to be known."""
+
+    WARNING = "warning"
+    SCAN = "scan"
+    PRERELEASE = "prerelease"
+
+
+class Kind(StrEnum):
+    """What is the matter with what is used."""
+
+    ANNOUNCED = "announced"
+    GONE = "gone"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a release says of a symbol.
+
+    Attributes:
+        offered: None where it could not be asked.
+        deprecated: its announcement, where it has one.
+        removed_in: the version that the announcement names.
+        unknown_keywords: keywords that are given and not taken.
+        private: whether a part of its name begins with an underscore.
+    """
+
+    offered: bool | None
+    deprecated: str | None = None
+    removed_in: str | None = None
+    unknown_keywords: tuple[str, ...] = ()
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Risk:
+    """A use that will fail, or fails where no smoke comes by.
+
+    Attributes:
+        package, package_version: who takes it away, and the release that was asked.
+        symbol: what is used, as full name where that is known.
+        text: what the package says, or what one sees.
+        removed_in: the version that is named for it.
+        file, line, code: where the subject uses it.
+        lazy: whether that is inside a function, which runs only when it is called.
+        seen: the cutoff of the forecast that told it first, UTC.
+    """
+
+    subject: str
+    version: str
+    package: str
+    package_version: str
+    symbol: str
+    source: Source
+    kind: Kind
+    text: str
+    removed_in: str | None
+    file: str
+    line: int
+    code: str
+    lazy: bool = False
+    seen: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What two risks have in common that are one to the reader."""
+        return self.subject, self.package, self.symbol.rsplit(".", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What threatens the field at a cutoff, the most used subjects first."""
+
+    as_of: datetime
+    python: str
+    subjects: int
+    risks: tuple[Risk, ...]
+
+
+def of_uses(
+    subject: str,
+    version: str,
+    uses: Iterable[Use],
+    offers: Mapping[str, Offer],
+    held: Mapping[str, str],
+) -> Iterator[Risk]:
+    """The unguarded uses of what is announced to go, or is gone.
+
+    `held` are the packages that were asked, by import name, with their versions.
+    """
+    for use in uses:
+        package, offer = use.symbol.partition(".")[0], offers.get(use.symbol)
+        if use.guarded or offer is None or package not in held or use.how is How.STAR:
+            continue
+        if offer.offered is False:
+            kind, text = Kind.GONE, f"{package} {held[package]} has no {use.symbol}"
+        elif offer.deprecated:
+            kind, text = Kind.ANNOUNCED, offer.deprecated
+        elif offer.unknown_keywords and use.how is How.CALL:
+            lost = [k for k in offer.unknown_keywords if k in use.keywords]
+            if not lost:
+                continue
+            kind, text = Kind.GONE, f"{use.symbol} does not take {', '.join(lost)}"
+        else:
+            continue
+        yield Risk(
+            subject, version, package, held[package], use.symbol, Source.SCAN, kind, text,
+            offer.removed_in, use.file, use.line, use.text, use.lazy,
+        )  # fmt: skip
+
+
+def of_warnings(
+    subject: str,
+    version: str,
+    warnings: Iterable[CaughtWarning],
+    modules: Iterable[str],
+    held: Mapping[str, str],
+) -> Iterator[Risk]:
+    """The announcements that a subject's own code caused, of the packages that are held.
+
+    `modules` are the subject's top-level names: what other packages cause is theirs to mend.
+    """
+    own = set(modules)
+    for warning in warnings:
+        package = _top(warning.stack[0]) if warning.stack else ""
+        # Where the first frame is not who warned, the name in the message tells.
+        symbol = _symbol(warning.message)
+        if package in own or package not in held:
+            package = symbol.partition(".")[0]
+        if not announces(warning) or _top(warning.file) not in own or package not in held:
+            continue
+        yield Risk(
+            subject, version, package, held[package], symbol, Source.WARNING, Kind.ANNOUNCED,
+            warning.message, removed_in(warning.message), warning.file.removeprefix(_SITE),
+            warning.line, warning.code,
+        )  # fmt: skip
+
+
+_SITE = "site-packages/"
+_QUOTED = re.compile(r"['\"`]([A-Za-z_][\w.]*)")
+
+
+def _top(place: str) -> str:
+    """The top-level name of a place such as `site-packages/flask_login/utils.py:14 <module>`."""
+    first = place.removeprefix(_SITE).split("/", 1)[0] if place.startswith(_SITE) else ""
+    return first.split(".py", 1)[0]
+
+
+def _symbol(message: str) -> str:
+    found = _QUOTED.search(message)
+    return (found[1] if found else message.split(" is ", 1)[0][:80]).rstrip(".")
+
+
+def merged(risks: Iterable[Risk]) -> tuple[Risk, ...]:
+    """Each once: a warning that was raised before what only stands in the source."""
+    found: dict[tuple[str, str, str], Risk] = {}
+    order = (Kind.GONE, Kind.BROKEN, Kind.ANNOUNCED)
+    for risk in sorted(risks, key=lambda r: (order.index(r.kind), r.source is Source.SCAN, r.lazy)):
+        found.setdefault(risk.key, risk)
+    return tuple(found.values())
+
+
+def dated(forecast: Forecast, earlier: Forecast | None) -> Forecast:
+    """With the day on which each risk was told first."""
+    known = {r.key: r.seen for r in earlier.risks} if earlier else {}
+    risks = (replace(r, seen=known.get(r.key) or forecast.as_of) for r in forecast.risks)
+    return replace(forecast, risks=tuple(risks))
+
+
+def earliest(risk: Risk, newest: str) -> str:
+    """When it may happen, in words: announcements slip, so a passed one may come any day."""
+    if risk.kind is Kind.GONE:
+        return "now, wherever this code is reached"
+    if risk.kind is Kind.BROKEN:
+        return f"with {risk.package} {risk.package_version}"
+    if risk.removed_in is None:
+        return f"no release is named; {risk.package} {newest} still has it"
+    if Version(risk.removed_in) > Version(newest):
+        return f"{risk.package} {risk.removed_in} at the earliest"
+    return f"the next release of {risk.package}: announced for {risk.removed_in}, which has passed"
+
+
+_FORECAST = TypeAdapter(Forecast)
+
+
+def text(forecast: Forecast) -> str:
+    """A forecast as JSON, as it is kept."""
+    return _FORECAST.dump_json(forecast, indent=1).decode() + "\n"
+
+
+def read(reports: Path) -> Forecast | None:
+    """The forecast that was kept last, if any."""
+    try:
+        return _FORECAST.validate_json((reports / "forecast.json").read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,143 @@
+"""Where packages touch: what one uses of others, from its source, and what a release offers.
+
+Both are kept, for neither changes: a file that was published stays as it is. What a release
+offers is asked of the release itself, in an environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from watchdog import guards, offers, reader, scan, scopes
+from watchdog.environments import Environments
+from watchdog.fingerprint import content, digest
+from watchdog.model import Interpreter, Lock
+from watchdog.process import Processes
+from watchdog.risk import Offer
+from watchdog.scan import How, Use
+
+_USES = TypeAdapter(tuple[Use, ...])
+_OFFERS = TypeAdapter(dict[str, Offer])
+_NOT_ITS_OWN = frozenset({"tests", "test", "examples", "docs"})
+_SECONDS = 120
+
+T = TypeVar("T")
+
+
+class Surface:
+    """Reads sources and asks releases; safe to use from several threads."""
+
+    def __init__(
+        self, environments: Environments, processes: Processes, cache: Path, scratch: Path
+    ) -> None:
+        self._environments = environments
+        self._processes = processes
+        self._cache = cache
+        self._scratch = scratch
+
+    @cached_property
+    def _reading(self) -> str:
+        """Changes when the scan does."""
+        modules = (scan, reader, scopes, guards)
+        return digest([content(Path(str(m.__file__)).read_bytes()) for m in modules])
+
+    @cached_property
+    def _asking(self) -> str:
+        return content(Path(str(offers.__file__)).read_bytes())
+
+    def modules(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> frozenset[str]:
+        """The top-level import names of a package."""
+        site = self._environments.source(name, version, interpreter, as_of)
+        found = (p.name for p in site.iterdir() if p.suffix != ".dist-info")
+        return frozenset(n.removesuffix(".py") for n in found if not n.startswith((".", "_")))
+
+    def uses(
+        self,
+        name: str,
+        version: str,
+        interpreter: Interpreter,
+        as_of: datetime,
+        packages: frozenset[str],
+    ) -> tuple[Use, ...]:
+        """What a package's own code uses of others, given by import name.
+
+        Raises:
+            InstallError, InfrastructureError: the package cannot be had.
+        """
+        site = self._environments.source(name, version, interpreter, as_of)
+        kept = self._cache / "uses" / f"{site.parent.name}-{digest(self._reading, packages)}.json"
+        if (known := _kept(kept, _USES)) is not None:
+            return known
+        found: list[Use] = []
+        for path in sorted(site.rglob("*.py")):
+            file = path.relative_to(site)
+            if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
+                text = path.read_text("utf-8", "replace")
+                found += scan.uses(text, file.as_posix(), packages)
+        _keep(kept, _USES.dump_json(tuple(found)))
+        return tuple(found)
+
+    def offers(
+        self, lock: Lock, interpreter: Interpreter, as_of: datetime, uses: Iterable[Use]
+    ) -> Mapping[str, Offer]:
+        """What an environment of this lock says of what is used.
+
+        Raises:
+            InstallError, InfrastructureError: a package cannot be had.
+        """
+        asked: dict[str, set[str]] = {}
+        for use in uses:
+            given = use.keywords if use.how is How.CALL else ()
+            asked.setdefault(use.symbol, set()).update(given)
+        symbols = sorted((symbol, sorted(keywords)) for symbol, keywords in asked.items())
+        if not symbols:
+            return {}
+        key = digest(lock.pins, interpreter.version, symbols, self._asking)
+        kept = self._cache / "offers" / f"{key}.json"
+        if (known := _kept(kept, _OFFERS)) is not None:
+            return known
+        place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
+        try:
+            python = self._environments.compose(lock, interpreter, place / "env", as_of)
+            out = place / "answer.json"
+            self._processes.run(
+                [str(python), "-I", str(offers.__file__), str(out)],
+                env={"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
+                timeout=_SECONDS,
+                cwd=place,
+                stdin=json.dumps({"symbols": symbols}),
+            )
+            found = _kept(out, _OFFERS)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        if found is None:
+            return {}  # it did not live to answer: nothing is known, and nothing is kept
+        _keep(kept, _OFFERS.dump_json(found))
+        return found
+
+
+def _kept(path: Path, kind: TypeAdapter[T]) -> T | None:
+    try:
+        return kind.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _keep(path: Path, text: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text)
+    Path(partial).replace(path)
