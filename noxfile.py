@@ -86,6 +86,13 @@ def truth(session: nox.Session) -> None:
     session.run("python", "benchmarks/truth.py", "--into", "reports/truth.json", *session.posargs)
 
 
+@nox.session(name="forecast-score")
+def forecast_score(session: nox.Session) -> None:
+    """What the forecast would have said before each breakage of the history, and how rightly."""
+    install(session)
+    session.run("flask-watchdog", "forecast-score", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, the direction of imports, the workflows."""

@@ -8,7 +8,8 @@ really broke the subject.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,10 +19,10 @@ from watchdog import replay, risk, timeline
 from watchdog.archive import Archive
 from watchdog.blame import Case
 from watchdog.desk import Desk, Observer, at, together
-from watchdog.forecast import Reading, offered, read
+from watchdog.forecast import Reading, least, offered, read
 from watchdog.index import just_after
 from watchdog.model import Lock, Question
-from watchdog.risk import Kind, Risk
+from watchdog.risk import Kind, Offer, Risk
 from watchdog.score import Alarm, Foretold, Score
 from watchdog.timeline import History, PastBreakage
 from watchdog.workplace import Workplace
@@ -46,9 +47,10 @@ async def _score(histories: Sequence[History], desk: Desk) -> Score:
                        for b in judged if b.culprit}, key=lambda r: r[2])  # fmt: skip
     first = {(n, v): t for n, v, t in reversed(releases)}
     desk.observer.stage("Whom each of these releases was to break", len(first))
-    alarms = await together(
-        _alarms(desk, mine, name, version, when) for (name, version), when in first.items()
-    )
+    alarms = []
+    for (name, version), when in first.items():
+        alarms.append(await _alarms(desk, mine, name, version, when))
+        desk.observer.advance()
     known = tuple(f for f in foretold if f)
     return Score(desk.workplace.settings.as_of, known, tuple(a for found in alarms for a in found))
 
@@ -105,17 +107,20 @@ async def _taken_away(
     desk: Desk, mine: Reading, package: str, python: str, when: datetime, after: Lock
 ) -> tuple[list[Risk], set[str]]:
     """The announced uses that a release takes away, and the private names among the others."""
-    version = mine.lock.version(package)
-    if version is None:
-        return [], set()
     old = await offered(desk, package, [mine], python, mine.lock, when)
     new = await offered(desk, package, [mine], python, after, just_after(when))
-    held = {package: version}
-    announced = list(risk.of_uses(mine.subject, mine.version, mine.uses, old, held))
-    taken = list(risk.of_uses(mine.subject, mine.version, mine.uses, new, held))
-    gone = {r.symbol for r in taken if r.kind is Kind.GONE}
+    gone = {r.symbol for r in _found(mine, package, new) if r.kind is Kind.GONE}
     private = {s for s in gone if (offer := old.get(s)) and offer.offered and offer.private}
-    return [r for r in announced if r.kind is Kind.ANNOUNCED and r.symbol in gone], private
+    return [r for r in _announced(mine, package, old) if r.symbol in gone], private
+
+
+def _found(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
+    held = {package: mine.lock.version(package) or ""}
+    return list(risk.of_uses(mine.subject, mine.version, mine.uses, offers, held))
+
+
+def _announced(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
+    return [r for r in _found(mine, package, offers) if r.kind is Kind.ANNOUNCED]
 
 
 async def _announced_since(
@@ -169,35 +174,64 @@ async def _alarms(
     desk: Desk, histories: Sequence[History], package: str, version: str, when: datetime
 ) -> list[Alarm]:
     """Every subject that used what this release took away after announcing it."""
-    tried = await together(_alarm(desk, h, package, version, when) for h in histories)
-    desk.observer.advance()
-    return [alarm for alarm in tried if alarm]
-
-
-async def _alarm(
-    desk: Desk, history: History, package: str, version: str, when: datetime
-) -> Alarm | None:
-    subject = history.subject
-    requirements = desk.workplace.settings.matrix.requirements(subject)
     python = replay.newest_python(list(desk.workplace.interpreters), when)
-    before = await desk.lock(Question(requirements, python, when))
-    after = await desk.lock(Question(requirements, python, just_after(when)))
-    if not isinstance(before, Lock) or not isinstance(after, Lock):
+    exposed = [h for h in histories if _exposed(h, package, when)]
+    found = await together(_before(desk, h, package, version, python, when) for h in exposed)
+    mine = {r.subject: r for r in found if r}
+    groups: dict[str, list[Reading]] = defaultdict(list)
+    for reading in mine.values():
+        groups[reading.lock.version(package) or ""].append(reading)
+    announced: dict[str, set[str]] = {}
+    for same in groups.values():
+        old = await offered(desk, package, same, python, least(same), when)
+        for reading in same:
+            if symbols := {r.symbol for r in _announced(reading, package, old)}:
+                announced[reading.subject] = symbols
+    afters = await together(_after(desk, s, package, version, python, when) for s in announced)
+    later = {s: lock for s, lock in zip(announced, afters, strict=True) if lock}
+    if not later:
+        return []
+    lock = min(later.values(), key=lambda lock: (len(lock.pins), lock.pins))
+    readings = [mine[s] for s in later]
+    new = await offered(desk, package, readings, python, lock, just_after(when))
+    alarms = []
+    for reading in readings:
+        gone = {r.symbol for r in _found(reading, package, new) if r.kind is Kind.GONE}
+        if taken := sorted(announced[reading.subject] & gone):
+            history = next(h for h in exposed if h.subject == reading.subject)
+            alarms.append(_alarm(history, package, version, taken))
+    return alarms
+
+
+def _exposed(history: History, package: str, when: datetime) -> bool:
+    """Whether a subject ever had the package, and was not broken already."""
+    had = any(m.lock and m.lock.version(package) for m in history.moments)
+    broken = any(b.broken_from < when < (b.fixed_on or when + _DAY) for b in history.breakages)
+    return had and history.subject != package and not broken
+
+
+async def _before(
+    desk: Desk, history: History, package: str, version: str, python: str, when: datetime
+) -> Reading | None:
+    requirements = desk.workplace.settings.matrix.requirements(history.subject)
+    lock = await desk.lock(Question(requirements, python, when))
+    if not isinstance(lock, Lock) or lock.version(package) in (None, version):
         return None
-    # What is capped, or already fails as a whole, is not exposed to this release.
-    if before.version(package) == version or after.version(package) != version:
-        return None
-    if any(b.broken_from < when < (b.fixed_on or when + _DAY) for b in history.breakages):
-        return None
-    reading = await read(desk, subject, before, python, when)
-    if reading is None:
-        return None
-    seen, _ = await _taken_away(desk, reading, package, python, when, after)
-    if not seen:
-        return None
+    return await read(desk, history.subject, lock, python, when)
+
+
+async def _after(
+    desk: Desk, subject: str, package: str, version: str, python: str, when: datetime
+) -> Lock | None:
+    """The lock that holds the release; None where the subject does not let it in."""
+    requirements = desk.workplace.settings.matrix.requirements(subject)
+    lock = await desk.lock(Question(requirements, python, just_after(when)))
+    return lock if isinstance(lock, Lock) and lock.version(package) == version else None
+
+
+def _alarm(history: History, package: str, version: str, symbols: Sequence[str]) -> Alarm:
     broken = any(
         b.culprit and (b.culprit.name, b.culprit.version) == (package, version)
         for b in history.breakages
     )
-    symbols = tuple(sorted({r.symbol for r in seen}))
-    return Alarm(subject, f"{package} {version}", symbols, broken)
+    return Alarm(history.subject, f"{package} {version}", tuple(symbols), broken)

@@ -37,6 +37,10 @@ class Reading:
     def version(self) -> str:
         return self.lock.version(self.subject) or ""
 
+    @property
+    def works(self) -> bool:
+        return self.record is not None and self.record.judgement.outcome is Outcome.WORKS
+
     def held(self, stack: Iterable[str]) -> dict[str, str]:
         """The packages of the stack in its lock, with their versions."""
         return {p: v for p in stack if p != self.subject and (v := self.lock.version(p))}
@@ -122,6 +126,11 @@ async def read(
     return Reading(subject, lock, uses, modules, record)
 
 
+def least(readings: Iterable[Reading]) -> Lock:
+    """The smallest of their locks: what holds a package with the least beside it."""
+    return min((r.lock for r in readings), key=lambda lock: (len(lock.pins), lock.pins))
+
+
 async def offered(
     desk: Desk,
     package: str,
@@ -148,13 +157,15 @@ async def _risks(desk: Desk, mine: Reading, readings: Sequence[Reading], python:
     for package, version in held.items():
         # The release is asked once for all that have it, in the smallest set that holds it.
         same = [r for r in readings if r.held(stack).get(package) == version]
-        least = min((r.lock for r in same), key=lambda lock: (len(lock.pins), lock.pins))
         offers = await desk.once(
             ("offers", package, version, python),
-            partial(offered, desk, package, same, python, least, as_of),
+            partial(offered, desk, package, same, python, least(same), as_of),
         )
         own = [u for u in mine.uses if u.symbol.partition(".")[0] == package]
         found += risk.of_uses(mine.subject, mine.version, own, offers, held)
+    if not mine.works:
+        # What is gone is why it is broken today; there it stands already.
+        found = [r for r in found if r.kind is not Kind.GONE]
     if mine.record and mine.record.evidence:
         warnings = mine.record.evidence[-1].warnings
         found += risk.of_warnings(mine.subject, mine.version, warnings, mine.modules, held)
@@ -185,9 +196,7 @@ async def _tried(
     desk: Desk, mine: Reading, package: str, version: Version, python: str
 ) -> Risk | None:
     workplace, as_of = desk.workplace, desk.workplace.settings.as_of
-    record = mine.record
-    works = record is not None and record.judgement.outcome is Outcome.WORKS
-    if not works or not mine.lock.version(package):
+    if not mine.works or not mine.lock.version(package):
         return None
     requirements = workplace.settings.matrix.requirements(mine.subject)
     lock = await desk.lock(Question((*requirements, f"{package}=={version}"), python, as_of))
@@ -235,8 +244,7 @@ async def _weigh(
     new = proposed.surface.offers(lock, interpreter, as_of, uses)
     found: list[Risk] = []
     for some in _by_version(mine, package).values():
-        least = min((r.lock for r in some), key=lambda lock: (len(lock.pins), lock.pins))
-        old = await offered(desk, package, some, python, least, as_of)
+        old = await offered(desk, package, some, python, least(some), as_of)
         for reading in some:
             own = [u for u in reading.uses if _worse(u, old, new)]
             found += risk.of_uses(reading.subject, reading.version, own, new, {package: version})

@@ -179,11 +179,24 @@ def _symbol(message: str) -> str:
 
 def merged(risks: Iterable[Risk]) -> tuple[Risk, ...]:
     """Each once: a warning that was raised before what only stands in the source."""
-    found: dict[tuple[str, str, str], Risk] = {}
+    found: list[Risk] = []
     order = (Kind.GONE, Kind.BROKEN, Kind.ANNOUNCED)
-    for risk in sorted(risks, key=lambda r: (order.index(r.kind), r.source is Source.SCAN, r.lazy)):
-        found.setdefault(risk.key, risk)
-    return tuple(found.values())
+
+    def weight(risk: Risk) -> tuple[object, ...]:
+        # What is imported comes before what is taken from it, and that before what is called.
+        return order.index(risk.kind), risk.source is Source.SCAN, len(risk.symbol), risk.lazy
+
+    for each in sorted(risks, key=weight):
+        if not any(_same(known, each) for known in found):
+            found.append(each)
+    return tuple(found)
+
+
+def _same(known: Risk, other: Risk) -> bool:
+    """Whether another risk of a subject is the same to the reader, or a part of it."""
+    if (known.subject, known.package) != (other.subject, other.package):
+        return False
+    return known.symbol.rsplit(".", 1)[-1] in other.symbol.split(".")
 
 
 def dated(forecast: Forecast, earlier: Forecast | None) -> Forecast:
