@@ -40,7 +40,7 @@ RISK = Risk(
 def test_a_use_is_a_risk_where_what_it_uses_goes_or_is_gone_and_nothing_guards_it(
     use: Use, offer: Offer | None, kind: Kind | None
 ) -> None:
-    offers = {use.symbol: offer} if offer else {}
+    offers = {use.symbol: offer, f"{use.symbol}(a)": offer} if offer else {}
     found = list(risk.of_uses("ext", "1.0", [use], offers, HELD))
     assert [r.kind for r in found] == ([kind] if kind else [])
 

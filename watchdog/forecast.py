@@ -260,12 +260,13 @@ def _by_version(readings: Sequence[Reading], package: str) -> dict[str, list[Rea
 
 def _worse(use: Use, old: Mapping[str, Offer], new: Mapping[str, Offer]) -> bool:
     """Whether a candidate takes away or announces what was offered without a word."""
-    before, after = old.get(use.symbol), new.get(use.symbol)
-    if before is None or after is None or before.offered is not True:
-        return False
-    lost = set(after.unknown_keywords) - set(before.unknown_keywords)
-    return (
-        after.offered is False
-        or (after.deprecated is not None and before.deprecated is None)
-        or (use.how is How.CALL and not lost.isdisjoint(use.keywords))
-    )
+    given = use.keywords if use.how is How.CALL else ()
+    for key in (use.symbol, *(f"{use.symbol}({k})" for k in given)):
+        before, after = old.get(key), new.get(key)
+        if before is None or after is None or before.offered is not True:
+            continue
+        gone = after.offered is False
+        said = after.deprecated is not None and before.deprecated is None
+        if gone or said or set(after.unknown_keywords) - set(before.unknown_keywords):
+            return True
+    return False

@@ -4,7 +4,7 @@ By hand, with the Python of an environment:
 
     echo '{"symbols": [["werkzeug.urls.url_decode", ["charset"]]]}' | python watchdog/offers.py out
 
-A JSON object with an answer for each symbol is written to the named file, or to the file descriptor
+A JSON object with an answer for each symbol, and for each keyword of it, is written to the named file, or to the file descriptor
 where the argument is a number: what packages print on import is not in the way. Packages are
 imported, functions are not called; that a call will warn is read from their source.
 """
@@ -329,15 +329,17 @@ def unknown(found: Any, keywords: List[str]) -> List[str]:
 
 
 def main() -> None:
-    asked: Dict[str, List[str]] = {}
+    # What holds for one keyword only is told apart, as `symbol(keyword)`.
+    asked: Dict[str, Tuple[str, List[str]]] = {}
     for symbol, keywords in json.load(sys.stdin)["symbols"]:
-        asked[symbol] = sorted({*asked.get(symbol, []), *keywords})
+        asked[symbol] = (symbol, [])
+        asked.update({"%s(%s)" % (symbol, k): (symbol, [k]) for k in keywords})
     target = sys.argv[1]
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if os.path.abspath(p) != here]  # its modules are not theirs
     sys.argv[1:] = []
     environment = Environment()
-    told = {symbol: answer(environment, symbol, asked[symbol]) for symbol in asked}
+    told = {key: answer(environment, *what) for key, what in asked.items()}
     with open(int(target) if target.isdigit() else target, "w", encoding="utf-8") as out:
         json.dump(told, out)
 

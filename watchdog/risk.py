@@ -112,26 +112,29 @@ def of_uses(
 ) -> Iterator[Risk]:
     """The unguarded uses of what is announced to go, or is gone.
 
-    `held` are the packages that were asked, by import name, with their versions.
+    `held` are the packages that were asked, by import name, with their versions; an offer under
+    `symbol(keyword)` tells of a call with that keyword.
     """
     for use in uses:
         package, offer = use.symbol.partition(".")[0], offers.get(use.symbol)
         if use.guarded or offer is None or package not in held or use.how is How.STAR:
             continue
+        given = use.keywords if use.how is How.CALL else ()
+        of_keywords = [o for k in given if (o := offers.get(f"{use.symbol}({k})"))]
+        lost = [k for o in of_keywords for k in o.unknown_keywords]
+        announced = next((o for o in (offer, *of_keywords) if o.deprecated), None)
         if offer.offered is False:
             kind, text = Kind.GONE, f"{package} {held[package]} has no {use.symbol}"
-        elif offer.deprecated:
-            kind, text = Kind.ANNOUNCED, offer.deprecated
-        elif offer.unknown_keywords and use.how is How.CALL:
-            lost = [k for k in offer.unknown_keywords if k in use.keywords]
-            if not lost:
-                continue
+        elif announced:
+            kind, text = Kind.ANNOUNCED, announced.deprecated or ""
+        elif lost:
             kind, text = Kind.GONE, f"{use.symbol} does not take {', '.join(lost)}"
         else:
             continue
+        named = announced.removed_in if announced else None
         yield Risk(
             subject, version, package, held[package], use.symbol, Source.SCAN, kind, text,
-            offer.removed_in, use.file, use.line, use.text, use.lazy,
+            named, use.file, use.line, use.text, use.lazy,
         )  # fmt: skip
 
 
