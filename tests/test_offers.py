@@ -49,6 +49,16 @@ PACKAGES = {
                 return new
             warnings.warn("'old' is deprecated, drop in 3.0", DeprecationWarning)
 
+        def takes_the_rest(required=False, default=None, **more):
+            if required and default:
+                raise ValueError
+            if more:
+                warnings.warn("the rest is deprecated", DeprecationWarning)
+
+        def asks_for_the_type(value=""):
+            if isinstance(value, bytes):
+                warnings.warn("bytes are deprecated", DeprecationWarning)
+
         def speaks_of_something_else():
             warnings.warn("slow", RuntimeWarning)
             def inner():
@@ -271,6 +281,8 @@ def test_what_is_deprecated_for_a_keyword_is_fine_without_it(site: Path) -> None
             "thing.for_a_keyword": ["other", "a"],
             "thing.unless_a_keyword": ["new"],
             "thing.decorated_argument": ["size"],
+            "thing.takes_the_rest": ["required", "colour"],
+            "thing.asks_for_the_type": ["value"],
         },
     )
     assert {name: told["deprecated"] for name, told in found.items()} == {
@@ -281,6 +293,11 @@ def test_what_is_deprecated_for_a_keyword_is_fine_without_it(site: Path) -> None
         "thing.unless_a_keyword(new)": None,
         "thing.decorated_argument": None,
         "thing.decorated_argument(size)": "size",
+        "thing.takes_the_rest": None,
+        "thing.takes_the_rest(required)": None,
+        "thing.takes_the_rest(colour)": "the rest is deprecated",
+        "thing.asks_for_the_type": None,
+        "thing.asks_for_the_type(value)": None,
     }
 
 

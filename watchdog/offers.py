@@ -4,9 +4,10 @@ By hand, with the Python of an environment:
 
     echo '{"symbols": [["werkzeug.urls.url_decode", ["charset"]]]}' | python watchdog/offers.py out
 
-A JSON object with an answer for each symbol, and for each keyword of it, is written to the named file, or to the file descriptor
-where the argument is a number: what packages print on import is not in the way. Packages are
-imported, functions are not called; that a call will warn is read from their source.
+A JSON object with an answer for each symbol, and for each keyword of it, is written to the named
+file, or to the file descriptor where the argument is a number: what packages print on import is not
+in the way. Packages are imported, functions are not called; that a call will warn is read from
+their source.
 """
 
 from __future__ import annotations
@@ -179,11 +180,21 @@ def deprecations(found: Any, keywords: List[str]) -> Iterator[str]:
                 for decorator in getattr(definition, "decorator_list", []):
                     yield from _decorated(decorator, keywords)
                 for text, tests in _warnings(getattr(definition, "body", []), _values(layer)):
-                    if not tests or tests & set(keywords) & _spoken(layers):
+                    if not tests or tests & _given(layer, keywords) & _spoken(layers):
                         yield text
     marked = getattr(found, "__dict__", {}).get("__deprecated__") if not _instance(found) else None
     if type(marked) is str:  # PEP 702
         yield marked
+
+
+def _given(layer: Any, keywords: List[str]) -> Set[str]:
+    """The keywords, and the name of the parameter that takes what no other takes."""
+    code = layer.__code__
+    named = code.co_argcount + code.co_kwonlyargcount
+    given = set(keywords)
+    if code.co_flags & inspect.CO_VARKEYWORDS and given - set(code.co_varnames[:named]):
+        given.add(code.co_varnames[named + bool(code.co_flags & inspect.CO_VARARGS)])
+    return given
 
 
 def _called(found: Any) -> Iterator[Any]:
@@ -245,13 +256,21 @@ def _warnings(
         elif isinstance(node, (ast.If, ast.For, ast.While)):
             inner = tests | _SOMETHING
             if isinstance(node, ast.If):
-                inner |= _names(node.test) | _strings(node.test)
+                inner |= _decisive(node.test)
             for part in (node.body, node.orelse):
                 yield from _warnings(part, known, inner)
-            if isinstance(node, ast.If) and isinstance(node.body[-1], (ast.Return, ast.Raise)):
+            if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return):
                 tests = inner  # what follows runs only where this did not leave
         elif isinstance(node, (ast.Return, ast.Raise)):
             return
+
+
+def _decisive(test: ast.expr) -> FrozenSet[str]:
+    """The names whose being given decides a test; what is asked of their type is another thing."""
+    calls = (n for n in ast.walk(test) if isinstance(n, ast.Call))
+    if any(_names(call.func) & {"isinstance", "issubclass", "type", "callable"} for call in calls):
+        return frozenset()
+    return _names(test) | _strings(test)
 
 
 def _warned(call: ast.Call, known: Dict[str, Any]) -> Optional[str]:
