@@ -8,6 +8,7 @@ really broke the subject.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from watchdog.index import just_after
 from watchdog.model import Lock, Question
 from watchdog.risk import Kind, Offer, Risk
 from watchdog.score import Alarm, Foretold, Score
-from watchdog.timeline import History, PastBreakage
+from watchdog.timeline import History, Moment, PastBreakage
 from watchdog.workplace import Workplace
 
 _DAY = timedelta(days=1)
@@ -39,10 +40,11 @@ def score(workplace: Workplace, observer: Observer, archive: Archive) -> Score:
 async def _score(histories: Sequence[History], desk: Desk) -> Score:
     matrix = desk.workplace.settings.matrix
     mine = [h for h in histories if not (e := matrix.extensions.get(h.subject)) or not e.install]
-    judged = [b for h in mine for b in h.breakages if _of_stack(desk, b)]
+    each = [(b, h.moments) for h in mine for b in h.breakages if _of_stack(desk, b)]
+    judged = [b for b, _ in each]
     desk.workplace.start_services({b.subject for b in judged})
     desk.observer.stage("What was there to see before each breakage", len(judged))
-    foretold = await together(_foretold(desk, b) for b in judged)
+    foretold = await together(_foretold(desk, b, moments) for b, moments in each)
     releases = sorted({(b.culprit.name, b.culprit.version, b.broken_from)
                        for b in judged if b.culprit}, key=lambda r: r[2])  # fmt: skip
     first = {(n, v): t for n, v, t in reversed(releases)}
@@ -67,17 +69,19 @@ def _of_stack(desk: Desk, breakage: PastBreakage) -> bool:
     )
 
 
-async def _foretold(desk: Desk, breakage: PastBreakage) -> Foretold | None:
+async def _foretold(
+    desk: Desk, breakage: PastBreakage, moments: Sequence[Moment]
+) -> Foretold | None:
     by, works, breaks = breakage.culprit, breakage.works, breakage.breaks
     if by is None or works is None or breaks is None:
         return None
     python, when = breakage.python, breakage.broken_from
     days: dict[str, float] = {}
     why: list[str] = []
-    if breakage.warned:
-        days["warning"] = (when - breakage.warned[0]) / _DAY
-        why.append(f"warned: {breakage.warned[1][:160]}")
     reading = await read(desk, breakage.subject, works, python, when)
+    if warned := breakage.warned or (reading and await _warned(desk, breakage, reading, moments)):
+        days["warning"] = (when - warned[0]) / _DAY
+        why.append(f"warned: {warned[1][:160]}")
     private = False
     if reading is None:
         why.append("its source cannot be had")
@@ -101,6 +105,32 @@ async def _foretold(desk: Desk, breakage: PastBreakage) -> Foretold | None:
         breakage.id, breakage.subject, f"{by.name} {by.version}",
         {k: round(v, 1) for k, v in days.items()}, private, told,
     )  # fmt: skip
+
+
+async def _warned(
+    desk: Desk, breakage: PastBreakage, mine: Reading, moments: Sequence[Moment]
+) -> tuple[datetime, str] | None:
+    """The announcement that the smoke met before, of the very thing that then failed.
+
+    That is where the line that warned is the one that failed, or the name stands in what one saw.
+    """
+    by = breakage.culprit
+    if by is None:
+        return None
+    workplace, when = desk.workplace, breakage.broken_from
+    trial = workplace.trial(breakage.subject, mine.lock, breakage.python, when)
+    record = await desk.record(trial)
+    caught = record.evidence[-1].warnings if record.evidence else ()
+    held = {by.name: by.last_good}
+    for each in risk.of_warnings(mine.subject, mine.version, caught, mine.modules, held):
+        name = each.symbol.rsplit(".", 1)[-1]
+        line = f'{each.file}", line {each.line},'
+        if line in breakage.log or re.search(rf"\b{re.escape(name)}\b", breakage.symptom):
+            page = workplace.index.page(by.name)
+            files = page.files(by.last_good, when) if page else ()
+            first = min((f.uploaded for f in files if f.uploaded), default=when)
+            return timeline.announced(moments, when, name) or (first, each.text)
+    return None
 
 
 async def _taken_away(

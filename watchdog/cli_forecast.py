@@ -68,7 +68,8 @@ def forecast(
 @options()
 def forecast_score(settings: Settings) -> None:
     """What the forecast would have said before each breakage of the history."""
-    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+    its_own = replace(settings, reports=settings.reports / "past" / "score")
+    with open_workplace(its_own) as workplace, observe(stderr()) as observer:
         found = backtest.score(workplace, observer, Archive(settings.reports))
     site.put(settings.reports / "forecast-score.json", scoring.text(found))
     for words, number in scoring.told(found).items():
