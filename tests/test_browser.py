@@ -9,7 +9,8 @@ import pytest
 from conftest import Home
 
 PAGES = (
-    "index.html", "matrix.html", "history.html", "pins.html", "declared.html", "known-good.html",
+    "index.html", "matrix.html", "history.html", "pins.html", "forecast.html", "declared.html",
+    "known-good.html",
     "paste.html", "about.html",
     "subjects/ext-import.html", "breakages/ext-import-1.0--werkzeug-3.0.0.html",
 )  # fmt: skip

@@ -14,8 +14,10 @@ from ecosystem import day
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 from test_archive import BREAKAGE, works
+from test_risk import RISK
 
 from watchdog import matrix as matrix_file
+from watchdog import risk
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.model import (
     Ended,
@@ -31,7 +33,9 @@ from watchdog.model import (
     Use,
     UseOutcome,
 )
-from watchdog.report import api, chronicle, paste, views
+from watchdog.report import api, chronicle, outlook, paste, views
+from watchdog.risk import Forecast, Kind, Source
+from watchdog.score import Alarm, Foretold, Score
 from watchdog.timeline import Effort, Fix, History
 
 MATRIX = matrix_file.parse(
@@ -127,6 +131,22 @@ def test_the_page_of_a_subject(site: views.SiteView, shot: Any) -> None:
 
 def test_the_pages_of_the_past(site: views.SiteView, shot: Any) -> None:
     assert asdict(site.chronicle) == shot
+
+
+def test_the_forecast(shot: Any) -> None:
+    gone = replace(RISK, kind=Kind.GONE, symbol="werkzeug.other", lazy=True)
+    broken = replace(
+        RISK, kind=Kind.BROKEN, source=Source.PRERELEASE, symbol="ImportError: y", file="", line=0
+    )
+    forecast = risk.dated(Forecast(day(9), "3.13", 3, (RISK, gone, broken)), None)
+    known = Foretold(
+        "ext-1.0--werkzeug-3.0.0", "ext", "werkzeug 3.0.0", {"scan": 9.5}, private=False, why="w"
+    )
+    unknown = Foretold("other", "other", "click 8.0.0", {}, private=True, why="nothing")
+    scored = Score(day(9), (known, unknown), (Alarm("ext", "werkzeug 3.0.0", ("x",), broken=True),))
+    found = outlook.outlook(MATRIX, forecast, scored)
+    assert found is not None
+    assert asdict(found) == shot
 
 
 def test_what_machines_read(site: views.SiteView, shot: Any) -> None:

@@ -93,5 +93,5 @@ def _table(found: Forecast) -> str:
         lines.append(f"  {each.text}")
         if each.file:
             lines.append(f"  {each.file}:{each.line}: {each.code}")
-        lines.append(f"  {risk.earliest(each, each.package_version)}")
+        lines.append(f"  {risk.earliest(each, each.package)}")
     return "\n".join(lines)

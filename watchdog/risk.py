@@ -209,17 +209,21 @@ def dated(forecast: Forecast, earlier: Forecast | None) -> Forecast:
     return replace(forecast, risks=tuple(risks))
 
 
-def earliest(risk: Risk, newest: str) -> str:
-    """When it may happen, in words: announcements slip, so a passed one may come any day."""
+def earliest(risk: Risk, package: str) -> str:
+    """When it may happen, in words: announcements slip, so a passed one may come any day.
+
+    `package` is its name, as people write it.
+    """
+    newest = risk.package_version
     if risk.kind is Kind.GONE:
         return "now, wherever this code is reached"
     if risk.kind is Kind.BROKEN:
-        return f"with {risk.package} {risk.package_version}"
+        return f"with {package} {newest}"
     if risk.removed_in is None:
-        return f"no release is named; {risk.package} {newest} still has it"
+        return f"no release is named; {package} {newest} still has it"
     if Version(risk.removed_in) > Version(newest):
-        return f"{risk.package} {risk.removed_in} at the earliest"
-    return f"the next release of {risk.package}: announced for {risk.removed_in}, which has passed"
+        return f"{package} {risk.removed_in} at the earliest"
+    return f"the next release of {package}: announced for {risk.removed_in}, which has passed"
 
 
 _FORECAST = TypeAdapter(Forecast)

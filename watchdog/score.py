@@ -10,6 +10,8 @@ from statistics import median
 
 from pydantic import TypeAdapter, ValidationError
 
+from watchdog.matrix import CORE
+
 
 @dataclass(frozen=True)
 class Foretold:
@@ -95,9 +97,14 @@ def told(found: Score) -> Mapping[str, str]:
         return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
 
     lines = {f"foretold by {n}": share(c, number) for n, c in found.by_source.items()}
+    core = [f for f in found.foretold if f.culprit.split()[0] in CORE]
+    of_core = sum(bool(f.days) for f in core)
     private = sum(f.private and not f.days for f in found.foretold)
     return {
         "breakages foretold": share(found.known_before, number),
+        f"foretold of those by {' and '.join(CORE)}": share(
+            sum(bool(f.days) for f in core), len(core)
+        ),
         **lines,
         "not foretold, but by the use of a private name": share(private, number),
         "median lead": f"{found.lead:.0f} days" if found.lead is not None else "–",

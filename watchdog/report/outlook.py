@@ -10,6 +10,7 @@ from watchdog import risk, score
 from watchdog.matrix import Matrix
 from watchdog.risk import Forecast, Kind, Risk, Source
 from watchdog.score import Score
+from watchdog.signature import short
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,19 @@ _HOW = {
 def risk_view(matrix: Matrix, each: Risk) -> RiskView:
     """One risk, ready to be shown."""
     who = f"{matrix.title(each.subject)} {each.version}"
-    package = f"{matrix.title(each.package)} {each.package_version}"
+    name = matrix.title(each.package)
+    package = f"{name} {each.package_version}"
     place = f"{each.file}:{each.line}" if each.file else ""
-    when = risk.earliest(each, each.package_version)
+    when = risk.earliest(each, name)
     how = _HOW[each.source] + (", inside a function" if each.lazy else "")
-    lines = [f"{who} uses `{each.symbol}`", ""]
+    does = "fails" if each.kind is Kind.BROKEN else f"uses `{each.symbol}`"
+    lines = [f"{who} {does}", ""]
     if place:
         lines += [f"in `{place}`:", "", f"    {each.code}", ""]
-    lines += [f"{package} says: {each.text}", "", f"When: {when}."]
+    says = "With" if each.kind is Kind.BROKEN else "Said by"
+    lines += [f"{says} {package}: {each.text}", "", f"When: {when}."]
     return RiskView(
-        id=f"{each.subject}--{each.package}--{each.symbol.rsplit('.', 1)[-1]}".replace(" ", "-"),
+        id=_id(each),
         subject=each.subject,
         who=who,
         package=package,
@@ -116,3 +120,10 @@ def risk_view(matrix: Matrix, each: Risk) -> RiskView:
         seen=each.seen,
         issue="\n".join(lines),
     )
+
+
+def _id(each: Risk) -> str:
+    """Its name in addresses and in the feed, which does not change from run to run."""
+    symbol = each.symbol.rsplit(".", 1)[-1]
+    name = symbol if symbol.isidentifier() else short(each.symbol)
+    return f"{each.subject}--{each.package}--{name}"
