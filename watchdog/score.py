@@ -102,9 +102,7 @@ def told(found: Score) -> Mapping[str, str]:
     private = sum(f.private and not f.days for f in found.foretold)
     return {
         "breakages foretold": share(found.known_before, number),
-        f"foretold of those by {' and '.join(CORE)}": share(
-            sum(bool(f.days) for f in core), len(core)
-        ),
+        f"foretold of those by {' and '.join(CORE)}": share(of_core, len(core)),
         **lines,
         "not foretold, but by the use of a private name": share(private, number),
         "median lead": f"{found.lead:.0f} days" if found.lead is not None else "–",

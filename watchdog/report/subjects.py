@@ -55,8 +55,10 @@ class SubjectView:
     evidence: tuple[EvidenceView, ...]
 
 
-def subject_view(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> SubjectView:
-    """What is told of a subject, from all of its cells."""
+def subject_view(
+    matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record] = ()
+) -> SubjectView:
+    """What is told of a subject, from all of its cells and from where it stood as a control."""
     extension = matrix.extensions.get(subject)
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     tables: list[TableView] = []
@@ -83,7 +85,7 @@ def subject_view(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> S
         successor=extension.successor if extension else None,
         reach=_reach(verdicts),
         tables=tuple(tables),
-        evidence=tuple(_evidence_of(verdicts)),
+        evidence=tuple(_evidence_of(subject, verdicts, controls)),
     )
 
 
@@ -117,22 +119,19 @@ def _sentence(title: str, today: Sequence[Verdict]) -> str:
     return f"{title} could not be judged today."
 
 
-def _evidence_of(verdicts: Sequence[Verdict]) -> Iterable[EvidenceView]:
-    """Every record of the cells, and of the controls that block them, each once."""
-    seen: set[str] = set()
+def _evidence_of(
+    subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record]
+) -> Iterable[EvidenceView]:
+    """Every record of the subject in its cells and as a control, each once."""
     cells: dict[str, list[str]] = defaultdict(list)
-    records: dict[str, Record] = {}
+    records = {c.fingerprint: c for c in controls}
     for verdict in verdicts:
         for record in (verdict.record, verdict.control):
-            if record is not None:
+            if record is not None and record.subject == subject:
                 records[record.fingerprint] = record
         if verdict.record:
             cells[verdict.record.fingerprint].append(verdict.cell.id)
     for fingerprint, record in records.items():
-        own = record.subject == verdicts[0].cell.subject
-        if fingerprint in seen or not own:
-            continue
-        seen.add(fingerprint)
         yield _evidence(record, cells[fingerprint])
 
 

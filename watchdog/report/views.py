@@ -109,9 +109,15 @@ def site(
     by_subject: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_subject[verdict.cell.subject].append(verdict)
+    # A cell that was blocked shows its control, which is evidence of another subject: of Flask.
+    controls: dict[str, list[Record]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.control and not verdict.record:
+            controls[verdict.control.subject].append(verdict.control)
+    subjects = sorted(by_subject.keys() | controls.keys())
     return SiteView(
         front=_front(matrix, run, verdicts, past, compare.mended(run, earlier)),
-        subjects=tuple(subject_view(matrix, s, found) for s, found in sorted(by_subject.items())),
+        subjects=tuple(subject_view(matrix, s, by_subject[s], controls[s]) for s in subjects),
         chronicle=past,
     )
 
