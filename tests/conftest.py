@@ -165,6 +165,8 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("pins",),
         ("declared",),
         ("constraints",),
+        ("forecast",),
+        ("forecast-score",),
         ("run",),
     ):
         done = home(*command)
