@@ -77,7 +77,8 @@ class Surface:
             InstallError, InfrastructureError: the package cannot be had.
         """
         site = self._environments.source(name, version, interpreter, as_of)
-        kept = self._cache / "uses" / f"{site.parent.name}-{digest(self._reading, packages)}.json"
+        how = digest(self._reading, sorted(packages))
+        kept = self._cache / "uses" / f"{site.parent.name}-{how}.json"
         if (known := _kept(kept, _USES)) is not None:
             return known
         found: list[Use] = []
@@ -104,7 +105,8 @@ class Surface:
         symbols = sorted((symbol, sorted(keywords)) for symbol, keywords in asked.items())
         if not symbols:
             return {}
-        key = digest(lock.pins, interpreter.version, symbols, self._asking)
+        files = [p.digest for p in self._environments.packages(lock, interpreter, as_of)]
+        key = digest(lock.pins, files, interpreter.version, symbols, self._asking)
         kept = self._cache / "offers" / f"{key}.json"
         if (known := _kept(kept, _OFFERS)) is not None:
             return known
