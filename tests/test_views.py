@@ -158,6 +158,11 @@ def test_what_the_box_for_requirements_knows(site: views.SiteView, shot: Any) ->
     assert [asdict(rule) for rule in paste.rules(site)] == shot
 
 
+def test_what_works_today_says_what_to_type(site: views.SiteView, shot: Any) -> None:
+    assert {s: asdict(f) for s, f in site.fresh.items()} == shot
+    assert "ext" not in site.fresh
+
+
 def test_what_is_abandoned_is_not_counted_among_the_maintained(site: views.SiteView) -> None:
     assert [b.who for b in site.front.maintained] == ["Ext"]
     assert [b.who for b in site.front.abandoned] == ["Gone"]

@@ -59,7 +59,11 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
     now = {b.past.id: b for b in todays if b.past}
     for breakage in past.breakages:
-        page(f"breakages/{breakage.id}.html", "breakage.html", b=breakage, now=now.get(breakage.id))
+        fresh = site.fresh.get(breakage.subject) if site and breakage.ended else None
+        page(
+            f"breakages/{breakage.id}.html", "breakage.html", b=breakage,
+            now=now.get(breakage.id), fresh=fresh,
+        )  # fmt: skip
     for name, _ in pages:
         page(name, name, past=past, page=front, sets=sets, outlook=outlook)
     if site is None or run is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -86,12 +87,22 @@ class FrontView:
 
 
 @dataclass(frozen=True)
+class FreshView:
+    """A fresh install that works today: what to type, and on which Pythons it was run."""
+
+    typed: str
+    pythons: tuple[str, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True)
 class SiteView:
-    """Every page of the site."""
+    """Every page of the site; `fresh` by subject."""
 
     front: FrontView
     subjects: tuple[SubjectView, ...]
     chronicle: ChronicleView
+    fresh: Mapping[str, FreshView]
 
 
 def site(
@@ -119,7 +130,17 @@ def site(
         front=_front(matrix, run, verdicts, past, compare.mended(run, earlier)),
         subjects=tuple(subject_view(matrix, s, by_subject[s], controls[s]) for s in subjects),
         chronicle=past,
+        fresh={s: f for s in subjects if (f := _fresh(matrix, run, s, by_subject[s]))},
     )
+
+
+def _fresh(matrix: Matrix, run: Run, subject: str, verdicts: Sequence[Verdict]) -> FreshView | None:
+    today = [v for v in verdicts if v.cell.table is Table.TODAY]
+    works = {v.cell.python for v in today if v.state is State.WORKS}
+    if newest_python(today) not in works:
+        return None
+    typed = f"pip install -U {shlex.join(matrix.requirements(subject))}"
+    return FreshView(typed, tuple(sorted(works, key=numbers)), run.as_of)
 
 
 def _front(
