@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ecosystem import day
+
+from watchdog import constraints
+from watchdog.constraints import KnownGood
+
+SET = KnownGood(
+    "3.12", day(3), ("flask==3.1.3", "werkzeug==3.1.9"), ("flask-login", "flask-wtf"),
+    {"flask-old": "broken: ImportError: x"},
+)  # fmt: skip
+
+
+def test_a_set_comes_back_as_it_was_written_the_newest_python_first(tmp_path: Path) -> None:
+    older = replace(SET, python="3.9")
+    for each in (older, SET):
+        (tmp_path / each.file).write_text(each.text, "utf-8")
+    (tmp_path / "constraints-mine.txt").write_text("flask<3\n", "utf-8")
+    assert constraints.read(tmp_path) == [SET, older]
+
+
+def test_an_installer_sees_nothing_in_it_but_pins() -> None:
+    lines = [line for line in SET.text.splitlines() if not line.startswith("#")]
+    assert tuple(lines) == SET.pins

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from ecosystem import day
+
+from watchdog import score
+from watchdog.score import Alarm, Foretold, Score
+
+
+def foretold(name: str, days: dict[str, float], *, private: bool = False) -> Foretold:
+    culprit = "click 8.0.0" if name == "other" else "werkzeug 3.0.0"
+    return Foretold(name, "ext", culprit, days, private=private, why="because")
+
+
+SCORE = Score(
+    day(9),
+    (
+        foretold("a", {"warning": 10.0, "scan": 30.0}),
+        foretold("b", {"prerelease": 4.0}),
+        foretold("c", {}, private=True),
+        foretold("other", {}),
+    ),
+    (Alarm("ext", "werkzeug 3.0.0", ("x",), broken=True),
+     Alarm("two", "werkzeug 3.0.0", ("x",), broken=False)),
+)  # fmt: skip
+
+
+def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
+    assert score.told(SCORE) == {
+        "breakages foretold": "2 of 4 (50%)",
+        "foretold of those by flask and werkzeug": "2 of 3 (67%)",
+        "foretold by warning": "1 of 4 (25%)",
+        "foretold by scan": "1 of 4 (25%)",
+        "foretold by prerelease": "1 of 4 (25%)",
+        "not foretold, but by the use of a private name": "1 of 4 (25%)",
+        "median lead": "17 days",
+        "announced, taken away, and really broken": "1 of 2 (50%)",
+    }
+
+
+def test_of_nothing_no_share_is_told() -> None:
+    told = score.told(Score(day(9), (), ()))
+    assert (told["breakages foretold"], told["median lead"]) == ("none", "–")
+
+
+def test_a_score_comes_back_as_it_was_in_an_order_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "forecast-score.json").write_text(score.text(SCORE), "utf-8")
+    assert score.read(tmp_path) == SCORE
+    (tmp_path / "forecast-score.json").write_text("{}", "utf-8")
+    assert score.read(tmp_path) is None
