@@ -62,7 +62,7 @@ class Home:
 
     def argv(self, command: str, *args: str) -> list[str]:
         argv = [sys.executable, "-m", "watchdog", command, *args]
-        if command not in ("report", "show", "clean", "schema"):
+        if command not in ("report", "show", "clean", "schema", "merge"):
             argv += ["--smokes", str(self.folder / "smokes")]
             if "--as-of" not in args:
                 argv += ["--as-of", ecosystem.NOW.isoformat()]

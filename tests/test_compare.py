@@ -174,3 +174,16 @@ def test_what_is_older_than_two_days_does_not_fill_a_page() -> None:
     found = compare.whole([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert set(found.cells) == {"b"}
+
+
+def test_parts_of_a_run_are_one_run_and_what_no_part_has_is_never_green() -> None:
+    works = Entry(State.WORKS, "a")
+    one = Run(NOW, NOW, {"a/today/x": works}, {"z/today/x": "left out"})
+    two = Run(NOW, NOW + timedelta(minutes=1), {"b/today/x": works})
+    whole = compare.joined([two, one], ["a/today/x", "b/today/x", "c/today/x", "z/today/x"])
+    assert whole.finished == two.finished
+    assert {i: e.state for i, e in whole.cells.items()} == {
+        "a/today/x": State.WORKS, "b/today/x": State.WORKS, "c/today/x": State.ERROR,
+    }  # fmt: skip
+    assert "did not end" in (whole.cells["c/today/x"].reason or "")
+    assert whole.left_out == {"z/today/x": "left out"}

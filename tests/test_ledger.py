@@ -119,3 +119,18 @@ def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -
     journal.write_text(journal.read_text("utf-8").splitlines()[1] + "\n", "utf-8")
     ledger = Ledger(tmp_path)
     assert (ledger.runs(), ledger.skipped_lines) == ([], 1)
+
+
+def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
+    mine, other = Ledger(tmp_path / "mine"), Ledger(tmp_path / "other")
+    mine.append(record(Outcome.WORKS, "a"))
+    mine.append(record(Outcome.WORKS, "b"))
+    other.append(record(Outcome.BROKEN, "b"))
+    other.append(record(Outcome.WORKS, "a"))
+    other.append(record(Outcome.WORKS, "c"))
+    assert mine.adopt(other) == 2
+    again = Ledger(tmp_path / "mine")
+    assert again.get("c")
+    assert (found := again.get("b"))
+    assert found.judgement.outcome is Outcome.FLAKY
+    assert again.adopt(other) == 0

@@ -277,3 +277,40 @@ def test_a_cell_has_a_clean_environment_and_a_home_of_its_own(home: Home) -> Non
     smoke.write_text(text % str(Path.home()), encoding="utf-8")
     done = home("check", "ext-works", "--format", "json", A_SECRET="x")
     assert json.loads(done.stdout)["outcome"] == "works", done.stdout
+
+
+QUICK = ("ext-works", "ext-import", "ext-use", "ext-warns", "ext-wrong", "ext-conflict")
+ONLY = tuple(word for name in QUICK for word in ("--only", name))
+
+
+def shards(home: Home, count: int, ended: int) -> list[str]:
+    folders = [f"part{number}" for number in range(1, count + 1)]
+    for number, folder in list(enumerate(folders, 1))[:ended]:
+        done = home("run", "--shard", f"{number}/{count}", "--reports", folder, *ONLY)
+        assert done.returncode in (0, 2), done.stderr  # 2: a part without a cell
+    return [folder for folder in folders if (home.folder / folder).exists()]
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_the_parts_of_a_run_together_say_what_the_whole_says(
+    home: Home, finished_run: Home, count: int
+) -> None:
+    folders = shards(home, count, count)
+    done = home("merge", *folders)
+    assert done.returncode == 0, done.stderr
+    whole = finished_run.states()
+    assert home.states() == {i: s for i, s in whole.items() if i.split("/")[0] in QUICK}
+    assert (home.folder / "reports" / "index.html").exists()
+    assert home("merge", *folders).returncode == 2
+
+
+def test_the_cells_of_a_part_that_did_not_end_are_not_run_and_never_green(home: Home) -> None:
+    planned = home("plan", "--format", "json", *ONLY)
+    (home.folder / "plan.json").write_text(planned.stdout, "utf-8")
+    done = home("merge", "--plan", "plan.json", *shards(home, 3, 2))
+    assert done.returncode == 0, done.stderr
+    states = home.states()
+    assert len(states) == len(json.loads(planned.stdout)["cells"])
+    lost = [i for i, e in home.last_run()["cells"].items() if "did not end" in e.get("reason", "")]
+    assert lost
+    assert {states[i] for i in lost} == {"error"}

@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.version import Version
 
 from watchdog import plan
@@ -117,3 +119,24 @@ def test_a_mark_holds_until_its_last_day(matrix: Matrix) -> None:
 def test_a_known_issue_covers_every_cell_below_its_name(matrix: Matrix) -> None:
     cells = [c for c in plan.cells(matrix, RELEASES) if c.subject == "flask-admin"]
     assert all(plan.expected(c, matrix, date(2026, 1, 1)) for c in cells)
+
+
+@given(
+    lengths=st.lists(st.tuples(st.integers(0, 9), st.floats(0.1, 60)), max_size=40),
+    count=st.integers(1, 8),
+)
+def test_parts_hold_each_cell_once_and_no_subject_is_divided(
+    lengths: list[tuple[int, float]], count: int
+) -> None:
+    cells = [plan.coordinates(f"s{s}/today/py3.{n}") for n, (s, _) in enumerate(lengths)]
+    seconds = {cell.id: length for cell, (_, length) in zip(cells, lengths, strict=True)}
+    parts = [plan.part(cells, n, count, lambda c: seconds[c.id]) for n in range(1, count + 1)]
+    assert sorted(c.id for part in parts for c in part) == sorted(c.id for c in cells)
+    subjects = [{c.subject for c in part} for part in parts]
+    assert sum(map(len, subjects)) == len({c.subject for c in cells})
+
+
+def test_parts_are_of_about_equal_length() -> None:
+    cells = [plan.coordinates(f"s{n}/today/py3.13") for n in range(12)]
+    parts = [plan.part(cells, n, 3, lambda _: 1.0) for n in (1, 2, 3)]
+    assert [len(part) for part in parts] == [4, 4, 4]

@@ -17,7 +17,14 @@ from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.interpreters import how_to_get
 from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Record, Run, Table
-from watchdog.options import Pythons, matrix_option, options, output_format, reports_option
+from watchdog.options import (
+    Pythons,
+    Shard,
+    matrix_option,
+    options,
+    output_format,
+    reports_option,
+)
 from watchdog.report import site, subjects
 from watchdog.report.tables import SYMBOLS
 from watchdog.workplace import Settings, Workplace, open_workplace, package_folder
@@ -35,11 +42,13 @@ def cli() -> None:
 
 @cli.command()
 @options(selection=True, python=Pythons.MANY)
+@click.option("--shard", type=Shard(), default="1/1", help="Only this part; `merge` joins them.")
 def run(
-    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...]
-) -> int:
+    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
+    shard: tuple[int, int],
+) -> int:  # fmt: skip
     """Run the matrix and write the report."""
-    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
+    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons, shard)
     console = stderr()
     with open_workplace(settings) as workplace:
         with observe(console) as observer:
@@ -102,6 +111,52 @@ def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]
     if compare.core_breaks(control):
         return row | {"would": "not run", "why": "its core control is broken"}
     return row | {"would": "run", "why": "no record of this lock, Python and smoke"}
+
+
+@cli.command()
+@matrix_option
+@reports_option
+@click.option(
+    "--plan",
+    "planned",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="What `plan --format json` said: a cell of it that no part has is told as not run.",
+)
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER…",
+)
+def merge(
+    matrix_path: Path, reports: Path, planned: Path | None, folders: tuple[Path, ...]
+) -> None:
+    """Join the reports of parts of a run into one, and write its pages."""
+    matrix, ledger = matrix_file.load(matrix_path), Ledger(reports)
+    parts = [Ledger(folder) for folder in folders]
+    runs = [run for part in parts for run in part.runs()]
+    as_of = max((run.as_of for run in runs), default=None)
+    if as_of is None:
+        raise ConfigurationError(("none of these folders holds a run",))
+    joined = compare.joined([r for r in runs if r.as_of == as_of], _planned(planned))
+    if any(run.name == joined.name for run in ledger.runs()):
+        raise ConfigurationError((f"the run of {as_of:%Y-%m-%d %H:%M} UTC is joined already",))
+    added = sum(ledger.adopt(part) for part in parts)
+    ledger.write_run(joined)
+    page = site.write(matrix, ledger, reports)
+    say(stderr(), f"{len(joined.cells)} cells of {len(parts)} parts, {added} records added: {page}")
+
+
+def _planned(path: Path | None) -> list[str]:
+    """The ids of the cells that a plan would run or reuse."""
+    if path is None:
+        return []
+    try:
+        rows = json.loads(path.read_text("utf-8"))["cells"]
+        return [str(row["cell"]) for row in rows if row["would"] != "left out"]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise ConfigurationError((f"{path}: not what `plan --format json` writes: {e}",)) from None
 
 
 @cli.command()

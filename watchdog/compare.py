@@ -216,6 +216,23 @@ def whole(runs: Sequence[Run]) -> Run | None:
     return replace(last, cells=cells, left_out=left_out)
 
 
+def joined(runs: Sequence[Run], wanted: Iterable[str] = ()) -> Run:
+    """Runs of parts of one matrix at one cutoff as one run.
+
+    A wanted cell that none of them has was not run: its part did not end. It is never green.
+    """
+    last = max(runs, key=lambda run: run.finished)
+    not_run = Entry(State.ERROR, reason="not run: the part of the run that it was in did not end")
+    cells = dict.fromkeys(wanted, not_run)
+    left_out: dict[str, str] = {}
+    for run in sorted(runs, key=lambda r: r.finished):
+        cells |= run.cells
+        left_out |= run.left_out
+    newest = {s: found for run in runs for s, found in run.newest.items()}
+    cells = {i: e for i, e in sorted(cells.items()) if i not in left_out}
+    return replace(last, cells=cells, left_out=dict(sorted(left_out.items())), newest=newest)
+
+
 def mended(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | None:
     """The last run before with cells of this one, and which of those were broken then, work now."""
     before = [r for r in runs if r.as_of < run.as_of and r.cells.keys() & run.cells.keys()]

@@ -46,6 +46,21 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._records)
 
+    def adopt(self, other: Ledger) -> int:
+        """Take over the records of another ledger that are not here yet; how many there were.
+
+        The same fingerprint with another outcome is added: it makes the record a flaky one.
+        """
+        fresh = [
+            record
+            for fingerprint, record in other._records.items()
+            if (known := self.get(fingerprint)) is None
+            or known.judgement.outcome not in (record.judgement.outcome, Outcome.FLAKY)
+        ]
+        for record in fresh:
+            self.append(record)
+        return len(fresh)
+
     def seconds(self, subject: str, python: str) -> float:
         """How long the smoke of a subject took on this Python when it last ran, in seconds."""
         return self._seconds.get((subject, python), self._seconds.get((subject, ""), 1.0))

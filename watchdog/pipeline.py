@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 
 from packaging.version import InvalidVersion, Version
 
@@ -51,11 +52,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which part of the matrix is wanted; empty means all."""
+    """Which part of the matrix is wanted; empty means all.
+
+    Attributes:
+        shard: of what is wanted only this part of so many.
+    """
 
     only: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     pythons: tuple[str, ...] = ()
+    shard: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -134,12 +140,20 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
         tables=selection.tables,
         pythons=selection.pythons,
     )
+    if selection.shard != (1, 1):
+        chosen = plan.part(chosen, *selection.shard, partial(_seconds, workplace))
     reasons = [(cell, plan.excluded(cell, matrix, as_of.date())) for cell in chosen]
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     cells = tuple(cell for cell, reason in reasons if not reason)
     await desk.expect(cell.question(as_of) for cell in cells)
     workplace.start_services({c.subject for c in cells})
     return Choice(releases, cells, left_out)
+
+
+def _seconds(workplace: Workplace, cell: Cell) -> float:
+    """How long a cell takes, as far as its subject was ever run."""
+    interpreter = workplace.interpreters.get(cell.python)
+    return workplace.ledger.seconds(cell.subject, interpreter.version if interpreter else "")
 
 
 async def lock(desk: Desk, cell: Cell) -> Planned:

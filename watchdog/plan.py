@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -45,6 +46,26 @@ def select(
         and (not tables or cell.table in tables)
         and (not pythons or cell.python in pythons)
     )
+
+
+def part(
+    cells: Sequence[Cell], number: int, count: int, seconds: Callable[[Cell], float]
+) -> tuple[Cell, ...]:
+    """One of so many parts of about equal length, the first being 1.
+
+    A subject stays whole: its cells speak for each other. The longest are dealt out first, each to
+    the part that has the least so far; the same cells and lengths give the same parts.
+    """
+    length: dict[str, float] = defaultdict(float)
+    for cell in cells:
+        length[cell.subject] += seconds(cell)
+    totals = [0.0] * count
+    dealt: dict[str, int] = {}
+    for subject in sorted(length, key=lambda s: (-length[s], s)):
+        least = totals.index(min(totals))
+        dealt[subject] = least
+        totals[least] += length[subject]
+    return tuple(cell for cell in cells if dealt[cell.subject] == number - 1)
 
 
 def coordinates(cell_id: str) -> Cell:
