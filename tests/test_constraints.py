@@ -19,6 +19,8 @@ def test_a_set_comes_back_as_it_was_written_the_newest_python_first(tmp_path: Pa
     for each in (older, SET):
         (tmp_path / each.file).write_text(each.text, "utf-8")
     (tmp_path / "constraints-mine.txt").write_text("flask<3\n", "utf-8")
+    strange = SET.text.replace(" 2025-", " someday-")
+    (tmp_path / "constraints-3.10.txt").write_text(strange, "utf-8")
     assert constraints.read(tmp_path) == [SET, older]
 
 

@@ -372,6 +372,9 @@ def test_what_is_no_question_ends_well_and_says_so(tmp_path: Path) -> None:
         ("will be removed in Python 3.14", None),
         ("will be removed in a future release. 2.0 has it", None),
         ("deprecated since version 2.3", None),
+        ("will be removed in 30 days", None),
+        ("will be removed by 2026-01-01", None),
+        ("removed in 2025", None),
     ],
 )
 def test_the_version_of_a_removal_is_read_from_the_text(text: str, version: str | None) -> None:

@@ -20,6 +20,7 @@ from watchdog import replay, risk, timeline
 from watchdog.archive import Archive
 from watchdog.blame import Case
 from watchdog.desk import Desk, Observer, at, together
+from watchdog.errors import InfrastructureError, InstallError
 from watchdog.forecast import Reading, least, offered, read
 from watchdog.index import just_after
 from watchdog.model import Lock, Question
@@ -48,6 +49,7 @@ async def _score(histories: Sequence[History], desk: Desk) -> Score:
     releases = sorted({(b.culprit.name, b.culprit.version, b.broken_from)
                        for b in judged if b.culprit}, key=lambda r: r[2])  # fmt: skip
     first = {(n, v): t for n, v, t in reversed(releases)}
+    first |= _series(desk, min((h.since for h in mine), default=None))
     desk.observer.stage("Whom each of these releases was to break", len(first))
     alarms = []
     for (name, version), when in first.items():
@@ -55,6 +57,21 @@ async def _score(histories: Sequence[History], desk: Desk) -> Score:
         desk.observer.advance()
     known = tuple(f for f in foretold if f)
     return Score(desk.workplace.settings.as_of, known, tuple(a for found in alarms for a in found))
+
+
+def _series(desk: Desk, since: datetime | None) -> dict[tuple[str, str], datetime]:
+    """The first release of each series of the stack: what takes away is a feature release."""
+    found: dict[tuple[str, str], datetime] = {}
+    for name in desk.workplace.settings.matrix.stack if since else ():
+        page = desk.workplace.index.page(name)
+        seen: set[tuple[int, ...]] = set()
+        for release in page.releases(desk.workplace.settings.as_of) if page else ():
+            series = release.version.release[:2]
+            if release.final and release.uploaded and series not in seen:
+                seen.add(series)
+                if since and release.uploaded > since:
+                    found[name, str(release.version)] = release.uploaded
+    return found
 
 
 def _of_stack(desk: Desk, breakage: PastBreakage) -> bool:
@@ -173,7 +190,11 @@ async def _announced_since(
             break
         interpreter = desk.workplace.interpreters[python]
         ask = partial(desk.workplace.surface.offers, lock, interpreter, cutoff, uses)
-        if not any(offer.deprecated for offer in (await desk.aside(ask)).values()):
+        try:
+            offers = await desk.aside(ask)
+        except (InstallError, InfrastructureError):
+            break
+        if not any(offer.deprecated for offer in offers.values()):
             break
         since = uploaded
     return since

@@ -58,8 +58,11 @@ def forecast(
             proposed = stack.enter_context(open_workplace(asked))
             found = foretelling.weigh(workplace, observer, chosen, on, pin, proposed)
     if candidate is None and not subjects:
-        found = risk.dated(found, risk.read(settings.reports))
-        site.put(settings.reports / "forecast.json", risk.text(found))
+        earlier = risk.read(settings.reports)
+        found = risk.dated(found, earlier)
+        # What is asked of the past is for whoever asks; the page shows the newest.
+        if earlier is None or earlier.as_of <= found.as_of:
+            site.put(settings.reports / "forecast.json", risk.text(found))
     click.echo(risk.text(found) if format_ == "json" else _table(found), nl=format_ != "json")
     say(console, f"{len(found.risks)} risks for {found.subjects} packages")
 

@@ -32,7 +32,7 @@ from watchdog.workplace import Settings, open_workplace
 
 
 @cli.command()
-@options(python=Pythons.ONE)
+@options(python=Pythons.ONE_OR_AUTO)
 @output_format
 @click.option("--since", type=Instant(), default="2019-01-01", show_default=True)
 @click.option("--until", type=Instant(), help="Default: now.")

@@ -57,7 +57,10 @@ def read(reports: Path) -> list[KnownGood]:
     for path in reports.glob("constraints-*.txt"):
         text = path.read_text("utf-8", "replace")
         if age := _AGE.search(text):
-            as_of = datetime.strptime(age[1], _INSTANT).replace(tzinfo=UTC)
+            try:
+                as_of = datetime.strptime(age[1], _INSTANT).replace(tzinfo=UTC)
+            except ValueError:
+                continue
             python = path.stem.removeprefix("constraints-")
             left_out = dict(_WITHOUT.findall(text))
             pins = tuple(_PIN.findall(text))

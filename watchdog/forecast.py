@@ -11,9 +11,11 @@ from functools import partial
 from packaging.version import Version
 
 from watchdog import risk
+from watchdog.compare import core_breaks
 from watchdog.desk import Desk, Observer, at, together
-from watchdog.errors import InfrastructureError, InstallError
-from watchdog.model import Lock, Outcome, Question, Record
+from watchdog.errors import ConfigurationError, InfrastructureError, InstallError
+from watchdog.model import Lock, Outcome, Question, Record, Unknown
+from watchdog.pipeline import core_control
 from watchdog.risk import Forecast, Kind, Offer, Risk, Source
 from watchdog.scan import How, Use
 from watchdog.workplace import Workplace
@@ -40,6 +42,10 @@ class Reading:
     @property
     def works(self) -> bool:
         return self.record is not None and self.record.judgement.outcome is Outcome.WORKS
+
+    @property
+    def broken(self) -> bool:
+        return self.record is not None and self.record.judgement.outcome is Outcome.BROKEN
 
     def held(self, stack: Iterable[str]) -> dict[str, str]:
         """The packages of the stack in its lock, with their versions."""
@@ -92,6 +98,8 @@ async def _read(
     workplace = desk.workplace
     requirements = workplace.settings.matrix.requirements(subject)
     lock = await desk.lock(Question(requirements, python, as_of))
+    if isinstance(lock, Unknown):
+        raise InfrastructureError(f"{subject}: {lock.reason}")
     if not isinstance(lock, Lock) or not lock.version(subject):
         desk.observer.advance()
         return None
@@ -163,7 +171,7 @@ async def _risks(desk: Desk, mine: Reading, readings: Sequence[Reading], python:
         )
         own = [u for u in mine.uses if u.symbol.partition(".")[0] == package]
         found += risk.of_uses(mine.subject, mine.version, own, offers, held)
-    if not mine.works:
+    if mine.broken:
         # What is gone is why it is broken today; there it stands already.
         found = [r for r in found if r.kind is not Kind.GONE]
     if mine.record and mine.record.evidence:
@@ -200,7 +208,11 @@ async def _tried(
         return None
     requirements = workplace.settings.matrix.requirements(mine.subject)
     lock = await desk.lock(Question((*requirements, f"{package}=={version}"), python, as_of))
-    if not isinstance(lock, Lock):
+    # With a prerelease a resolver may fall back on an old version of the subject: that is no news.
+    if not isinstance(lock, Lock) or lock.version(mine.subject) != mine.version:
+        return None
+    core = await core_control(desk, lock, python)
+    if core is not None and core_breaks(await desk.record(core)):
         return None
     judgement = (await desk.record(workplace.trial(mine.subject, lock, python, as_of))).judgement
     if judgement.outcome is not Outcome.BROKEN:
@@ -232,6 +244,10 @@ async def _weigh(
     desk: Desk,
 ) -> Forecast:
     as_of, (package, version) = desk.workplace.settings.as_of, requirement
+    stack = desk.workplace.settings.matrix.stack
+    if package not in stack:
+        known = ", ".join(stack)
+        raise ConfigurationError((f"{package} is not in `stack` of matrix.yaml: {known}",))
     readings = await read_all(desk, subjects, python, as_of)
     mine = [r for r in readings if package in r.held([package])]
     uses = [u for r in mine for u in r.uses if u.symbol.partition(".")[0] == package]
@@ -241,7 +257,13 @@ async def _weigh(
     if not isinstance(lock, Lock):
         raise InfrastructureError(f"{package}=={version} cannot be resolved on Python {python}")
     desk.observer.stage(f"Asking {package} {version} what it offers")
-    new = proposed.surface.offers(lock, interpreter, as_of, uses)
+    try:
+        new = proposed.surface.offers(lock, interpreter, as_of, uses)
+    except InstallError as e:
+        raise InfrastructureError(f"{package} {version} cannot be installed: {e}") from e
+    if uses and all(offer.offered is None for offer in new.values()):
+        raise InfrastructureError(f"{package} {version} cannot be imported on Python {python}")
+    version = lock.version(package) or version
     found: list[Risk] = []
     for some in _by_version(mine, package).values():
         old = await offered(desk, package, some, python, least(some), as_of)

@@ -27,7 +27,7 @@ CORE = ("flask", "werkzeug")
 
 _SERIES = r"^\d+\.\d+$"
 _MONTH = r"^\d{4}-\d{2}$"
-_URL = r"^https?://[^\s\"'<>]+/$"
+_URL = r"""^https?://[^\s"'<>]+/$"""
 
 
 def _requirement(text: str) -> str:

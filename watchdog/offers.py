@@ -40,7 +40,8 @@ _SOMETHING = frozenset({"?"})  # a condition that no keyword decides
 _REMOVED_IN = re.compile(
     r"\b(?:remov(?:ed|al|e|ing)|drop(?:ped)?|deleted|gone|disappear)\s+"
     r"(?:in|from|with|since|by|as of)\s+(?:the\s+)?"
-    r"(?:(?!Python\b)[A-Z][\w-]*\s+){0,2}?v?(?P<version>\d+(?:\.\d+)*)",
+    r"(?:(?!Python\b)[A-Z][\w-]*\s+){0,2}?v?(?P<version>\d{1,3}(?:\.\d+)*)"
+    r"(?![\d-])(?!\s*(?:days?|weeks?|months?|years?|places?)\b)",
     re.IGNORECASE,
 )
 

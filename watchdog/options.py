@@ -60,6 +60,7 @@ class Pythons(StrEnum):
 
     MANY = "many"
     ONE = "one"
+    ONE_OR_AUTO = "one, or auto"
     NONE = "none"
 
 
@@ -83,7 +84,7 @@ def options(
             matrix = matrix_file.load(matrix_path)
             cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
             settings = Settings(matrix, cutoff, reports, jobs, offline=offline, smokes=smokes)
-            _known_pythons(settings, rest)
+            _known_pythons(settings, rest, auto=python is Pythons.ONE_OR_AUTO)
             return command(settings=settings, **rest)
 
         options = [
@@ -100,7 +101,7 @@ def options(
             options.insert(
                 1, click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y.")
             )
-        elif python is Pythons.ONE:
+        elif python is not Pythons.NONE:
             options.insert(1, click.option("--python", metavar="X.Y", help="On this Python."))
         if selection:
             options += [
@@ -115,13 +116,13 @@ def options(
     return decorate
 
 
-def _known_pythons(settings: Settings, given: Mapping[str, Any]) -> None:
+def _known_pythons(settings: Settings, given: Mapping[str, Any], *, auto: bool) -> None:
     asked = [*given.get("pythons", ()), *filter(None, [given.get("python")])]
     known = ", ".join(settings.matrix.python)
     problems = [
         f"--python {python}: not in matrix.yaml; it has {known}"
         for python in asked
-        if python not in (*settings.matrix.python, "auto")
+        if python not in settings.matrix.python and not (auto and python == "auto")
     ]
     if problems:
         raise ConfigurationError(tuple(problems))

@@ -63,6 +63,14 @@ class _Capture:
         return bytes(self._head + middle + self._tail).decode("utf-8", "replace")
 
 
+_PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
+
+
+def passed_on() -> dict[str, str]:
+    """What a child that runs other people's code gets of our environment: what the system needs."""
+    return {k: v for k, v in os.environ.items() if k in _PASSED_ON}
+
+
 class Processes:
     """Runs children and knows which of them live."""
 

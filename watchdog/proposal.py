@@ -42,7 +42,10 @@ def meant(what: str) -> Iterator[Meant]:
 
 
 def _cloned(url: str, into: Path) -> Path:
-    address, _, revision = url.removeprefix("git+").partition("@")
+    address, revision = url.removeprefix("git+"), ""
+    head, _, last = address.rpartition("@")
+    if head and "/" in head.partition("://")[2]:  # not the user of git@host
+        address, revision = head, last
     git = shutil.which("git")
     if git is None:
         raise ConfigurationError(("git is not installed; clone it yourself and name the folder",))

@@ -273,6 +273,28 @@ class Reader(ast.NodeVisitor):
 
     visit_IfExp = visit_If
 
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        self.visit(node.iter)
+        self.visit(node.target)
+        self._within(node.body)
+        self._within(node.orelse)
+
+    visit_AsyncFor = visit_For
+
+    def visit_While(self, node: ast.While) -> None:
+        self.visit(node.test)
+        then, otherwise = guards.branches(node.test, self.flags)
+        self._within(node.body, guarded=then)
+        self._within(node.orelse, guarded=otherwise)
+
+    def visit_match_case(self, node: ast.match_case) -> None:
+        self.visit(node.pattern)
+        guarded = False
+        if node.guard:
+            self.visit(node.guard)
+            guarded, _ = guards.branches(node.guard, self.flags)
+        self._within(node.body, guarded=guarded)
+
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         asked = False
         for value in node.values:

@@ -205,7 +205,10 @@ def _same(known: Risk, other: Risk) -> bool:
 def dated(forecast: Forecast, earlier: Forecast | None) -> Forecast:
     """With the day on which each risk was told first."""
     known = {r.key: r.seen for r in earlier.risks} if earlier else {}
-    risks = (replace(r, seen=known.get(r.key) or forecast.as_of) for r in forecast.risks)
+    risks = (
+        replace(r, seen=min(known.get(r.key) or forecast.as_of, forecast.as_of))
+        for r in forecast.risks
+    )
     return replace(forecast, risks=tuple(risks))
 
 

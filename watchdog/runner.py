@@ -38,7 +38,7 @@ from watchdog.model import (
     Trial,
     Use,
 )
-from watchdog.process import Finished, Processes
+from watchdog.process import Finished, Processes, passed_on
 from watchdog.redaction import Redactor
 from watchdog.services import Services
 from watchdog.store import Package
@@ -49,7 +49,6 @@ SMOKES = PACKAGE / "smokes"
 AUTOMATIC = SMOKES / "automatic.py"
 LOG_LIMIT = 16_000
 _SIGKILL = -9
-_PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 _EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
 _TESTS = TypeAdapter(Use)
 _FAILURE = TypeAdapter(Failure)
@@ -186,7 +185,7 @@ class Runner:
         return self._named[key]
 
     def _environment(self, trial: Trial, folder: Path, number: int, python: Path) -> dict[str, str]:
-        env = {k: v for k, v in os.environ.items() if k in _PASSED_ON}
+        env = passed_on()
         env.setdefault("LANG", "C.UTF-8")
         env |= self.services.environment(trial.services, number)
         home = str(folder / "home")

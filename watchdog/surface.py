@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,8 @@ from watchdog import guards, offers, reader, scan, scopes
 from watchdog.environments import Environments
 from watchdog.fingerprint import content, digest
 from watchdog.model import Interpreter, Lock
-from watchdog.process import Processes
+from watchdog.process import Processes, passed_on
+from watchdog.redaction import printable
 from watchdog.risk import Offer
 from watchdog.scan import How, Use
 
@@ -47,9 +50,10 @@ class Surface:
 
     @cached_property
     def _reading(self) -> str:
-        """Changes when the scan does."""
-        modules = (scan, reader, scopes, guards)
-        return digest([content(Path(str(m.__file__)).read_bytes()) for m in modules])
+        """Changes when the scan does, or the language that it reads."""
+        files = [Path(__file__), *(Path(str(m.__file__)) for m in (scan, reader, scopes, guards))]
+        # What parses, this Python says.
+        return digest([content(path.read_bytes()) for path in files], sys.version_info[:2])
 
     @cached_property
     def _asking(self) -> str:
@@ -86,7 +90,8 @@ class Surface:
             file = path.relative_to(site)
             if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
                 text = path.read_text("utf-8", "replace")
-                found += scan.uses(text, file.as_posix(), packages)
+                uses = scan.uses(text, printable(file.as_posix()), packages)
+                found += (replace(use, text=printable(use.text)) for use in uses)
         _keep(kept, _USES.dump_json(tuple(found)))
         return tuple(found)
 
@@ -116,7 +121,7 @@ class Surface:
             out = place / "answer.json"
             self._processes.run(
                 [str(python), "-I", str(offers.__file__), str(out)],
-                env={"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
+                env=passed_on() | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
                 timeout=_SECONDS,
                 cwd=place,
                 stdin=json.dumps({"symbols": symbols}),
@@ -126,8 +131,13 @@ class Surface:
             shutil.rmtree(place, ignore_errors=True)
         if found is None:
             return {}  # it did not live to answer: nothing is known, and nothing is kept
+        found = {s: replace(o, deprecated=_clean(o.deprecated)) for s, o in found.items()}
         _keep(kept, _OFFERS.dump_json(found))
         return found
+
+
+def _clean(text: str | None) -> str | None:
+    return text and printable(text)
 
 
 def _kept(path: Path, kind: TypeAdapter[T]) -> T | None:

@@ -44,7 +44,7 @@ class Lane:
     """A subject's past in the picture."""
 
     title: str
-    href: str
+    subject: str
     y: int
     bars: tuple[Bar, ...]
 
@@ -129,9 +129,8 @@ def picture(
             words = f"{each.symptom} ({lasted(each)})"
             href = f"breakages/{each.id}.html"
             bars.append(Bar(begin, max(round(end - begin, 1), 3.0), family(each), href, words))
-        href = f"subjects/{history.subject}.html"
         y = TOP + number * LANE
-        lanes.append(Lane(matrix.title(history.subject), href, y, tuple(bars)))
+        lanes.append(Lane(matrix.title(history.subject), history.subject, y, tuple(bars)))
     count = sum(len(h.breakages) for h in broken)
     first = since.year + (since.month > 1)
     years = [since.replace(year=y, month=1, day=1) for y in range(first, until.year + 1)]

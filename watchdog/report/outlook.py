@@ -50,6 +50,16 @@ class OutlookView:
     scored: tuple[tuple[str, str, str, str], ...]
 
     @property
+    def headline(self) -> str:
+        """What is to come, in a sentence."""
+        told = []
+        if number := len(self.announced):
+            told.append(f"{number} announced removal{' is' if number == 1 else 's are'} in use")
+        if number := len(self.broken):
+            told.append(f"{number} failure{'' if number == 1 else 's'} on a prerelease")
+        return ", ".join(told) or "Nothing that is announced to go is in use"
+
+    @property
     def next(self) -> tuple[RiskView, ...]:
         """What is still to come: the failures on prereleases first."""
         return (*self.broken, *self.announced)

@@ -46,6 +46,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     templates.globals |= {
         "pages": pages, "as_of": run.as_of if run else None, "site": matrix.site,
         "symbols": SYMBOLS.values(), "title": matrix.title, "measured": measured,
+        "with_page": {s.subject for s in site.subjects} if site else set(),
     }  # fmt: skip
 
     def page(name: str, template: str, **values: Any) -> None:  # noqa: ANN401  what templates take

@@ -139,7 +139,7 @@ def _fresh(matrix: Matrix, run: Run, subject: str, verdicts: Sequence[Verdict]) 
     works = {v.cell.python for v in today if v.state is State.WORKS}
     if newest_python(today) not in works:
         return None
-    typed = f"pip install -U {shlex.join(matrix.requirements(subject))}"
+    typed = "pip install -U --upgrade-strategy eager " + shlex.join(matrix.requirements(subject))
     return FreshView(typed, tuple(sorted(works, key=numbers)), run.as_of)
 
 
