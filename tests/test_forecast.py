@@ -43,7 +43,7 @@ def guarded():
 """
 SAFE = "import flask\nfrom announcer import kept\ndef use():\n    return 42\n"
 # Its newest release does not let the prerelease in; its oldest does, and fails.
-CAPPED = (("0.9", "raise ImportError('long ago')\n", ["announcer"]),
+HOLDS_BACK = (("0.9", "raise ImportError('long ago')\n", ["announcer"]),
           ("1.0", SAFE, ["announcer<3a0"]))  # fmt: skip
 SUBJECTS = {"ext-imports-old": IMPORTS, "ext-calls-old": CALLS, "ext-uses-kept": SAFE}
 
@@ -56,25 +56,27 @@ def threatened(home: Home, made_up: Any) -> Home:
                     ("3.0rc1", 25, EARLY))  # fmt: skip
         for version, at, code in releases:
             made_up.add("announcer", version, day(at), files={"announcer.py": code})
-        for version, code, needs in CAPPED:
-            made_up.add("ext-capped", version, day(6), files={"ext_capped.py": code},
+        for version, code, needs in HOLDS_BACK:
+            made_up.add("ext-holds-back", version, day(6), files={"ext_holds_back.py": code},
                         requires=["flask", *needs])  # fmt: skip
         for name, code in SUBJECTS.items():
             files = {f"{name.replace('-', '_')}.py": code}
             made_up.add(name, "1.0", day(6), files=files, requires=["flask", "announcer"])
-    for name in (*SUBJECTS, "ext-capped"):
+    for name in (*SUBJECTS, "ext-holds-back"):
         module = name.replace("-", "_")
         smoke = f'"""{name}"""\nfrom {module} import use\ndef test_use():\n    assert use() == 42\n'
         (home.folder / "smokes" / f"smoke_{module}.py").write_text(smoke, "utf-8")
     matrix = home.folder / "matrix.yaml"
-    names = "".join(f"  {name}: {{name: {name.title()}}}\n" for name in (*SUBJECTS, "ext-capped"))
+    names = "".join(
+        f"  {name}: {{name: {name.title()}}}\n" for name in (*SUBJECTS, "ext-holds-back")
+    )
     text = matrix.read_text("utf-8").replace("extensions:\n", f"extensions:\n{names}")
     matrix.write_text(f"{text}stack: [announcer]\n", "utf-8")
     return home
 
 
 def risks(home: Home, at: int, *more: str) -> dict[str, dict[str, Any]]:
-    told = home.json("forecast", *SUBJECTS, "ext-capped", "--as-of", day(at).isoformat(), *more)
+    told = home.json("forecast", *SUBJECTS, "ext-holds-back", "--as-of", day(at).isoformat(), *more)
     return {r["subject"]: r for r in told["risks"]}
 
 
@@ -113,7 +115,7 @@ def test_what_works_and_fails_on_a_prerelease_is_told(threatened: Home) -> None:
     assert "cannot import name 'kept'" in broken["text"]
     assert "ext-uses-kept" not in risks(threatened, 24)
     # What the newest version does not let in is no news, whatever an ancient one does.
-    assert "ext-capped" not in found
+    assert "ext-holds-back" not in found
 
 
 def test_a_candidate_is_weighed_without_running_a_smoke(threatened: Home) -> None:
@@ -121,7 +123,7 @@ def test_a_candidate_is_weighed_without_running_a_smoke(threatened: Home) -> Non
     assert found == {}
     found = risks(threatened, 26, "--candidate", "announcer==3.0rc1")
     # Also who does not let it in yet uses it.
-    assert found.keys() == {"ext-uses-kept", "ext-capped"}
+    assert found.keys() == {"ext-uses-kept", "ext-holds-back"}
     assert found["ext-uses-kept"]["symbol"] == "announcer.kept"
 
 
