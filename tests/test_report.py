@@ -106,7 +106,9 @@ HOSTILE = "</pre><script>alert(1)</script>\x1b[31m\u202e\x00 <img src=x onerror=
 def test_what_a_package_prints_is_shown_as_text(home: Home) -> None:
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     text = smoke.read_text("utf-8").replace('"""It answers 42"""', repr(HOSTILE))
-    text += f"    print({HOSTILE!r})\n    raise ValueError({HOSTILE!r})\n"
+    text += f"    print({HOSTILE!r})\n    import os\n    os.write(1, b'\\xff\\xfe\\xc3(')\n"
+    text += "    for _ in range(50):\n        print('flood ' * 170_000)\n"
+    text += f"    raise ValueError({HOSTILE!r})\n"
     smoke.write_text(text.replace("\x00", ""), encoding="utf-8")
     home("run", "--only", "ext-works")
     for page in pages(home).values():
@@ -115,6 +117,10 @@ def test_what_a_package_prints_is_shown_as_text(home: Home) -> None:
         assert set(re.findall(r"<script([^>]*)>", shown)) <= {f' src="{name}"' for name in ours}
         assert set(re.findall(r"<img([^>]{,21})", shown)) <= {' src="../badges/ext-w'}
         assert not set(shown) & {"\x1b", "\x00", "\u202e"}
+        assert len(shown) < 200_000
+    log = (home.folder / "reports" / "subjects" / "ext-works.html").read_text("utf-8")
+    assert "flood flood" in log
+    assert re.search(r"cut …\]|bytes cut|characters cut", log)
     assert "<" not in (home.folder / "reports" / "paste-data.js").read_text("utf-8")
 
 
