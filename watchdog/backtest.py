@@ -9,7 +9,6 @@ really broke the subject.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,8 +19,7 @@ from watchdog import replay, risk, timeline
 from watchdog.archive import Archive
 from watchdog.blame import Case
 from watchdog.desk import Desk, Observer, at, together
-from watchdog.errors import InfrastructureError, InstallError
-from watchdog.forecast import Reading, least, offered, read
+from watchdog.forecast import Reading, asked, by_version, least, offered, read
 from watchdog.index import just_after
 from watchdog.model import Lock, Question
 from watchdog.risk import Kind, Offer, Risk
@@ -40,7 +38,7 @@ def score(workplace: Workplace, observer: Observer, archive: Archive) -> Score:
 
 async def _score(histories: Sequence[History], desk: Desk) -> Score:
     matrix = desk.workplace.settings.matrix
-    mine = [h for h in histories if not (e := matrix.extensions.get(h.subject)) or not e.install]
+    mine = [h for h in histories if matrix.is_package(h.subject)]
     each = [(b, h.moments) for h in mine for b in h.breakages if _of_stack(desk, b)]
     judged = [b for b, _ in each]
     desk.workplace.start_services({b.subject for b in judged})
@@ -188,12 +186,7 @@ async def _announced_since(
         lock = await desk.lock(Question((f"{package}=={first}",), python, cutoff))
         if not isinstance(lock, Lock):
             break
-        interpreter = desk.workplace.interpreters[python]
-        ask = partial(desk.workplace.surface.offers, lock, interpreter, cutoff, uses)
-        try:
-            offers = await desk.aside(ask)
-        except (InstallError, InfrastructureError):
-            break
+        offers = await asked(desk, lock, python, cutoff, uses)
         if not any(offer.deprecated for offer in offers.values()):
             break
         since = uploaded
@@ -229,11 +222,8 @@ async def _alarms(
     exposed = [h for h in histories if _exposed(h, package, when)]
     found = await together(_before(desk, h, package, version, python, when) for h in exposed)
     mine = {r.subject: r for r in found if r}
-    groups: dict[str, list[Reading]] = defaultdict(list)
-    for reading in mine.values():
-        groups[reading.lock.version(package) or ""].append(reading)
     announced: dict[str, set[str]] = {}
-    for same in groups.values():
+    for same in by_version(mine.values(), package).values():
         old = await offered(desk, package, same, python, least(same), when)
         for reading in same:
             if symbols := {r.symbol for r in _announced(reading, package, old)}:

@@ -85,7 +85,7 @@ async def read_all(
 ) -> list[Reading]:
     """What each subject uses; those that cannot be had, or are no package, are left out."""
     matrix = desk.workplace.settings.matrix
-    packages = [s for s in subjects if not (e := matrix.extensions.get(s)) or not e.install]
+    packages = [s for s in subjects if matrix.is_package(s)]
     desk.observer.stage("Reading what the field uses", len(packages))
     await desk.expect(Question(matrix.requirements(s), python, as_of) for s in packages)
     found = await together(_read(desk, s, python, as_of, smokes=smokes) for s in packages)
@@ -148,11 +148,16 @@ async def offered(
     as_of: datetime,
 ) -> Mapping[str, Offer]:
     """What an environment says of all that is used of one package; nothing where there is none."""
-    uses = [u for r in readings for u in r.uses if u.symbol.partition(".")[0] == package]
+    uses = [u for r in readings for u in r.uses if u.package == package]
+    return await asked(desk, lock, python, as_of, uses)
+
+
+async def asked(
+    desk: Desk, lock: Lock, python: str, as_of: datetime, uses: Sequence[Use]
+) -> Mapping[str, Offer]:
+    """What an environment says of these uses; nothing where it cannot be had."""
     workplace = desk.workplace
-    ask = partial(
-        workplace.surface.offers, lock, workplace.interpreters[python], as_of, uses
-    )  # fmt: skip
+    ask = partial(workplace.surface.offers, lock, workplace.interpreters[python], as_of, uses)
     try:
         return await desk.aside(ask)
     except (InstallError, InfrastructureError):
@@ -169,8 +174,7 @@ async def _risks(desk: Desk, mine: Reading, readings: Sequence[Reading], python:
             ("offers", package, version, python),
             partial(offered, desk, package, same, python, least(same), as_of),
         )
-        own = [u for u in mine.uses if u.symbol.partition(".")[0] == package]
-        found += risk.of_uses(mine.subject, mine.version, own, offers, held)
+        found += risk.of_uses(mine.subject, mine.version, mine.uses, offers, held)
     if mine.broken:
         # What is gone is why it is broken today; there it stands already.
         found = [r for r in found if r.kind is not Kind.GONE]
@@ -250,7 +254,7 @@ async def _weigh(
         raise ConfigurationError((f"{package} is not in `stack` of matrix.yaml: {known}",))
     readings = await read_all(desk, subjects, python, as_of)
     mine = [r for r in readings if package in r.held([package])]
-    uses = [u for r in mine for u in r.uses if u.symbol.partition(".")[0] == package]
+    uses = [u for r in mine for u in r.uses if u.package == package]
     interpreter = proposed.interpreters[python]
     question = Question((f"{package}=={version}",), python, as_of)
     lock = proposed.resolver.answer(question, interpreter)
@@ -265,7 +269,7 @@ async def _weigh(
         raise InfrastructureError(f"{package} {version} cannot be imported on Python {python}")
     version = lock.version(package) or version
     found: list[Risk] = []
-    for some in _by_version(mine, package).values():
+    for some in by_version(mine, package).values():
         old = await offered(desk, package, some, python, least(some), as_of)
         for reading in some:
             own = [u for u in reading.uses if _worse(u, old, new)]
@@ -273,7 +277,8 @@ async def _weigh(
     return Forecast(as_of, python, len(mine), risk.merged(found))
 
 
-def _by_version(readings: Sequence[Reading], package: str) -> dict[str, list[Reading]]:
+def by_version(readings: Iterable[Reading], package: str) -> dict[str, list[Reading]]:
+    """The readings by the version of a package in their locks."""
     found: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings:
         found[reading.lock.version(package) or ""].append(reading)

@@ -185,6 +185,11 @@ class Matrix(_Strict):
         extension = self.extensions.get(subject)
         return extension.name if extension else names.get(subject, subject)
 
+    def is_package(self, subject: str) -> bool:
+        """Whether a subject is one package, not a tutorial's application of several."""
+        extension = self.extensions.get(subject)
+        return extension is None or extension.install is None
+
     @property
     def distributions(self) -> tuple[str, ...]:
         """Every distribution whose releases the plan needs."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
+
+from watchdog import kept
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,4 @@ def text(found: Sequence[Measured]) -> str:
 
 def read(reports: Path) -> list[Measured]:
     """What was measured the last time; nothing where that cannot be read."""
-    try:
-        return _MEASURED.validate_json((reports / "declared.json").read_bytes())
-    except (OSError, ValidationError):
-        return []
+    return kept.read(reports / "declared.json", _MEASURED) or []

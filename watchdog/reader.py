@@ -52,6 +52,11 @@ class Use:
     lazy: bool = False
     text: str = ""
 
+    @property
+    def package(self) -> str:
+        """The import name of whose it is."""
+        return self.symbol.partition(".")[0]
+
 
 _TEXT = 200
 

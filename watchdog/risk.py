@@ -10,8 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from packaging.version import Version
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from watchdog import kept
 from watchdog.model import CaughtWarning
 from watchdog.offers import removed_in
 from watchdog.scan import How, Use
@@ -116,7 +117,7 @@ def of_uses(
     `symbol(keyword)` tells of a call with that keyword.
     """
     for use in uses:
-        package, offer = use.symbol.partition(".")[0], offers.get(use.symbol)
+        package, offer = use.package, offers.get(use.symbol)
         if use.guarded or offer is None or package not in held or use.how is How.STAR:
             continue
         given = use.keywords if use.how is How.CALL else ()
@@ -239,7 +240,4 @@ def text(forecast: Forecast) -> str:
 
 def read(reports: Path) -> Forecast | None:
     """The forecast that was kept last, if any."""
-    try:
-        return _FORECAST.validate_json((reports / "forecast.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return kept.read(reports / "forecast.json", _FORECAST)

@@ -31,7 +31,7 @@ def uses(source: str, file: str, packages: frozenset[str]) -> tuple[Use, ...]:
     patched = {symbol for dotted in reader.patched for symbol in dotted.symbols()[0]}
     found: dict[tuple[int, str, How], Use] = {}
     for use in reader.uses():
-        if use.symbol.partition(".")[0] in packages:
+        if use.package in packages:
             own = not patched.isdisjoint(_prefixes(use.symbol))
             told = replace(use, guarded=use.guarded or own)
             key = (use.line, use.symbol, use.how)

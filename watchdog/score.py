@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from watchdog import kept
 from watchdog.matrix import CORE
 
 
@@ -83,10 +84,7 @@ def text(found: Score) -> str:
 
 def read(reports: Path) -> Score | None:
     """The score that was taken last, if any."""
-    try:
-        return _SCORE.validate_json((reports / "forecast-score.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return kept.read(reports / "forecast-score.json", _SCORE)
 
 
 def told(found: Score) -> Mapping[str, str]:

@@ -16,11 +16,10 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from watchdog import guards, offers, reader, scan, scopes
+from watchdog import guards, kept, offers, reader, scan, scopes
 from watchdog.environments import Environments
 from watchdog.fingerprint import content, digest
 from watchdog.model import Interpreter, Lock
@@ -33,8 +32,6 @@ _USES = TypeAdapter(tuple[Use, ...])
 _OFFERS = TypeAdapter(dict[str, Offer])
 _NOT_ITS_OWN = frozenset({"tests", "test", "examples", "docs"})
 _SECONDS = 120
-
-T = TypeVar("T")
 
 
 class Surface:
@@ -82,8 +79,8 @@ class Surface:
         """
         site = self._environments.source(name, version, interpreter, as_of)
         how = digest(self._reading, sorted(packages))
-        kept = self._cache / "uses" / f"{site.parent.name}-{how}.json"
-        if (known := _kept(kept, _USES)) is not None:
+        place = self._cache / "uses" / f"{site.parent.name}-{how}.json"
+        if (known := kept.read(place, _USES)) is not None:
             return known
         found: list[Use] = []
         for path in sorted(site.rglob("*.py")):
@@ -92,7 +89,7 @@ class Surface:
                 text = path.read_text("utf-8", "replace")
                 uses = scan.uses(text, printable(file.as_posix()), packages)
                 found += (replace(use, text=printable(use.text)) for use in uses)
-        _keep(kept, _USES.dump_json(tuple(found)))
+        kept.write(place, _USES.dump_json(tuple(found)))
         return tuple(found)
 
     def offers(
@@ -112,8 +109,8 @@ class Surface:
             return {}
         files = [p.digest for p in self._environments.packages(lock, interpreter, as_of)]
         key = digest(lock.pins, files, interpreter.version, symbols, self._asking)
-        kept = self._cache / "offers" / f"{key}.json"
-        if (known := _kept(kept, _OFFERS)) is not None:
+        answer = self._cache / "offers" / f"{key}.json"
+        if (known := kept.read(answer, _OFFERS)) is not None:
             return known
         place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
@@ -126,30 +123,15 @@ class Surface:
                 cwd=place,
                 stdin=json.dumps({"symbols": symbols}),
             )
-            found = _kept(out, _OFFERS)
+            found = kept.read(out, _OFFERS)
         finally:
             shutil.rmtree(place, ignore_errors=True)
         if found is None:
             return {}  # it did not live to answer: nothing is known, and nothing is kept
         found = {s: replace(o, deprecated=_clean(o.deprecated)) for s, o in found.items()}
-        _keep(kept, _OFFERS.dump_json(found))
+        kept.write(answer, _OFFERS.dump_json(found))
         return found
 
 
 def _clean(text: str | None) -> str | None:
     return text and printable(text)
-
-
-def _kept(path: Path, kind: TypeAdapter[T]) -> T | None:
-    try:
-        return kind.validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def _keep(path: Path, text: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(text)
-    Path(partial).replace(path)

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.matrix import Matrix
 from watchdog.report import wording
-from watchdog.report.lanes import Picture, family, is_extension, lasted, picture, span
+from watchdog.report.lanes import Picture, family, lasted, picture, span
 from watchdog.signature import normalise
 from watchdog.timeline import History, PastBreakage
 
@@ -248,7 +248,7 @@ def _numbers(
     raw: Sequence[PastBreakage],
     views: Sequence[PastView],
 ) -> NumbersView:
-    mine = [b for b in raw if is_extension(matrix, b.subject)]
+    mine = [b for b in raw if matrix.is_package(b.subject)]
     shown = {v.id: v for v in views}
     ended = [b for b in mine if b.fixed_on]
     lengths = [(b.fixed_on - b.broken_from, b.id) for b in ended if b.fixed_on]
@@ -257,7 +257,7 @@ def _numbers(
     return NumbersView(
         since=min(h.since for h in histories),
         until=until,
-        subjects=sum(is_extension(matrix, h.subject) for h in histories),
+        subjects=sum(matrix.is_package(h.subject) for h in histories),
         breakages=len(mine),
         open=len(mine) - len(ended),
         median_days=_median([length for length, _ in lengths]),

@@ -73,12 +73,6 @@ class Picture:
     legend: tuple[tuple[str, str], ...]
 
 
-def is_extension(matrix: Matrix, subject: str) -> bool:
-    """Whether a subject is one package, not a tutorial's application of several."""
-    extension = matrix.extensions.get(subject)
-    return extension is None or extension.install is None
-
-
 def family(breakage: PastBreakage) -> str:
     """The colour of a breakage: whose release began it."""
     name = breakage.culprit.name if breakage.culprit else ""
@@ -118,9 +112,7 @@ def picture(
         return round(LEFT + min(max(share, 0), 1) * (WIDTH - LEFT), 1)
 
     broken = [h for h in histories if h.breakages]
-    broken.sort(
-        key=lambda h: (not is_extension(matrix, h.subject), matrix.title(h.subject).lower())
-    )
+    broken.sort(key=lambda h: (not matrix.is_package(h.subject), matrix.title(h.subject).lower()))
     lanes = []
     for number, history in enumerate(broken):
         bars = []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from watchdog import compare, constraints, ranges, risk, score
+from watchdog import compare, constraints, kept, ranges, risk, score
 from watchdog.archive import Archive
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
@@ -55,7 +54,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         put(reports / name, text)
 
     for static in sorted((Path(__file__).parent / "static").iterdir()):
-        put_bytes(reports / static.name, static.read_bytes())
+        kept.write(reports / static.name, static.read_bytes())
     front = site.front if site else None
     todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
     now = {b.past.id: b for b in todays if b.past}
@@ -123,13 +122,5 @@ def _templates() -> jinja2.Environment:
 
 
 def put(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    put_bytes(path, text.encode())
-
-
-def put_bytes(path: Path, content: bytes) -> None:
-    """The same, of bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(path)
+    """Write a text, whole or not at all."""
+    kept.write(path, text.encode())
