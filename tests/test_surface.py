@@ -52,6 +52,8 @@ def test_another_process_finds_what_was_kept(home: Home) -> None:
     kept = home.caches / "watchdog"
     assert home("forecast", "ext-import").returncode == 0
     before = {*kept.glob("uses/*"), *kept.glob("offers/*")}
-    assert home("forecast", "ext-import", PYTHONHASHSEED="7").returncode == 0
+    # The order of a set differs between processes, with some seeds.
+    for seed in "12345":
+        assert home("forecast", "ext-import", PYTHONHASHSEED=seed).returncode == 0
     assert before == {*kept.glob("uses/*"), *kept.glob("offers/*")}
     assert any(path.name.startswith("ext-import-") for path in before)
