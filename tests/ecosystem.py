@@ -23,7 +23,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 START = datetime(2025, 10, 20, 12, tzinfo=UTC)
 
 
-def day(number: int) -> datetime:
+def day(number: float) -> datetime:
     """An instant of the made-up history, days after its start."""
     return START + timedelta(days=number)
 

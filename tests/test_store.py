@@ -176,3 +176,70 @@ def test_over_its_size_the_longest_unused_go_first(
     assert collect(tmp_path / "store", days=30, megabytes=2.5)[0] == 1
     assert not places["a"].exists()
     assert places["c"].exists()
+
+
+BUILDER = """
+import os, zipfile
+def build_wheel(folder, *_):
+    if {gone} and os.path.exists("uses-the-old"):
+        raise RuntimeError("taken away")
+    with zipfile.ZipFile(os.path.join(folder, "old-1.0-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr("old.py", "built_with = {major}")
+        info = "old-1.0.dist-info/"
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: old\\nVersion: 1.0\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any")
+        wheel.writestr(info + "RECORD", "old.py,,")
+    return "old-1.0-py3-none-any.whl"
+"""
+TO_BUILD = (
+    "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.builder'\n"
+    "[project]\nname = 'old'\nversion = '1.0'\n"
+)
+
+
+def add_builders(index: LoopbackIndex) -> None:
+    """Two major versions of setuptools; the second took away what some packages use."""
+    for major in (1, 2):
+        text = BUILDER.format(major=major, gone=major > 1)
+        files = {"setuptools/__init__.py": "", "setuptools/builder.py": text}
+        index.add("setuptools", f"{major}.0", day(major), files=files)
+
+
+def test_what_is_built_has_an_entry_for_each_major_version_of_the_build_tools(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    add_builders(empty_index)
+    empty_index.add_sdist("old", "1.0", day(0), files={"pyproject.toml": TO_BUILD})
+    store = opened()
+    for cutoff, major in ((day(1.5), 1), (NOW, 2)):
+        entry = store.fill(store.package("old", "1.0", INTERPRETER, cutoff))
+        assert (entry / "site-packages/old.py").read_text("utf-8") == f"built_with = {major}"
+    again = opened()
+    assert again.holds(again.package("old", "1.0", INTERPRETER, day(1.6)))
+
+
+def test_what_could_be_built_once_and_cannot_today_does_not_come_from_the_store(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    add_builders(empty_index)
+    files = {"pyproject.toml": TO_BUILD, "uses-the-old": ""}
+    empty_index.add_sdist("old", "1.0", day(0), files=files)
+    store = opened()
+    store.fill(store.package("old", "1.0", INTERPRETER, day(1.5)))
+    with pytest.raises(InstallError, match="taken away"):
+        store.fill(store.package("old", "1.0", INTERPRETER, NOW))
+
+
+def test_a_plain_installation_is_checked_like_an_entry(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
+    store = opened()
+    wanted = package(store, "one")
+    store.fill(wanted)
+    (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
+    cached.write_text("written to", "utf-8")
+    python = store._uv.venv(tmp_path / "plain", INTERPRETER)
+    store.install([wanted], python=python)
+    (installed,) = (tmp_path / "plain").rglob("data.txt")
+    assert installed.read_text("utf-8") == "as published"

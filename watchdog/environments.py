@@ -68,9 +68,7 @@ class Environments:
     def install(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """The same environment made the plain way; raises as compose() does."""
         python = self._uv.venv(into, interpreter)
-        self._uv.install(lock.requirements, interpreter, as_of=as_of, python=python)
-        for name, version in seed(lock, interpreter):
-            self._uv.install([f"{name}=={version}"], interpreter, python=python)
+        self._store.install(self.packages(lock, interpreter, as_of), python=python)
         return python
 
     def source(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> Path:

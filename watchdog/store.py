@@ -2,8 +2,10 @@
 
 An entry is named after the very file that an installer takes (name, version, digest of file name
 and hash), so a new build of an old release is another entry. Wheels for any Python have one entry
-for all of them, the others one a Python. Bytecode that Python writes on the first import lies in
-the entry and serves every later cell; compiling all beforehand took longer than running.
+for all of them, the others one a Python. What is built here from a source distribution is another
+with other build tools: what a newcomer's installer built in 2021 need not build today. Bytecode
+that Python writes on the first import lies in the entry and serves every later cell; compiling
+all beforehand took longer than running.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from watchdog import wheels
 from watchdog.composing import COMPLETE, SITE, Entry, read_entry
-from watchdog.errors import InfrastructureError, InstallError
+from watchdog.errors import InfrastructureError, InstallError, OfflineError
 from watchdog.fingerprint import digest
 from watchdog.index import Index
 from watchdog.model import Interpreter, Lock
@@ -40,6 +43,7 @@ ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 _USED = ".watchdog-used"
 _IN_USE = 3600.0
+_BUILDS = "built-with"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Package:
         as_of: the cutoff it was resolved at; the store does not care, the installer does.
         digest: tells the file that was taken from others of the same release.
         universal: whether the file is the same for every Python.
+        tools: the build tools of its time, where it is built here; empty for a wheel.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Package:
     as_of: datetime = field(compare=False)
     digest: str
     universal: bool
+    tools: str = ""
 
 
 class Store:
@@ -82,10 +88,34 @@ class Store:
         if key not in self._packages:
             page = self._index.page(name)
             file = wheels.taken(page.files(version, as_of), interpreter) if page else None
-            which = digest(file.name, file.sha256)[:8] if file else "unlisted"
-            universal = file is not None and file.name.endswith("-none-any.whl")
-            self._packages[key] = Package(name, version, interpreter, as_of, which, universal)
+            which, universal, tools = "unlisted", False, ""
+            if file is not None:
+                universal = file.name.endswith("-none-any.whl")
+                tools = "" if file.name.endswith(".whl") else self._tools(as_of)
+                which = digest(file.name, file.sha256, *([tools] if tools else []))[:8]
+            package = Package(name, version, interpreter, as_of, which, universal, tools)
+            self._packages[key] = package
         return self._packages[key]
+
+    def _tools(self, as_of: datetime) -> str:
+        """What a source distribution is built with at a cutoff: the major version of setuptools.
+
+        That builds nearly all old ones, and takes things away in major versions only.
+        """
+        arrived = [major for instant, major in self._majors if instant < as_of]
+        return f"setuptools-{max(arrived)}" if arrived else "setuptools"
+
+    @cached_property
+    def _majors(self) -> list[tuple[datetime, int]]:
+        """When each major version of setuptools arrived, as far as the index tells."""
+        with contextlib.suppress(OfflineError):
+            if page := self._index.page("setuptools"):
+                return [
+                    (release.uploaded, release.version.major)
+                    for release in page.releases(ALWAYS)
+                    if release.uploaded and release.final
+                ]
+        return []
 
     def holds(self, package: Package) -> bool:
         if package not in self._held:
@@ -120,7 +150,7 @@ class Store:
             try:
                 if not (place / COMPLETE).exists():
                     with self._aside() as aside:
-                        self._install([package], aside / "whole")
+                        self.install([package], prefix=aside / "whole")
                         self._settle(_layout(aside / "whole", aside / "part"), place)
                 self._finish(package, place)
             except InstallError as e:
@@ -141,7 +171,7 @@ class Store:
         try:
             if len(fresh) > 1:
                 with self._aside() as aside:
-                    self._install(fresh, aside / "whole")
+                    self.install(fresh, prefix=aside / "whole")
                     self._take_apart(fresh, _layout(aside / "whole", aside / "parts"))
             for package in packages:
                 if (place := self._place(package) / COMPLETE).exists():
@@ -193,28 +223,50 @@ class Store:
         (place / _ready(package)).touch()
         self.holds(package)
 
-    def _install(self, packages: Sequence[Package], into: Path) -> None:
+    def install(
+        self, packages: Sequence[Package], *, prefix: Path | None = None, python: Path | None = None
+    ) -> None:
         """Install them there, checked against the hashes that the index and RECORD give.
 
         uv checks a file when it fetches it. What lies unpacked in its cache may have been written
-        to since, through a link from any environment; then it is fetched anew.
+        to since, through a link from any environment; then it is fetched anew. What is built has
+        a cache of its own for each age of the build tools: uv does not tell them apart.
+
+        Raises:
+            InstallError: one of them cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
         """
+        groups: defaultdict[tuple[datetime, str], list[Package]] = defaultdict(list)
+        for package in packages:
+            groups[package.as_of, package.tools].append(package)
+        for (as_of, tools), group in groups.items():
+            cache = self._folder / _BUILDS / tools if tools else None
+            install = partial(
+                self._uv.install,
+                self._pins(group),
+                group[0].interpreter,
+                as_of=None if as_of == ALWAYS else as_of,
+                prefix=prefix,
+                python=python,
+            )
+            install(cache=cache)
+            if cache and cache.is_dir():
+                (cache / _USED).touch()
+            place = prefix or (python.parent.parent if python else None)
+            if place and _altered(place) and not self._uv.offline:
+                install(fresh=True)
+
+    def _pins(self, packages: Sequence[Package]) -> list[str]:
         hashes: dict[Package, list[str]] = {}
         for package in packages:
             page = self._index.page(package.name)
             files = page.files(package.version, package.as_of) if page else ()
             hashes[package] = [f" --hash=sha256:{f.sha256}" for f in files if f.sha256]
         checked = all(hashes.values())  # all of one call or none, as installers have it
-        pins = [
+        return [
             f"{package.name}=={package.version}{''.join(given) if checked else ''}"
             for package, given in hashes.items()
         ]
-        one = packages[0]
-        as_of = None if one.as_of == ALWAYS else one.as_of
-        self._uv.install(pins, one.interpreter, as_of=as_of, prefix=into)
-        if _altered(into) and not self._uv.offline:
-            shutil.rmtree(into)
-            self._uv.install(pins, one.interpreter, as_of=as_of, prefix=into, fresh=True)
 
     def _place(self, package: Package) -> Path:
         interpreter = package.interpreter

@@ -276,12 +276,13 @@ class Uv:
         as_of: datetime | None = None,
         python: Path | None = None,
         prefix: Path | None = None,
+        cache: Path | None = None,
         fresh: bool = False,
     ) -> None:
         """Install exact pins without looking for more, into an environment or a bare folder.
 
-        A pin may be followed by ` --hash=sha256:…`; then only such a file is taken. Fresh fetches
-        it anew, past uv's cache.
+        A pin may be followed by ` --hash=sha256:…`; then only such a file is taken. A cache stands
+        in for uv's own. Fresh fetches everything anew, past any cache, and replaces what is there.
 
         Raises:
             InstallError: the packages themselves cannot be installed on this Python.
@@ -293,7 +294,9 @@ class Uv:
         if as_of:
             place += ("--exclude-newer", _instant(as_of))
         if fresh:
-            place += ("--no-cache",)
+            place += ("--no-cache", "--reinstall")
+        elif cache:
+            place += ("--cache-dir", str(cache))
         # As a file, by stdin: there a requirement may carry the hashes its file must have.
         command = ("pip", "install", "-q", "--no-deps", *place, "-r", "-")
         stdin = "\n".join(requirements) + "\n"
