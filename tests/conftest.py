@@ -21,6 +21,8 @@ from watchdog.ledger import Ledger
 from watchdog.model import Run
 
 ROOT = Path(__file__).parent.parent
+OF_NO_INDEX = ("report", "show", "clean", "schema", "merge", "notify", "pythons")
+"""Commands that ask no index and run no smoke."""
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +64,7 @@ class Home:
 
     def argv(self, command: str, *args: str) -> list[str]:
         argv = [sys.executable, "-m", "watchdog", command, *args]
-        if command not in ("report", "show", "clean", "schema", "merge"):
+        if command not in OF_NO_INDEX:
             argv += ["--smokes", str(self.folder / "smokes")]
             if "--as-of" not in args:
                 argv += ["--as-of", ecosystem.NOW.isoformat()]

@@ -187,7 +187,8 @@ def build_wheel(folder, *_):
         wheel.writestr("old.py", "built_with = {major}")
         info = "old-1.0.dist-info/"
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: old\\nVersion: 1.0\\n")
-        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any")
+        tags = "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\n" + tags)
         wheel.writestr(info + "RECORD", "old.py,,")
     return "old-1.0-py3-none-any.whl"
 """

@@ -31,6 +31,8 @@ def main() -> None:
         cli_check,
         cli_field,
         cli_forecast,
+        cli_notify,
+        cli_parts,
         cli_past,
     )
     from watchdog.cli import cli  # noqa: PLC0415

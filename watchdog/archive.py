@@ -150,6 +150,24 @@ class Archive:
         value = _CHAPTER.dump_python(kept, mode="json", exclude_defaults=True)
         lines.append(self._folder / f"{chapter.subject}.jsonl", value)
 
+    def adopt(self, other: Archive) -> int:
+        """Take over the lines of another archive that are not here yet; how many there were.
+
+        Lines stay in the order they were written in, so a chapter follows the one it carries on.
+        """
+        pairs = [(self._pins, other._pins), (self._cures, other._cures)]
+        pairs += [
+            (self._folder / path.name, path) for path in sorted(other._folder.glob("*.jsonl"))
+        ]
+        added = 0
+        for ours, theirs in pairs:
+            known = list(lines.read(ours))
+            for value in lines.read(theirs):
+                if value is not None and value not in known:
+                    lines.append(ours, value)
+                    added += 1
+        return added
+
     def pins(self) -> list[Rot]:
         """What is known of every pinned Flask, the newest first."""
         found = _newest(self._pins, _ROT, lambda rot: rot.key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 from pydantic import TypeAdapter
@@ -14,20 +13,20 @@ from watchdog import compare, pipeline, store
 from watchdog import matrix as matrix_file
 from watchdog.console import github_annotations, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
-from watchdog.interpreters import how_to_get
 from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Record, Run, Table
 from watchdog.options import (
+    Part,
     Pythons,
-    Shard,
     matrix_option,
     options,
     output_format,
+    part_options,
     reports_option,
 )
 from watchdog.report import site, subjects
 from watchdog.report.tables import SYMBOLS
-from watchdog.workplace import Settings, Workplace, open_workplace, package_folder
+from watchdog.workplace import Settings, open_workplace, package_folder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,13 +41,14 @@ def cli() -> None:
 
 @cli.command()
 @options(selection=True, python=Pythons.MANY)
-@click.option("--shard", type=Shard(), default="1/1", help="Only this part; `merge` joins them.")
+@part_options
 def run(
     settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
-    shard: tuple[int, int],
+    part: Part,
 ) -> int:  # fmt: skip
     """Run the matrix and write the report."""
-    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons, shard)
+    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons, part.shard, part.cells)
+    settings = part.settled(settings)
     console = stderr()
     with open_workplace(settings) as workplace:
         with observe(console) as observer:
@@ -57,7 +57,7 @@ def run(
             page = site.write(settings.matrix, workplace.ledger, settings.reports)
         summary(console, result, compare.count(result.verdicts), page)
         github_annotations(result)
-    if not result.verdicts:
+    if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
     if any(breakage.new for breakage in result.breakages):
         return ExitCode.NEW_BREAKAGE
@@ -71,92 +71,6 @@ def report(matrix_path: Path, reports: Path) -> None:
     """Write the pages again from ledger and journal, without running or asking anything."""
     page = site.write(matrix_file.load(matrix_path), Ledger(reports), reports)
     say(stderr(), f"Report: {page}")
-
-
-@cli.command()
-@options(selection=True, python=Pythons.MANY)
-@output_format
-def plan(
-    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
-    format_: str,
-) -> None:  # fmt: skip
-    """What would run and why, without running it."""
-    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
-    console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
-        choice, planned = pipeline.prepare(workplace, selection, observer)
-        rows = [_plan_row(workplace, each) for each in planned]
-    rows += [{"cell": c.id, "would": "left out", "why": why} for c, why in choice.left_out]
-    if format_ == "json":
-        click.echo(json.dumps({"as_of": settings.as_of.isoformat(), "cells": rows}, indent=1))
-        return
-    for row in rows:
-        click.echo(f"{row['would']:<12} {row['cell']}  {row['why']}")
-
-
-def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]:
-    trial, core, answer = planned.trial, planned.core, planned.resolution
-    row: dict[str, Any] = {"cell": planned.cell.id}
-    if answer is None:
-        return row | {"would": "not judge", "why": how_to_get(planned.cell.python)}
-    if trial is None:
-        reason = str(getattr(answer, "reason", getattr(answer, "symptom", "")))
-        return row | {"would": "not run", "why": reason}
-    row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
-    if (known := workplace.ledger.get(trial.fingerprint)) is not None:
-        if known.reach:
-            row["reach"] = {"executed": known.reach[0], "public": known.reach[1]}
-        return row | {"would": "reuse", "why": f"known: {known.judgement.outcome}"}
-    control = workplace.ledger.get(core.fingerprint) if core else None
-    if compare.core_breaks(control):
-        return row | {"would": "not run", "why": "its core control is broken"}
-    return row | {"would": "run", "why": "no record of this lock, Python and smoke"}
-
-
-@cli.command()
-@matrix_option
-@reports_option
-@click.option(
-    "--plan",
-    "planned",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="What `plan --format json` said: a cell of it that no part has is told as not run.",
-)
-@click.argument(
-    "folders",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="FOLDER…",
-)
-def merge(
-    matrix_path: Path, reports: Path, planned: Path | None, folders: tuple[Path, ...]
-) -> None:
-    """Join the reports of parts of a run into one, and write its pages."""
-    matrix, ledger = matrix_file.load(matrix_path), Ledger(reports)
-    parts = [Ledger(folder) for folder in folders]
-    runs = [run for part in parts for run in part.runs()]
-    as_of = max((run.as_of for run in runs), default=None)
-    if as_of is None:
-        raise ConfigurationError(("none of these folders holds a run",))
-    joined = compare.joined([r for r in runs if r.as_of == as_of], _planned(planned))
-    if any(run.name == joined.name for run in ledger.runs()):
-        raise ConfigurationError((f"the run of {as_of:%Y-%m-%d %H:%M} UTC is joined already",))
-    added = sum(ledger.adopt(part) for part in parts)
-    ledger.write_run(joined)
-    page = site.write(matrix, ledger, reports)
-    say(stderr(), f"{len(joined.cells)} cells of {len(parts)} parts, {added} records added: {page}")
-
-
-def _planned(path: Path | None) -> list[str]:
-    """The ids of the cells that a plan would run or reuse."""
-    if path is None:
-        return []
-    try:
-        rows = json.loads(path.read_text("utf-8"))["cells"]
-        return [str(row["cell"]) for row in rows if row["would"] != "left out"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise ConfigurationError((f"{path}: not what `plan --format json` writes: {e}",)) from None
 
 
 @cli.command()

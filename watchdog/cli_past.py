@@ -20,11 +20,12 @@ from watchdog.console import observe, say, stderr
 from watchdog.errors import ConfigurationError
 from watchdog.options import (
     Instant,
+    Part,
     Pythons,
-    Shard,
     one_python,
     options,
     output_format,
+    part_options,
     requirement_problem,
     subjects_of,
 )
@@ -80,20 +81,28 @@ def replay(
 
 @cli.command()
 @options()
-@click.option("--shard", type=Shard(), default="1/1", help="Only this part of the subjects.")
+@part_options
+@click.option(
+    "--within",
+    type=click.FloatRange(0),
+    metavar="MINUTES",
+    help="Begin with no other subject after so long.",
+)
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def history(
-    settings: Settings, shard: tuple[int, int], subjects: tuple[str, ...],
+    settings: Settings, part: Part, within: float | None, subjects: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay the past of every subject since 2019, or what came since the last time.
 
     A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
     """
-    number, count = shard
-    mine = subjects_of(settings, subjects)[number - 1 :: count]
+    settings, mine = part.settled(settings), part.of(subjects_of(settings, subjects))
     console, archive, started = stderr(), Archive(settings.reports), time.monotonic()
     locks = 0
     for done, subject in enumerate(mine, 1):
+        if within is not None and time.monotonic() - started > within * 60:
+            say(console, f"{len(mine) - done + 1} subjects are left for another time")
+            break
         # A ledger for each: none of them grows with the field, and `run` reads none of them.
         its_own = replace(settings, reports=settings.reports / "past" / subject)
         with open_workplace(its_own) as workplace, observe(console) as observer:
@@ -124,13 +133,18 @@ def pins(
 
 @cli.command()
 @options()
+@part_options
 @click.option("--all", "every", is_flag=True, help="Also those that are over: how to stay on them.")
 def cures(
-    settings: Settings, every: bool,  # noqa: FBT001
+    settings: Settings, part: Part, every: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """What to type instead, for each breakage of the history that goes on today."""
+    settings = part.settled(settings)
     console, archive = stderr(), Archive(settings.reports)
+    mine = part.of(archive.subjects())
     for subject, breakages in historian.to_cure(archive, settings.as_of, every=every):
+        if subject not in mine:
+            continue
         its_own = replace(settings, reports=settings.reports / "past" / subject)
         with open_workplace(its_own) as workplace, observe(console) as observer:
             for breakage in breakages:

@@ -197,6 +197,7 @@ def remembered(cell: Cell, entry: Entry, recall: Callable[[str], Record | None])
 
 
 NEAR = timedelta(days=2)
+NOT_ENDED = "not run: the part of the run that it was in did not end"
 
 
 def whole(runs: Sequence[Run]) -> Run | None:
@@ -222,13 +223,12 @@ def joined(runs: Sequence[Run], wanted: Iterable[str] = ()) -> Run:
     A wanted cell that none of them has was not run: its part did not end. It is never green.
     """
     last = max(runs, key=lambda run: run.finished)
-    not_run = Entry(State.ERROR, reason="not run: the part of the run that it was in did not end")
-    cells = dict.fromkeys(wanted, not_run)
+    cells = dict.fromkeys(wanted, Entry(State.ERROR, reason=NOT_ENDED))
     left_out: dict[str, str] = {}
     for run in sorted(runs, key=lambda r: r.finished):
         cells |= run.cells
         left_out |= run.left_out
-    newest = {s: found for run in runs for s, found in run.newest.items()}
+    newest = {s: found for run in runs for s, found in sorted(run.newest.items())}
     cells = {i: e for i, e in sorted(cells.items()) if i not in left_out}
     return replace(last, cells=cells, left_out=dict(sorted(left_out.items())), newest=newest)
 

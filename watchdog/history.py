@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from watchdog import blame, cure
+from watchdog import blame, clock, cure
 from watchdog import replay as replaying
 from watchdog.archive import Archive, Chapter, CureNote, joined
 from watchdog.blame import Case
@@ -46,7 +46,7 @@ def carry_on(workplace: Workplace, observer: Observer, archive: Archive, subject
         python=found.python,
         since=earlier.until if earlier else BEGIN,
         until=until,
-        finished=datetime.now(UTC).replace(microsecond=0),
+        finished=clock.now().replace(microsecond=0),
         seconds=round(time.monotonic() - started, 1),
         effort=found.effort,
         moments=found.moments[len(earlier.moments) if earlier else 0 :],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +15,12 @@ import click
 from packaging.requirements import InvalidRequirement, Requirement
 
 from watchdog import matrix as matrix_file
+from watchdog import schedule
 from watchdog.errors import ConfigurationError
 from watchdog.interpreters import how_to_get
 from watchdog.model import Table
 from watchdog.runner import SMOKES
+from watchdog.schedule import Schedule
 from watchdog.workplace import Settings, Workplace
 
 Command = Callable[..., Any]
@@ -50,7 +53,7 @@ class Shard(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         number, _, count = str(value).partition("/")
-        if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        if not (number.isdigit() and count.isdigit() and int(number) <= int(count)):
             self.fail(f"{value!r} is not a part; write 2/8 for the second of eight", param, ctx)
         return int(number), int(count)
 
@@ -139,6 +142,57 @@ reports_option = click.option(
 output_format = click.option(
     "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one of several machines does, and the plan that says so, if any."""
+
+    shard: tuple[int, int] = (1, 1)
+    planned: Schedule | None = None
+
+    @property
+    def cells(self) -> frozenset[str] | None:
+        return self.planned.cells_of(self.shard[0]) if self.planned else None
+
+    def settled(self, settings: Settings) -> Settings:
+        """The settings, at the cutoff of the plan."""
+        return replace(settings, as_of=self.planned.as_of) if self.planned else settings
+
+    def of(self, subjects: Sequence[str]) -> tuple[str, ...]:
+        """Those of some subjects that are this part's."""
+        number, count = self.shard
+        if self.planned:
+            mine = set(self.planned.subjects(number))
+            return tuple(subject for subject in subjects if subject in mine)
+        return tuple(subjects[number - 1 :: count])
+
+
+def part_options(command: Command) -> Command:
+    """Adds --shard and --plan; the command is given the Part they make.
+
+    Raises:
+        ConfigurationError: the plan has no such part.
+    """
+
+    @functools.wraps(command)
+    def with_part(*, shard: tuple[int, int], plan_path: Path | None, **rest: Any) -> Any:  # noqa: ANN401  click's types
+        planned = schedule.read(plan_path) if plan_path else None
+        number, count = shard
+        if planned and count != len(planned.parts):
+            parts = len(planned.parts)
+            raise ConfigurationError((f"--shard {number}/{count}: the plan has {parts} parts",))
+        if not planned and not number:
+            raise ConfigurationError((f"--shard {number}/{count}: part 0 is for a --plan",))
+        return command(part=Part(shard, planned), **rest)
+
+    for option in (
+        click.option("--plan", "plan_path", type=click.Path(path_type=Path, dir_okay=False),
+                     help="The parts are those of this plan; part 0 is what needs no running."),
+        click.option("--shard", type=Shard(), default="1/1", help="Only this part of so many."),
+    ):  # fmt: skip
+        with_part = option(with_part)
+    return with_part
 
 
 def subjects_of(settings: Settings, asked: Sequence[str]) -> tuple[str, ...]:

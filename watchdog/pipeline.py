@@ -10,7 +10,7 @@ from functools import partial
 
 from packaging.version import InvalidVersion, Version
 
-from watchdog import compare, plan
+from watchdog import clock, compare, plan
 from watchdog.compare import Answer
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.interpreters import RELEASED, how_to_get
@@ -56,12 +56,14 @@ class Selection:
 
     Attributes:
         shard: of what is wanted only this part of so many.
+        cells: of what is wanted only these; None for all.
     """
 
     only: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     pythons: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
+    cells: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
         verdicts = _remember(workplace, choice, found)
         return Result(
             as_of=workplace.settings.as_of,
-            finished=datetime.now(UTC).replace(microsecond=0),
+            finished=clock.now().replace(microsecond=0),
             verdicts=verdicts,
             breakages=compare.breakages(verdicts),
             left_out=choice.left_out,
@@ -140,8 +142,10 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
         tables=selection.tables,
         pythons=selection.pythons,
     )
-    if selection.shard != (1, 1):
-        chosen = plan.part(chosen, *selection.shard, partial(_seconds, workplace))
+    if selection.cells is not None:
+        chosen = tuple(cell for cell in chosen if cell.id in selection.cells)
+    elif selection.shard != (1, 1):
+        chosen = plan.part(chosen, *selection.shard, partial(seconds, workplace))
     reasons = [(cell, plan.excluded(cell, matrix, as_of.date())) for cell in chosen]
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     cells = tuple(cell for cell, reason in reasons if not reason)
@@ -150,7 +154,7 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
     return Choice(releases, cells, left_out)
 
 
-def _seconds(workplace: Workplace, cell: Cell) -> float:
+def seconds(workplace: Workplace, cell: Cell) -> float:
     """How long a cell takes, as far as its subject was ever run."""
     interpreter = workplace.interpreters.get(cell.python)
     return workplace.ledger.seconds(cell.subject, interpreter.version if interpreter else "")
@@ -314,5 +318,5 @@ def _remember(
     cells = {v.cell.id: compare.entry(v) for v in dated}
     left_out = {cell.id: reason for cell, reason in choice.left_out}
     newest, core = plan.newest(choice.releases), plan.series_began(choice.releases, CORE)
-    ledger.write_run(Run(as_of, datetime.now(UTC), cells, left_out, newest, core))
+    ledger.write_run(Run(as_of, clock.now(), cells, left_out, newest, core))
     return dated

@@ -53,19 +53,25 @@ def part(
 ) -> tuple[Cell, ...]:
     """One of so many parts of about equal length, the first being 1.
 
-    A subject stays whole: its cells speak for each other. The longest are dealt out first, each to
-    the part that has the least so far; the same cells and lengths give the same parts.
+    A subject stays whole: its cells speak for each other. The same cells and lengths give the
+    same parts.
     """
     length: dict[str, float] = defaultdict(float)
     for cell in cells:
         length[cell.subject] += seconds(cell)
+    mine = set(dealt(length, count)[number - 1])
+    return tuple(cell for cell in cells if cell.subject in mine)
+
+
+def dealt(length: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]:
+    """Names dealt to so many parts, the longest first, each to the part that has the least."""
+    parts: list[list[str]] = [[] for _ in range(count)]
     totals = [0.0] * count
-    dealt: dict[str, int] = {}
-    for subject in sorted(length, key=lambda s: (-length[s], s)):
+    for name in sorted(length, key=lambda n: (-length[n], n)):
         least = totals.index(min(totals))
-        dealt[subject] = least
-        totals[least] += length[subject]
-    return tuple(cell for cell in cells if dealt[cell.subject] == number - 1)
+        parts[least].append(name)
+        totals[least] += length[name]
+    return tuple(tuple(part) for part in parts)
 
 
 def coordinates(cell_id: str) -> Cell:

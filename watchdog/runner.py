@@ -15,14 +15,13 @@ import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter, ValidationError
 
-from watchdog import reach
+from watchdog import clock, reach
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.judge import agree, judge
@@ -103,7 +102,7 @@ class Runner:
             lock=dict(trial.lock.pins),
             judgement=judgement,
             evidence=tuple(attempts) if judgement.outcome is Outcome.FLAKY else (attempts[-1],),
-            ran_at=datetime.now(UTC).replace(microsecond=0),
+            ran_at=clock.now().replace(microsecond=0),
             reach=attempts[-1].reach,
             setuptools=dict(self.environments.pins(trial.lock, trial.interpreter)).get(
                 "setuptools"

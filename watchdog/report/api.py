@@ -80,13 +80,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Past:
-    """A breakage of the history."""
+    """A breakage of the history; `how_fixed` is a sentence."""
 
     id: str
     subject: str
     symptom: str
     broken_from: datetime
     fixed_on: datetime | None
+    how_fixed: str | None
     culprit: str | None
     last_good: str | None
     proof: str
@@ -231,8 +232,8 @@ def history(past: ChronicleView) -> History:
     return History(
         tuple(
             Past(
-                v.id, v.subject, v.symptom, v.began, v.ended, v.culprit, v.last_good, v.proof,
-                v.missing, v.python, v.cure, _page(v.id),
+                v.id, v.subject, v.symptom, v.began, v.ended, v.how_fixed, v.culprit,
+                v.last_good, v.proof, v.missing, v.python, v.cure, _page(v.id),
             )
             for v in past.breakages
         )

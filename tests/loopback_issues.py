@@ -1,0 +1,131 @@
+"""GitHub's issues API on loopback, as far as it is documented: paging, limits, lost answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+TOKEN = "a-token"
+
+
+@dataclass
+class LoopbackIssues:
+    """A repository's issues.
+
+    Attributes:
+        troubles: what goes wrong with the next requests, one after another: a status, `lost`
+            (done, but the answer never comes), `limited` (429 with a second to wait), `used-up`
+            (403, the limit of the hour), or None for nothing.
+    """
+
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    troubles: list[Any] = field(default_factory=list)
+    per_page: int | None = None
+    _server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        assert self._server
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def add(self, title: str, body: str | None = "", **more: Any) -> dict[str, Any]:
+        number = len(self.issues) + 1
+        issue = {"number": number, "title": title, "body": body, "state": "open"} | more
+        self.issues.append(issue)
+        return issue
+
+    def changes(self) -> list[tuple[str, str]]:
+        return [request for request in self.requests if request[0] != "GET"]
+
+    def start(self) -> None:
+        there = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                there.answer(self)
+
+            def do_POST(self) -> None:
+                there.answer(self)
+
+            def do_PATCH(self) -> None:
+                there.answer(self)
+
+            def do_PUT(self) -> None:
+                there.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        assert self._server
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        length = int(handler.headers.get("Content-Length") or 0)
+        told = json.loads(handler.rfile.read(length) or "{}")
+        self.requests.append((handler.command, handler.path))
+        trouble = self.troubles.pop(0) if self.troubles else None
+        headers: dict[str, str] = {}
+        if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
+            status, data = 401, {"message": "Bad credentials"}
+        elif isinstance(trouble, int):
+            status, data = trouble, {"message": "trouble"}
+        elif trouble == "limited":
+            status, data, headers = 429, {"message": "secondary rate limit"}, {"Retry-After": "1"}
+        elif trouble == "used-up":
+            status, data = 403, {"message": "API rate limit exceeded"}
+            headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}
+        else:
+            status, data, headers = self._do(handler.command, handler.path, told)
+        if trouble == "lost":
+            handler.close_connection = True
+            handler.connection.close()
+            return
+        body = json.dumps(data).encode()
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def _do(self, method: str, path: str, told: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+        parts = urlsplit(path)
+        steps = parts.path.strip("/").split("/")
+        if method == "PUT" and steps[-1] == "enable":
+            return 204, None, {}
+        if steps[:3] != ["repos", "someone", "watchdog"] or steps[3:4] != ["issues"]:
+            return 404, {"message": "Not Found"}, {}
+        if method == "GET":
+            return self._page(parse_qs(parts.query), parts.path)
+        if method == "POST":
+            assert set(told) <= {"title", "body"}
+            return 201, self.add(told["title"], told["body"]), {}
+        issue = self.issues[int(steps[4]) - 1]
+        assert set(told) <= {"title", "body", "state", "state_reason"}
+        issue |= told
+        return 200, issue, {}
+
+    def _page(self, query: dict[str, list[str]], path: str) -> tuple[int, Any, dict[str, str]]:
+        state = query.get("state", ["open"])[0]
+        size = self.per_page or min(int(query.get("per_page", ["30"])[0]), 100)
+        page = int(query.get("page", ["1"])[0])
+        found = [i for i in self.issues if state in ("all", i["state"])]
+        headers = {}
+        if page * size < len(found):
+            rest = f"{self.url}{path}?state={state}&per_page={size}&page={page + 1}"
+            headers["Link"] = f'<{rest}>; rel="next", <{rest}>; rel="last"'
+        return 200, found[(page - 1) * size : page * size], headers

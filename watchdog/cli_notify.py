@@ -1,0 +1,81 @@
+"""The command `notify`: issues that say what the site says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from pydantic import TypeAdapter
+
+from watchdog import kept, notices
+from watchdog import matrix as matrix_file
+from watchdog.cli import cli
+from watchdog.console import say, stderr
+from watchdog.errors import ConfigurationError
+from watchdog.issues import Issues
+from watchdog.notices import Published
+from watchdog.options import matrix_option, reports_option
+from watchdog.report.api import VERSION, Field, History, Today
+
+T = TypeVar("T")
+
+
+@cli.command()
+@matrix_option
+@reports_option
+@click.option(
+    "--repository",
+    envvar="GITHUB_REPOSITORY",
+    metavar="OWNER/NAME",
+    required=True,
+    help="By default that of the workflow (GITHUB_REPOSITORY).",
+)
+@click.option(
+    "--api",
+    envvar="GITHUB_API_URL",
+    default="https://api.github.com",
+    show_default=True,
+    help="GitHub's REST API.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, change nothing.")
+def notify(matrix_path: Path, reports: Path, repository: str, api: str, dry_run: bool) -> None:  # noqa: FBT001
+    """One issue a breakage of today: opened, edited, closed when it works again; an overview.
+
+    The token is read from GITHUB_TOKEN. Runs nothing but this; may be run again at will.
+    """
+    token = os.environ.get("GITHUB_TOKEN")
+    if not token:
+        raise ConfigurationError(("GITHUB_TOKEN is not set; it must be allowed to write issues",))
+    site = Published(
+        _published(reports, "today", Today),
+        _published(reports, "field", Field),
+        _published(reports, "history", History),
+        matrix_file.load(matrix_path).site.url,
+    )
+    console = stderr()
+    with contextlib.closing(Issues(repository, token, api=api)) as issues:
+        there = issues.all()
+        changes = notices.wanted(site, there)
+        known = {issue.number: issue for issue in there}
+        for change in changes:
+            before = known.get(change.number)
+            what = "opened" if before is None else "edited"
+            if before and before.open != change.open:
+                what = "opened again" if change.open else "closed"
+            done = change if dry_run else issues.put(change)
+            number = f"#{done.number} " if done.number is not None else ""
+            say(console, f"{'would be ' if dry_run else ''}{what}: {number}{change.title}")
+    if not changes:
+        say(console, f"{len(there)} issues; they say what the site says")
+
+
+def _published(reports: Path, name: str, kind: type[T]) -> T:
+    path = reports / "api" / VERSION / f"{name}.json"
+    found = kept.read(path, TypeAdapter(kind))
+    if found is None:
+        message = f"{path}: no such page for machines; write the pages with `flask-watchdog report`"
+        raise ConfigurationError((message,))
+    return found

@@ -1,0 +1,18 @@
+"""What time it is, for what is written down: SOURCE_DATE_EPOCH fixes it, as in other tools.
+
+See https://reproducible-builds.org/specs/source-date-epoch/: seconds since 1970, UTC. Two runs with
+the same one, on the same index, write the same pages.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """This instant, UTC."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if fixed.isdigit():
+        return datetime.fromtimestamp(int(fixed), UTC)
+    return datetime.now(UTC)
