@@ -174,3 +174,47 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
         done = home(*command)
         assert done.returncode == 0, done.stderr
     return home
+
+
+def git(folder: Path, *args: str) -> str:
+    """Run git there, as somebody."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    done = subprocess.run(
+        ["git", *who, *args], cwd=folder, text=True, capture_output=True, check=True
+    )
+    return done.stdout
+
+
+WATCHED = (
+    "ext-conflict", "ext-crashes", "ext-exits", "ext-forges", "ext-import", "ext-no-smoke",
+    "ext-use", "ext-warns", "ext-works", "ext-wrong",
+)  # fmt: skip
+"""Subjects whose smokes are quick."""
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project, with the matrix and the smokes of the made-up ecosystem."""
+    folder = tmp_path_factory.mktemp("repository") / "watchdog"
+    left_out = (".git", ".venv", ".nox", "reports", "tests", "*cache*", "*.egg-info", "dist")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
+    lines = ecosystem.matrix_yaml(extra="site: {url: 'https://example.org/w/'}").splitlines()
+    kept = [i for i in lines if not i.startswith("  ext-") or i.strip().split(":")[0] in WATCHED]
+    (folder / "matrix.yaml").write_text("\n".join(kept) + "\n", "utf-8")
+    ecosystem.write_smokes(folder / "watchdog" / "smokes")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "--all", "--force")
+    git(folder, "commit", "-q", "-m", "Begin")
+    return folder
+
+
+@pytest.fixture
+def runner_env(made_up: LoopbackIndex, shared_caches: Path) -> dict[str, str]:
+    """What the steps of a workflow find in their environment."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
+    return kept | {
+        "UV_DEFAULT_INDEX": made_up.url,
+        "UV_CACHE_DIR": str(shared_caches / "uv"),
+        "FLASK_WATCHDOG_CACHE": str(shared_caches / "watchdog"),
+        "SOURCE_DATE_EPOCH": "1760000000",
+    }

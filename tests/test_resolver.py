@@ -140,6 +140,13 @@ def test_what_cannot_be_is_a_conflict_with_its_reason(make: Make) -> None:
     assert found.reason.endswith("unsatisfiable.")
 
 
+def test_a_reason_reads_the_same_at_every_cutoff_at_which_it_holds(make: Make) -> None:
+    reasons = [make().answer(ask("ext-works", as_of=day(n)), INTERPRETER) for n in (1, 2, 3)]
+    assert len(set(reasons)) == 1
+    assert isinstance(reasons[0], Conflict)
+    assert "ext-works" in reasons[0].reason
+
+
 def test_a_name_the_index_does_not_know_is_no_conflict(make: Make) -> None:
     found = make().answer(ask("no-such-package"), INTERPRETER)
     assert isinstance(found, Unknown)

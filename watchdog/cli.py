@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter
 
-from watchdog import compare, pipeline, store
+from watchdog import actions, compare, pipeline, store
 from watchdog import matrix as matrix_file
-from watchdog.console import github_annotations, observe, say, stderr, summary
+from watchdog.console import observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Record, Run, Table
@@ -56,7 +56,7 @@ def run(
             observer.stage("Writing the report")
             page = site.write(settings.matrix, workplace.ledger, settings.reports)
         summary(console, result, compare.count(result.verdicts), page)
-        github_annotations(result)
+        actions.announce(result)
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
     if any(breakage.new for breakage in result.breakages):

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from watchdog import candidate as candidates
 from watchdog import proposal
+from watchdog.actions import summarise, table_cell
 from watchdog.candidate import Change, Compared, Effect
 from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
@@ -59,6 +60,7 @@ def candidate(
             with_ = candidates.look(workplace, observer, seen, on, name=name, pin=pin)
     compared = candidates.compare(pin, on, name, without, with_)
     click.echo(_WRITERS[format_](compared), nl=format_ != "json")
+    summarise(_markdown(compared))
     if not compared.effects:
         say(console, f"no subject that was looked at has {name} in its set")
     return ExitCode.NEW_BREAKAGE if compared.of(Change.REGRESSED) else ExitCode.NOTHING_NEW
@@ -110,11 +112,8 @@ def _table(compared: Compared) -> str:
 
 
 def _markdown(compared: Compared) -> str:
-    def cell(text: str) -> str:
-        return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("`", "'")
-
     lines = [f"### What `{compared.candidate}` would break", "", _line(compared) + ".", ""]
-    rows = [f"| {change} | {e.subject} | `{cell(words[:300])}` |"
+    rows = [f"| {change} | {e.subject} | {table_cell(words[:300])} |"
             for change, e, words in _told(compared)]  # fmt: skip
     if rows:
         lines += ["| | subject | what one sees |", "|---|---|---|", *rows]

@@ -207,7 +207,7 @@ def whole(runs: Sequence[Run]) -> Run | None:
     """
     if not runs:
         return None
-    last = max(runs, key=lambda run: run.finished)
+    last = max(runs, key=lambda run: (run.finished, run.as_of))
     near = [r for r in runs if last.as_of - NEAR <= r.as_of <= last.as_of]
     cells: dict[str, Entry] = {}
     left_out: dict[str, str] = {}

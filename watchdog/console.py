@@ -5,7 +5,6 @@ Everything here goes to stderr; stdout belongs to what was asked for (`--format 
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -155,7 +154,7 @@ def summary(console: Console, result: Result, counts: Mapping[State, int], page:
         for heading in ("", "who", "cells", "symptom"):
             table.add_column(heading, overflow="fold", no_wrap=heading == "")
         for breakage in result.breakages:
-            table.add_row(*(escape(text) for text in _row(breakage)))
+            table.add_row(*(escape(text) for text in row(breakage)))
         console.print(table)
     for verdict in _expected_but_working(result.verdicts):
         say(
@@ -179,52 +178,11 @@ def _expected_but_working(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [v for v in verdicts if v.expected and v.state is State.WORKS]
 
 
-def _row(breakage: Breakage) -> tuple[str, str, str, str]:
+def row(breakage: Breakage) -> tuple[str, str, str, str]:
+    """A breakage in a table: mark, who has it, in how many cells, what one sees."""
     mark = "new" if breakage.new else SYMBOLS[State.BROKEN][0]
     who = "Flask itself" if breakage.core else ", ".join(breakage.subjects)
     cells = str(len(breakage.verdicts))
     if breakage.blocked:
         cells += f" + {len(breakage.blocked)} blocked"
     return mark, who, cells, breakage.symptom
-
-
-def github_annotations(result: Result) -> None:
-    """Workflow commands for what is new, and a summary of the job; nothing outside of Actions.
-
-    Texts from packages are escaped as the runner wants it, so that none of them can be a command.
-    """
-    if os.environ.get("GITHUB_ACTIONS") != "true":
-        return
-    for breakage in result.breakages:
-        if breakage.new:
-            title = f"{', '.join(breakage.victims)} broke"
-            line = f"::error title={_property(title)}::{_data(breakage.symptom)}"
-            sys.stderr.write(line + "\n")
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
-    lines = [
-        "## Flask compatibility watchdog",
-        "",
-        f"Index read at {result.as_of:%Y-%m-%d %H:%M} UTC.",
-        "",
-    ]
-    lines += ["| new | who | cells | symptom |", "|---|---|---|---|"] if result.breakages else []
-    for breakage in result.breakages:
-        mark, who, cells, symptom = (_table_cell(text) for text in _row(breakage))
-        lines.append(f"| {mark} | {who} | {cells} | {symptom} |")
-    with Path(path).open("a", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _table_cell(text: str) -> str:
-    text = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("`", "\\`")
-    return text.replace("<", "&lt;").replace("[", "\\[").replace("@", "@\u200b")

@@ -166,7 +166,7 @@ def _who(broken: Broken) -> str:
 
 def _title(broken: Broken) -> str:
     title = f"{', '.join(broken.subjects)}: {broken.symptom}"
-    title = _plain(" ".join(title.split()))
+    title = _quiet(" ".join(title.split()))
     return title if len(title) <= _TITLE_LIMIT else title[: _TITLE_LIMIT - 1] + "…"
 
 
@@ -192,8 +192,12 @@ def _with(text: str, mark: Mark) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that is no mark-up, mentions nobody and links no issue."""
-    text = re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split()))
+    """Text that is no mark-up."""
+    return _quiet(re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split())))
+
+
+def _quiet(text: str) -> str:
+    """Text that mentions nobody and links no issue."""
     return re.sub(r"([@#])(?=\w)", "\\1\u200b", text)
 
 

@@ -92,14 +92,18 @@ def options(
 
         options = [
             click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC)."),
-            click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 2,
-                         show_default="processors", help="How many cells run at once."),
+            click.option(
+                "--jobs",
+                type=click.IntRange(1, 256),
+                default=os.cpu_count() or 2,
+                show_default="processors",
+                help="How many cells run at once.",
+            ),
             click.option("--offline", is_flag=True, help="Use only what is in the caches."),
             matrix_option,
             reports_option,
-            click.option("--smokes", type=click.Path(path_type=Path, file_okay=False, exists=True),
-                         default=SMOKES, help="Folder of the smokes, instead of the built-in one."),
-        ]  # fmt: skip
+            smokes_option,
+        ]
         if python is Pythons.MANY:
             options.insert(
                 1, click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y.")
@@ -138,6 +142,10 @@ matrix_option = click.option(
 reports_option = click.option(
     "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"),
     show_default=True, help="Folder of pages, ledger and journal.",
+)  # fmt: skip
+smokes_option = click.option(
+    "--smokes", type=click.Path(path_type=Path, file_okay=False, exists=True), default=SMOKES,
+    help="Folder of the smokes, instead of the built-in one.",
 )  # fmt: skip
 output_format = click.option(
     "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True

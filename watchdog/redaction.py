@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"`)<>]+", re.IGNORECASE)
 _SITE_PACKAGES = re.compile(r"<env>[/\\](?:lib[/\\]python[\d.]+|Lib)[/\\]site-packages")
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _STDLIB = re.compile(r"<python>[/\\](?:lib[/\\]python[\d.]+|Lib)(?=[/\\])")
 # Everything a terminal, a log viewer or a workflow would act on; tab and newline stay.
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
@@ -58,6 +59,7 @@ class Redactor:
         for path in sorted(self.paths, key=len, reverse=True):
             text = text.replace(path, self.paths[path])
         text = _STDLIB.sub("python", _SITE_PACKAGES.sub("site-packages", printable(text)))
+        text = _ADDRESS.sub("0x…", text)  # of objects in memory: another one in every run
         for host in self.hosts:
             text = re.sub(rf"(?:\w+://)?(?:[^\s/@]+@)?{re.escape(host)}", "<index>", text)
         return text

@@ -1,7 +1,8 @@
 """Real servers on loopback, started once a run and stopped with it.
 
-Each service gives its cells environment variables. One that this machine lacks is absent: tests
-that need it say so themselves and count as not judged, with the sentence given here.
+Each service gives its cells environment variables; one that runs already is named by the same
+variable (`WATCHDOG_MONGODB=mongodb://127.0.0.1:27017/cell{number}`). One that this machine lacks is
+absent: tests that need it say so themselves and count as not judged, with the sentence given here.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ def _free_port() -> int:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
         return port
+
+
+def _given(name: str) -> dict[str, str]:
+    """Where a server is that somebody else started, told in the environment; nothing of most."""
+    variable = f"WATCHDOG_{name.upper()}"
+    return {variable: os.environ[variable]} if os.environ.get(variable) else {}
 
 
 @dataclass
@@ -61,7 +68,7 @@ class Services:
         fresh = sorted(set(names) - self._tried)
         self._tried.update(fresh)
         with ThreadPoolExecutor(len(starters)) as pool:
-            found = pool.map(lambda name: starters[name](_free_port()), fresh)
+            found = pool.map(lambda name: _given(name) or starters[name](_free_port()), fresh)
         self.variables |= {name: told for name, told in zip(fresh, found, strict=True) if told}
 
     def available(self, wanted: Iterable[str]) -> tuple[str, ...]:

@@ -391,10 +391,15 @@ def _index_trouble(errors: str) -> str:
 
 
 def _reason(text: str) -> str:
-    """The resolver's explanation as one paragraph."""
+    """The resolver's explanation as one paragraph.
+
+    Without its hints at the cutoff: they name the instant, and one reason must read the same at
+    every moment at which it holds.
+    """
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if not line.startswith(("warning:", "WARN"))]
-    paragraph = " ".join(lines)
+    parts = re.split(r"\s*(?=\bhint:)", " ".join(lines))
+    paragraph = " ".join(part for part in parts if "exclude-newer" not in part)
     paragraph = re.sub(
         r"^(error: |× )?No solution found when resolving dependencies:?\s*", "", paragraph
     )

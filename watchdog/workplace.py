@@ -53,6 +53,7 @@ class Settings:
         jobs: how many cells run at once.
         smokes: folder of the smokes; the automatic one is always at hand.
         overlay: URL of an index that is asked before the configured ones.
+        own: the smokes are the maintainer's own, who says that they speak for what they run on.
     """
 
     matrix: Matrix
@@ -62,6 +63,7 @@ class Settings:
     offline: bool = False
     smokes: Path = SMOKES
     overlay: str | None = None
+    own: bool = False
 
 
 @dataclass

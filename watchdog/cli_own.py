@@ -1,0 +1,161 @@
+"""The command `extension`: for the people who maintain one."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from watchdog import own, proposal
+from watchdog.actions import annotate, summarise, table_cell
+from watchdog.cli import cli
+from watchdog.compare import count
+from watchdog.console import observe, say, stderr
+from watchdog.errors import ConfigurationError, ExitCode
+from watchdog.ledger import Ledger
+from watchdog.model import Table, Verdict
+from watchdog.options import Instant, reports_option, smokes_option
+from watchdog.overlay import Wheel
+from watchdog.own import Asked, Finding, Report
+from watchdog.report import site
+from watchdog.report.tables import SYMBOLS
+from watchdog.workplace import Settings
+
+
+@cli.command()
+@click.argument("path", metavar="WHEEL|FOLDER")
+@click.option(
+    "--smoke",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A file with test_ functions that use it as its users do.",
+)
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="X.Y",
+    help="Only these Pythons; by default those its metadata allows.",
+)
+@click.option(
+    "--flask",
+    multiple=True,
+    default=("last 3", "prerelease"),
+    show_default=True,
+    metavar="RULE",
+    help="As in matrix.yaml: newest, 'last 3', 'since 2.0', '2.3' …",
+)
+@click.option(
+    "--werkzeug",
+    multiple=True,
+    default=("resolved",),
+    show_default=True,
+    metavar="RULE",
+    help="Likewise.",
+)
+@click.option(
+    "--requires", multiple=True, metavar="REQUIREMENT", help="What the smoke needs beside it."
+)
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    type=click.Choice(["smtp", "redis", "mongodb", "oauth"]),
+    help="A server the smoke talks to.",
+)
+@click.option("--known", multiple=True, metavar="GLOB", help="Cells that may break.")
+@click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC).")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=os.cpu_count() or 2,
+    show_default="processors",
+    help="How many cells run at once.",
+)
+@reports_option
+@smokes_option
+def extension(
+    path: str, smoke: Path | None, pythons: tuple[str, ...], flask: tuple[str, ...],
+    werkzeug: tuple[str, ...], requires: tuple[str, ...], services: tuple[str, ...],
+    known: tuple[str, ...], as_of: datetime | None, jobs: int, reports: Path,
+    smokes: Path,
+) -> int:  # fmt: skip
+    """Does the extension in this folder work with the series of Flask? If not, since which release?
+
+    Exit code 1 when something breaks that the folder of reports did not know yet.
+    """
+    console = stderr()
+    with proposal.meant(path) as wheel:
+        if not isinstance(wheel, Wheel):
+            raise ConfigurationError((f"{path} is neither a wheel nor a folder to build",))
+        columns = {"flask": flask, "werkzeug": werkzeug}
+        asked = Asked(wheel, smoke, pythons or own.default_pythons(wheel), columns, requires,
+                      services, known)  # fmt: skip
+        matrix = own.matrix(asked)
+        settings = Settings(matrix, as_of or datetime.now(UTC), reports, jobs, smokes=smokes)
+        with observe(console) as observer:
+            found = own.report(settings, asked, observer)
+        page = site.write(matrix, Ledger(reports), reports)
+    text = _markdown(found)
+    click.echo(text)
+    summarise(text)
+    for finding in found.new:
+        annotate(f"{found.wheel.name} breaks", f"{finding.breakage.symptom} {_by(finding)}".strip())
+    say(console, f"Report: {page}")
+    return ExitCode.NEW_BREAKAGE if found.new else ExitCode.NOTHING_NEW
+
+
+def _by(finding: Finding) -> str:
+    """Who did it, in words; nothing where nobody could be proved."""
+    checked = finding.checked
+    if checked.culprit is None:
+        return ""
+    by = f"{checked.culprit.name} {checked.culprit.version}"
+    since = f" since {checked.since:%Y-%m-%d}" if checked.since else ""
+    return f"(through {by}{since}; it works with {checked.culprit.last_good})"
+
+
+def _markdown(report: Report) -> str:
+    wheel, counts = report.wheel, count(report.verdicts)
+    told = [f"{n} {SYMBOLS[state][1]}" for state, n in counts.items() if n]
+    lines = [f"## {wheel.name} {wheel.version}", "", f"{len(report.verdicts)} cells: "
+             + ", ".join(told) + "."]  # fmt: skip
+    for finding in report.findings:
+        lines += ["", *_told(finding)]
+    lines += ["", "| Python | " + " | ".join(columns := _columns(report)) + " |"]
+    lines.append("|---|" + "---|" * len(columns))
+    for python in dict.fromkeys(v.cell.python for v in report.verdicts):
+        states = {_column(v): v.state for v in report.verdicts if v.cell.python == python}
+        row = [SYMBOLS[states[c]][0] if c in states else "" for c in columns]
+        lines.append(f"| {python} | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def _told(finding: Finding) -> list[str]:
+    breakage, checked = finding.breakage, finding.checked
+    lines = [
+        f"### {'New' if finding.new else 'Known'}: {table_cell(breakage.symptom)}",
+        "",
+        f"In {len(breakage.verdicts)} cells: "
+        + ", ".join(f"`{v.cell.id}`" for v in breakage.verdicts[:5])
+        + (" …" if breakage.verdicts[5:] else ""),
+    ]
+    if by := checked.culprit:
+        since = f" since {checked.since:%Y-%m-%d}" if checked.since else ""
+        told = f"Culprit: **{by.name} {by.version}**{since} (with {by.last_good} it works; proof: "
+        lines += ["", f"{told}{checked.proof})."]
+    if checked.missing:
+        lines += ["", f"Missing: `{checked.missing}`"]
+    if checked.cure:
+        lines += ["", f"It works with: `pip install {' '.join(checked.cure.pins)}` beside it."]
+    return lines
+
+
+def _columns(report: Report) -> list[str]:
+    return list(dict.fromkeys(map(_column, report.verdicts)))
+
+
+def _column(verdict: Verdict) -> str:
+    _, table, _, *rest = verdict.cell.id.split("/")
+    return "unpinned" if table == Table.TODAY else " ".join(rest)

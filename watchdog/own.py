@@ -1,0 +1,157 @@
+"""An extension's maintainer asks: does what I have here work, and what in the field breaks it?
+
+Their wheel is served as if it had been published long ago, so that its own past can be asked: with
+which releases it worked, and with which no more.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from watchdog import check as checking
+from watchdog import desk, pipeline
+from watchdog import matrix as matrix_file
+from watchdog.check import Checked
+from watchdog.desk import Observer
+from watchdog.interpreters import RELEASED
+from watchdog.matrix import Matrix
+from watchdog.model import Breakage, Table, Verdict
+from watchdog.overlay import Overlay, Wheel
+from watchdog.workplace import Settings, open_workplace
+
+_LONG_AGO = timedelta(days=365 * 4)
+"""When the wheel counts as uploaded; what it needs of later times its metadata says."""
+
+_OLDEST_PYTHON = "3.8"  # that the probe runs on
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a maintainer wants to know.
+
+    Attributes:
+        smoke: their own; None for the built-in or the automatic one.
+        columns: rules for Flask and Werkzeug, by name.
+        known: globs of cells that may break.
+    """
+
+    wheel: Wheel
+    smoke: Path | None
+    pythons: tuple[str, ...]
+    columns: Mapping[str, Sequence[str]]
+    requires: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Cells that fail for one cause, and who did it.
+
+    Attributes:
+        new: no earlier run knew it.
+    """
+
+    breakage: Breakage
+    checked: Checked
+    new: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of an extension's own wheel."""
+
+    wheel: Wheel
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.new)
+
+
+def default_pythons(wheel: Wheel) -> tuple[str, ...]:
+    """The Pythons that a wheel says it runs on."""
+    allowed = SpecifierSet(wheel.requires_python or "")
+    series = list(RELEASED)
+    return tuple(s for s in series[series.index(_OLDEST_PYTHON) :] if allowed.contains(f"{s}.99"))
+
+
+def matrix(asked: Asked) -> Matrix:
+    """A matrix of the one extension: unpinned, and under each series of the columns.
+
+    Raises:
+        ConfigurationError: a rule or a requirement is none.
+    """
+    name, pythons = asked.wheel.name, list(asked.pythons)
+    columns = {column: list(rules) for column, rules in asked.columns.items()}
+    extension = {
+        "name": name, "requires": list(asked.requires), "services": list(asked.services),
+    }  # fmt: skip
+    whole = {
+        "python": pythons,
+        "site": {"title": f"{name} {asked.wheel.version}"},
+        "tables": {"today": {}, "grid": {"python": pythons} | columns},
+        "extensions": {name: extension},
+        "known_issues": [
+            {"cells": glob, "reason": "named with --known"} for glob in asked.known
+        ],
+    }  # fmt: skip
+    return matrix_file.parse(yaml.safe_dump(whole), f"the matrix of {name}")
+
+
+@contextmanager
+def smokes(asked: Asked, folder: Path) -> Iterator[Path]:
+    """The smokes of a folder, with the maintainer's own in its place."""
+    with TemporaryDirectory(prefix="fw-smokes-") as scratch:
+        into = Path(scratch) / "smokes"
+        shutil.copytree(folder, into)
+        if asked.smoke:
+            name = asked.wheel.name.replace("-", "_")
+            shutil.copyfile(asked.smoke, into / f"smoke_{name}.py")
+        yield into
+
+
+def report(settings: Settings, asked: Asked, observer: Observer) -> Report:
+    """Run the wheel through its matrix, and find who broke what is broken."""
+    long_ago = settings.as_of - _LONG_AGO
+    with smokes(asked, settings.smokes) as folder, Overlay(asked.wheel, long_ago) as overlay:
+        settings = replace(settings, smokes=folder, overlay=overlay.url, own=True)
+        with open_workplace(settings) as workplace:
+            result = pipeline.run(workplace, pipeline.Selection(), observer)
+            found = [b for b in result.breakages if not _all_known(b)]
+            findings = tuple(
+                Finding(
+                    breakage=breakage,
+                    checked=desk.at(
+                        workplace, observer, partial(_explained, _first(breakage))
+                    ),
+                    new=any(v.since is None and v.expected is None for v in breakage.verdicts),
+                )
+                for breakage in found
+            )  # fmt: skip
+    return Report(asked.wheel, result.verdicts, findings)
+
+
+def _all_known(breakage: Breakage) -> bool:
+    return not breakage.verdicts or all(v.expected for v in breakage.verdicts)
+
+
+def _first(breakage: Breakage) -> Verdict:
+    """The cell that is looked into: a fresh install on the newest Python, if that breaks."""
+    unpinned = [v for v in breakage.verdicts if v.cell.table is Table.TODAY]
+    return (unpinned or breakage.verdicts)[-1]
+
+
+async def _explained(verdict: Verdict, on: desk.Desk) -> Checked:
+    return await checking.explain(on, verdict.cell)
