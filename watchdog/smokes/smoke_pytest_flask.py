@@ -47,7 +47,7 @@ def run_pytest(source):
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=60,
+        timeout=20,
         universal_newlines=True,
     )
     errors = [line for line in run.stdout.splitlines() if line.startswith("E  ")]
