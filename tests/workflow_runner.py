@@ -166,7 +166,7 @@ class _Steps:
     def _composite(self, action: str, given: dict[str, str]) -> dict[str, str]:
         """An action of the repository itself, at the commit that runs: no checkout is needed."""
         home = self.workflow.home or self.workflow.origin
-        key = (str(home), action)
+        key = (_commit(home), action)
         if key in _DONE:  # it does the same in every job
             self.path += _DONE[key]
             return {}
@@ -217,11 +217,16 @@ class _Steps:
 
 
 _DONE: dict[tuple[str, str], list[str]] = {}
-"""What setting up added to PATH, by repository and action."""
+"""What setting up added to PATH, by commit and action."""
 
 
 class StepFailedError(Exception):
     pass
+
+
+def _commit(repository: Path) -> str:
+    argv = ["git", "-C", str(repository), "rev-parse", "HEAD"]
+    return subprocess.run(argv, text=True, capture_output=True, check=True).stdout
 
 
 def _checkout(steps: _Steps, given: dict[str, str]) -> None:
