@@ -118,14 +118,14 @@ def main() -> None:
     settings = Settings(matrix, datetime.now(UTC), given.reports, given.jobs)
     scores = []
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
+    with open_workplace(settings) as workplace, observe(console, matrix) as observer:
         for fact in facts(FACTS):
             if given.only and not fact["id"].startswith(given.only):
                 continue
             score = judge(fact, replay(workplace, fact, observer))
             scores.append(score)
             say(console, line(score))
-    told = summary(scores, set(matrix.extensions) | {"flask"})
+    told = summary(scores, {matrix.framework, *matrix.extensions})
     for name, value in told.items():
         print(f"{name:<40} {value}")
     for score in scores:

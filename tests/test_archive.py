@@ -79,7 +79,7 @@ def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     old = Rot("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.WORKS, day(1))
     new = replace(old, state=PinState.ROTTED, pins=("werkzeug<3",), checked=day(2))
-    other = replace(old, flask="10.0", requirements=("flask==10.0",))
+    other = replace(old, version="10.0", requirements=("flask==10.0",))
     for rot in (old, new, other):
         archive.add_pin(rot)
     assert archive.pins() == [other, new]

@@ -70,7 +70,7 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
     ],
 )
 def test_each_answer_has_its_state(answer: Answer, state: State) -> None:
-    assert compare.verdict(answer).state is state
+    assert compare.verdict(answer, "Flask").state is state
 
 
 def history(*states: tuple[int, State, str | None]) -> tuple[list[Run], dict[str, Record]]:
@@ -122,7 +122,7 @@ def test_cells_with_one_signature_are_one_breakage_with_every_victim() -> None:
         Verdict(cell("flask-wtf"), State.BROKEN, symptom="E: y", signature="y"),
         Verdict(cell("flask-mail"), State.WORKS),
     ]
-    found = compare.breakages(verdicts)
+    found = compare.breakages(verdicts, "flask")
     assert [b.subjects for b in found] == [("flask-login", "flask-admin"), ("flask-wtf",)]
 
 
@@ -132,7 +132,7 @@ def test_blocked_cells_stand_in_the_breakage_of_the_core() -> None:
         Verdict(cell(s, Table.GRID), State.BLOCKED, symptom="E: x", signature="x")
         for s in ("flask-login", "flask-admin")
     ]
-    (found,) = compare.breakages([core, *blocked])
+    (found,) = compare.breakages([core, *blocked], "flask")
     assert found.core
     assert len(found.blocked) == 2
     assert found.victims == ("flask", "flask-login", "flask-admin")
@@ -144,11 +144,11 @@ def test_new_breakages_come_first_then_todays() -> None:
         Verdict(cell("b"), State.BROKEN, symptom="E: t", signature="t"),
         Verdict(cell("c", Table.GRID), State.BROKEN, symptom="E: n", signature="n", new=True),
     ]
-    assert [b.signature for b in compare.breakages(verdicts)] == ["n", "t", "g"]
+    assert [b.signature for b in compare.breakages(verdicts, "flask")] == ["n", "t", "g"]
 
 
 def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
-    verdict = compare.verdict(Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True))
+    verdict = compare.verdict(Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
     records = {BROKEN.fingerprint: BROKEN}
     found = compare.remembered(verdict.cell, compare.entry(verdict), records.get)
     assert (found.state, found.symptom, found.signature) == (

@@ -10,7 +10,7 @@ from watchdog.ranges import Measured, Series, read, text
 
 
 def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[Series, ...]:
-    return tuple(Series(flask, allowed, works) for flask, allowed, works in seen)
+    return tuple(Series(version, allowed, works) for version, allowed, works in seen)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[Series, ...]:
 def test_the_suggestion_allows_what_works_and_no_more(
     seen: list[tuple[str, bool | None, bool | None]], suggestion: str | None
 ) -> None:
-    found = Measured("ext", "1.0", series(*seen)).suggestion
+    found = Measured("ext", "1.0", series(*seen)).suggestion("flask")
     assert found == (f"Requires-Dist: {suggestion}" if suggestion else None)
 
 
@@ -39,8 +39,8 @@ def test_both_directions_are_told() -> None:
             ("1.1", True, False), ("2.0", True, True), ("3.0", False, True), ("4.0", False, None)
         ),
     )  # fmt: skip
-    assert [s.flask for s in measured.allows_broken] == ["1.1"]
-    assert [s.flask for s in measured.forbids_working] == ["3.0"]
+    assert [s.framework for s in measured.allows_broken] == ["1.1"]
+    assert [s.framework for s in measured.forbids_working] == ["3.0"]
 
 
 def test_what_is_forbidden_is_tried_all_the_same(home: Home, made_up: Any) -> None:
@@ -55,7 +55,7 @@ def test_what_is_forbidden_is_tried_all_the_same(home: Home, made_up: Any) -> No
     assert done.returncode == 0, done.stderr
     found = {m.subject: m for m in read(home.folder / "reports")}
     strict_one = found["ext-strict"]
-    assert [s.flask for s in strict_one.forbids_working] == ["3.0"]
-    assert strict_one.suggestion is not None
+    assert [s.framework for s in strict_one.forbids_working] == ["3.0"]
+    assert strict_one.suggestion("flask") is not None
     assert found["ext-works"].allows_broken == ()
     assert text(list(found.values()))

@@ -11,9 +11,9 @@ from conftest import Home
 from ecosystem import NOW, PYTHON
 
 from watchdog.compare import breakages
-from watchdog.matrix import parse
+from watchdog.matrix import load, parse
 from watchdog.model import Cell, State, Table, Verdict
-from watchdog.report.tables import SYMBOLS
+from watchdog.report.tables import symbols
 from watchdog.report.views import by_people_hurt
 from watchdog.report.wording import date, instant
 
@@ -87,15 +87,16 @@ def test_all_links_and_fragments_resolve_within_the_site(finished_run: Home) -> 
 
 def test_every_state_is_shown_by_symbol_and_word(finished_run: Home) -> None:
     text = (finished_run.folder / "reports" / "index.html").read_text("utf-8")
+    matrix = load(finished_run.folder / "matrix.yaml")
     for state in State:
-        symbol, word = SYMBOLS[state]
+        symbol, word = symbols(matrix)[state]
         assert f'<b aria-hidden="true">{symbol}</b> {word}' in text
     first = r'<td class="s-broken"[^>]*>(.*?)</td>'
     glance = re.search(first, text, re.DOTALL)
     assert glance
     assert 'aria-label="breaks">✕<' in glance.group(1)
-    matrix = (finished_run.folder / "reports" / "matrix.html").read_text("utf-8")
-    cell = re.search(first, matrix, re.DOTALL)
+    every = (finished_run.folder / "reports" / "matrix.html").read_text("utf-8")
+    cell = re.search(first, every, re.DOTALL)
     assert cell
     assert "✕ <span>breaks</span>" in cell.group(1)
 
@@ -182,5 +183,6 @@ def test_breakages_of_the_most_downloaded_come_first() -> None:
         "matrix.yaml",
     )
     cells = [Cell(f"{s}/today/py3.13", Table.TODAY, s, "3.13", (s,)) for s in matrix.extensions]
-    found = breakages(Verdict(c, State.BROKEN, symptom=c.id, signature=c.id) for c in cells)
+    red = [Verdict(c, State.BROKEN, symptom=c.id, signature=c.id) for c in cells]
+    found = breakages(red, matrix.framework)
     assert [b.subjects[0] for b in by_people_hurt(matrix, found)] == ["often", "seldom", "nobody"]

@@ -44,7 +44,7 @@ def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             monkeypatch.setenv("UV_DEFAULT_INDEX", url)
             index = Index((url,), tmp_path / "pages", offline=offline)
             uv = Counting(Processes(), tmp_path, offline=offline)
-            resolver = Resolver(uv, index, tmp_path / memory)
+            resolver = Resolver(uv, index, tmp_path / memory, "flask")
             for part in (index, resolver):
                 opened.callback(part.close)
             return resolver

@@ -9,7 +9,7 @@ from watchdog.archive import Archive, PinState, Rot
 def looked(home: Home, *versions: str) -> dict[str, Rot]:
     done = home("pins", *versions)
     assert done.returncode == 0, done.stderr
-    return {rot.flask: rot for rot in Archive(home.folder / "reports").pins()}
+    return {rot.version: rot for rot in Archive(home.folder / "reports").pins()}
 
 
 def test_each_pinned_flask_is_told_with_the_day_it_rotted_and_what_cures_it(home: Home) -> None:

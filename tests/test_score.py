@@ -27,7 +27,7 @@ SCORE = Score(
 
 
 def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
-    assert score.told(SCORE) == {
+    assert score.told(SCORE, ("flask", "werkzeug")) == {
         "breakages foretold": "2 of 4 (50%)",
         "foretold of those by flask and werkzeug": "2 of 3 (67%)",
         "foretold by warning": "1 of 4 (25%)",
@@ -40,7 +40,7 @@ def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
 
 
 def test_of_nothing_no_share_is_told() -> None:
-    told = score.told(Score(day(9), (), ()))
+    told = score.told(Score(day(9), (), ()), ("flask", "werkzeug"))
     assert (told["breakages foretold"], told["median lead"]) == ("none", "–")
 
 

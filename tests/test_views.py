@@ -155,7 +155,7 @@ def test_what_machines_read(site: views.SiteView, shot: Any) -> None:
 
 
 def test_what_the_box_for_requirements_knows(site: views.SiteView, shot: Any) -> None:
-    assert [asdict(rule) for rule in paste.rules(site)] == shot
+    assert [asdict(rule) for rule in paste.rules(MATRIX, site)] == shot
 
 
 def test_what_works_today_says_what_to_type(site: views.SiteView, shot: Any) -> None:

@@ -11,23 +11,24 @@ import sys
 from pathlib import Path
 
 from watchdog.console import row
+from watchdog.matrix import Matrix
 from watchdog.pipeline import Result
 
 
-def announce(result: Result) -> None:
+def announce(matrix: Matrix, result: Result) -> None:
     """What a run found that is new, and a table of all that is broken."""
     for breakage in result.breakages:
         if breakage.new:
             annotate(f"{', '.join(breakage.victims)} broke", breakage.symptom)
     lines = [
-        "## Flask compatibility watchdog",
+        f"## {matrix.site.title}",
         "",
         f"Index read at {result.as_of:%Y-%m-%d %H:%M} UTC.",
         "",
     ]
     lines += ["| new | who | cells | symptom |", "|---|---|---|---|"] if result.breakages else []
     for breakage in result.breakages:
-        lines.append("| " + " | ".join(map(table_cell, row(breakage))) + " |")
+        lines.append("| " + " | ".join(map(table_cell, row(matrix, breakage))) + " |")
     summarise("\n".join(lines))
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from packaging.version import Version
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from watchdog import lines
 from watchdog.timeline import Culprit, Effort, History, Moment, PastBreakage, change_points, gaps
@@ -59,8 +59,9 @@ class Rot:
     """What became of a pin.
 
     Attributes:
+        version: of the framework; lines of old call it `flask`.
         requirements: what is typed after `pip install`.
-        python: the newest Python there was when the pinned Flask came out, of those here.
+        python: the newest Python there was when the pinned version came out, of those here.
         state: how it is today.
         rotted_on: since when it has not worked any more.
         symptom: what one sees today.
@@ -68,7 +69,7 @@ class Rot:
         newest_python: the newest Python on which it works today, with the pins.
     """
 
-    flask: str
+    version: Annotated[str, Field(validation_alias=AliasChoices("version", "flask"))]
     released: datetime
     requirements: tuple[str, ...]
     subject: str
@@ -85,7 +86,7 @@ class Rot:
 
     @property
     def key(self) -> tuple[str, str]:
-        return (self.flask, self.subject)
+        return (self.version, self.subject)
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,9 @@ class Archive:
         return added
 
     def pins(self) -> list[Rot]:
-        """What is known of every pinned Flask, the newest first."""
+        """What is known of every pin of the framework, the newest first."""
         found = _newest(self._pins, _ROT, lambda rot: rot.key)
-        return sorted(found.values(), key=lambda r: (Version(r.flask), r.subject), reverse=True)
+        return sorted(found.values(), key=lambda r: (Version(r.version), r.subject), reverse=True)
 
     def add_pin(self, rot: Rot) -> None:
         """Write one line; it stands in for what was known of this pin before."""

@@ -60,7 +60,7 @@ async def _score(histories: Sequence[History], desk: Desk) -> Score:
 def _series(desk: Desk, since: datetime | None) -> dict[tuple[str, str], datetime]:
     """The first release of each series of the stack: what takes away is a feature release."""
     found: dict[tuple[str, str], datetime] = {}
-    for name in desk.workplace.settings.matrix.stack if since else ():
+    for name in desk.workplace.settings.matrix.stack_names if since else ():
         page = desk.workplace.index.page(name)
         seen: set[tuple[int, ...]] = set()
         for release in page.releases(desk.workplace.settings.as_of) if page else ():
@@ -76,7 +76,7 @@ def _of_stack(desk: Desk, breakage: PastBreakage) -> bool:
     by = breakage.culprit
     return (
         by is not None
-        and by.name in desk.workplace.settings.matrix.stack
+        and by.name in desk.workplace.settings.matrix.stack_names
         and by.name != breakage.subject
         and breakage.works is not None
         and breakage.breaks is not None

@@ -15,7 +15,6 @@ from watchdog.blame import Case
 from watchdog.compare import core_breaks
 from watchdog.cure import Cure
 from watchdog.desk import Desk, together
-from watchdog.matrix import CORE
 from watchdog.model import (
     Cell,
     Conflict,
@@ -29,7 +28,7 @@ from watchdog.model import (
     Unknown,
 )
 from watchdog.pipeline import core_control
-from watchdog.runner import AUTOMATIC, smoke_file
+from watchdog.runner import has_smoke
 from watchdog.signature import missing
 from watchdog.timeline import Culprit, Moment, PastBreakage
 from watchdog.workplace import Workplace
@@ -87,10 +86,11 @@ async def check(
     records = await together(desk.record(trial) for trial in trials)
     worst = min(records, key=_badness)
     checked = _judged(python, requirements, resolution, records)
-    if checked.outcome is Outcome.BROKEN and set(subjects) - set(CORE):
+    matrix = workplace.settings.matrix
+    if checked.outcome is Outcome.BROKEN and set(subjects) - set(matrix.core_names):
         core = await core_control(desk, resolution, python)
         if core_breaks(await desk.record(core) if core else None):
-            why = "Flask itself breaks in this set"
+            why = f"{matrix.title(matrix.framework)} itself breaks in this set"
             checked = replace(checked, blocked_by_core=True, reason=why)
     if checked.outcome is not Outcome.BROKEN or not explain:
         return checked
@@ -224,22 +224,21 @@ def choose_subjects(
     smoke, unless it is no more than a companion of one that has; the core where it stands alone.
     """
     names = [canonicalize_name(Requirement(r).name) for r in requirements]
-    folder = workplace.settings.smokes
-    known = [n for n in names if n not in CORE and smoke_file(n, folder) != AUTOMATIC]
-    if known:
+    matrix, folder = workplace.settings.matrix, workplace.settings.smokes
+    asked = [n for n in names if n not in matrix.core_names]
+    if known := [n for n in asked if has_smoke(n, folder)]:
         return tuple(dict.fromkeys(known))
-    unknown = [n for n in names if n not in CORE]
-    if unknown:
-        return (unknown[0],)
-    return ("flask",) if lock.version("flask") else (names[0],)
+    if asked:
+        return (asked[0],)
+    return (matrix.framework,) if lock.version(matrix.framework) else (names[0],)
 
 
 async def _subjects_of_project(
     desk: Desk, requirements: tuple[str, ...], lock: Lock, python: str
 ) -> tuple[str, ...]:
-    """Every subject in the set whose smoke finds what it needs there, and what stands on Flask."""
-    workplace, held = desk.workplace, {name for name, _ in lock.pins}
-    known = workplace.settings.matrix.extensions
+    """Every subject of the set that finds what it needs there, and what stands on the framework."""
+    matrix, held = desk.workplace.settings.matrix, {name for name, _ in lock.pins}
+    known, framework = matrix.extensions, matrix.framework
     found = [
         name
         for name in sorted(held)
@@ -248,12 +247,12 @@ async def _subjects_of_project(
         and {canonicalize_name(Requirement(r).name) for r in extension.requires} <= held
     ]
     names = {canonicalize_name(Requirement(r).name) for r in requirements}
-    for name in sorted((names & held) - known.keys() - set(CORE)):
+    for name in sorted((names & held) - known.keys() - set(matrix.core_names)):
         alone = Question((f"{name}=={lock.version(name)}",), python, desk.workplace.settings.as_of)
         closure = await desk.lock(alone)
-        if isinstance(closure, Lock) and closure.version("flask"):
+        if isinstance(closure, Lock) and closure.version(framework):
             found.append(name)
-    return (*(("flask",) if "flask" in held else ()), *found) or (min(names & held),)
+    return (*({framework} & held), *found) or (min(names & held),)
 
 
 def _without_lock(python: str, requirements: tuple[str, ...], resolution: Resolution) -> Checked:

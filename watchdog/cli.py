@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter
 
-from watchdog import actions, compare, pipeline, store
+from watchdog import actions, pipeline, store
 from watchdog import matrix as matrix_file
 from watchdog.console import observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
@@ -25,7 +25,7 @@ from watchdog.options import (
     reports_option,
 )
 from watchdog.report import site, subjects
-from watchdog.report.tables import SYMBOLS
+from watchdog.report.tables import symbols
 from watchdog.workplace import Settings, open_workplace, package_folder
 
 
@@ -51,12 +51,12 @@ def run(
     settings = part.settled(settings)
     console = stderr()
     with open_workplace(settings) as workplace:
-        with observe(console) as observer:
+        with observe(console, settings.matrix) as observer:
             result = pipeline.run(workplace, selection, observer)
             observer.stage("Writing the report")
             page = site.write(settings.matrix, workplace.ledger, settings.reports)
-        summary(console, result, compare.count(result.verdicts), page)
-        actions.announce(result)
+        summary(console, settings.matrix, result, page)
+        actions.announce(settings.matrix, result)
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
     if any(breakage.new for breakage in result.breakages):
@@ -80,8 +80,7 @@ def report(matrix_path: Path, reports: Path) -> None:
 @output_format
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Evidence, log, lock of a cell, and a shell line that reproduces it."""
-    matrix_file.load(matrix_path)
-    ledger = Ledger(reports)
+    matrix, ledger = matrix_file.load(matrix_path), Ledger(reports)
     run_, entry = _find(ledger, cell_id)
     state, reason = entry.state, entry.reason
     # A cell under a broken core was not run itself: its control is the evidence.
@@ -94,7 +93,7 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
                 "reproduce": line}  # fmt: skip
         click.echo(json.dumps(data, indent=1))
         return
-    symbol, word = SYMBOLS[state]
+    symbol, word = symbols(matrix)[state]
     click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
     if reason:
         click.echo(f"  {reason}")
@@ -140,9 +139,12 @@ def clean(days: float, megabytes: float) -> None:
 
 
 @cli.command()
-def schema() -> None:
+@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path),
+              help="With the columns of this file's core.")  # fmt: skip
+def schema(matrix_path: Path | None) -> None:
     """Print the JSON schema of matrix.yaml (kept as watchdog/matrix.schema.json)."""
-    click.echo(matrix_file.schema_text(), nl=False)
+    matrix = matrix_file.load(matrix_path) if matrix_path else None
+    click.echo(matrix_file.schema_text(matrix), nl=False)
 
 
 @cli.command()
@@ -152,7 +154,7 @@ def schema() -> None:
 def cell(settings: Settings, cell_id: str, into: Path) -> None:
     """Build one cell's environment the plain way and leave it there to poke at."""
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
+    with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
         _, found = pipeline.prepare(workplace, pipeline.Selection((cell_id,)), observer)
         planned = next((each for each in found if each.cell.id == cell_id), None)
         trial = planned.trial if planned else None

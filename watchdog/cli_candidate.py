@@ -46,7 +46,7 @@ def candidate(
     console = stderr()
     with ExitStack() as stack:
         meant = stack.enter_context(proposal.meant(what))
-        observer = stack.enter_context(observe(console))
+        observer = stack.enter_context(observe(console, settings.matrix))
         name = canonicalize_name(meant.name)
         with open_workplace(settings) as workplace:
             on = one_python(workplace, python)

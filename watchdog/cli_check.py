@@ -21,7 +21,7 @@ from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model import Outcome, State
 from watchdog.options import Pythons, one_python, options, output_format, requirement_problem
 from watchdog.project import Project
-from watchdog.report.tables import SYMBOLS
+from watchdog.report.tables import symbols
 from watchdog.workplace import Settings, open_workplace
 
 
@@ -35,7 +35,13 @@ from watchdog.workplace import Settings, open_workplace
     type=click.Path(path_type=Path, dir_okay=False),
     help="requirements.txt, `pip freeze` output or pyproject.toml of a project.",
 )
-@click.option("--flask", "flask", metavar="X.Y", help="With this series of Flask instead.")
+@click.option(
+    "--framework",
+    "--flask",
+    "framework",
+    metavar="X.Y",
+    help="With this series of the framework instead.",
+)
 @click.option(
     "--upgrade-to",
     "upgrades",
@@ -46,13 +52,14 @@ from watchdog.workplace import Settings, open_workplace
 @click.argument("requirements", nargs=-1)
 def check(
     settings: Settings, python: str | None, format_: str, files: tuple[Path, ...],
-    flask: str | None,
+    framework: str | None,
     upgrades: tuple[str, ...], requirements: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Do these requirements work together? For any extension, in the matrix or not."""
-    project = _asked(files, requirements, (*upgrades, *([f"flask=={flask}.*"] if flask else [])))
+    series = [f"{settings.matrix.framework}=={framework}.*"] if framework else []
+    project = _asked(files, requirements, (*upgrades, *series))
     whole, asked, moves = bool(files), project.requirements, None
-    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
         on = one_python(workplace, python)
         checked = desk.at(
             workplace, observer, lambda d: checking.check(d, asked, on, project=whole)
@@ -67,7 +74,7 @@ def check(
         more = {"moves": list(moves) if moves is not None else None} if upgrades else {}
         click.echo(json.dumps(_checked_json(checked, settings.as_of) | more))
     else:
-        _checked_text(checked, settings.as_of)
+        _checked_text(checked, settings)
         if moves:
             click.echo("  what must move with it: " + " ".join(moves))
         elif upgrades and checked.outcome is not Outcome.WORKS:
@@ -131,8 +138,9 @@ def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
     }
 
 
-def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
-    symbol, word = SYMBOLS[State(checked.outcome.value)]
+def _checked_text(checked: checking.Checked, settings: Settings) -> None:
+    shown, as_of = symbols(settings.matrix), settings.as_of
+    symbol, word = shown[State(checked.outcome.value)]
     what = " ".join(checked.requirements)
     click.echo(
         f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC"
@@ -140,7 +148,7 @@ def _checked_text(checked: checking.Checked, as_of: datetime) -> None:
     if checked.symptom and len(checked.records) < 2:  # noqa: PLR2004
         click.echo(f"  {checked.stage}: {checked.symptom}")
     for record in checked.records if len(checked.records) > 1 else ():
-        each, sign = record.judgement, SYMBOLS[State(record.judgement.outcome.value)][0]
+        each, sign = record.judgement, shown[State(record.judgement.outcome.value)][0]
         click.echo(f"  {sign} {record.subject}: {each.symptom or each.reason or each.outcome}")
     if checked.reason:
         click.echo(f"  {checked.reason}")
@@ -177,7 +185,7 @@ def explain(settings: Settings, format_: str, what: str) -> None:
         if format_ != "json" and (note := archive.cures().get(what)):
             click.echo("  " + past.cure_line(note))
         return
-    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
         _, found = pipeline.prepare(workplace, pipeline.Selection((what,)), observer)
         planned = next((p for p in found if p.cell.id == what), None)
         if planned is None or planned.cell.python not in workplace.interpreters:
@@ -188,4 +196,4 @@ def explain(settings: Settings, format_: str, what: str) -> None:
     if format_ == "json":
         click.echo(json.dumps(_checked_json(checked, settings.as_of)))
     else:
-        _checked_text(checked, settings.as_of)
+        _checked_text(checked, settings)

@@ -29,7 +29,7 @@ def constraints(settings: Settings, pythons: tuple[str, ...], cooldown: float) -
     """The known-good set: as many subjects as can live together, as constraints-PYTHON.txt."""
     settings = replace(settings, as_of=settings.as_of - timedelta(hours=cooldown))
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
+    with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
         for python in [one_python(workplace, asked) for asked in pythons or (None,)]:
             found = known_good.find(workplace, observer, python)
             path = settings.reports / found.file
@@ -42,11 +42,12 @@ def constraints(settings: Settings, pythons: tuple[str, ...], cooldown: float) -
 @options()
 def declared(settings: Settings) -> None:
     """What the metadata of the grid's subjects allows of Flask, beside what works."""
-    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
         found = measuring.measure(workplace, observer)
     site.put(settings.reports / "declared.json", ranges.text(found))
     for each in found:
-        broken = ", ".join(s.flask for s in each.allows_broken) or "nothing"
-        working = ", ".join(s.flask for s in each.forbids_working) or "nothing"
+        broken = ", ".join(s.framework for s in each.allows_broken) or "nothing"
+        working = ", ".join(s.framework for s in each.forbids_working) or "nothing"
+        suggested = each.suggestion(settings.matrix.framework) or "nothing to suggest"
         click.echo(f"{each.subject} {each.version}: allows and breaks with {broken}; forbids and "
-                   f"works with {working}; {each.suggestion or 'nothing to suggest'}")  # fmt: skip
+                   f"works with {working}; {suggested}")  # fmt: skip

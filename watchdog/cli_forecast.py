@@ -43,7 +43,7 @@ def forecast(
     chosen = subjects_of(settings, subjects)
     console = stderr()
     with ExitStack() as stack:
-        observer = stack.enter_context(observe(console))
+        observer = stack.enter_context(observe(console, settings.matrix))
         workplace = stack.enter_context(open_workplace(settings))
         on = one_python(workplace, python)
         if candidate is None:
@@ -72,10 +72,10 @@ def forecast(
 def forecast_score(settings: Settings) -> None:
     """What the forecast would have said before each breakage of the history."""
     its_own = replace(settings, reports=settings.reports / "past" / "score")
-    with open_workplace(its_own) as workplace, observe(stderr()) as observer:
+    with open_workplace(its_own) as workplace, observe(stderr(), settings.matrix) as observer:
         found = backtest.score(workplace, observer, Archive(settings.reports))
     site.put(settings.reports / "forecast-score.json", scoring.text(found))
-    for words, number in scoring.told(found).items():
+    for words, number in scoring.told(found, settings.matrix.core_names).items():
         click.echo(f"{number:>20}  {words}")
 
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from pydantic import TypeAdapter
 
-from watchdog import kept, notices
 from watchdog import matrix as matrix_file
+from watchdog import notices
 from watchdog.cli import cli
 from watchdog.console import say, stderr
 from watchdog.errors import ConfigurationError
 from watchdog.issues import Issues
+from watchdog.matrix import Matrix
 from watchdog.notices import Published
 from watchdog.options import matrix_option, reports_option
-from watchdog.report.api import VERSION, Field, History, Today
+from watchdog.report.api import VERSION, Field, History, Today, parsed
 
 T = TypeVar("T")
 
@@ -49,11 +49,12 @@ def notify(matrix_path: Path, reports: Path, repository: str, api: str, dry_run:
     token = os.environ.get("GITHUB_TOKEN")
     if not token:
         raise ConfigurationError(("GITHUB_TOKEN is not set; it must be allowed to write issues",))
+    matrix = matrix_file.load(matrix_path)
     site = Published(
-        _published(reports, "today", Today),
-        _published(reports, "field", Field),
-        _published(reports, "history", History),
-        matrix_file.load(matrix_path).site.url,
+        _published(matrix, reports, "today", Today),
+        _published(matrix, reports, "field", Field),
+        _published(matrix, reports, "history", History),
+        matrix.site.url,
     )
     console = stderr()
     with contextlib.closing(Issues(repository, token, api=api)) as issues:
@@ -72,10 +73,10 @@ def notify(matrix_path: Path, reports: Path, repository: str, api: str, dry_run:
         say(console, f"{len(there)} issues; they say what the site says")
 
 
-def _published(reports: Path, name: str, kind: type[T]) -> T:
+def _published(matrix: Matrix, reports: Path, name: str, kind: type[T]) -> T:
     path = reports / "api" / VERSION / f"{name}.json"
-    found = kept.read(path, TypeAdapter(kind))
-    if found is None:
+    try:
+        return parsed(matrix, kind, path.read_bytes())
+    except (OSError, ValueError):
         message = f"{path}: no such page for machines; write the pages with `flask-watchdog report`"
-        raise ConfigurationError((message,))
-    return found
+        raise ConfigurationError((message,)) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from watchdog import matrix as matrix_file
 from watchdog import own, proposal
 from watchdog.actions import annotate, summarise, table_cell
 from watchdog.cli import cli
@@ -15,12 +16,13 @@ from watchdog.compare import count
 from watchdog.console import observe, say, stderr
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.ledger import Ledger
+from watchdog.matrix import Matrix
 from watchdog.model import Table, Verdict
 from watchdog.options import Instant, reports_option, smokes_option
 from watchdog.overlay import Wheel
 from watchdog.own import Asked, Finding, Report
 from watchdog.report import site
-from watchdog.report.tables import SYMBOLS
+from watchdog.report.tables import symbols
 from watchdog.workplace import Settings
 
 
@@ -39,7 +41,9 @@ from watchdog.workplace import Settings
     help="Only these Pythons; by default those its metadata allows.",
 )
 @click.option(
+    "--framework",
     "--flask",
+    "framework",
     multiple=True,
     default=("last 3", "prerelease"),
     show_default=True,
@@ -47,7 +51,9 @@ from watchdog.workplace import Settings
     help="As in matrix.yaml: newest, 'last 3', 'since 2.0', '2.3' …",
 )
 @click.option(
+    "--foundation",
     "--werkzeug",
+    "foundation",
     multiple=True,
     default=("resolved",),
     show_default=True,
@@ -73,13 +79,19 @@ from watchdog.workplace import Settings
     show_default="processors",
     help="How many cells run at once.",
 )
+@click.option(
+    "--matrix",
+    "matrix_path",
+    type=click.Path(path_type=Path),
+    help="Under the core of this file; by default Flask and Werkzeug.",
+)
 @reports_option
 @smokes_option
 def extension(
-    path: str, smoke: Path | None, pythons: tuple[str, ...], flask: tuple[str, ...],
-    werkzeug: tuple[str, ...], requires: tuple[str, ...], services: tuple[str, ...],
+    path: str, smoke: Path | None, pythons: tuple[str, ...], framework: tuple[str, ...],
+    foundation: tuple[str, ...], requires: tuple[str, ...], services: tuple[str, ...],
     known: tuple[str, ...], as_of: datetime | None, jobs: int, reports: Path,
-    smokes: Path,
+    matrix_path: Path | None, smokes: Path,
 ) -> int:  # fmt: skip
     """Does the extension in this folder work with the series of Flask? If not, since which release?
 
@@ -89,15 +101,15 @@ def extension(
     with proposal.meant(path) as wheel:
         if not isinstance(wheel, Wheel):
             raise ConfigurationError((f"{path} is neither a wheel nor a folder to build",))
-        columns = {"flask": flask, "werkzeug": werkzeug}
-        asked = Asked(wheel, smoke, pythons or own.default_pythons(wheel), columns, requires,
-                      services, known)  # fmt: skip
+        core = matrix_file.load(matrix_path).core if matrix_path else matrix_file.DEFAULT_CORE
+        asked = Asked(wheel, smoke, pythons or own.default_pythons(wheel), framework, foundation,
+                      requires, services, known, core)  # fmt: skip
         matrix = own.matrix(asked)
         settings = Settings(matrix, as_of or datetime.now(UTC), reports, jobs, smokes=smokes)
-        with observe(console) as observer:
+        with observe(console, matrix) as observer:
             found = own.report(settings, asked, observer)
         page = site.write(matrix, Ledger(reports), reports)
-    text = _markdown(found)
+    text = _markdown(matrix, found)
     click.echo(text)
     summarise(text)
     for finding in found.new:
@@ -116,9 +128,9 @@ def _by(finding: Finding) -> str:
     return f"(through {by}{since}; it works with {checked.culprit.last_good})"
 
 
-def _markdown(report: Report) -> str:
-    wheel, counts = report.wheel, count(report.verdicts)
-    told = [f"{n} {SYMBOLS[state][1]}" for state, n in counts.items() if n]
+def _markdown(matrix: Matrix, report: Report) -> str:
+    wheel, counts, shown = report.wheel, count(report.verdicts), symbols(matrix)
+    told = [f"{n} {shown[state][1]}" for state, n in counts.items() if n]
     lines = [f"## {wheel.name} {wheel.version}", "", f"{len(report.verdicts)} cells: "
              + ", ".join(told) + "."]  # fmt: skip
     for finding in report.findings:
@@ -127,7 +139,7 @@ def _markdown(report: Report) -> str:
     lines.append("|---|" + "---|" * len(columns))
     for python in dict.fromkeys(v.cell.python for v in report.verdicts):
         states = {_column(v): v.state for v in report.verdicts if v.cell.python == python}
-        row = [SYMBOLS[states[c]][0] if c in states else "" for c in columns]
+        row = [shown[states[c]][0] if c in states else "" for c in columns]
         lines.append(f"| {python} | " + " | ".join(row) + " |")
     return "\n".join(lines)
 

@@ -54,7 +54,7 @@ def plan(
     """What would run and why, without running it; in parts, for as many machines."""
     selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
     lengths: dict[str, float] = defaultdict(float)
-    with open_workplace(settings) as workplace, observe(stderr()) as observer:
+    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
         choice, planned = pipeline.prepare(workplace, selection, observer)
         rows = [_plan_row(workplace, each) for each in planned]
         for each, row in zip(planned, rows, strict=True):

@@ -55,7 +55,7 @@ def replay(
     if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
         requirements = settings.matrix.requirements(subject)
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console) as observer:
+    with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
         auto = python in (None, replaying.AUTO)
         on = replaying.AUTO if auto else one_python(workplace, python)
         workplace.start_services([subject])
@@ -105,7 +105,7 @@ def history(
             break
         # A ledger for each: none of them grows with the field, and `run` reads none of them.
         its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with open_workplace(its_own) as workplace, observe(console) as observer:
+        with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
             chapter = historian.carry_on(workplace, observer, archive, subject)
         locks += chapter.effort.locks
         passed = time.monotonic() - started
@@ -124,7 +124,7 @@ def pins(
     """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
     its_own = replace(settings, reports=settings.reports / "past" / "pins")
     console, archive = stderr(), Archive(settings.reports)
-    with open_workplace(its_own) as workplace, observe(console) as observer:
+    with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
         looking = rot.look_at_all(workplace, observer, archive.pins(), versions)
         for found in looking:
             archive.add_pin(found)
@@ -146,7 +146,7 @@ def cures(
         if subject not in mine:
             continue
         its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with open_workplace(its_own) as workplace, observe(console) as observer:
+        with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
             for breakage in breakages:
                 note = historian.look_for_cure(workplace, observer, breakage)
                 archive.add_cure(note)

@@ -34,7 +34,8 @@ class Answer:
     Attributes:
         resolution: the lock, or why there is none; None where no interpreter is there.
         record: what running its lock gave; None where it was not run.
-        core: the core control's record, where the lock holds Flask and the cell is not the core.
+        core: the core control's record, where the lock holds the framework and the cell is not
+            the core.
         speaks: whether the smoke can speak for this version of the subject: it passed in some
             cell of the run, or in the contemporary control; None where nothing was asked.
     """
@@ -49,16 +50,19 @@ class Answer:
 
 
 def core_breaks(core: Record | None) -> bool:
-    """Whether Flask itself is broken in this set: what stands on it is blocked, and not run.
+    """Whether the framework itself is broken in a set: what stands on it is blocked, and not run.
 
-    An extension that does not use the broken part may still work; a set in which Flask does not
-    is nothing to recommend, and the news is Flask's.
+    An extension that does not use the broken part may still work; a set in which the framework
+    does not is nothing to recommend, and the news is the framework's.
     """
     return core is not None and core.judgement.outcome is Outcome.BROKEN
 
 
-def verdict(answer: Answer) -> Verdict:
-    """What a reader is told about a cell. One exhaustive match."""
+def verdict(answer: Answer, framework: str) -> Verdict:
+    """What a reader is told about a cell. One exhaustive match.
+
+    `framework` is its name as people write it.
+    """
     base = Verdict(answer.cell, State.ERROR, expected=answer.expected, control=answer.core)
     match answer.resolution:
         case None:
@@ -80,10 +84,10 @@ def verdict(answer: Answer) -> Verdict:
                 reason=f"a source distribution does not build: {symptom}",
             )
         case Lock():
-            return _of_record(replace(base, lock=answer.resolution), answer)
+            return _of_record(replace(base, lock=answer.resolution), answer, framework)
 
 
-def _of_record(base: Verdict, answer: Answer) -> Verdict:
+def _of_record(base: Verdict, answer: Answer, framework: str) -> Verdict:
     if answer.core is not None and core_breaks(answer.core):
         judgement = answer.core.judgement
         return replace(
@@ -93,7 +97,7 @@ def _of_record(base: Verdict, answer: Answer) -> Verdict:
             stage=judgement.stage,
             symptom=judgement.symptom,
             signature=judgement.signature,
-            reason="Flask itself breaks in this set, without any extension",
+            reason=f"{framework} itself breaks in this set, without any extension",
         )
     record = answer.record
     if record is None:
@@ -249,10 +253,11 @@ def mended(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | 
     return last.as_of, again
 
 
-def breakages(verdicts: Iterable[Verdict]) -> tuple[Breakage, ...]:
+def breakages(verdicts: Iterable[Verdict], framework: str) -> tuple[Breakage, ...]:
     """Red cells grouped by signature, cells under a broken core beside the core's failure.
 
-    New ones first, then those of today's installs, then by how many cells they turn red.
+    New ones first, then those of today's installs, then by how many cells they turn red. The ids
+    of the core's begin with the package of the framework.
     """
     broken: dict[str, list[Verdict]] = defaultdict(list)
     blocked: dict[str, list[Verdict]] = defaultdict(list)
@@ -262,7 +267,7 @@ def breakages(verdicts: Iterable[Verdict]) -> tuple[Breakage, ...]:
         elif verdict.state is State.BLOCKED and verdict.signature:
             blocked[verdict.signature].append(verdict)
     found = [
-        _breakage(signature, broken.get(signature, []), blocked.get(signature, []))
+        _breakage(signature, broken.get(signature, []), blocked.get(signature, []), framework)
         for signature in dict.fromkeys((*broken, *blocked))
     ]
     return tuple(
@@ -278,10 +283,12 @@ def breakages(verdicts: Iterable[Verdict]) -> tuple[Breakage, ...]:
     )
 
 
-def _breakage(signature: str, broken: list[Verdict], blocked: list[Verdict]) -> Breakage:
+def _breakage(
+    signature: str, broken: list[Verdict], blocked: list[Verdict], framework: str
+) -> Breakage:
     core = not broken or all(v.cell.table is Table.CORE for v in broken)
     first = (broken or blocked)[0]
-    subject = "flask" if core else first.cell.subject
+    subject = framework if core else first.cell.subject
     return Breakage(
         id=f"{subject}--{short(signature)}",
         signature=signature,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -26,16 +26,19 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
+from watchdog import compare
+from watchdog.matrix import Matrix
 from watchdog.model import Breakage, Outcome, Record, State, Verdict
 from watchdog.pipeline import Result
-from watchdog.report.tables import SYMBOLS
+from watchdog.report.tables import symbols
 
 
 class Progressing:
     """Progress on a terminal: a bar with counts and remaining time, news above it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, matrix: Matrix) -> None:
         self._console = console
+        self._matrix = matrix
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -68,7 +71,7 @@ class Progressing:
             self._progress.update(self._task, advance=1)
 
     def ran(self, record: Record) -> None:
-        if line := _found(record, self._seen):
+        if line := _found(self._matrix, record, self._seen):
             self._progress.console.print(line, markup=False, highlight=False)
         self._broken += record.judgement.outcome is Outcome.BROKEN
         if self._task is not None and self._broken:
@@ -78,8 +81,9 @@ class Progressing:
 class Lines:
     """Plain lines, for logs and pipes: stages, news, and a word every few seconds."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, matrix: Matrix) -> None:
         self._console = console
+        self._matrix = matrix
         self._seen: set[str] = set()
         self._text, self._total, self._done, self._broken = "", 0, 0, 0
         self._started = self._told = 0.0
@@ -100,7 +104,7 @@ class Lines:
 
     def ran(self, record: Record) -> None:
         self._broken += record.judgement.outcome is Outcome.BROKEN
-        if line := _found(record, self._seen):
+        if line := _found(self._matrix, record, self._seen):
             self._print(line)
 
     def advance(self) -> None:
@@ -115,7 +119,7 @@ class Lines:
             )
 
 
-def _found(record: Record, seen: set[str]) -> str | None:
+def _found(matrix: Matrix, record: Record, seen: set[str]) -> str | None:
     """A line for a breakage when its first cell turns up, none for its later ones."""
     judgement = record.judgement
     if judgement.outcome is not Outcome.BROKEN or not judgement.signature:
@@ -124,17 +128,16 @@ def _found(record: Record, seen: set[str]) -> str | None:
         return None
     seen.add(judgement.signature)
     version = record.lock.get(record.subject, "")
-    flask = record.lock.get("flask", "–")
+    core = ", ".join(f"{title} {record.lock.get(name, '–')}" for name, title in matrix.core.items())
     return (
-        f"✕ {record.subject} {version} on Python {record.python} with Flask {flask}, "
-        f"Werkzeug {record.lock.get('werkzeug', '–')}: {judgement.symptom}"
+        f"✕ {record.subject} {version} on Python {record.python} with {core}: {judgement.symptom}"
     )
 
 
 @contextmanager
-def observe(console: Console) -> Iterator[Progressing | Lines]:
+def observe(console: Console, matrix: Matrix) -> Iterator[Progressing | Lines]:
     """The observer that fits where stderr goes."""
-    observer = Progressing(console) if console.is_terminal else Lines(console)
+    observer = Progressing(console, matrix) if console.is_terminal else Lines(console, matrix)
     with observer:
         yield observer
 
@@ -147,14 +150,14 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def summary(console: Console, result: Result, counts: Mapping[State, int], page: Path) -> None:
+def summary(console: Console, matrix: Matrix, result: Result, page: Path) -> None:
     """The end of a run: breakages with symptom, what was counted, where the page is."""
     if result.breakages:
         table = RichTable(title="Breakages", title_justify="left", box=None, pad_edge=False)
         for heading in ("", "who", "cells", "symptom"):
             table.add_column(heading, overflow="fold", no_wrap=heading == "")
         for breakage in result.breakages:
-            table.add_row(*(escape(text) for text in row(breakage)))
+            table.add_row(*(escape(text) for text in row(matrix, breakage)))
         console.print(table)
     for verdict in _expected_but_working(result.verdicts):
         say(
@@ -162,9 +165,10 @@ def summary(console: Console, result: Result, counts: Mapping[State, int], page:
             f"{verdict.cell.id} works, although matrix.yaml expects it to break "
             f"({verdict.expected}): remove the mark.",
         )
+    shown = symbols(matrix)
     words = [
-        f"{SYMBOLS[state][0]} {number} {SYMBOLS[state][1]}"
-        for state, number in counts.items()
+        f"{shown[state][0]} {number} {shown[state][1]}"
+        for state, number in compare.count(result.verdicts).items()
         if number
     ]
     say(console, f"{len(result.verdicts)} cells: " + ", ".join(words))
@@ -178,10 +182,11 @@ def _expected_but_working(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [v for v in verdicts if v.expected and v.state is State.WORKS]
 
 
-def row(breakage: Breakage) -> tuple[str, str, str, str]:
+def row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
     """A breakage in a table: mark, who has it, in how many cells, what one sees."""
-    mark = "new" if breakage.new else SYMBOLS[State.BROKEN][0]
-    who = "Flask itself" if breakage.core else ", ".join(breakage.subjects)
+    mark = "new" if breakage.new else symbols(matrix)[State.BROKEN][0]
+    itself = f"{matrix.title(matrix.framework)} itself"
+    who = itself if breakage.core else ", ".join(breakage.subjects)
     cells = str(len(breakage.verdicts))
     if breakage.blocked:
         cells += f" + {len(breakage.blocked)} blocked"

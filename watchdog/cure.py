@@ -19,7 +19,6 @@ from packaging.version import Version
 
 from watchdog.blame import Case
 from watchdog.desk import together
-from watchdog.matrix import CORE
 from watchdog.model import Lock
 from watchdog.rules import short
 from watchdog.timeline import Moment
@@ -81,8 +80,9 @@ async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | Non
     """Where the subject is pinned: the lowest higher version that works, if the newest does."""
     given = {r: Requirement(r) for r in case.requirements}
     mine = [r for r, parsed in given.items() if canonicalize_name(parsed.name) == case.subject]
-    # A pinned Flask is meant: what it needs is to be had around it.
-    if case.subject in CORE or not mine or not given[mine[0]].specifier:
+    # A pinned framework is meant: what it needs is to be had around it.
+    core = case.desk.workplace.settings.matrix.core_names
+    if case.subject in core or not mine or not given[mine[0]].specifier:
         return None
     allowed = given[mine[0]].specifier
     freed = mine[0].replace(str(allowed), "").split(";")[0].strip().rstrip("<>=!~. 0123456789,")

@@ -1,7 +1,7 @@
-"""Declared against measured: what a subject's metadata allows of Flask, and what works.
+"""Declared against measured: what a subject's metadata allows of the framework, and what works.
 
 What the metadata forbids is tried all the same: the newest set of the subject with the core of
-that Flask put in its place, which no resolver would give.
+that series put in its place, which no resolver would give.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from watchdog.workplace import Workplace
 
 
 def measure(workplace: Workplace, observer: Observer) -> list[Measured]:
-    """Every subject of the grid over the grid's series of Flask."""
+    """Every subject of the grid over the grid's series of the framework."""
     cells = plan.cells(workplace.settings.matrix, workplace.releases())
     grid = [c for c in cells if c.table is Table.GRID and c.python in workplace.interpreters]
     workplace.start_services({c.subject for c in grid})
@@ -29,31 +29,31 @@ def measure(workplace: Workplace, observer: Observer) -> list[Measured]:
 
 async def _measure(grid: Sequence[Cell], desk: Desk) -> list[Measured]:
     subjects = list(dict.fromkeys(c.subject for c in grid))
-    flasks = sorted({c.flask for c in grid if c.flask}, key=Version)
+    every = sorted({c.framework for c in grid if c.framework}, key=Version)
     await desk.expect(c.question(desk.workplace.settings.as_of) for c in grid)
-    desk.observer.stage("Comparing what is declared with what works", len(subjects) * len(flasks))
-    return await together(_subject(desk, s, flasks, grid) for s in subjects)
+    desk.observer.stage("Comparing what is declared with what works", len(subjects) * len(every))
+    return await together(_subject(desk, s, every, grid) for s in subjects)
 
 
 async def _subject(
-    desk: Desk, subject: str, flasks: Sequence[str], grid: Sequence[Cell]
+    desk: Desk, subject: str, every: Sequence[str], grid: Sequence[Cell]
 ) -> Measured:
     mine = [c for c in grid if c.subject == subject]
     found = await together(
-        _series(desk, flask, [c for c in mine if c.flask == flask]) for flask in flasks
+        _series(desk, series, [c for c in mine if c.framework == series]) for series in every
     )
     newest = await _newest(desk, mine[-1])
     return Measured(subject, (newest.version(subject) if newest else None) or "", tuple(found))
 
 
-async def _series(desk: Desk, flask: str, cells: Sequence[Cell]) -> Series:
+async def _series(desk: Desk, series: str, cells: Sequence[Cell]) -> Series:
     seen = await together(_seen(desk, cell) for cell in cells)
     desk.observer.advance()
     allowed = [a for a, _, _ in seen if a is not None]
     judged = [(w, s) for _, w, s in seen if w is not None]
     works = any(w for w, _ in judged) if judged else None
     symptom = next((s for w, s in judged if not w), None)
-    return Series(flask, any(allowed) if allowed else None, works, None if works else symptom)
+    return Series(series, any(allowed) if allowed else None, works, None if works else symptom)
 
 
 async def _seen(desk: Desk, cell: Cell) -> tuple[bool | None, bool | None, str | None]:
@@ -69,7 +69,7 @@ async def _seen(desk: Desk, cell: Cell) -> tuple[bool | None, bool | None, str |
         case _:
             return None, None, None
     core = await core_control(desk, lock, cell.python) if lock else None
-    # Where Flask itself does not work, nothing can be said of what stands on it.
+    # Where the framework itself does not work, nothing can be said of what stands on it.
     if lock is None or core is None or not _works(await desk.record(core)):
         return allowed, None, None
     trial = workplace.trial(cell.subject, lock, cell.python, as_of)
@@ -83,9 +83,8 @@ def _works(record: Record) -> bool:
     return record.judgement.outcome is Outcome.WORKS
 
 
-def _pinned(cell: Cell) -> str:
-    pins = (r.partition("==") for r in cell.requirements)
-    return next(version for name, _, version in pins if name == "flask" and version)
+def _pin(cell: Cell, framework: str) -> str:
+    return next(r for r in cell.requirements if r.startswith(f"{framework}=="))
 
 
 async def _newest(desk: Desk, cell: Cell) -> Lock | None:
@@ -96,10 +95,10 @@ async def _newest(desk: Desk, cell: Cell) -> Lock | None:
 
 
 async def _forced(desk: Desk, cell: Cell) -> Lock | None:
-    """The newest set of the subject with the core of a Flask that it forbids."""
+    """The newest set of the subject with the core of a framework that it forbids."""
     newest = await _newest(desk, cell)
-    pins = (f"flask=={_pinned(cell)}", *cell.oldest)
-    as_of = desk.workplace.settings.as_of
+    settings = desk.workplace.settings
+    pins, as_of = (_pin(cell, settings.matrix.framework), *cell.oldest), settings.as_of
     core = await desk.lock(Question(pins, cell.python, as_of, oldest=cell.oldest))
     if newest is None or not isinstance(core, Lock):
         return None

@@ -122,7 +122,7 @@ async def read(
     """What a subject uses in the version of a lock; None where that cannot be had."""
     workplace, version = desk.workplace, lock.version(subject)
     interpreter = workplace.interpreters[python]
-    stack = frozenset(workplace.settings.matrix.stack) - {subject}
+    stack = frozenset(workplace.settings.matrix.stack_names) - {subject}
     if version is None:
         return None
     surface = workplace.surface
@@ -165,7 +165,7 @@ async def asked(
 
 
 async def _risks(desk: Desk, mine: Reading, readings: Sequence[Reading], python: str) -> list[Risk]:
-    stack, as_of = desk.workplace.settings.matrix.stack, desk.workplace.settings.as_of
+    stack, as_of = desk.workplace.settings.matrix.stack_names, desk.workplace.settings.as_of
     held, found = mine.held(stack), list[Risk]()
     for package, version in held.items():
         # The release is asked once for all that have it, in the smallest set that holds it.
@@ -187,7 +187,7 @@ async def _risks(desk: Desk, mine: Reading, readings: Sequence[Reading], python:
 async def _on_prereleases(desk: Desk, readings: Sequence[Reading], python: str) -> list[Risk]:
     """The failures of what works today on each prerelease that is newer than the stable release."""
     found: list[Risk] = []
-    for package in desk.workplace.settings.matrix.stack:
+    for package in desk.workplace.settings.matrix.stack_names:
         if newest := newest_prerelease(desk, package):
             tried = await together(_tried(desk, r, package, newest, python) for r in readings)
             found += [each for each in tried if each]
@@ -248,7 +248,7 @@ async def _weigh(
     desk: Desk,
 ) -> Forecast:
     as_of, (package, version) = desk.workplace.settings.as_of, requirement
-    stack = desk.workplace.settings.matrix.stack
+    stack = desk.workplace.settings.matrix.stack_names
     if package not in stack:
         known = ", ".join(stack)
         raise ConfigurationError((f"{package} is not in `stack` of matrix.yaml: {known}",))

@@ -1,8 +1,8 @@
 """The known-good set: one environment with as many subjects as can live together.
 
-Flask and Werkzeug are the newest, each subject the newest that works alone; all their smokes pass
-in that one environment. What was published in the last days is left out, so that a set is no
-younger than what it rests on.
+The core is the newest, each subject the newest that works alone; all their smokes pass in that
+one environment. What was published in the last days is left out, so that a set is no younger than
+what it rests on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from functools import partial
 from watchdog.constraints import KnownGood
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.errors import InfrastructureError
-from watchdog.matrix import CORE
 from watchdog.model import Conflict, Lock, Outcome, Question
 from watchdog.workplace import Workplace
 
@@ -59,11 +58,11 @@ class _Search:
     base: tuple[str, ...] = ()
 
     async def core(self) -> None:
-        """Everything is to work with the Flask and Werkzeug of today."""
-        as_of = self.desk.workplace.settings.as_of
-        lock = await self.desk.lock(Question(("flask",), self.python, as_of))
+        """Everything is to work with the core of today."""
+        matrix, as_of = self.desk.workplace.settings.matrix, self.desk.workplace.settings.as_of
+        lock = await self.desk.lock(Question((matrix.framework,), self.python, as_of))
         if isinstance(lock, Lock):
-            self.base = tuple(f"{n}=={v}" for n, v in lock.pins if n in CORE)
+            self.base = tuple(f"{n}=={v}" for n, v in lock.pins if n in matrix.core)
 
     async def alone(self, subject: str) -> None:
         """Pin a subject to the version that works alone, with what is installed beside it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,10 +20,12 @@ from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from watchdog import rules
+from watchdog.columns import TAKEN, Columns, in_tables
 from watchdog.errors import ConfigurationError
+from watchdog.places import duplicates, find, place
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
-CORE = ("flask", "werkzeug")
+DEFAULT_CORE = {"flask": "Flask", "werkzeug": "Werkzeug"}
 
 _SERIES = r"^\d+\.\d+$"
 _MONTH = r"^\d{4}-\d{2}$"
@@ -44,9 +46,21 @@ def _canonical(text: str) -> str:
     return text
 
 
+def _two_packages(core: dict[str, str]) -> dict[str, str]:
+    if len(core) != len(DEFAULT_CORE):
+        raise ValueError(
+            "name two packages, the framework and then what it stands on, each with its name as "
+            "people write it; such as {flask: Flask, werkzeug: Werkzeug}"
+        )
+    if taken := [name for name in core if name in TAKEN]:
+        raise ValueError(f"{taken[0]!r} cannot be told from another column of the tables")
+    return core
+
+
 Series = Annotated[str, Field(pattern=_SERIES, examples=["3.13"])]
 Rule = Annotated[str, Field(pattern=rules.PATTERN, examples=["newest", "last 3", "since 1.0"])]
 Need = Annotated[str, AfterValidator(_requirement)]
+Name = Annotated[str, AfterValidator(_canonical)]
 Service = Literal["smtp", "redis", "mongodb", "oauth"]
 _Reason = Annotated[str, Field(min_length=10, description="why, for whoever meets this later")]
 
@@ -75,11 +89,11 @@ class Extension(_Strict):
 
 
 class CoreTable(_Strict):
-    """Flask series x Werkzeug series, without any extension."""
+    """Series of the framework x series of what it stands on, without any extension."""
 
     python: tuple[Series, ...]
-    flask: tuple[Rule, ...]
-    werkzeug: tuple[Rule, ...]
+    framework: tuple[Rule, ...]
+    foundation: tuple[Rule, ...]
 
 
 class TodayTable(_Strict):
@@ -98,19 +112,19 @@ class _Subjects(_Strict):
 
 
 class GridTable(_Subjects):
-    """Each subject x Flask series x the choice of Werkzeug."""
+    """Each subject x series of the framework x the choice of what that stands on."""
 
     python: tuple[Series, ...]
-    flask: tuple[Rule, ...]
-    werkzeug: tuple[Rule, ...] = ("resolved",)
+    framework: tuple[Rule, ...]
+    foundation: tuple[Rule, ...] = ("resolved",)
 
 
 class VersionsTable(_Subjects):
-    """Previous series of each subject under the newest Flask."""
+    """Previous series of each subject under the newest framework."""
 
     python: tuple[Series, ...]
     subject: tuple[Rule, ...]
-    flask: tuple[Rule, ...] = ("newest",)
+    framework: tuple[Rule, ...] = ("newest",)
 
 
 class Tables(_Strict):
@@ -152,26 +166,69 @@ class Site(_Strict):
     ] = None
 
 
+class Pins(_Strict):
+    """Which pinned releases of the framework are looked at, alone and in company."""
+
+    since: Series = "1.0"
+    beside: Annotated[
+        str | None,
+        Field(description="the scenario whose packages, as they then were, are pinned beside it"),
+    ] = None
+
+
 class Matrix(_Strict):
     """The whole of matrix.yaml."""
 
     model_config = ConfigDict(title="matrix.yaml of the Flask compatibility watchdog")
 
+    core: Annotated[
+        dict[Name, Annotated[str, Field(min_length=1)]], AfterValidator(_two_packages)
+    ] = Field(
+        DEFAULT_CORE,
+        description="the framework, then what it stands on: each with its name as people write it",
+        json_schema_extra={"minProperties": 2, "maxProperties": 2},
+    )
     python: tuple[Series, ...] = Field(description="every Python under watch, oldest first")
     ranks_of: Annotated[str, Field(pattern=_MONTH)] | None = Field(
         None, description="the month of the download list that the ranks come from"
     )
     limits: Limits = Limits()
     site: Site = Site()
-    stack: tuple[Annotated[str, AfterValidator(_canonical)], ...] = Field(
-        CORE, description="packages whose announced removals and prereleases are looked for"
+    stack: tuple[Name, ...] | None = Field(
+        None,
+        description="packages whose announced removals and prereleases are looked for; "
+        "default: the core",
     )
+    families: dict[str, tuple[Name, ...]] = Field(
+        {},
+        max_length=2,
+        description="packages that share a colour in the pictures of the past: words, names",
+    )
+    pins: Pins = Pins()
     tables: Tables
-    extensions: dict[Annotated[str, AfterValidator(_canonical)], Extension]
+    extensions: dict[Name, Extension]
     exclude: tuple[Mark, ...] = Field((), description="cells that are not run")
     known_issues: tuple[Mark, ...] = Field(
         (), description="cells expected to break; one that works again is reported"
     )
+
+    @property
+    def core_names(self) -> tuple[str, str]:
+        framework, foundation = self.core
+        return framework, foundation
+
+    @property
+    def framework(self) -> str:
+        return self.core_names[0]
+
+    @property
+    def foundation(self) -> str:
+        return self.core_names[1]
+
+    @property
+    def stack_names(self) -> tuple[str, ...]:
+        """Whose announced removals and prereleases are looked for."""
+        return self.core_names if self.stack is None else self.stack
 
     def requirements(self, subject: str) -> tuple[str, ...]:
         """What a newcomer types after `pip install` for a subject, nothing pinned."""
@@ -181,9 +238,8 @@ class Matrix(_Strict):
         return extension.install or (subject, *extension.requires)
 
     def title(self, subject: str) -> str:
-        names = {"flask": "Flask", "werkzeug": "Werkzeug"}
         extension = self.extensions.get(subject)
-        return extension.name if extension else names.get(subject, subject)
+        return extension.name if extension else self.core.get(subject, subject)
 
     def is_package(self, subject: str) -> bool:
         """Whether a subject is one package, not a tutorial's application of several."""
@@ -193,17 +249,18 @@ class Matrix(_Strict):
     @property
     def distributions(self) -> tuple[str, ...]:
         """Every distribution whose releases the plan needs."""
-        return (*CORE, *(s for s, e in self.extensions.items() if e.install is None))
+        return (*self.core_names, *(s for s, e in self.extensions.items() if e.install is None))
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of matrix.yaml, for editors."""
-    return Matrix.model_json_schema()
+def schema(matrix: Matrix | None = None) -> dict[str, Any]:
+    """The JSON schema of matrix.yaml, for editors, with the columns of a matrix's own core."""
+    columns = _columns(matrix.core if matrix else DEFAULT_CORE)
+    return columns.in_schema(Matrix.model_json_schema())
 
 
-def schema_text() -> str:
+def schema_text(matrix: Matrix | None = None) -> str:
     """The schema as it stands in the repository."""
-    return json.dumps(schema(), indent=2) + "\n"
+    return json.dumps(schema(matrix), indent=2) + "\n"
 
 
 def load(path: Path) -> Matrix:
@@ -226,7 +283,7 @@ def parse(text: str, where: str) -> Matrix:
     """Like load(), from text; `where` names it in messages."""
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
-        problems = list(_duplicates(root, where)) if root else []
+        problems = list(duplicates(root, where)) if root else []
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
@@ -236,11 +293,15 @@ def parse(text: str, where: str) -> Matrix:
         raise ConfigurationError((f"{where}: not YAML: {e}",)) from None
     if root is None:
         raise ConfigurationError((f"{where}:1:1: empty; it needs python, tables, extensions",))
+    columns = _columns(data.get("core") if isinstance(data, dict) else None)
     try:
-        matrix = Matrix.model_validate(data)
+        matrix = Matrix.model_validate(columns.to_fields(data))
     except (ValidationError, RecursionError) as e:
         found = e.errors() if isinstance(e, ValidationError) else []
-        problems += [_problem(dict(one), root, where) for one in found]
+        # Under a core that is not understood, the columns named after it say nothing.
+        if any(one["loc"][:1] == ("core",) for one in found):
+            found = [one for one in found if not in_tables(one["loc"])]
+        problems += [_problem(dict(one), columns, root, where) for one in found]
         problems = problems or [f"{where}: nested too deeply"]
     else:
         problems += list(_semantics(matrix, root, where))
@@ -249,49 +310,17 @@ def parse(text: str, where: str) -> Matrix:
     return matrix
 
 
-def _duplicates(node: yaml.Node, where: str, seen: frozenset[int] = frozenset()) -> Iterator[str]:
-    if id(node) in seen:  # an alias that contains itself
-        return
-    seen |= {id(node)}
-    if isinstance(node, yaml.MappingNode):
-        keys: set[Hashable] = set()
-        for key, value in node.value:
-            if key.value in keys if isinstance(key, yaml.ScalarNode) else False:
-                at = _at(key, where)
-                yield f"{at}: the key {key.value!r} stands here twice; keep one of them"
-            if isinstance(key, yaml.ScalarNode):
-                keys.add(key.value)
-            yield from _duplicates(value, where, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _duplicates(item, where, seen)
-
-
-def _at(node: yaml.Node, where: str) -> str:
-    return f"{where}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-
-
-def _find(root: yaml.Node, path: tuple[Any, ...], *, key: bool = False) -> yaml.Node:
-    """The node at a path of keys and indexes, as deep as it exists; its key where asked."""
-    node = root
-    for i, step in enumerate(path):
-        if isinstance(node, yaml.MappingNode):
-            pairs = [(k, v) for k, v in node.value if k.value == str(step)]
-            if not pairs:
-                break
-            last = i == len(path) - 1
-            node = pairs[0][0] if key and last else pairs[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            node = node.value[step]
-        else:
-            break
-    return node
+def _columns(core: object) -> Columns:
+    """The names of the columns, as far as a file says them."""
+    named = core if isinstance(core, dict) and len(core) == len(DEFAULT_CORE) else DEFAULT_CORE
+    framework, foundation = named
+    return Columns((framework, foundation))
 
 
 _FIELDS: dict[str, type[BaseModel]] = {
     "tables": Tables, "core": CoreTable, "today": TodayTable, "grid": GridTable,
     "versions": VersionsTable, "limits": Limits, "exclude": Mark, "known_issues": Mark,
-    "extensions": Extension, "site": Site,
+    "extensions": Extension, "site": Site, "pins": Pins,
 }  # fmt: skip
 
 
@@ -304,22 +333,24 @@ _PATTERNS = {
 }
 
 
-def _known_keys(path: tuple[Any, ...]) -> list[str]:
+def _known_keys(path: tuple[Any, ...], columns: Columns) -> list[str]:
     for step in reversed(path[:-1]):
         if step in _FIELDS:
-            return list(_FIELDS[step].model_fields)
+            fields = _FIELDS[step].model_fields
+            return [columns.to_names((*path[:2], field))[-1] for field in fields]
     return list(Matrix.model_fields)
 
 
-def _problem(error: dict[str, Any], root: yaml.Node, where: str) -> str:
-    path = tuple(step for step in error["loc"] if step != "[key]")
+def _problem(error: dict[str, Any], columns: Columns, root: yaml.Node, where: str) -> str:
+    path = columns.to_names(tuple(step for step in error["loc"] if step != "[key]"))
     kind = error["type"]
     name = ".".join(str(step) for step in path)
-    at = _at(_find(root, path, key=kind == "extra_forbidden" or "[key]" in error["loc"]), where)
+    at = place(find(root, path, key=kind == "extra_forbidden" or "[key]" in error["loc"]), where)
     given = error.get("input")
     if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(path[-1]), _known_keys(path), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_known_keys(path))}"
+        known = _known_keys(path, columns)
+        close = difflib.get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
         return f"{at}: unknown key {path[-1]!r}; {hint}"
     if kind == "missing":
         return f"{at}: {name} is missing; add it"
@@ -337,13 +368,16 @@ def _semantics(matrix: Matrix, root: yaml.Node, where: str) -> Iterator[str]:
         values = getattr(matrix.tables, table)
         for i, python in enumerate(getattr(values, "python", None) or ()):
             if python not in matrix.python:
-                at = _at(_find(root, ("tables", table, "python", i)), where)
+                at = place(find(root, ("tables", table, "python", i)), where)
                 yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
     for name, extension in matrix.extensions.items():
         for i, python in enumerate(extension.python or ()):
             if python not in matrix.python:
-                at = _at(_find(root, ("extensions", name, "python", i)), where)
+                at = place(find(root, ("extensions", name, "python", i)), where)
                 yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
-        if name in CORE:
-            at = _at(_find(root, ("extensions", name), key=True), where)
+        if name in matrix.core:
+            at = place(find(root, ("extensions", name), key=True), where)
             yield f"{at}: {name} is the core itself, not an extension; remove it"
+    if matrix.pins.beside is not None and matrix.pins.beside not in matrix.extensions:
+        at = place(find(root, ("pins", "beside")), where)
+        yield f"{at}: {matrix.pins.beside} is not among the extensions; add it there"

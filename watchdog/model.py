@@ -155,7 +155,7 @@ class Cell:
 
     Attributes:
         id: readable, stable from run to run, selectable with globs.
-        flask, werkzeug, version: the columns it belongs to in its table (series or rule).
+        framework, foundation, version: the columns it belongs to in its table (series or rule).
     """
 
     id: str
@@ -164,8 +164,8 @@ class Cell:
     python: str
     requirements: tuple[str, ...]
     oldest: tuple[str, ...] = ()
-    flask: str | None = None
-    werkzeug: str | None = None
+    framework: str | None = None
+    foundation: str | None = None
     version: str | None = None
 
     def question(self, as_of: datetime) -> Question:
@@ -431,7 +431,7 @@ class Run:
         cells: cell id to what was found.
         left_out: cell id to the reason matrix.yaml gives.
         newest: the last final release of each subject, and its day.
-        core: the first release of each series of Flask and Werkzeug: package, version, day.
+        core: the first release of each series of the core's packages: package, version, day.
     """
 
     as_of: datetime

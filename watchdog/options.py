@@ -209,7 +209,7 @@ def subjects_of(settings: Settings, asked: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ConfigurationError: matrix.yaml does not have one of them.
     """
-    everything = ("flask", *settings.matrix.extensions)
+    everything = (settings.matrix.framework, *settings.matrix.extensions)
     if unknown := sorted(set(asked) - set(everything)):
         raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
     return tuple(asked) or everything

@@ -7,9 +7,9 @@ which releases it worked, and with which no more.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from watchdog import matrix as matrix_file
 from watchdog.check import Checked
 from watchdog.desk import Observer
 from watchdog.interpreters import RELEASED
-from watchdog.matrix import Matrix
+from watchdog.matrix import DEFAULT_CORE, Matrix
 from watchdog.model import Breakage, Table, Verdict
 from watchdog.overlay import Overlay, Wheel
 from watchdog.workplace import Settings, open_workplace
@@ -41,17 +41,20 @@ class Asked:
 
     Attributes:
         smoke: their own; None for the built-in or the automatic one.
-        columns: rules for Flask and Werkzeug, by name.
+        framework, foundation: rules for the columns.
         known: globs of cells that may break.
+        core: what they are called, as in matrix.yaml.
     """
 
     wheel: Wheel
     smoke: Path | None
     pythons: tuple[str, ...]
-    columns: Mapping[str, Sequence[str]]
+    framework: tuple[str, ...]
+    foundation: tuple[str, ...]
     requires: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    core: Mapping[str, str] = field(default_factory=lambda: DEFAULT_CORE)
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,13 @@ def matrix(asked: Asked) -> Matrix:
         ConfigurationError: a rule or a requirement is none.
     """
     name, pythons = asked.wheel.name, list(asked.pythons)
-    columns = {column: list(rules) for column, rules in asked.columns.items()}
+    rules = (list(asked.framework), list(asked.foundation))
+    columns = dict(zip(asked.core, rules, strict=True))
     extension = {
         "name": name, "requires": list(asked.requires), "services": list(asked.services),
     }  # fmt: skip
     whole = {
+        "core": dict(asked.core),
         "python": pythons,
         "site": {"title": f"{name} {asked.wheel.version}"},
         "tables": {"today": {}, "grid": {"python": pythons} | columns},
@@ -107,7 +112,7 @@ def matrix(asked: Asked) -> Matrix:
             {"cells": glob, "reason": "named with --known"} for glob in asked.known
         ],
     }  # fmt: skip
-    return matrix_file.parse(yaml.safe_dump(whole), f"the matrix of {name}")
+    return matrix_file.parse(yaml.safe_dump(whole, sort_keys=False), f"the matrix of {name}")
 
 
 @contextmanager

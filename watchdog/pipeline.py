@@ -14,7 +14,6 @@ from watchdog import clock, compare, plan
 from watchdog.compare import Answer
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.interpreters import RELEASED, how_to_get
-from watchdog.matrix import CORE
 from watchdog.model import (
     Breakage,
     Cell,
@@ -91,6 +90,8 @@ class Planned:
 
 def run(workplace: Workplace, selection: Selection, observer: Observer) -> Result:
     """The whole story: choose, lock, run what is not known, control, compare, remember."""
+    matrix = workplace.settings.matrix
+    title = matrix.title(matrix.framework)
 
     async def story(desk: Desk) -> Result:
         choice = await choose(desk, selection)
@@ -102,13 +103,13 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
             _subject(desk, choice.releases, cells) for cells in by_subject.values()
         )
         answers = {answer.cell.id: answer for group in answered for answer in group}
-        found = [compare.verdict(answers[cell.id]) for cell in choice.cells]
+        found = [compare.verdict(answers[cell.id], title) for cell in choice.cells]
         verdicts = _remember(workplace, choice, found)
         return Result(
             as_of=workplace.settings.as_of,
             finished=clock.now().replace(microsecond=0),
             verdicts=verdicts,
-            breakages=compare.breakages(verdicts),
+            breakages=compare.breakages(verdicts, matrix.framework),
             left_out=choice.left_out,
             ran=desk.ran,
             reused=desk.reused,
@@ -190,7 +191,7 @@ class _Tried:
 
 
 async def _try(desk: Desk, cell: Cell) -> _Tried:
-    """Run a cell, unless Flask itself is broken in its set."""
+    """Run a cell, unless the framework itself is broken in its set."""
     planned = await lock(desk, cell)
     core = await desk.record(planned.core, first=True) if planned.core else None
     record = None
@@ -201,22 +202,22 @@ async def _try(desk: Desk, cell: Cell) -> _Tried:
 
 
 async def core_control(desk: Desk, lock: Lock, python: str) -> Trial | None:
-    """For a lock with Flask in it: the trial of its core alone.
+    """For a lock with the framework in it: the trial of its core alone.
 
-    Which packages belong to the core is the resolver's to say: what Flask of that version needs,
-    in the very versions of the lock.
+    Which packages belong to the core is the resolver's to say: what the framework of that version
+    needs, in the very versions of the lock.
     """
-    as_of = desk.workplace.settings.as_of
-    if not (flask := lock.version("flask")):
+    as_of, framework = desk.workplace.settings.as_of, desk.workplace.settings.matrix.framework
+    if not (version := lock.version(framework)):
         return None
-    alone = Question((f"flask=={flask}",), python, as_of)
+    alone = Question((f"{framework}=={version}",), python, as_of)
     closure = await desk.lock(alone)
     names = {n for n, _ in closure.pins} if isinstance(closure, Lock) else set()
     pins = tuple(f"{n}=={v}" for n, v in lock.pins if n in names)
     core = await desk.lock(replace(alone, constraints=pins))
     if not isinstance(core, Lock):
         return None
-    return desk.workplace.trial("flask", core, python, as_of)
+    return desk.workplace.trial(framework, core, python, as_of)
 
 
 async def _controls(
@@ -319,6 +320,7 @@ def _remember(
     dated = compare.with_history(verdicts, runs, ledger.get)
     cells = {v.cell.id: compare.entry(v) for v in dated}
     left_out = {cell.id: reason for cell, reason in choice.left_out}
-    newest, core = plan.newest(choice.releases), plan.series_began(choice.releases, CORE)
+    newest = plan.newest(choice.releases)
+    core = plan.series_began(choice.releases, workplace.settings.matrix.core_names)
     ledger.write_run(Run(as_of, clock.now(), cells, left_out, newest, core))
     return dated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -9,12 +10,14 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from watchdog.model import Cell, Release, Table
-from watchdog.rules import Choice, choose
+from watchdog.rules import LABEL, Choice, choose
 
 if TYPE_CHECKING:
     from watchdog.matrix import Matrix
 
 Releases = Mapping[str, Sequence[Release]]
+
+_COLUMN = re.compile(rf".+?-({LABEL})")
 
 
 def cells(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
@@ -77,18 +80,24 @@ def dealt(length: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...
 def coordinates(cell_id: str) -> Cell:
     """The cell an id names, without its requirements: what a table of a report needs."""
     subject, table, python, *rest = cell_id.split("/")
-    columns = dict(part.partition("-")[::2] for part in rest if part.startswith(("flask-", "werk")))
-    version = rest[0] if table == Table.VERSIONS and rest else None
+    version = rest.pop(0) if table == Table.VERSIONS and rest else None
+    framework, foundation, *_ = (*map(_label, rest), None, None)
     return Cell(
         id=cell_id,
         table=Table(table),
         subject=subject,
         python=python.removeprefix("py"),
         requirements=(),
-        flask=columns.get("flask"),
-        werkzeug=columns.get("werkzeug"),
+        framework=framework,
+        foundation=foundation,
         version=version,
     )
+
+
+def _label(column: str) -> str | None:
+    """The series or rule at the end of a column's name, whatever package is before it."""
+    found = _COLUMN.fullmatch(column)
+    return found[1] if found else None
 
 
 def matches(cell_id: str, glob: str) -> bool:
@@ -124,18 +133,20 @@ def _oldest(name: str, choice: Choice) -> tuple[str, ...]:
 def _core(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.core):
         return
+    framework, foundation = matrix.core_names
     for python in table.python:
-        for flask in choose(table.flask, releases["flask"]):
-            for werkzeug in choose(table.werkzeug, releases["werkzeug"]):
+        for version in choose(table.framework, releases[framework]):
+            for beneath in choose(table.foundation, releases[foundation]):
+                columns = f"{framework}-{version.label}/{foundation}-{beneath.label}"
                 yield Cell(
-                    id=f"flask/core/py{python}/flask-{flask.label}/werkzeug-{werkzeug.label}",
+                    id=f"{framework}/core/py{python}/{columns}",
                     table=Table.CORE,
-                    subject="flask",
+                    subject=framework,
                     python=python,
-                    requirements=(*_pin("flask", flask), *_pin("werkzeug", werkzeug)),
-                    oldest=_oldest("werkzeug", werkzeug),
-                    flask=flask.label,
-                    werkzeug=werkzeug.label,
+                    requirements=(*_pin(framework, version), *_pin(foundation, beneath)),
+                    oldest=_oldest(foundation, beneath),
+                    framework=version.label,
+                    foundation=beneath.label,
                 )
 
 
@@ -161,48 +172,52 @@ def _today(matrix: Matrix) -> Iterator[Cell]:
 def _grid(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.grid):
         return
+    framework, foundation = matrix.core_names
     for subject in filter(table.covers, matrix.extensions):
         for python in _pythons(matrix, subject, table.python):
-            for flask in choose(table.flask, releases["flask"]):
-                for werkzeug in choose(table.werkzeug, releases["werkzeug"]):
+            for version in choose(table.framework, releases[framework]):
+                for beneath in choose(table.foundation, releases[foundation]):
+                    columns = f"{framework}-{version.label}/{foundation}-{beneath.label}"
                     yield Cell(
-                        id=f"{subject}/grid/py{python}/flask-{flask.label}/werkzeug-{werkzeug.label}",
+                        id=f"{subject}/grid/py{python}/{columns}",
                         table=Table.GRID,
                         subject=subject,
                         python=python,
                         requirements=(
                             *matrix.requirements(subject),
-                            *_pin("flask", flask),
-                            *_pin("werkzeug", werkzeug),
+                            *_pin(framework, version),
+                            *_pin(foundation, beneath),
                         ),
-                        oldest=(*_oldest("flask", flask), *_oldest("werkzeug", werkzeug)),
-                        flask=flask.label,
-                        werkzeug=werkzeug.label,
+                        oldest=(*_oldest(framework, version), *_oldest(foundation, beneath)),
+                        framework=version.label,
+                        foundation=beneath.label,
                     )
 
 
 def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.versions):
         return
+    framework = matrix.framework
     for subject, extension in matrix.extensions.items():
         # A scenario has no versions of its own.
         if extension.install is not None or not table.covers(subject):
             continue
         for python in _pythons(matrix, subject, table.python):
-            for flask in choose(table.flask, releases["flask"]):
+            for under in choose(table.framework, releases[framework]):
                 for version in choose(table.subject, releases[subject]):
+                    column = f"{framework}-{under.label}"
                     yield Cell(
-                        id=f"{subject}/versions/py{python}/{version.label}/flask-{flask.label}",
+                        id=f"{subject}/versions/py{python}/{version.label}/{column}",
                         table=Table.VERSIONS,
                         subject=subject,
                         python=python,
                         requirements=(
                             *(_pin(subject, version) or (subject,)),
                             *extension.requires,
-                            *_pin("flask", flask),
+                            *_pin(framework, under),
                         ),
-                        oldest=(*_oldest(subject, version), *_oldest("flask", flask)),
-                        flask=flask.label,
+                        oldest=(*_oldest(subject, version), *_oldest(framework, under)),
+                        framework=under.label,
                         version=version.label,
                     )
 

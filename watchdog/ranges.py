@@ -1,30 +1,31 @@
-"""What a subject's metadata allows of Flask beside what works, as values and as a file."""
+"""What a subject's metadata allows of the framework, and what works, as values and as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from packaging.version import Version
-from pydantic import TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from watchdog import kept
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series of Flask beside a subject.
+    """One series of the framework beside a subject.
 
     Attributes:
-        flask: its newest release.
+        framework: the series; files of old call it `flask`.
         allowed: whether the metadata allows it; None where that is not known.
-        works: whether it works with some Werkzeug on some Python; None where Flask itself breaks
-            on all of them, or nothing could be judged.
+        works: whether it works with something beneath on some Python; None where the framework
+            itself breaks on all of them, or nothing could be judged.
         symptom: what one sees where it does not.
     """
 
-    flask: str
+    framework: Annotated[str, Field(validation_alias=AliasChoices("framework", "flask"))]
     allowed: bool | None
     works: bool | None
     symptom: str | None = None
@@ -32,7 +33,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Measured:
-    """A subject over the series of Flask, the oldest first."""
+    """A subject over the series of the framework, the oldest first."""
 
     subject: str
     version: str
@@ -46,22 +47,21 @@ class Measured:
     def forbids_working(self) -> tuple[Series, ...]:
         return tuple(s for s in self.series if s.allowed is False and s.works)
 
-    @property
-    def suggestion(self) -> str | None:
+    def suggestion(self, framework: str) -> str | None:
         """A `Requires-Dist` that allows what works and no more; None where that is not known.
 
-        Towards the future it says nothing: what works with the newest Flask gets no upper bound.
+        Towards the future it says nothing: what works with the newest series gets no upper bound.
         """
         working = [n for n, s in enumerate(self.series) if s.works]
         if not working:
             return None
         first, last = working[0], working[-1]
-        bounds = [f">={_minor(self.series[first].flask)}"]
+        bounds = [f">={_minor(self.series[first].framework)}"]
         broken = [n for n, s in enumerate(self.series) if s.works is False]
-        bounds += [f"!={_minor(self.series[n].flask)}.*" for n in broken if first < n < last]
+        bounds += [f"!={_minor(self.series[n].framework)}.*" for n in broken if first < n < last]
         if later := [n for n in broken if n > last]:
-            bounds.append(f"<{_minor(self.series[later[0]].flask)}")
-        return f"Requires-Dist: flask{','.join(bounds)}"
+            bounds.append(f"<{_minor(self.series[later[0]].framework)}")
+        return f"Requires-Dist: {framework}{','.join(bounds)}"
 
 
 def _minor(version: str) -> str:

@@ -127,10 +127,14 @@ class _Kept:
 
 
 class Resolver:
-    """Locks for questions; safe to use from several threads."""
+    """Locks for questions; safe to use from several threads.
 
-    def __init__(self, uv: Uv, index: Index, folder: Path) -> None:
+    What is asked of the framework comes first where the oldest of something is wanted.
+    """
+
+    def __init__(self, uv: Uv, index: Index, folder: Path, framework: str) -> None:
         self._uv = uv
+        self._framework = framework
         self._index = index
         self._kept = _Kept(folder / "answers.sqlite")
         self._refreshed: dict[str, Future[None]] = {}
@@ -189,7 +193,7 @@ class Resolver:
             _RULES,
             self._uv.identity,
             question.requirements,
-            question.oldest,
+            (self._framework, *question.oldest) if question.oldest else (),
             question.constraints,
             [name for name, _ in question.later],
             (interpreter.version, interpreter.platform),
@@ -214,7 +218,7 @@ class Resolver:
         if not question.oldest:
             return self._settled(question.requirements, question, interpreter)
         # First which version is the oldest allowed, then everything with that version pinned.
-        base = [r for r in question.requirements if _name(r) in ("flask", *question.oldest)]
+        base = [r for r in question.requirements if _name(r) in (self._framework, *question.oldest)]
         others = [r for r in question.requirements if r not in base]
         missing = [n for n in question.oldest if n not in {_name(r) for r in base}]
         asked = (*base, *missing) if base else (*others, *missing)

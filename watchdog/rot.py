@@ -1,7 +1,7 @@
-"""Pin rot: does `pip install Flask==X` still work, since when not, and which pins cure it.
+"""Pin rot: does a pinned framework still install and work, since when not, which pins cure it.
 
-A pin holds one package; what it needs goes on moving. Each release of Flask is looked at on the
-Python of its own time, alone and with the extensions of its time pinned beside it.
+A pin holds one package; what it needs goes on moving. Each release of the framework is looked at
+on the Python of its own time, alone and with the extensions of its time pinned beside it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from watchdog.model import Release
 from watchdog.replay import AUTO, stretches
 from watchdog.workplace import Workplace
 
-FIRST = Version("1.0")
-ERA = "scenario-user-logins"
-"""The subject whose extensions stand for what an application of the time had beside Flask."""
 _SETTLED = timedelta(days=14)
 
 
@@ -32,11 +29,13 @@ def look_at_all(
 ) -> Iterator[Rot]:
     """Each pin in turn, the newest first; only these versions, if any are given.
 
-    Every release of Flask alone, then the last of each series with the extensions of its time.
+    Every release of the framework alone, then the last of each series with the extensions of its
+    time.
 
     Of what is known only the end is tried again: that it works, or that the cure does.
     """
-    every = {rot.key: rot for rot in known}
+    every, matrix = {rot.key: rot for rot in known}, workplace.settings.matrix
+    framework, beside = matrix.framework, matrix.pins.beside
     wanted = [
         release
         for release in _releases(workplace)
@@ -46,12 +45,12 @@ def look_at_all(
     for release in wanted:
         last_of_series.setdefault(release.version.release[:2], release)
     pins: list[tuple[Release, str, tuple[str, ...]]] = [
-        (release, "flask", (f"flask=={release.version}",)) for release in wanted
+        (release, framework, (f"{framework}=={release.version}",)) for release in wanted
     ]
     pins += [
-        (release, ERA, with_era)
+        (release, beside, in_company)
         for release in last_of_series.values()
-        if (with_era := _with_era(workplace, release))
+        if beside and (in_company := _in_company(workplace, release, beside))
     ]
     for release, subject, requirements in pins:
         before = every.get((str(release.version), subject))
@@ -60,22 +59,26 @@ def look_at_all(
 
 
 def _releases(workplace: Workplace) -> list[Release]:
-    """The final releases of Flask that are looked at, the newest first."""
-    page = workplace.index.page("flask")
+    """The final releases of the framework that are looked at, the newest first."""
+    matrix = workplace.settings.matrix
+    page, first = workplace.index.page(matrix.framework), Version(matrix.pins.since)
     every = page.releases(workplace.settings.as_of) if page else ()
-    return [r for r in reversed(every) if r.version >= FIRST and r.final and r.uploaded]
+    return [r for r in reversed(every) if r.version >= first and r.final and r.uploaded]
 
 
-def _with_era(workplace: Workplace, release: Release) -> tuple[str, ...]:
-    """Flask with the newest extensions of its days, all pinned; nothing where one was not there."""
-    if release.uploaded is None or ERA not in workplace.settings.matrix.extensions:
+def _in_company(workplace: Workplace, release: Release, beside: str) -> tuple[str, ...]:
+    """A release with the newest extensions of its days, all pinned; nothing where one is missing.
+
+    They stand for what an application of the time had beside the framework.
+    """
+    if release.uploaded is None:
         return ()
-    then = release.uploaded + _SETTLED
-    named = workplace.settings.matrix.requirements(ERA)
-    others = [_newest_then(workplace, name, then) for name in named if name != "flask"]
+    matrix, then = workplace.settings.matrix, release.uploaded + _SETTLED
+    named = [name for name in matrix.requirements(beside) if name != matrix.framework]
+    others = [_newest_then(workplace, name, then) for name in named]
     if not all(others):
         return ()
-    return (f"flask=={release.version}", *(pin for pin in others if pin))
+    return (f"{matrix.framework}=={release.version}", *(pin for pin in others if pin))
 
 
 def _newest_then(workplace: Workplace, name: str, then: datetime) -> str | None:

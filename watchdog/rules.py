@@ -23,6 +23,9 @@ from watchdog.model import Release
 PATTERN = r"^(newest|prerelease|oldest-allowed|resolved|last [1-9]\d*|since \d+\.\d+|\d+\.\d+)$"
 """What a rule may look like; also the pattern in the schema of matrix.yaml."""
 
+LABEL = r"prerelease|oldest-allowed|resolved|\d+\.\d+"
+"""What the label of a choice may look like."""
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -210,9 +210,15 @@ class Runner:
 
 
 def smoke_file(subject: str, folder: Path = SMOKES) -> Path:
-    """The smoke of a subject: its own in `folder`, or the automatic one."""
+    """The smoke of a subject: its own in `folder`, or the automatic one, of `folder` first."""
     own = folder / f"smoke_{subject.replace('-', '_')}.py"
-    return own if own.is_file() else AUTOMATIC
+    automatic = folder / AUTOMATIC.name
+    return next((smoke for smoke in (own, automatic) if smoke.is_file()), AUTOMATIC)
+
+
+def has_smoke(subject: str, folder: Path = SMOKES) -> bool:
+    """Whether somebody wrote a smoke for a subject."""
+    return smoke_file(subject, folder).name != AUTOMATIC.name
 
 
 def read_events(text: str, token: str, done: Finished, *, seconds: int) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,6 @@ from statistics import median
 from pydantic import TypeAdapter
 
 from watchdog import kept
-from watchdog.matrix import CORE
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def read(reports: Path) -> Score | None:
     return kept.read(reports / "forecast-score.json", _SCORE)
 
 
-def told(found: Score) -> Mapping[str, str]:
+def told(found: Score, core_names: Sequence[str]) -> Mapping[str, str]:
     """The score in words and numbers."""
     number, alarms = len(found.foretold), len(found.alarms)
 
@@ -95,12 +94,12 @@ def told(found: Score) -> Mapping[str, str]:
         return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
 
     lines = {f"foretold by {n}": share(c, number) for n, c in found.by_source.items()}
-    core = [f for f in found.foretold if f.culprit.split()[0] in CORE]
+    core = [f for f in found.foretold if f.culprit.split()[0] in core_names]
     of_core = sum(bool(f.days) for f in core)
     private = sum(f.private and not f.days for f in found.foretold)
     return {
         "breakages foretold": share(found.known_before, number),
-        f"foretold of those by {' and '.join(CORE)}": share(of_core, len(core)),
+        f"foretold of those by {' and '.join(core_names)}": share(of_core, len(core)),
         **lines,
         "not foretold, but by the use of a private name": share(private, number),
         "median lead": f"{found.lead:.0f} days" if found.lead is not None else "–",

@@ -51,7 +51,7 @@ class Settings:
         as_of: the cutoff, UTC.
         reports: folder of pages, ledger and journal.
         jobs: how many cells run at once.
-        smokes: folder of the smokes; the automatic one is always at hand.
+        smokes: folder of the smokes; an automatic one is always at hand.
         overlay: URL of an index that is asked before the configured ones.
         own: the smokes are the maintainer's own, who says that they speak for what they run on.
     """
@@ -138,7 +138,7 @@ class Workplace:
                 interpreter,
                 smoke=self._digest(smoke),
                 probe=self._digest(PROBE),
-                distributions=names if smoke == AUTOMATIC else (),
+                distributions=names if smoke.name == AUTOMATIC.name else (),
                 services=services,
                 limits=(limits.seconds, limits.memory_mb),
                 files=tuple(p.digest for p in packages),
@@ -187,7 +187,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
             )
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
-        resolver = Resolver(uv, index, cache)
+        resolver = Resolver(uv, index, cache, settings.matrix.framework)
         store = Store(uv, index, processes, package_folder())
         with contextlib.closing(index), contextlib.closing(resolver):
             yield Workplace(

@@ -1,24 +1,31 @@
-"""What machines read: versioned JSON with its schema, a table as CSV, a feed, badges. Pure."""
+"""What machines read: versioned JSON with its schema, a table as CSV, a feed, badges. Pure.
+
+Fields called `framework` and `foundation` are told under the names of the core's packages, and
+`{framework}` in what a schema says of them is the framework as people write it.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 from pydantic import TypeAdapter
 
+from watchdog.columns import FIELDS
+from watchdog.matrix import Matrix
 from watchdog.model import Run, State
 from watchdog.plan import coordinates
 from watchdog.report.chronicle import ChronicleView, PastView, PinView
 from watchdog.report.outlook import OutlookView
-from watchdog.report.tables import SYMBOLS
 from watchdog.report.views import BreakageView, SiteView
+
+T = TypeVar("T")
 
 VERSION = "v1"
 _ATOM = "http://www.w3.org/2005/Atom"
@@ -64,8 +71,8 @@ class Cell:
     subject: str
     table: str
     python: str
-    flask: str | None
-    werkzeug: str | None
+    framework: str | None
+    foundation: str | None
     version: str | None
     state: State
 
@@ -106,10 +113,10 @@ class History:
 
 @dataclass(frozen=True)
 class Pin:
-    """What became of `pip install Flask==X`, alone or with the extensions of its time."""
+    """What became of `pip install {framework}==X`, alone or with the extensions of its time."""
 
     typed: str
-    flask: str
+    framework: str
     alone: bool
     state: str
     rotted_on: datetime | None
@@ -121,7 +128,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Pins:
-    """`pins.json`: each Flask since 1.0, the newest first."""
+    """`pins.json`: each {framework} since {since}, the newest first."""
 
     pins: tuple[Pin, ...]
 
@@ -155,25 +162,55 @@ class Forecast:
     threats: tuple[Threat, ...]
 
 
-def files(run: Run, site: SiteView, outlook: OutlookView | None) -> Iterator[tuple[str, str]]:
+def files(
+    matrix: Matrix, run: Run, site: SiteView, outlook: OutlookView | None
+) -> Iterator[tuple[str, str]]:
     """Path within the site and text of every file for machines."""
     told: tuple[Today | Field | History | Pins | Forecast, ...] = (
         today(site), field(run), history(site.chronicle), pins(site.chronicle.pins),
         forecast(outlook),
     )  # fmt: skip
+    names = dict(zip(FIELDS, matrix.core_names, strict=True))
     for value in told:
         name, kind = type(value).__name__.lower(), type(value)
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
-        yield f"api/{VERSION}/{name}.json", adapter.dump_json(value, indent=1).decode() + "\n"
+        data = _renamed(names, adapter.dump_python(value, mode="json"))
+        yield f"api/{VERSION}/{name}.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n"
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | adapter.json_schema(
             mode="serialization"
         )
-        yield f"api/{VERSION}/{name}.schema.json", json.dumps(schema, indent=1) + "\n"
-    yield f"api/{VERSION}/field.csv", field_csv(run)
-    yield "feed.xml", feed(site, outlook)
+        yield f"api/{VERSION}/{name}.schema.json", _named_schema(matrix, schema) + "\n"
+    yield f"api/{VERSION}/field.csv", field_csv(matrix, run)
+    yield "feed.xml", feed(matrix.site.title, site, outlook)
     for subject, title, symbol, word in site.front.subjects:
         yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", _colour(word))
         yield f"badges/{subject}.json", endpoint(title, word)
+
+
+def parsed(matrix: Matrix, kind: type[T], text: bytes) -> T:
+    """What the text of such a file says.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    names = dict(zip(matrix.core_names, FIELDS, strict=True))
+    return TypeAdapter(kind).validate_python(_renamed(names, json.loads(text)))
+
+
+def _renamed(names: Mapping[str, str], data: Any) -> Any:  # noqa: ANN401  any JSON
+    if isinstance(data, dict):
+        return {names.get(key, key): _renamed(names, value) for key, value in data.items()}
+    return [_renamed(names, value) for value in data] if isinstance(data, list) else data
+
+
+def _named_schema(matrix: Matrix, schema: dict[str, Any]) -> str:
+    """The schema of such data. All the words in it are ours."""
+    text = json.dumps(schema, indent=1)
+    for field, name in zip(FIELDS, matrix.core_names, strict=True):
+        text = text.replace(f'"{field}"', f'"{name}"')
+        text = text.replace(f'"{field.title()}"', f'"{name.title()}"')
+    title = json.dumps(matrix.title(matrix.framework))[1:-1]
+    return text.replace("{framework}", title).replace("{since}", matrix.pins.since)
 
 
 def today(site: SiteView) -> Today:
@@ -209,21 +246,22 @@ def field(run: Run) -> Field:
         at = coordinates(cell_id)
         found.append(
             Cell(
-                cell_id, at.subject, at.table.value, at.python, at.flask, at.werkzeug, at.version,
-                entry.state,
+                cell_id, at.subject, at.table.value, at.python, at.framework, at.foundation,
+                at.version, entry.state,
             )
         )  # fmt: skip
     return Field(run.as_of, tuple(found))
 
 
-def field_csv(run: Run) -> str:
+def field_csv(matrix: Matrix, run: Run) -> str:
     """The same as a table."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["cell", "subject", "table", "python", "flask", "werkzeug", "version", "state"])
+    columns = ["cell", "subject", "table", "python", *matrix.core_names, "version", "state"]
+    writer.writerow(columns)
     for c in field(run).cells:
-        row = [c.cell, c.subject, c.table, c.python, c.flask, c.werkzeug, c.version, c.state.value]
-        writer.writerow(row)
+        told = [c.framework, c.foundation, c.version, c.state.value]
+        writer.writerow([c.cell, c.subject, c.table, c.python, *told])
     return out.getvalue()
 
 
@@ -245,7 +283,7 @@ def pins(found: Sequence[PinView]) -> Pins:
     return Pins(
         tuple(
             Pin(
-                p.typed, p.flask, p.alone, p.word, p.rotted_on, p.culprit, p.cure,
+                p.typed, p.version, p.alone, p.word, p.rotted_on, p.culprit, p.cure,
                 p.newest_python, p.checked,
             )
             for p in found
@@ -270,14 +308,14 @@ def forecast(outlook: OutlookView | None) -> Forecast:
 _NEWS = 50
 
 
-def feed(site: SiteView, outlook: OutlookView | None = None) -> str:
+def feed(title: str, site: SiteView, outlook: OutlookView | None = None) -> str:
     """An Atom feed (RFC 4287): what broke, what was mended, what is to come; ids never change."""
     ET.register_namespace("", _ATOM)
     root = ET.Element(f"{{{_ATOM}}}feed")
-    _text(root, "title", "Flask compatibility watchdog")
+    _text(root, "title", title)
     _text(root, "id", f"{_TAG}:feed")
     _text(root, "updated", _instant(site.front.as_of))
-    _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", "Flask compatibility watchdog")
+    _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", title)
     _link(root, "feed.xml", "self")
     _link(root, "index.html", "alternate")
     news: list[tuple[datetime, str, PastView]] = []
@@ -325,7 +363,7 @@ def sitemap(url: str, pages: Sequence[str]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
 
 
-_COLOURS = {SYMBOLS[State.WORKS][1]: "3f6b4a", SYMBOLS[State.BROKEN][1]: "b3261e"}
+_COLOURS = {"works": "3f6b4a", "breaks": "b3261e"}
 
 
 def _colour(word: str) -> str:

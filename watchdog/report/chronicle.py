@@ -99,9 +99,9 @@ class NumbersView:
 
 @dataclass(frozen=True)
 class PinView:
-    """What became of a pinned Flask."""
+    """What became of a pinned framework."""
 
-    flask: str
+    version: str
     released: datetime
     typed: str
     python: str
@@ -150,7 +150,7 @@ def chronicle(
         numbers=_numbers(matrix, histories, raw, views) if histories else None,
         picture=picture(matrix, histories, releases) if raw else None,
         breakages=tuple(views),
-        pins=tuple(pin_view(rot) for rot in pins),
+        pins=tuple(pin_view(matrix, rot) for rot in pins),
     )
 
 
@@ -205,7 +205,7 @@ def past_view(
         cure_checked=cure.checked if cure else None,
         cure_python=cure.python if cure else None,
         reproduce=_reproduce(matrix, breakage),
-        family=family(breakage),
+        family=family(matrix, breakage),
         signature=breakage.signature,
         subject_version=breakage.subject_version,
         culprit_name=by.name if by else None,
@@ -236,7 +236,7 @@ def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
     if breakage.breaks is None:
         return None
     # A subject that is not in the matrix has no smoke of its own.
-    known = breakage.subject == "flask" or breakage.subject in matrix.extensions
+    known = breakage.subject == matrix.framework or breakage.subject in matrix.extensions
     smoke = f"smoke_{breakage.subject.replace('-', '_')}" if known else "automatic"
     pins = breakage.breaks.requirements
     return wording.reproduce(breakage.python, pins, smoke, breakage.subject)
@@ -302,7 +302,7 @@ def _total(breakages: Iterable[PastBreakage], until: datetime) -> timedelta:
     return sum(((b.fixed_on or until) - b.broken_from for b in breakages), timedelta())
 
 
-def pin_view(rot: Rot) -> PinView:
+def pin_view(matrix: Matrix, rot: Rot) -> PinView:
     """A row of the table of pins."""
     by = rot.culprit
     words = {
@@ -312,7 +312,7 @@ def pin_view(rot: Rot) -> PinView:
     }
     typed = [*rot.requirements, *(rot.pins or ())]
     return PinView(
-        flask=rot.flask,
+        version=rot.version,
         released=rot.released,
         typed=f"pip install {shlex.join(rot.requirements)}",
         python=rot.python,
@@ -324,7 +324,7 @@ def pin_view(rot: Rot) -> PinView:
         cure=f"pip install {shlex.join(typed)}" if rot.pins else None,
         newest_python=rot.newest_python,
         checked=rot.checked,
-        alone=rot.subject == "flask",
+        alone=rot.subject == matrix.framework,
         bounds=bounds(rot.pins),
     )
 

@@ -9,23 +9,22 @@ from datetime import datetime, timedelta
 from watchdog.matrix import Matrix
 from watchdog.timeline import History, PastBreakage
 
-FAMILIES: tuple[tuple[str, str, frozenset[str]], ...] = (
-    ("werkzeug", "Werkzeug", frozenset({"werkzeug"})),
-    ("flask", "Flask", frozenset({"flask"})),
-    (
-        "core",
-        "what else Flask needs",
-        frozenset({"jinja2", "click", "markupsafe", "itsdangerous", "blinker"}),
-    ),
-    (
-        "data",
-        "SQLAlchemy, WTForms, marshmallow",
-        frozenset({"sqlalchemy", "wtforms", "marshmallow"}),
-    ),
-    ("python", "a new Python", frozenset({"python"})),
-    ("other", "another package", frozenset()),
-)
-"""Culprits by the colour they have in a picture: key, words, packages; `other` is the rest."""
+Family = tuple[str, str, frozenset[str]]
+"""Culprits of one colour: its key, the words for it, their names."""
+
+
+def families(matrix: Matrix) -> tuple[Family, ...]:
+    """Culprits by the colour they have in a picture; `other` is the rest."""
+    of_the_matrix = [
+        (key, words, frozenset(names))
+        for key, (words, names) in zip(("core", "data"), matrix.families.items(), strict=False)
+    ]
+    return (
+        *((name, matrix.title(name), frozenset({name})) for name in reversed(matrix.core_names)),
+        *of_the_matrix,
+        ("python", "a new Python", frozenset({"python"})),
+        ("other", "another package", frozenset()),
+    )
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,10 @@ class Picture:
     legend: tuple[tuple[str, str], ...]
 
 
-def family(breakage: PastBreakage) -> str:
+def family(matrix: Matrix, breakage: PastBreakage) -> str:
     """The colour of a breakage: whose release began it."""
     name = breakage.culprit.name if breakage.culprit else ""
-    return next((key for key, _, names in FAMILIES if name in names), "other")
+    return next((key for key, _, names in families(matrix) if name in names), "other")
 
 
 def lasted(breakage: PastBreakage) -> str:
@@ -120,7 +119,9 @@ def picture(
             begin, end = x(each.broken_from), x(each.fixed_on or until)
             words = f"{each.symptom} ({lasted(each)})"
             href = f"breakages/{each.id}.html"
-            bars.append(Bar(begin, max(round(end - begin, 1), 3.0), family(each), href, words))
+            bars.append(
+                Bar(begin, max(round(end - begin, 1), 3.0), family(matrix, each), href, words)
+            )
         y = TOP + number * LANE
         lanes.append(Lane(matrix.title(history.subject), history.subject, y, tuple(bars)))
     count = sum(len(h.breakages) for h in broken)
@@ -144,7 +145,7 @@ def picture(
             ]
         ),
         legend=tuple(
-            (key, words) for key, words, _ in FAMILIES if key in used
+            (key, words) for key, words, _ in families(matrix) if key in used
         ),
     )  # fmt: skip
 

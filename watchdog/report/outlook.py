@@ -79,7 +79,7 @@ def outlook(matrix: Matrix, forecast: Forecast | None, scored: Score | None) -> 
         announced=tuple(shown[Kind.ANNOUNCED]),
         gone=tuple(shown[Kind.GONE]),
         broken=tuple(shown[Kind.BROKEN]),
-        score=score.told(scored) if scored else {},
+        score=score.told(scored, matrix.core_names) if scored else {},
         scored=tuple(
             (f.breakage, f.culprit, _words(f.days, private=f.private), f.why)
             for f in scored.foretold

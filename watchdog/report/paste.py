@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from packaging.version import Version
 
+from watchdog.matrix import Matrix
 from watchdog.report.views import SiteView
 from watchdog.rules import short
 
@@ -30,12 +31,13 @@ class Rule:
     checked: str
 
 
-def rules(site: SiteView) -> Iterator[Rule]:
+def rules(matrix: Matrix, site: SiteView) -> Iterator[Rule]:
     """What is known to break, and with which bounds it does not."""
+    framework, title = matrix.framework, matrix.title(matrix.framework)
     for pin in site.chronicle.pins:
         if pin.alone and pin.bounds:
             yield Rule(
-                "flask", pin.flask, f"Flask {pin.flask}", pin.bounds, pin.symptom or "",
+                framework, pin.version, f"{title} {pin.version}", pin.bounds, pin.symptom or "",
                 "pins.html", f"{pin.checked:%Y-%m-%d}",
             )  # fmt: skip
     for view in site.chronicle.breakages:
@@ -55,13 +57,14 @@ def rules(site: SiteView) -> Iterator[Rule]:
             )  # fmt: skip
 
 
-def data(site: SiteView) -> str:
+def data(matrix: Matrix, site: SiteView) -> str:
     """The script that holds it: a page opened from disk may load a script, but fetch nothing."""
     known = {s: {"title": title, "word": word} for s, title, _, word in site.front.subjects}
     told = {
         "as_of": f"{site.front.as_of:%Y-%m-%d}",
+        "core": matrix.core_names,
         "subjects": known,
-        "rules": [asdict(rule) for rule in rules(site)],
+        "rules": [asdict(rule) for rule in rules(matrix, site)],
     }
     # `</script>` and its like cannot occur in the text of a file of its own; < is hidden anyway.
     return "window.WATCHDOG = " + json.dumps(told).replace("<", "\\u003c") + ";\n"

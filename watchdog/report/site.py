@@ -11,11 +11,12 @@ import jinja2
 
 from watchdog import compare, constraints, kept, ranges, risk, score
 from watchdog.archive import Archive
+from watchdog.columns import FIELDS
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
 from watchdog.report import api, chronicle, lanes, paste, views, wording
 from watchdog.report import outlook as outlooks
-from watchdog.report.tables import SYMBOLS
+from watchdog.report.tables import symbols
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
@@ -44,7 +45,10 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     templates = _templates()
     templates.globals |= {
         "pages": pages, "as_of": run.as_of if run else None, "site": matrix.site,
-        "symbols": SYMBOLS.values(), "title": matrix.title, "measured": measured,
+        "symbols": symbols(matrix).values(), "title": matrix.title, "measured": measured,
+        "matrix": matrix, "framework": matrix.title(matrix.framework),
+        "foundation": matrix.title(matrix.foundation), "company": _company(matrix),
+        "examples": [e.name for e in matrix.extensions.values() if e.install is None][:1],
         "with_page": {s.subject for s in site.subjects} if site else set(),
     }  # fmt: skip
 
@@ -54,7 +58,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         put(reports / name, text)
 
     for static in sorted((Path(__file__).parent / "static").iterdir()):
-        kept.write(reports / static.name, static.read_bytes())
+        kept.write(reports / static.name, _static(matrix, static))
     front = site.front if site else None
     todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
     now = {b.past.id: b for b in todays if b.past}
@@ -81,10 +85,26 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         "index.html", "index.html", page=front, past=past, truth=_truth(reports), sets=sets,
         outlook=outlook,
     )  # fmt: skip
-    put(reports / "paste-data.js", paste.data(site))
-    for name, text in (*api.files(run, site, outlook), *_addresses(matrix, reports)):
+    put(reports / "paste-data.js", paste.data(matrix, site))
+    for name, text in (*api.files(matrix, run, site, outlook), *_addresses(matrix, reports)):
         put(reports / name, text)
     return reports / "index.html"
+
+
+def _static(matrix: Matrix, path: Path) -> bytes:
+    """A file beside the pages; in a style sheet the core's colours are called as its packages."""
+    content = path.read_bytes()
+    if path.suffix == ".css":
+        for field, name in zip(FIELDS, matrix.core_names, strict=True):
+            content = content.replace(f"f-{field}".encode(), f"f-{name}".encode())
+    return content
+
+
+def _company(matrix: Matrix) -> str:
+    """Whose releases stand beside the pinned framework, in words."""
+    beside = matrix.pins.beside
+    names = matrix.requirements(beside) if beside else ()
+    return wording.listed([matrix.title(name) for name in names if name != matrix.framework])
 
 
 def _addresses(matrix: Matrix, reports: Path) -> Iterator[tuple[str, str]]:

@@ -11,13 +11,13 @@ from watchdog.matrix import Matrix
 from watchdog.model import Evidence, Outcome, Record, State, Table, Verdict
 from watchdog.report import wording
 from watchdog.report.tables import (
-    SYMBOLS,
     TableView,
     cell,
     core_tables_of_page,
     grid_tables,
     numbers,
     red,
+    symbols,
     table,
 )
 
@@ -59,24 +59,24 @@ def subject_view(
     matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record] = ()
 ) -> SubjectView:
     """What is told of a subject, from all of its cells and from where it stood as a control."""
-    extension = matrix.extensions.get(subject)
+    extension, framework = matrix.extensions.get(subject), matrix.title(matrix.framework)
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     tables: list[TableView] = []
     if today:
-        items = {("today", f"Python {v.cell.python}"): cell(v, page=True) for v in today}
+        items = {("today", f"Python {v.cell.python}"): cell(matrix, v, page=True) for v in today}
         tables.append(table("A fresh install today", "", items))
     tables += grid_tables(matrix, verdicts, page=True)
     older = [v for v in verdicts if v.cell.table is Table.VERSIONS]
     if older:
         items = {
             (f"{matrix.title(subject)} {v.cell.version}", f"Python {v.cell.python}"): cell(
-                v, page=True
+                matrix, v, page=True
             )
             for v in older
         }
-        tables.append(table("Its earlier series under the newest Flask", "", items))
-    if subject == "flask":
-        tables += core_tables_of_page(verdicts)
+        tables.append(table(f"Its earlier series under the newest {framework}", "", items))
+    if subject == matrix.framework:
+        tables += core_tables_of_page(matrix, verdicts)
     return SubjectView(
         subject=subject,
         title=matrix.title(subject),
@@ -85,7 +85,7 @@ def subject_view(
         successor=extension.successor if extension else None,
         reach=_reach(verdicts),
         tables=tuple(tables),
-        evidence=tuple(_evidence_of(subject, verdicts, controls)),
+        evidence=tuple(_evidence_of(matrix, subject, verdicts, controls)),
     )
 
 
@@ -120,7 +120,7 @@ def _sentence(title: str, today: Sequence[Verdict]) -> str:
 
 
 def _evidence_of(
-    subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record]
+    matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record]
 ) -> Iterable[EvidenceView]:
     """Every record of the subject in its cells and as a control, each once."""
     cells: dict[str, list[str]] = defaultdict(list)
@@ -132,12 +132,12 @@ def _evidence_of(
         if verdict.record:
             cells[verdict.record.fingerprint].append(verdict.cell.id)
     for fingerprint, record in records.items():
-        yield _evidence(record, cells[fingerprint])
+        yield _evidence(matrix, record, cells[fingerprint])
 
 
-def _evidence(record: Record, cells: Sequence[str]) -> EvidenceView:
+def _evidence(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceView:
     judgement = record.judgement
-    symbol, word = SYMBOLS[State(judgement.outcome.value)]
+    symbol, word = symbols(matrix)[State(judgement.outcome.value)]
     last: Evidence = record.evidence[-1]
     return EvidenceView(
         anchor=record.fingerprint,

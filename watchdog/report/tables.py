@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from watchdog.matrix import Matrix
 from watchdog.model import State, Table, Verdict
 
-SYMBOLS: Mapping[State, tuple[str, str]] = {
-    State.WORKS: ("✓", "works"),
-    State.BROKEN: ("✕", "breaks"),
-    State.BLOCKED: ("⊘", "Flask itself breaks"),
-    State.CONFLICT: ("–", "not installable together"),
-    State.FLAKY: ("~", "sometimes"),
-    State.UNJUDGED: ("?", "not judged"),
-    State.ERROR: ("!", "our trouble"),
-}
-"""The symbol and the word of each state: the same in terminal, page and feed."""
+
+def symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
+    """The symbol and the word of each state: the same in terminal, page and feed."""
+    return {
+        State.WORKS: ("✓", "works"),
+        State.BROKEN: ("✕", "breaks"),
+        State.BLOCKED: ("⊘", f"{matrix.title(matrix.framework)} itself breaks"),
+        State.CONFLICT: ("–", "not installable together"),
+        State.FLAKY: ("~", "sometimes"),
+        State.UNJUDGED: ("?", "not judged"),
+        State.ERROR: ("!", "our trouble"),
+    }
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,11 @@ def red(verdict: Verdict) -> bool:
     return verdict.state in (State.BROKEN, State.BLOCKED)
 
 
-def cell(verdict: Verdict, *, page: bool) -> CellView:
-    symbol, word = SYMBOLS[verdict.state]
+def cell(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
+    symbol, word = symbols(matrix)[verdict.state]
     why = verdict.symptom if red(verdict) else verdict.reason
     if verdict.state is State.WORKS and verdict.lock:
-        names = ("flask", "werkzeug")
-        why = ", ".join(f"{n} {v}" for n in names if (v := verdict.lock.version(n)))
+        why = ", ".join(f"{n} {v}" for n in matrix.core if (v := verdict.lock.version(n)))
     shown = verdict.record or verdict.control
     prefix = f"subjects/{shown.subject}.html" if shown and not page else ""
     if shown and page and shown.subject != verdict.cell.subject:
@@ -94,7 +95,7 @@ def today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
     if not there:
         return None
     items = {
-        (v.cell.subject, f"Python {v.cell.python}"): cell(v, page=False)
+        (v.cell.subject, f"Python {v.cell.python}"): cell(matrix, v, page=False)
         for v in today
         if v.cell.python in there
     }
@@ -105,50 +106,59 @@ def _subject_link(subject: str) -> str:
     return f"subjects/{subject}.html"
 
 
-def core_tables(verdicts: Sequence[Verdict]) -> Iterable[TableView]:
-    core = [v for v in verdicts if v.cell.table is Table.CORE]
-    for python in sorted({v.cell.python for v in core}, key=numbers):
-        items = {
-            (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): cell(v, page=False)
-            for v in core
-            if v.cell.python == python
-        }
+def _on_framework(matrix: Matrix, verdict: Verdict) -> str:
+    return f"{matrix.title(matrix.framework)} {verdict.cell.framework}"
+
+
+def _on_foundation(matrix: Matrix, verdict: Verdict) -> str:
+    return f"{matrix.title(matrix.foundation)} {verdict.cell.foundation}"
+
+
+def core_tables(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterable[TableView]:
+    """The framework alone, a table a Python."""
+    for python, items in _core(matrix, verdicts, page=False):
         yield table(f"Python {python}", "", items)
 
 
-RESOLVED = "Werkzeug as resolved"
+def core_tables_of_page(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterable[TableView]:
+    """The same for the page of the framework."""
+    framework, foundation = map(matrix.title, matrix.core_names)
+    for python, items in _core(matrix, verdicts, page=True):
+        yield table(f"{framework} alone with each {foundation}, Python {python}", "", items)
+
+
+def _core(
+    matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool
+) -> Iterable[tuple[str, Mapping[tuple[str, str], CellView]]]:
+    core = [v for v in verdicts if v.cell.table is Table.CORE]
+    for python in sorted({v.cell.python for v in core}, key=numbers):
+        yield (
+            python,
+            {
+                (_on_framework(matrix, v), _on_foundation(matrix, v)): cell(matrix, v, page=page)
+                for v in core
+                if v.cell.python == python
+            },
+        )
+
+
+def resolved(matrix: Matrix) -> str:
+    """The words for a foundation that nothing is asked of."""
+    return f"{matrix.title(matrix.foundation)} as resolved"
 
 
 def grid_tables(
     matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool = False
 ) -> Iterable[TableView]:
     grid = [v for v in verdicts if v.cell.table is Table.GRID]
-    keys = {(v.cell.python, v.cell.werkzeug or "") for v in grid}
-    for python, werkzeug in sorted(keys, key=lambda k: (numbers(k[0]), k[1] != "resolved")):
+    beneath = matrix.title(matrix.foundation)
+    words = {"resolved": resolved(matrix), "oldest-allowed": f"the oldest {beneath} allowed"}
+    keys = {(v.cell.python, v.cell.foundation or "") for v in grid}
+    for python, label in sorted(keys, key=lambda k: (numbers(k[0]), k[1] != "resolved")):
         items = {
-            (v.cell.subject, f"Flask {v.cell.flask}"): cell(v, page=page)
+            (v.cell.subject, _on_framework(matrix, v)): cell(matrix, v, page=page)
             for v in grid
-            if v.cell.python == python and v.cell.werkzeug == werkzeug
+            if v.cell.python == python and v.cell.foundation == label
         }
-        words = {
-            "resolved": RESOLVED,
-            "oldest-allowed": "the oldest Werkzeug allowed",
-        }
-        title = f"Python {python}, {words.get(werkzeug, f'Werkzeug {werkzeug}')}"
+        title = f"Python {python}, {words.get(label, f'{beneath} {label}')}"
         yield table(title, "", items, matrix.title, lambda s: None if page else _subject_link(s))
-
-
-def core_tables_of_page(verdicts: Sequence[Verdict]) -> list[TableView]:
-    core = [v for v in verdicts if v.cell.table is Table.CORE]
-    return [
-        table(
-            f"Flask alone with each Werkzeug, Python {python}",
-            "",
-            {
-                (f"Flask {v.cell.flask}", f"Werkzeug {v.cell.werkzeug}"): cell(v, page=True)
-                for v in core
-                if v.cell.python == python
-            },
-        )
-        for python in sorted({v.cell.python for v in core}, key=numbers)
-    ]

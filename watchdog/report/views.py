@@ -16,14 +16,14 @@ from watchdog.report import wording
 from watchdog.report.chronicle import NOTHING_PAST, ChronicleView, PastView
 from watchdog.report.subjects import SubjectView, subject_view
 from watchdog.report.tables import (
-    RESOLVED,
-    SYMBOLS,
     TableView,
     core_tables,
     grid_tables,
     newest_python,
     numbers,
     red,
+    resolved,
+    symbols,
     today_table,
 )
 
@@ -120,7 +120,7 @@ def site(
     by_subject: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_subject[verdict.cell.subject].append(verdict)
-    # A cell that was blocked shows its control, which is evidence of another subject: of Flask.
+    # A cell that was blocked shows its control, which is evidence of the framework.
     controls: dict[str, list[Record]] = defaultdict(list)
     for verdict in verdicts:
         if verdict.control and not verdict.record:
@@ -153,13 +153,14 @@ def _front(
     alive = maintained(run)
     found = [
         _breakage(matrix, b, past, alive)
-        for b in by_people_hurt(matrix, compare.breakages(verdicts))
+        for b in by_people_hurt(matrix, compare.breakages(verdicts, matrix.framework))
     ]
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = compare.count(verdicts)
     newest = newest_python(today)
     said, more = headline(matrix, today, alive)
-    core, grid = tuple(core_tables(verdicts)), tuple(grid_tables(matrix, verdicts))
+    core, grid = tuple(core_tables(matrix, verdicts)), tuple(grid_tables(matrix, verdicts))
+    shown = symbols(matrix)
     hurt = [b for b in found if b.today and newest in b.pythons]
     return FrontView(
         headline=said,
@@ -172,7 +173,7 @@ def _front(
         broken_elsewhere=tuple(b for b in found if not b.today),
         core=core,
         grid=grid,
-        field=tuple(t for t in reversed(grid) if t.title.endswith(RESOLVED)),
+        field=tuple(t for t in reversed(grid) if t.title.endswith(resolved(matrix))),
         today=today_table(matrix, today),
         news=_news(matrix, verdicts, *mended) if mended else None,
         unjudged=_grouped(
@@ -185,7 +186,7 @@ def _front(
         ),
         left_out=_grouped(run.left_out.items()),
         subjects=tuple(_line(matrix, s, verdicts) for s in _subjects(verdicts)),
-        counts=tuple((*SYMBOLS[state], number) for state, number in counts.items()),
+        counts=tuple((*shown[state], number) for state, number in counts.items()),
     )
 
 
@@ -256,8 +257,7 @@ _NAMED = 4
 def _names(matrix: Matrix, subjects: Sequence[str]) -> str:
     if len(subjects) > _NAMED:
         return f"{len(subjects)} maintained subjects"
-    titles = [matrix.title(s) for s in subjects]
-    return " and ".join([", ".join(titles[:-1]), titles[-1]] if titles[1:] else titles)
+    return wording.listed([matrix.title(s) for s in subjects])
 
 
 def _counted(counts: Mapping[State, int], past: ChronicleView) -> str:
@@ -282,7 +282,7 @@ def _line(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> tuple[st
     own = [v for v in verdicts if v.cell.subject == subject]
     today = [v for v in own if v.cell.table is Table.TODAY] or own
     state = min((v.state for v in today), key=_BAD_FIRST.index)
-    symbol, word = SYMBOLS[state]
+    symbol, word = symbols(matrix)[state]
     return subject, matrix.title(subject), symbol, word
 
 
@@ -312,11 +312,12 @@ def _breakage(
         f"{matrix.title(r.subject)} {r.lock[r.subject]}" for r in records if r.subject in r.lock
     )
     titles = [matrix.title(s) for s in breakage.subjects]
+    itself = f"{matrix.title(matrix.framework)} itself"
     return BreakageView(
         id=breakage.id,
         symptom=breakage.symptom,
         stage=wording.STAGES[breakage.stage],
-        who="Flask itself" if breakage.core else ", ".join(titles),
+        who=itself if breakage.core else ", ".join(titles),
         versions=tuple(versions),
         pythons=tuple(sorted({v.cell.python for v in shown}, key=numbers)),
         today=bool(todays),

@@ -19,6 +19,11 @@ def instant(value: datetime) -> str:
     return f"{date(value)} {value:%H:%M} UTC"
 
 
+def listed(words: Sequence[str]) -> str:
+    """`A, B and C`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
 STAGES = {
     Stage.RESOLVE: "on resolving",
     Stage.INSTALL: "on install",

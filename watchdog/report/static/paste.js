@@ -50,7 +50,7 @@
         if (!add.has(name) || compare(bound, add.get(name)) < 0) add.set(name, bound);
       }
     }
-    const strangers = [...found.keys()].filter((name) => !(name in known.subjects) && name !== "flask" && name !== "werkzeug");
+    const strangers = [...found.keys()].filter((name) => !(name in known.subjects) && !known.core.includes(name));
     return { found, unread, hits, add, strangers };
   }
 
