@@ -87,3 +87,13 @@ def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
     archive.add_cure(replace(note, typed=None))
     archive.add_cure(note)
     assert archive.cures() == {"id": note}
+
+
+def test_a_pin_of_the_days_when_every_framework_was_flask_is_read(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.add_pin(Rot("2.2.2", day(0), (), "flask", "3.11", PinState.WORKS, day(1)))
+    path = tmp_path / "pins.jsonl"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"version"', '"flask"'), "utf-8")
+    assert text != path.read_text("utf-8")
+    assert [rot.version for rot in archive.pins()] == ["2.2.2"]

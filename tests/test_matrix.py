@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +64,18 @@ def test_what_a_newcomer_types_is_the_name_and_what_the_smoke_needs() -> None:
         (('python: ["3.9", 3.10]', "python: 3.9"), "1:9: python must be a list"),
         (("flask-login:", "werkzeug:"), "6:3: werkzeug is the core itself"),
         (("extensions:", "extensions: ["), "not YAML"),
+        (
+            ("tables:", "core: {flask: Flask}\ntables:"),
+            "2:7: core: name two packages, the",
+        ),
+        (("tables:", "core: [flask]\ntables:"), "2:7: core must be a mapping"),
+        (("tables:", "core: {Flask: F, werkzeug: W}\ntables:"), "2:8: core.Flask: write it normal"),
+        (("tables:", "core: {flask: '', werkzeug: W}\ntables:"), "2:15: core.flask: String should"),
+        (("tables:", "core: {python: P, b: B}\ntables:"), "2:7: core: 'python' cannot be told"),
+        (("flask: [", "falsk: ["), "3:28: unknown key 'falsk'; did you mean 'flask'?"),
+        (("flask: [", "framework: ["), "3:28: unknown key 'framework'; known: python, flask, werk"),
+        (("flask: [", "other: ["), "tables.core.flask is missing; add it"),
+        (("tables:", "pins: {beside: nobody}\ntables:"), "2:16: nobody is not among the extens"),
     ],
 )
 def test_each_mistake_is_told_with_its_place_and_what_to_do(
@@ -70,6 +84,56 @@ def test_each_mistake_is_told_with_its_place_and_what_to_do(
     found = problems(GOOD.replace(*change))
     assert any(message in p for p in found), found
     assert all(p.startswith("matrix.yaml:") for p in found)
+
+
+OTHER = (
+    GOOD.replace("tables:", "core: {starlette: Starlette, anyio: AnyIO}\ntables:")
+    .replace("flask: [", "starlette: [")
+    .replace("werkzeug: [", "anyio: [")
+)
+
+
+def test_the_core_is_flask_on_werkzeug_where_none_is_named() -> None:
+    found = matrix.parse(GOOD, "m")
+    assert found.core_names == ("flask", "werkzeug")
+    assert found.stack_names == ("flask", "werkzeug")
+    assert found.title("werkzeug") == "Werkzeug"
+
+
+def test_another_core_names_columns_and_titles() -> None:
+    found = matrix.parse(OTHER, "m")
+    assert (found.framework, found.foundation) == ("starlette", "anyio")
+    assert found.tables.core is not None
+    assert found.tables.core.framework == ("since 1.0",)
+    assert found.tables.core.foundation == ("resolved",)
+    assert found.title("anyio") == "AnyIO"
+    assert found.distributions[:2] == found.stack_names == ("starlette", "anyio")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("anyio: [", "anyoi: ["), "4:54: unknown key 'anyoi'; did you mean 'anyio'?"),
+        (("starlette: [", "flask: ["), "4:28: unknown key 'flask'; known: python, starlette, any"),
+        (("resolved", "latest"), "4:62: 'latest' is not a rule; write newest"),
+        ((", anyio: [resolved]", ""), "4:9: tables.core.anyio is missing; add it"),
+        (("flask-login:", "anyio:"), "7:3: anyio is the core itself"),
+    ],
+)
+def test_mistakes_under_another_core_name_its_own_columns(
+    change: tuple[str, str], message: str
+) -> None:
+    found = problems(OTHER.replace(*change))
+    assert any(message in p for p in found), found
+
+
+def test_a_core_that_is_not_understood_hides_no_mistake_and_makes_none_up() -> None:
+    text = OTHER.replace(", anyio: AnyIO", "").replace("name: Flask-Login", "nmae: x")
+    told = problems(text)
+    assert [p.split(": ")[1] for p in told] == [
+        "core", "extensions.flask-login.name is missing; add it",
+        "unknown key 'nmae'; did you mean 'name'?",
+    ]  # fmt: skip
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -119,3 +183,18 @@ def test_the_projects_own_matrix_is_valid_and_names_its_schema_first() -> None:
 
 def test_the_schema_refuses_unknown_keys() -> None:
     assert json.dumps(matrix.schema()).count('"additionalProperties": false') >= 7
+
+
+@pytest.mark.parametrize("file", ["matrix.yaml", "tests/field_starlette/matrix.yaml"])
+def test_the_schema_takes_a_file_with_the_columns_of_its_core(file: str) -> None:
+    found = matrix.load(ROOT / file)
+    data = yaml.load((ROOT / file).read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+    for limit in ("seconds", "memory_mb"):
+        data["limits"][limit] = int(data["limits"][limit])
+    for extension in data["extensions"].values():
+        extension.update({"rank": int(extension["rank"])} if "rank" in extension else {})
+    schema = matrix.schema(found)
+    jsonschema.validate(data, schema)
+    data["tables"]["grid"]["framework"] = ["newest"]
+    with pytest.raises(jsonschema.ValidationError, match="framework"):
+        jsonschema.validate(data, schema)

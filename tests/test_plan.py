@@ -88,6 +88,23 @@ def test_coordinates_come_back_from_the_id(matrix: Matrix) -> None:
             assert getattr(found, part) == getattr(cell, part), (cell.id, part)
 
 
+def test_ids_and_coordinates_need_no_name_of_a_framework() -> None:
+    text = TEXT.replace("flask: [", "some-asgi-2: [").replace("werkzeug: [", "any-io: [")
+    matrix = parse("core: {some-asgi-2: Some, any-io: Any}\n" + text, "matrix.yaml")
+    releases = RELEASES | {
+        "some-asgi-2": release("some-asgi-2", "0.40.1", "2.0.0rc1"),
+        "any-io": release("any-io", "4.0.0"),
+    }
+    cells = plan.cells(matrix, releases)
+    grid = "flask-login/grid/py3.13/some-asgi-2-0.40/any-io-oldest-allowed"
+    assert grid in [c.id for c in cells]
+    assert "flask-login/versions/py3.9/0.6/some-asgi-2-0.40" in [c.id for c in cells]
+    for cell in cells:
+        found = plan.coordinates(cell.id)
+        for part in ("table", "subject", "python", "framework", "foundation", "version"):
+            assert getattr(found, part) == getattr(cell, part), (cell.id, part)
+
+
 @pytest.mark.parametrize(
     ("only", "count"),
     [

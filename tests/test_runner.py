@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from watchdog.judge import judge
 from watchdog.model import Ended, Outcome, Stage
 from watchdog.process import Finished
-from watchdog.runner import AUTOMATIC, read_events, smoke_file
+from watchdog.runner import AUTOMATIC, has_smoke, read_events, smoke_file
 
 DONE = Finished(0, "", "", 1.0)
 
@@ -68,3 +69,12 @@ def test_each_way_to_die_is_told_apart(done: Finished, ended: Ended) -> None:
 def test_a_subject_without_a_smoke_gets_the_automatic_one() -> None:
     assert smoke_file("flask-login").name == "smoke_flask_login.py"
     assert smoke_file("flask-nobody-knows") == AUTOMATIC
+
+
+def test_a_folder_of_smokes_may_have_an_automatic_one_of_its_own(tmp_path: Path) -> None:
+    assert smoke_file("nobody-knows", tmp_path) == AUTOMATIC
+    (tmp_path / "automatic.py").write_text("")
+    assert smoke_file("nobody-knows", tmp_path) == tmp_path / "automatic.py"
+    (tmp_path / "smoke_known.py").write_text("")
+    assert has_smoke("known", tmp_path)
+    assert not has_smoke("nobody-knows", tmp_path)

@@ -5,10 +5,12 @@ After a wanted change: `pytest tests/test_views.py --snapshot-update`, and read 
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
+import jsonschema
 import pytest
 from ecosystem import day
 from syrupy.assertion import SnapshotAssertion
@@ -152,6 +154,22 @@ def test_the_forecast(shot: Any) -> None:
 def test_what_machines_read(site: views.SiteView, shot: Any) -> None:
     told = [asdict(api.today(site)), asdict(api.field(NOW)), asdict(api.history(site.chronicle))]
     assert told == shot
+
+
+OTHER = MATRIX.model_copy(update={"core": {"starlette": "Starlette", "anyio": "AnyIO"}})
+
+
+def test_machines_read_the_columns_under_the_names_of_the_core(site: views.SiteView) -> None:
+    for matrix in (MATRIX, OTHER):
+        files = dict(api.files(matrix, NOW, site, None))
+        data = files["api/v1/field.json"].encode()
+        assert set(matrix.core) <= json.loads(data)["cells"][0].keys()
+        assert set(matrix.core) <= set(files["api/v1/field.csv"].splitlines()[0].split(","))
+        assert api.parsed(matrix, api.Field, data) == api.field(NOW)
+        for name in ("field", "pins"):
+            schema = json.loads(files[f"api/v1/{name}.schema.json"])
+            jsonschema.validate(json.loads(files[f"api/v1/{name}.json"]), schema)
+    assert "flask" not in files["api/v1/pins.schema.json"].lower()
 
 
 def test_what_the_box_for_requirements_knows(site: views.SiteView, shot: Any) -> None:

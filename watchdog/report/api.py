@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 VERSION = "v1"
 _ATOM = "http://www.w3.org/2005/Atom"
-_TAG = "tag:flask-compatibility-watchdog,2026"
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ def files(
         )
         yield f"api/{VERSION}/{name}.schema.json", _named_schema(matrix, schema) + "\n"
     yield f"api/{VERSION}/field.csv", field_csv(matrix, run)
-    yield "feed.xml", feed(matrix.site.title, site, outlook)
+    yield "feed.xml", feed(matrix, site, outlook)
     for subject, title, symbol, word in site.front.subjects:
         yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", _colour(word))
         yield f"badges/{subject}.json", endpoint(title, word)
@@ -308,14 +307,15 @@ def forecast(outlook: OutlookView | None) -> Forecast:
 _NEWS = 50
 
 
-def feed(title: str, site: SiteView, outlook: OutlookView | None = None) -> str:
+def feed(matrix: Matrix, site: SiteView, outlook: OutlookView | None = None) -> str:
     """An Atom feed (RFC 4287): what broke, what was mended, what is to come; ids never change."""
     ET.register_namespace("", _ATOM)
+    tag = f"tag:{matrix.framework}-compatibility-watchdog,2026"
     root = ET.Element(f"{{{_ATOM}}}feed")
-    _text(root, "title", title)
-    _text(root, "id", f"{_TAG}:feed")
+    _text(root, "title", matrix.site.title)
+    _text(root, "id", f"{tag}:feed")
     _text(root, "updated", _instant(site.front.as_of))
-    _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", title)
+    _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", matrix.site.title)
     _link(root, "feed.xml", "self")
     _link(root, "index.html", "alternate")
     news: list[tuple[datetime, str, PastView]] = []
@@ -327,14 +327,14 @@ def feed(title: str, site: SiteView, outlook: OutlookView | None = None) -> str:
         entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
         verb = "broke" if what == "broke" else "works again"
         _text(entry, "title", f"{view.who} {verb}: {view.error}")
-        _text(entry, "id", f"{_TAG}:{what}/{view.id}")
+        _text(entry, "id", f"{tag}:{what}/{view.id}")
         _text(entry, "updated", _instant(when))
         _link(entry, _page(view.id), "alternate")
         _text(entry, "summary", view.verdict + (f" {view.cure}" if view.cure else ""))
     for threat in outlook.next if outlook else ():
         entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
         _text(entry, "title", f"{threat.who} may break: {threat.symbol}")
-        _text(entry, "id", f"{_TAG}:forecast/{threat.id}")
+        _text(entry, "id", f"{tag}:forecast/{threat.id}")
         _text(entry, "updated", _instant(threat.seen or site.front.as_of))
         _link(entry, f"forecast.html#{threat.id}", "alternate")
         _text(entry, "summary", f"{threat.when}: {threat.text}")
