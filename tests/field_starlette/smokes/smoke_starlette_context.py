@@ -13,7 +13,7 @@ from starlette_context.middleware import RawContextMiddleware
 SABOTAGE = [
     "starlette_context/middleware/raw_middleware.py:RawContextMiddleware.set_context",
     "starlette_context/plugins/base.py:Plugin.process_request",
-    "starlette_context/plugins/base.py:Plugin.enrich_response",
+    "starlette_context/plugins/base.py:PluginUUIDBase.enrich_response",
     "starlette_context/ctx.py:_Context.data",
 ]
 
