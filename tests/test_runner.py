@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from watchdog.judge import judge
 from watchdog.model import Ended, Outcome, Stage
 from watchdog.process import Finished
-from watchdog.runner import AUTOMATIC, has_smoke, read_events, smoke_file
+from watchdog.runner import AUTOMATIC, has_smoke, smoke_file
+from watchdog.testimony import read_events
 
 DONE = Finished(0, "", "", 1.0)
 

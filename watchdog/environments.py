@@ -52,6 +52,10 @@ class Environments:
         for group in by_cutoff.values():
             self._store.fill_together(group)
 
+    def learn(self, interpreter: Interpreter, bytecode: Sequence[str]) -> None:
+        """Keep the bytecode that a cell made of packages of the store, compiled by us."""
+        self._store.learn(interpreter, bytecode)
+
     def compose(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """An environment linked together from the store; the path of its python.
 

@@ -269,6 +269,14 @@ class CaughtWarning:
     stack: tuple[str, ...] = ()
 
 
+class Means(StrEnum):
+    """How a cell is confined, the strongest first."""
+
+    BUBBLEWRAP = "bubblewrap"
+    NAMESPACES = "namespaces"
+    LIMITS = "limits"
+
+
 class Ended(StrEnum):
     """How the probe's process came to its end."""
 
@@ -293,6 +301,7 @@ class Evidence:
         seconds: wall time of the probe.
         detail: signal or exit code in words, where the process died.
         reach: how many public functions and classes of the subject ran, and how many it has.
+        sandbox: how it was confined; None where nothing ran, and in lines of before 0.1.
     """
 
     ended: Ended
@@ -306,6 +315,7 @@ class Evidence:
     detail: str = ""
     environment: str = "composed"
     reach: tuple[int, int] | None = None
+    sandbox: Means | None = None
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from watchdog import matrix as matrix_file
 from watchdog import schedule
 from watchdog.errors import ConfigurationError
 from watchdog.interpreters import how_to_get
-from watchdog.model import Table
+from watchdog.model import Means, Table
 from watchdog.runner import SMOKES
 from watchdog.schedule import Schedule
 from watchdog.workplace import Settings, Workplace
 
 Command = Callable[..., Any]
+_AUTO = "auto"
 
 
 class Instant(click.ParamType[datetime]):
@@ -82,11 +83,14 @@ def options(
         @functools.wraps(command)
         def with_settings(
             *, as_of: datetime | None, jobs: int, offline: bool, matrix_path: Path, reports: Path,
-            smokes: Path, **rest: Any,  # noqa: ANN401  click's types
+            smokes: Path, sandbox: str, **rest: Any,  # noqa: ANN401  click's types
         ) -> Any:  # fmt: skip  # noqa: ANN401
             matrix = matrix_file.load(matrix_path)
             cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
-            settings = Settings(matrix, cutoff, reports, jobs, offline=offline, smokes=smokes)
+            means = None if sandbox == _AUTO else Means(sandbox)
+            settings = Settings(
+                matrix, cutoff, reports, jobs, offline=offline, smokes=smokes, sandbox=means
+            )
             _known_pythons(settings, rest, auto=python is Pythons.ONE_OR_AUTO)
             return command(settings=settings, **rest)
 
@@ -103,7 +107,10 @@ def options(
             matrix_option,
             reports_option,
             smokes_option,
-        ]
+            click.option("--sandbox", type=click.Choice([_AUTO, *Means]), default=_AUTO,
+                         envvar="FLASK_WATCHDOG_SANDBOX", show_envvar=True,
+                         help="How cells are confined; auto takes the strongest that works."),
+        ]  # fmt: skip
         if python is Pythons.MANY:
             options.insert(
                 1, click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y.")

@@ -1,7 +1,8 @@
 """The one door to subprocesses: time limit, bounded output, and nothing left behind.
 
 Every child gets a process group of its own, which is killed when the child has ended or must
-end. `stop_all()` (Ctrl-C) kills every group at once.
+end. `stop_all()` (Ctrl-C) kills every group at once. What left its group for a session of its own
+is found by what stands in its environment, where the system tells that (Linux).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ POSIX = os.name == "posix"
 class Finished:
     """How a child ended. `output` is stdout, or stdout and stderr together where merged.
 
-    `returncode` is negative for a signal, as in the subprocess module; `timed_out` and
-    `interrupted` say that we ended it.
+    `returncode` is negative for a signal, as in the subprocess module; `timed_out`, `interrupted`
+    and `note` (what it had too much of) say that we ended it.
     """
 
     returncode: int
@@ -35,13 +36,17 @@ class Finished:
     seconds: float
     timed_out: bool = False
     interrupted: bool = False
+    note: str = ""
 
 
-class _Capture:
-    """Reads a pipe to its end and keeps the first and the last part of it."""
+class Capture:
+    """Reads a pipe to its end and keeps the first and the last part of it.
 
-    def __init__(self, pipe: IO[bytes], limit: int) -> None:
-        self._pipe, self._half = pipe, limit // 2
+    With a mark as `end` it ends there, and only the last part is kept.
+    """
+
+    def __init__(self, pipe: IO[bytes], limit: int, *, end: bytes = b"") -> None:
+        self._pipe, self._half, self._end = pipe, limit // 2, end
         self._head, self._tail, self._cut = bytearray(), bytearray(), 0
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -49,14 +54,22 @@ class _Capture:
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # closed under us when a child was killed
             while chunk := os.read(self._pipe.fileno(), 65536):
-                room = self._half - len(self._head)
-                if room > 0:
-                    self._head += chunk[:room]
-                    chunk = chunk[room:]
-                self._tail += chunk
-                if (extra := len(self._tail) - self._half) > 0:
-                    self._cut += extra
-                    del self._tail[:extra]
+                if self._end and (self._tail[-64:] + chunk).endswith(self._end):
+                    self._keep(chunk)
+                    del self._tail[-len(self._end) :]
+                    self._pipe.close()
+                    return
+                self._keep(chunk)
+
+    def _keep(self, chunk: bytes) -> None:
+        room = 0 if self._end else self._half - len(self._head)
+        if room > 0:
+            self._head += chunk[:room]
+            chunk = chunk[room:]
+        self._tail += chunk
+        if (extra := len(self._tail) - self._half) > 0:
+            self._cut += extra
+            del self._tail[:extra]
 
     def text(self) -> str:
         middle = f"\n[… {self._cut} bytes cut …]\n".encode() if self._cut else b""
@@ -79,6 +92,10 @@ class Processes:
         self._lock = threading.Lock()
         self._stopped = False
 
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
+
     def run(
         self,
         argv: Sequence[str],
@@ -89,25 +106,31 @@ class Processes:
         stdin: str = "",
         merged: bool = False,
         output_limit: int = 4_000_000,
+        limits: Mapping[str, tuple[int, int]] | None = None,
+        processes: int | None = None,
     ) -> Finished:
         """Run a child to its end, at most `timeout` seconds; keep `output_limit` bytes a pipe.
+
+        On Linux `limits` (`RLIMIT_…` to soft and hard) hold before the child gets its input, and
+        more than so many `processes` at once in its group end it.
 
         Raises:
             OSError: the program cannot be started.
         """
         started = time.monotonic()
         process = self.start(argv, env=env, cwd=cwd, merged=merged)
+        _limit(process.pid, limits or {})
         assert process.stdin  # noqa: S101  for the type checker: both are PIPE
         assert process.stdout  # noqa: S101
-        out = _Capture(process.stdout, output_limit)
-        err = _Capture(process.stderr, output_limit) if process.stderr else None
+        out = Capture(process.stdout, output_limit)
+        err = Capture(process.stderr, output_limit) if process.stderr else None
         with contextlib.suppress(OSError):  # a child may well close its stdin unread
             process.stdin.write(stdin.encode())
         with contextlib.suppress(OSError):
             process.stdin.close()
-        timed_out = False
+        timed_out, note = False, ""
         try:
-            process.wait(timeout)
+            note = _wait(process, timeout, processes)
         except subprocess.TimeoutExpired:
             timed_out = True
         finally:
@@ -125,6 +148,7 @@ class Processes:
             time.monotonic() - started,
             timed_out=timed_out,
             interrupted=self._stopped and process.returncode != 0,
+            note=note,
         )
 
     def start(
@@ -135,6 +159,7 @@ class Processes:
         cwd: Path | None = None,
         merged: bool = False,
         quiet: bool = False,
+        pass_fds: tuple[int, ...] = (),
     ) -> subprocess.Popen[bytes]:
         """Start a child in a group of its own; whoever starts it must end() it.
 
@@ -152,6 +177,7 @@ class Processes:
                 stdout=read,
                 stderr=subprocess.STDOUT if merged else read,
                 close_fds=True,
+                pass_fds=pass_fds,
                 start_new_session=POSIX,
             )
             self._live.add(process)
@@ -178,3 +204,67 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _limit(pid: int, limits: Mapping[str, tuple[int, int]]) -> None:
+    if sys.platform != "linux":
+        return
+    import resource  # noqa: PLC0415  not on Windows
+
+    for name, (soft, hard) in limits.items():
+        with contextlib.suppress(OSError, ValueError):  # it ended, or may have less already
+            resource.prlimit(pid, getattr(resource, name), (soft, hard))
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float, processes: int | None) -> str:
+    """Wait for the end of a child; what it had too much of, if that ended it."""
+    before = _tasks() if processes else 0
+    if not before or processes is None:
+        process.wait(timeout)
+        return ""
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            process.wait(min(left, _TICK))
+        except subprocess.TimeoutExpired:
+            # Cheap to ask: so many more on the whole machine. Only then it is counted whose.
+            if _tasks() - before > processes and _members(process.pid) > processes:
+                return f"more than {processes} processes at once"
+        else:
+            return ""
+    raise subprocess.TimeoutExpired(process.args, timeout)
+
+
+_TICK = 0.1
+
+
+def _tasks() -> int:
+    """How many processes and threads there are on this machine; 0 where it does not tell."""
+    try:
+        return int(Path("/proc/loadavg").read_text("utf-8").split()[3].partition("/")[2])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _members(group: int) -> int:
+    """How many processes are in a group."""
+    count = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            count += int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[2]) == group
+    return count
+
+
+def end_marked(mark: str) -> int:
+    """Kill every process in whose environment a text stands, such as a folder; how many.
+
+    For what left its group. It finds nothing where the system does not tell (only Linux does), and
+    not those that changed their environment.
+    """
+    ended = 0
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if int(place.name) != os.getpid() and mark.encode() in (place / "environ").read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
+                ended += 1
+    return ended

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from watchdog import clock, reach
 from watchdog.environments import Environments
@@ -27,7 +26,6 @@ from watchdog.errors import InfrastructureError, InstallError
 from watchdog.judge import agree, judge
 from watchdog.ledger import Ledger
 from watchdog.model import (
-    CaughtWarning,
     Ended,
     Evidence,
     Failure,
@@ -35,23 +33,21 @@ from watchdog.model import (
     Record,
     Stage,
     Trial,
-    Use,
 )
-from watchdog.process import Finished, Processes, passed_on
+from watchdog.process import passed_on
 from watchdog.redaction import Redactor
+from watchdog.sandbox import Job, Sandbox
 from watchdog.services import Services
 from watchdog.store import Package
+from watchdog.testimony import executed, read_events, tests_in
 
 PACKAGE = Path(__file__).parent
 PROBE = PACKAGE / "probe.py"
 SMOKES = PACKAGE / "smokes"
 AUTOMATIC = SMOKES / "automatic.py"
 LOG_LIMIT = 16_000
-_SIGKILL = -9
+EVENTS = "events.jsonl"
 _EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
-_TESTS = TypeAdapter(Use)
-_FAILURE = TypeAdapter(Failure)
-_WARNING = TypeAdapter(CaughtWarning)
 
 
 @dataclass
@@ -65,7 +61,7 @@ class Runner:
     """
 
     environments: Environments
-    processes: Processes
+    sandbox: Sandbox
     ledger: Ledger
     services: Services
     scratch: Path
@@ -139,40 +135,46 @@ class Runner:
     def _attempt(self, trial: Trial, folder: Path, number: int, *, plain: bool) -> Evidence:
         build = self.environments.install if plain else self.environments.compose
         python = build(trial.lock, trial.interpreter, folder / "env", trial.as_of)
-        work, home = folder / "work", folder / "home"
-        for part in (work, home, folder / "tmp"):
-            part.mkdir()
         copied = folder / f"{trial.smoke}.py"
         smoke = self.smokes / copied.name
         shutil.copyfile(smoke if smoke.is_file() else AUTOMATIC, copied)
-        events = folder / "events.jsonl"
         token = secrets.token_hex(16)
         config = {
-            "events": str(events),
+            "events": str(folder / EVENTS),
             "token": token,
             "seconds": self.seconds,
             "memory_mb": self.memory_mb,
             "measure": list(trial.distributions),
         }
+        job = Job(
+            argv=[str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
+            env=self._environment(trial, folder, number, python),
+            folder=folder,
+            shown=("env", copied.name),
+            channel=EVENTS,
+            stdin=json.dumps(config),
+            seconds=self.seconds,
+            memory_mb=self.memory_mb,
+            shared=self.services.folders(trial.services),
+            output_limit=LOG_LIMIT,
+            learn=not plain,
+        )
+        killed = _oom_kills()
         with self.slots:
-            done = self.processes.run(
-                [str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
-                env=self._environment(trial, folder, number, python),
-                cwd=work,
-                stdin=json.dumps(config),
-                timeout=self.seconds,
-                merged=True,
-                output_limit=LOG_LIMIT,
-            )
-        read = events.read_text("utf-8", "replace") if events.exists() else ""
-        evidence = read_events(read, token, done, seconds=self.seconds)
-        if executed := _executed(read, token):
-            evidence = replace(evidence, reach=reach.reach(executed, self._public(trial, python)))
+            ran = self.sandbox.run(job)
+        self.environments.learn(trial.interpreter, ran.bytecode)
+        evidence = read_events(
+            ran.told, token, ran.finished, seconds=self.seconds,
+            tests_of=tests_in(copied.read_text("utf-8")),
+            memory_short=killed is None or _oom_kills() != killed,
+        )  # fmt: skip
+        if functions := executed(ran.told, token):
+            evidence = replace(evidence, reach=reach.reach(functions, self._public(trial, python)))
         return _redacted(
-            evidence,
+            replace(evidence, sandbox=ran.means),
             self._redactor(trial, folder),
             how="plain" if plain else "composed",
-            log=done.output,
+            log=ran.finished.output,
         )
 
     def _public(self, trial: Trial, python: Path) -> dict[str, bool]:
@@ -221,52 +223,6 @@ def has_smoke(subject: str, folder: Path = SMOKES) -> bool:
     return smoke_file(subject, folder).name != AUTOMATIC.name
 
 
-def read_events(text: str, token: str, done: Finished, *, seconds: int) -> Evidence:
-    """The evidence in what a probe wrote and how its process ended.
-
-    Only lines that carry the token count; whatever a smoke prints is not among them.
-    """
-    stage, during, ended = Stage.IMPORT, None, False
-    failure: Failure | None = None
-    tests: list[Use] = []
-    warnings: list[CaughtWarning] = []
-    for line in text.splitlines():
-        event = _event(line, token)
-        kind = event.get("event")
-        try:
-            if kind == "loaded":
-                stage = Stage.SMOKE
-            elif kind == "testing":
-                during = str(event.get("name"))
-            elif kind == "failed":
-                failure = _FAILURE.validate_python(event.get("failure"))
-            elif kind == "test":
-                fields = {k: v for k, v in event.items() if k not in ("event", "token")}
-                tests.append(_TESTS.validate_python(fields))
-                during = None
-            elif kind == "end":
-                warnings = [_WARNING.validate_python(w) for w in event.get("warnings", ())]
-                ended = True
-        except ValidationError:
-            continue
-    how, detail = _how(done, ended=ended, seconds=seconds)
-    return Evidence(
-        ended=how,
-        stage=stage,
-        tests=tuple(tests),
-        failure=failure,
-        warnings=tuple(warnings),
-        seconds=round(done.seconds, 3),
-        during=during,
-        detail=detail,
-    )
-
-
-def _executed(text: str, token: str) -> list[str]:
-    found = _event(text.splitlines()[-1] if text.strip() else "", token).get("executed")
-    return [str(entry) for entry in found] if isinstance(found, list) else []
-
-
 def _sources(python: Path, distributions: tuple[str, ...]) -> dict[str, str]:
     """The Python files of these distributions in an environment, by their place in it."""
     wanted = set(distributions)
@@ -285,32 +241,13 @@ def _sources(python: Path, distributions: tuple[str, ...]) -> dict[str, str]:
     return sources
 
 
-def _event(line: str, token: str) -> dict[str, Any]:
+def _oom_kills() -> int | None:
+    """How often the system killed somebody for want of memory; None where it does not tell."""
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(event, dict) or event.get("token") != token:
-        return {}
-    return event
-
-
-def _how(done: Finished, *, ended: bool, seconds: int) -> tuple[Ended, str]:
-    if ended and not done.interrupted:
-        return Ended.REPORTED, ""
-    if done.interrupted:
-        return Ended.INTERRUPTED, "interrupted"
-    if done.timed_out:
-        return Ended.TIMEOUT, f"no result after {seconds} s"
-    if done.returncode == _SIGKILL:  # not ours: the kernel's, when memory is short
-        return Ended.NOT_STARTED, "the process was killed from outside (is memory short here?)"
-    if done.returncode < 0:
-        try:
-            name = signal.Signals(-done.returncode).name
-        except ValueError:
-            name = f"signal {-done.returncode}"
-        return Ended.SIGNAL, f"the process was ended by {name}"
-    return Ended.SILENT, f"the process exited with code {done.returncode} and no result"
+        lines = Path("/proc/vmstat").read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def _redacted(evidence: Evidence, redact: Redactor, *, how: str, log: str) -> Evidence:

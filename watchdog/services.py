@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from watchdog.process import Processes
+from watchdog.process import Processes, passed_on
+from watchdog.sandbox import Sandbox
 
 _DATABASES = 4096
+_MAILDIR = "maildir"
 
 
 def _free_port() -> int:
@@ -40,10 +42,15 @@ def _given(name: str) -> dict[str, str]:
 
 @dataclass
 class Services:
-    """The services of a run; a context manager that stops what it started."""
+    """The services of a run; a context manager that stops what it started.
+
+    Attributes:
+        sandbox: where its cells are; the servers are started where these can reach them.
+    """
 
     processes: Processes
     folder: Path
+    sandbox: Sandbox | None = None
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
     _tried: set[str] = field(default_factory=set)
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -85,8 +92,12 @@ class Services:
             for key, value in self.variables.get(name, {}).items()
         }
 
+    def folders(self, names: Iterable[str]) -> tuple[Path, ...]:
+        """What of the file system a cell shares with its services."""
+        return (self.folder / _MAILDIR,) if "smtp" in names else ()
+
     def _smtp(self, port: int) -> dict[str, str]:
-        maildir = self.folder / "maildir"
+        maildir = self.folder / _MAILDIR
         for part in ("cur", "new", "tmp"):
             (maildir / part).mkdir(parents=True, exist_ok=True)
         argv = [
@@ -119,7 +130,13 @@ class Services:
         """Start a server and wait until its port answers; False when it does not."""
         if shutil.which(argv[0]) is None:
             return False
-        process = self.processes.start(argv, env=dict(os.environ), cwd=self.folder, quiet=True)
+        # Not the whole environment of ours: a cell may be able to read that of a service.
+        env = passed_on() | {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        if self.sandbox is not None:
+            served = self.sandbox.serve(argv, env, self.folder, port)
+            if served is not None:
+                return served
+        process = self.processes.start(argv, env=env, cwd=self.folder, quiet=True)
         self._running.append(process)
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and process.poll() is None:

@@ -4,8 +4,8 @@ An entry is named after the very file that an installer takes (name, version, di
 and hash), so a new build of an old release is another entry. Wheels for any Python have one entry
 for all of them, the others one a Python. What is built here from a source distribution is another
 with other build tools: what a newcomer's installer built in 2021 need not build today. Bytecode
-that Python writes on the first import lies in the entry and serves every later cell; compiling
-all beforehand took longer than running.
+of what the first cell imports lies in the entry and serves every later cell; compiling all
+beforehand took longer than running. A cell only names it: what it wrote itself is not believed.
 """
 
 from __future__ import annotations
@@ -41,6 +41,17 @@ from watchdog.uv import Uv
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 """The cutoff of what lies in the Python itself."""
 
+_COMPILE = """
+import os, py_compile, sys
+for line in sys.stdin:
+    try:
+        py_compile.compile(line.rstrip("\\n"), doraise=True)
+    except Exception:
+        pass
+os._exit(0)
+"""
+"""A process of its own: it reads what strangers wrote, but runs nothing of it."""
+
 _USED = ".watchdog-used"
 _IN_USE = 3600.0
 _BUILDS = "built-with"
@@ -69,7 +80,17 @@ class Package:
 class Store:
     """Fills entries as they are wanted; safe to use from several threads and processes."""
 
-    def __init__(self, uv: Uv, index: Index, processes: Processes, folder: Path) -> None:
+    def __init__(
+        self,
+        uv: Uv,
+        index: Index,
+        processes: Processes,
+        folder: Path,
+        *,
+        owner: int | None = None,
+    ) -> None:
+        """An `owner` is given to every entry: who cells are where they are not who we are."""
+        self._owner = owner
         self._uv = uv
         self._index = index
         self._processes = processes
@@ -79,6 +100,7 @@ class Store:
         self._held: set[Package] = set()
         self._entries: dict[Path, Entry] = {}
         self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
+        self._learned: set[str] = set()
 
     def package(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
@@ -122,8 +144,38 @@ class Store:
             place = self._place(package)
             if (place / COMPLETE).exists() and (place / _ready(package)).exists():
                 (place / _USED).touch()
+                self._hand_over(place)
                 self._held.add(package)
         return package in self._held
+
+    def _hand_over(self, place: Path) -> None:
+        """Let cells write to their copies of an entry, as everybody may to his packages."""
+        if self._owner is None or place.stat().st_uid == self._owner:
+            return
+        for folder, _, files in os.walk(place, topdown=False):  # the entry itself last
+            for name in (*files, "."):
+                os.chown(f"{folder}/{name}", self._owner, self._owner, follow_symlinks=False)
+
+    def learn(self, interpreter: Interpreter, bytecode: Sequence[str]) -> None:
+        """Compile what a cell had to compile, so that no later one must.
+
+        It tells where in its copy of the store it wrote bytecode: `…/__pycache__/x.cpython-….pyc`.
+        """
+        tag = f".cpython-{interpreter.series.replace('.', '')}.pyc"
+        root, sources = self._folder.resolve(), []
+        for path in bytecode:
+            folder, _, name = path.rpartition("/__pycache__/")
+            source = root / folder / f"{name.removesuffix(tag)}.py"
+            if path in self._learned or not name.endswith(tag) or "/" in name:
+                continue
+            self._learned.add(path)
+            if source.resolve() == source and source.is_relative_to(root) and source.is_file():
+                sources.append(str(source))
+        if sources:
+            argv = [interpreter.path, "-I", "-S", "-c", _COMPILE]
+            self._processes.run(
+                argv, env={"PATH": os.defpath}, timeout=120, stdin="\n".join(sources)
+            )
 
     def entry(self, package: Package) -> Entry:
         """What an environment takes from a package, which is fetched if need be.

@@ -17,31 +17,34 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from watchdog import guards, kept, offers, reader, scan, scopes
 from watchdog.environments import Environments
 from watchdog.fingerprint import content, digest
 from watchdog.model import Interpreter, Lock
-from watchdog.process import Processes, passed_on
+from watchdog.process import passed_on
 from watchdog.redaction import printable
 from watchdog.risk import Offer
+from watchdog.sandbox import Job, Sandbox
 from watchdog.scan import How, Use
 
 _USES = TypeAdapter(tuple[Use, ...])
 _OFFERS = TypeAdapter(dict[str, Offer])
 _NOT_ITS_OWN = frozenset({"tests", "test", "examples", "docs"})
 _SECONDS = 120
+_MEMORY_MB = 4096
+_ANSWER = "answer.json"
 
 
 class Surface:
     """Reads sources and asks releases; safe to use from several threads."""
 
     def __init__(
-        self, environments: Environments, processes: Processes, cache: Path, scratch: Path
+        self, environments: Environments, sandbox: Sandbox, cache: Path, scratch: Path
     ) -> None:
         self._environments = environments
-        self._processes = processes
+        self._sandbox = sandbox
         self._cache = cache
         self._scratch = scratch
 
@@ -115,15 +118,20 @@ class Surface:
         place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
             python = self._environments.compose(lock, interpreter, place / "env", as_of)
-            out = place / "answer.json"
-            self._processes.run(
-                [str(python), "-I", str(offers.__file__), str(out)],
+            job = Job(
+                argv=[str(python), "-I", str(offers.__file__), str(place / _ANSWER)],
                 env=passed_on() | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
-                timeout=_SECONDS,
-                cwd=place,
+                folder=place,
+                shown=("env",),
+                channel=_ANSWER,
                 stdin=json.dumps({"symbols": symbols}),
+                seconds=_SECONDS,
+                memory_mb=_MEMORY_MB,
+                learn=True,
             )
-            found = kept.read(out, _OFFERS)
+            ran = self._sandbox.run(job)
+            self._environments.learn(interpreter, ran.bytecode)
+            found = _told(ran.told)
         finally:
             shutil.rmtree(place, ignore_errors=True)
         if found is None:
@@ -135,3 +143,10 @@ class Surface:
 
 def _clean(text: str | None) -> str | None:
     return text and printable(text)
+
+
+def _told(text: str) -> dict[str, Offer] | None:
+    try:
+        return _OFFERS.validate_json(text)
+    except ValidationError:
+        return None

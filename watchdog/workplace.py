@@ -16,16 +16,18 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from watchdog import fingerprint, interpreters
+from watchdog import fingerprint, interpreters, offers
+from watchdog.cages import owner
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError
 from watchdog.index import Index
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
-from watchdog.model import Interpreter, Lock, Release, Trial
+from watchdog.model import Interpreter, Lock, Means, Release, Trial
 from watchdog.process import Processes
 from watchdog.resolver import Resolver
 from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
+from watchdog.sandbox import Sandbox
 from watchdog.services import Services
 from watchdog.store import Store
 from watchdog.surface import Surface
@@ -54,6 +56,7 @@ class Settings:
         smokes: folder of the smokes; an automatic one is always at hand.
         overlay: URL of an index that is asked before the configured ones.
         own: the smokes are the maintainer's own, who says that they speak for what they run on.
+        sandbox: how cells are confined; None for the strongest means that works.
     """
 
     matrix: Matrix
@@ -64,6 +67,7 @@ class Settings:
     smokes: Path = SMOKES
     overlay: str | None = None
     own: bool = False
+    sandbox: Means | None = None
 
 
 @dataclass
@@ -73,6 +77,7 @@ class Workplace:
     settings: Settings
     processes: Processes
     scratch: Path
+    sandbox: Sandbox
     services: Services
     index: Index
     resolver: Resolver
@@ -90,7 +95,7 @@ class Workplace:
         limits = self.settings.matrix.limits
         return Runner(
             environments=self.environments,
-            processes=self.processes,
+            sandbox=self.sandbox,
             ledger=self.ledger,
             services=self.services,
             scratch=self.scratch,
@@ -103,7 +108,7 @@ class Workplace:
 
     @cached_property
     def surface(self) -> Surface:
-        return Surface(self.environments, self.processes, cache_folder(), self.scratch)
+        return Surface(self.environments, self.sandbox, cache_folder(), self.scratch)
 
     def releases(self) -> dict[str, tuple[Release, ...]]:
         """The releases of everything in the matrix, as of the cutoff."""
@@ -172,7 +177,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix="fw-"))
+        scratch = Path(tempfile.mkdtemp(prefix="fw-")).resolve()
     except OSError as e:
         raise InfrastructureError(f"no place to work: {e}") from e
     services = Services(processes, scratch)
@@ -188,12 +193,20 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
         resolver = Resolver(uv, index, cache, settings.matrix.framework)
-        store = Store(uv, index, processes, package_folder())
+        # Links on the way to it would lead nowhere in the view of a cell.
+        packages = package_folder().resolve()
+        confined = settings.sandbox is not Means.LIMITS
+        store = Store(uv, index, processes, packages, owner=owner() if confined else None)
+        services.sandbox = sandbox = Sandbox(
+            processes, scratch, packages, found.values(), wanted=settings.sandbox,
+            programs=(PROBE, Path(str(offers.__file__))),
+        )  # fmt: skip
         with contextlib.closing(index), contextlib.closing(resolver):
             yield Workplace(
                 settings=settings,
                 processes=processes,
                 scratch=scratch,
+                sandbox=sandbox,
                 services=services,
                 index=index,
                 resolver=resolver,
@@ -204,4 +217,6 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
     finally:
         with services:
             processes.stop_all()
+        if services.sandbox is not None:
+            services.sandbox.close()
         shutil.rmtree(scratch, ignore_errors=True)
