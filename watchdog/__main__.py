@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+from types import FrameType
 
 _GARBAGE = 200_000
 """Values between two searches for cycles; a run makes millions of small ones and no cycles."""
@@ -38,6 +40,7 @@ def main() -> None:
     )
     from watchdog.cli import cli  # noqa: PLC0415
 
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as e:
@@ -50,6 +53,15 @@ def main() -> None:
         sys.stderr.write(f"{e}\n")
         raise SystemExit(e.exit_code) from None
     raise SystemExit(int(code or 0))
+
+
+def _terminated(_number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that every cell ends too; a shell's background job hears only this."""
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    if callable(ctrl_c):
+        ctrl_c(signal.SIGINT, frame)
+    else:
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

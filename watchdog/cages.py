@@ -88,6 +88,7 @@ class Cages:
             end.close()
         if self._keeper:
             self.processes.end(self._keeper)
+            self._keeper = None
 
     def _bwrap_flags(self) -> list[str]:
         """What not every version of it knows."""

@@ -55,6 +55,8 @@ def run(
             result = pipeline.run(workplace, selection, observer)
             observer.stage("Writing the report")
             page = site.write(settings.matrix, workplace.ledger, settings.reports)
+        if weakness := workplace.sandbox.weakness:
+            say(console, weakness)
         summary(console, settings.matrix, result, page)
         actions.announce(settings.matrix, result)
     if not result.verdicts and not part.planned:

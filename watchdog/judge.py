@@ -9,6 +9,7 @@ from watchdog.model import (
     Evidence,
     Failure,
     Judgement,
+    Means,
     Outcome,
     Stage,
     UseOutcome,
@@ -25,13 +26,13 @@ def judge(evidence: Evidence) -> Judgement:
     if evidence.ended in (Ended.NOT_STARTED, Ended.INTERRUPTED):
         return Judgement(Outcome.ERROR, evidence.stage, reason=evidence.detail)
     if evidence.failure is not None:
-        return _broken(evidence.stage, evidence.failure, test=evidence.during)
+        return _broken(evidence, evidence.stage, evidence.failure, test=evidence.during)
     if evidence.ended is not Ended.REPORTED:
         failure = Failure(_DEATHS[evidence.ended], _death(evidence))
-        return _broken(evidence.stage, failure, test=evidence.during)
+        return _broken(evidence, evidence.stage, failure, test=evidence.during)
     for test in evidence.tests:
         if test.outcome is UseOutcome.FAILED and test.failure is not None:
-            return _broken(Stage.SMOKE, test.failure, test=test.name)
+            return _broken(evidence, Stage.SMOKE, test.failure, test=test.name)
     if any(test.outcome is UseOutcome.PASSED for test in evidence.tests):
         return Judgement(Outcome.WORKS, Stage.SMOKE)
     reasons = dict.fromkeys(test.reason for test in evidence.tests if test.reason)
@@ -60,6 +61,9 @@ def agree(attempts: Sequence[Evidence]) -> Judgement:
     return judgements[-1]
 
 
+_READ_ONLY = "[Errno 30]"
+"""EROFS: nothing is read-only in the environment that a person has."""
+
 _DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
 
 
@@ -68,7 +72,11 @@ def _death(evidence: Evidence) -> str:
     return f"{evidence.detail}{where}"
 
 
-def _broken(stage: Stage, failure: Failure, *, test: str | None) -> Judgement:
+def _broken(evidence: Evidence, stage: Stage, failure: Failure, *, test: str | None) -> Judgement:
+    confined = evidence.sandbox not in (None, Means.LIMITS)
+    if confined and failure.message.startswith(_READ_ONLY):
+        reason = f"it writes where the sandbox lets nobody write: {failure.symptom}"
+        return Judgement(Outcome.UNJUDGED, stage, reason=reason)
     return Judgement(
         Outcome.BROKEN,
         stage,

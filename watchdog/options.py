@@ -107,8 +107,8 @@ def options(
             matrix_option,
             reports_option,
             smokes_option,
-            click.option("--sandbox", type=click.Choice([_AUTO, *Means]), default=_AUTO,
-                         envvar="FLASK_WATCHDOG_SANDBOX", show_envvar=True,
+            click.option("--sandbox", type=click.Choice([_AUTO, *(m.value for m in Means)]),
+                         default=_AUTO, envvar="FLASK_WATCHDOG_SANDBOX", show_envvar=True,
                          help="How cells are confined; auto takes the strongest that works."),
         ]  # fmt: skip
         if python is Pythons.MANY:

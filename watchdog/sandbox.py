@@ -212,8 +212,18 @@ class Sandbox:
         self.choose()
         return self._cages.serve(argv, env, cwd, port) if self._cages else None
 
+    @property
+    def weakness(self) -> str | None:
+        """A sentence for people where it is not the strongest means that was used."""
+        if self.means is None or self.means is Means.BUBBLEWRAP:
+            return None
+        why = "; ".join(f"{means}: {reason}" for means, reason in self.lacking.items())
+        return f"Cells are confined by {self.means} ({why or 'as asked for'})"
+
     def close(self) -> None:
         """End what cells left behind, after `processes.stop_all()`."""
+        if self._cages is not None:
+            self._cages.stop()
         if self.means is Means.LIMITS:
             end_marked(str(self._scratch) + os.sep)
 

@@ -46,6 +46,19 @@ _CHANGE_NO_ANSWER = (
 )  # fmt: skip
 """Settings under which two runs share their kept answers; nox sets some of them."""
 
+_NEEDED = re.compile(
+    # The index, how to reach it, and where uv keeps things; UV_PYTHON names the Python of whoever
+    # started us (nox sets it), cells name their own.
+    r"UV_(?!PYTHON$).*|(?i:https?_proxy|all_proxy|no_proxy)|SSL_CERT_(FILE|DIR)|NETRC"
+    r"|HOME|XDG_.*|TMPDIR|TEMP|TMP|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
+    # What compilers and the system want.
+    r"|PATH|LANG|LC_.*|CC|CXX|AR|LD|[A-Z]+FLAGS|PKG_CONFIG_.*|LD_LIBRARY_PATH|SDKROOT|NIX_.*"
+    r"|CARGO_HOME|RUSTUP_.*|PYENV_ROOT|SYSTEMROOT|SYSTEMDRIVE|COMSPEC|PATHEXT|WINDIR|PROGRAMFILES.*"
+    r"|INCLUDE|LIB|LIBPATH|PROCESSOR_ARCHITECTURE"
+)
+"""What uv gets of our environment. It hands it on to what builds a source distribution, which
+strangers wrote: no token of ours must be in it."""
+
 _NEEDS_NETWORK = re.compile(
     r"needs to be downloaded from a registry|network (connectivity )?(is|was) disabled"
     r"|not found in the cache|downloads were disabled",
@@ -107,16 +120,7 @@ class Uv:
         self._scratch = scratch
         self.offline = offline
         self._exe = _find_uv()
-        # UV_PYTHON names the Python of whoever started us (nox sets it); cells name their own.
-        keep_out = (
-            "UV_PYTHON",
-            "VIRTUAL_ENV",
-            "PYTHONPATH",
-            "PYTHONHOME",
-            "PYTHONDONTWRITEBYTECODE",
-            "CONDA_",
-        )
-        self._env = {k: v for k, v in os.environ.items() if not k.startswith(keep_out)}
+        self._env = {k: v for k, v in os.environ.items() if _NEEDED.fullmatch(k)}
         self._env |= {
             "NO_COLOR": "1",
             "UV_NO_PROGRESS": "1",
