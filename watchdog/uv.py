@@ -339,10 +339,10 @@ def python_of(environment: Path) -> Path:
 def _find_uv() -> str:
     try:
         from uv import find_uv_bin  # noqa: PLC0415  may be missing where only the program is there
-    except ImportError:
-        found = shutil.which("uv")
-    else:
+
         found = find_uv_bin()
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
     if not found:
         raise InfrastructureError("uv is not installed; get it with: python -m pip install uv")
     return str(found)
