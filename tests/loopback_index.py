@@ -12,7 +12,7 @@ import json
 import tarfile
 import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,12 +78,16 @@ class Upload:
 
 @dataclass
 class LoopbackIndex:
-    """A running index; `html` makes it answer as a mirror without JSON does."""
+    """A running index; `html` makes it answer as a mirror without JSON does.
+
+    `fault` sees the path and the right body of each answer and may give another status and body.
+    """
 
     files: dict[str, list[Upload]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     html: bool = False
     broken: str | None = None
+    fault: Callable[[str, bytes], tuple[int, bytes] | None] | None = None
     _server: ThreadingHTTPServer | None = None
 
     @property
@@ -140,6 +144,8 @@ class LoopbackIndex:
     def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
         self.requests.append(handler.path)
         status, kind, data = self._content(handler.path)
+        if self.fault and (wrong := self.fault(handler.path, data)):
+            status, data = wrong
         handler.send_response(status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(data)))

@@ -6,6 +6,10 @@ import gc
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what is imported here may be another package of the same name
+    from watchdog.errors import WatchdogError
 
 _GARBAGE = 200_000
 """Values between two searches for cycles; a run makes millions of small ones and no cycles."""
@@ -49,10 +53,29 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         raise SystemExit(ExitCode.INTERRUPTED) from None
-    except WatchdogError as e:
-        sys.stderr.write(f"{e}\n")
-        raise SystemExit(e.exit_code) from None
+    except (WatchdogError, OSError, ExceptionGroup) as e:
+        trouble = _trouble(e)
+        if trouble is None:
+            raise
+        sys.stderr.write(f"{trouble}\n")
+        raise SystemExit(trouble.exit_code) from None
     raise SystemExit(int(code or 0))
+
+
+def _trouble(error: Exception) -> WatchdogError | None:
+    """What to tell a person of an error; None where it is a mistake of this program."""
+    from watchdog.errors import InfrastructureError, WatchdogError  # noqa: PLC0415
+
+    if isinstance(error, ExceptionGroup):
+        found = [_trouble(each) for each in error.exceptions]
+        return found[0] if all(found) else None
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        return InfrastructureError(
+            f"this machine gave out: {error.strerror or error}{where}. Look at the disk and the "
+            "folder; what was found until then is in the ledger, and the same command goes on."
+        )
+    return error if isinstance(error, WatchdogError) else None
 
 
 def _terminated(_number: int, frame: FrameType | None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +49,14 @@ def append(path: Path, value: dict[str, Any]) -> None:
 
 def _exclusive(handle: int) -> None:
     """Hold the file until it is closed, where the system can lock files."""
-    try:
-        import fcntl  # noqa: PLC0415  not on Windows
-    except ImportError:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415  only there
+
+        os.lseek(handle, 0, os.SEEK_SET)
+        with contextlib.suppress(OSError):  # after ten seconds of asking
+            msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
         return
-    fcntl.flock(handle, fcntl.LOCK_EX)
+    import fcntl  # noqa: PLC0415  not on Windows
+
+    with contextlib.suppress(OSError):  # a network's file system may not have locks
+        fcntl.flock(handle, fcntl.LOCK_EX)

@@ -69,15 +69,18 @@ class _Kept:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = self._open()
-        except sqlite3.DatabaseError:
-            self.path.unlink(missing_ok=True)
-            self._db = self._open()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = self._open(self.path)
+        except (sqlite3.DatabaseError, OSError):
+            try:
+                self.path.unlink(missing_ok=True)
+                self._db = self._open(self.path)
+            except (sqlite3.DatabaseError, OSError):  # the disk is full, or read-only
+                self._db = self._open(":memory:")
 
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+    def _open(self, path: Path | str) -> sqlite3.Connection:
+        db = sqlite3.connect(path, timeout=30, check_same_thread=False)
         try:
             db.executescript(_SCHEMA)
         except sqlite3.DatabaseError:

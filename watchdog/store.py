@@ -53,6 +53,8 @@ os._exit(0)
 """A process of its own: it reads what strangers wrote, but runs nothing of it."""
 
 _USED = ".watchdog-used"
+_WHOLE = ".watchdog-whole"
+"""Every file was there with the size that RECORD gives when it was filled."""
 _IN_USE = 3600.0
 _BUILDS = "built-with"
 
@@ -143,10 +145,20 @@ class Store:
         if package not in self._held:
             place = self._place(package)
             if (place / COMPLETE).exists() and (place / _ready(package)).exists():
+                if damaged(place):
+                    self._throw_away(place)
+                    return False
                 (place / _USED).touch()
                 self._hand_over(place)
                 self._held.add(package)
         return package in self._held
+
+    def _throw_away(self, place: Path) -> None:
+        """Take a damaged entry out of the way; whoever wants it fetches it anew."""
+        with contextlib.suppress(OSError):
+            aside = Path(tempfile.mkdtemp(prefix=".filling-", dir=self._folder))
+            place.rename(aside / "damaged")
+            shutil.rmtree(aside, ignore_errors=True)
 
     def _hand_over(self, place: Path) -> None:
         """Let cells write to their copies of an entry, as everybody may to his packages."""
@@ -260,6 +272,8 @@ class Store:
 
     def _settle(self, aside: Path, place: Path) -> None:
         """Make a whole folder an entry. Of two processes that fill the same, the first wins."""
+        if not _missized(aside):  # some list what they do not ship
+            (aside / _WHOLE).touch()
         (aside / COMPLETE).touch()
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists() and not (place / COMPLETE).exists():
@@ -335,6 +349,27 @@ class Store:
             argv = [interpreter.path, "-I", "-m", "compileall", "-qq", "-l", str(folder)]
             self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
             self._entries.pop(folder.parent, None)
+
+
+def damaged(place: Path) -> bool:
+    """Whether an entry lost a file, or a part of one, since it was filled.
+
+    By size alone: that is what a crash, a full disk or a hand leave. Contents were checked against
+    the index's hash, and no cell can write to them.
+    """
+    return (place / _WHOLE).exists() and _missized(place)
+
+
+def _missized(place: Path) -> bool:
+    for record in place.glob(f"{SITE}/*.dist-info/RECORD"):
+        for row, path in zip(_rows(record), _recorded(record), strict=True):
+            if len(row) > 2 and row[2].isdigit():  # noqa: PLR2004  path, hash, size: PEP 376
+                try:
+                    if (place / path).stat().st_size != int(row[2]):
+                        return True
+                except OSError:
+                    return True
+    return False
 
 
 def collect(folder: Path, *, days: float, megabytes: float) -> tuple[int, float]:

@@ -340,12 +340,11 @@ def _find_uv() -> str:
     try:
         from uv import find_uv_bin  # noqa: PLC0415  may be missing where only the program is there
 
-        found = find_uv_bin()
+        return str(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-    if not found:
-        raise InfrastructureError("uv is not installed; get it with: python -m pip install uv")
-    return str(found)
+        if found := shutil.which("uv"):
+            return found
+    raise InfrastructureError("uv is not installed; get it with: python -m pip install uv")
 
 
 def _instant(value: datetime) -> str:
