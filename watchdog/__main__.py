@@ -35,6 +35,7 @@ def main() -> None:
     from watchdog import (  # noqa: F401, PLC0415  each adds its commands
         cli_candidate,
         cli_check,
+        cli_doctor,
         cli_field,
         cli_forecast,
         cli_notify,

@@ -46,6 +46,12 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def schema_version(self) -> int:
+        """The newest that a line of it was written in."""
+        records = (record.schema_version for record in self._records.values())
+        return max([1, *records, *(run.schema_version for run in self.runs())])
+
     def adopt(self, other: Ledger) -> int:
         """Take over the records of another ledger that are not here yet; how many there were.
 

@@ -138,6 +138,11 @@ class Uv:
         return self._processes.run([self._exe, *args], env=env, stdin=stdin, timeout=timeout)
 
     @cached_property
+    def version(self) -> str:
+        """What it says of itself."""
+        return self._run("--version", timeout=60).output.strip()
+
+    @cached_property
     def identity(self) -> str:
         """A digest of what can change uv's answers beside the index: its version and settings."""
         settings = {k: v for k, v in self._env.items() if k.startswith("UV_")}
@@ -146,8 +151,7 @@ class Uv:
         home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
         files = [Path("uv.toml"), home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
         texts = [path.read_text("utf-8", "replace") for path in files if path.is_file()]
-        version = self._run("--version", timeout=60).output.strip()
-        return digest(version, settings, texts, self.indexes().urls)
+        return digest(self.version, settings, texts, self.indexes().urls)
 
     def indexes(self) -> Indexes:
         """The index URLs uv is configured to use, extra ones first, as uv searches them."""
