@@ -39,7 +39,7 @@ from watchdog.redaction import Redactor
 from watchdog.sandbox import Job, Sandbox
 from watchdog.services import Services
 from watchdog.store import Package
-from watchdog.testimony import executed, read_events, tests_in
+from watchdog.testimony import executed, named_tests, read_events
 
 PACKAGE = Path(__file__).parent
 PROBE = PACKAGE / "probe.py"
@@ -165,7 +165,7 @@ class Runner:
         self.environments.learn(trial.interpreter, ran.bytecode)
         evidence = read_events(
             ran.told, token, ran.finished, seconds=self.seconds,
-            tests_of=tests_in(copied.read_text("utf-8")),
+            tests_of=named_tests(copied.read_text("utf-8")),
             memory_short=killed is None or _oom_kills() != killed,
         )  # fmt: skip
         if functions := executed(ran.told, token):

@@ -83,7 +83,7 @@ def read_events(
     )
 
 
-def tests_in(source: str) -> tuple[str, ...]:
+def named_tests(source: str) -> tuple[str, ...]:
     """The tests that a smoke has under every circumstance, in their order."""
     try:
         body = ast.parse(source).body
