@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import marshal
 import os
 import shutil
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,12 +26,12 @@ from watchdog.testimony import named_tests
 ONLY = ("--only", "ext-works")
 
 
-def works_here(means: Means, scratch: Path) -> bool:
+def confined_here(scratch: Path) -> bool:
     processes = Processes()
     interpreters = find([PYTHON], processes).values()
-    sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=None)
+    sandbox = Sandbox(processes, scratch, scratch / "store", interpreters)
     try:
-        return sandbox.choose() is means or means is Means.LIMITS
+        return sandbox.choose() is not Means.LIMITS
     finally:
         processes.stop_all()
         sandbox.close()
@@ -73,7 +76,7 @@ def test_records_of_before_the_sandbox_are_still_read(run_copy: Home) -> None:
 
 
 def test_bytecode_is_compiled_by_us_and_never_taken_from_a_cell(home: Home, tmp_path: Path) -> None:
-    if not (sys.platform == "linux" and works_here(Means.NAMESPACES, tmp_path / "try")):
+    if not confined_here(tmp_path / "try"):
         pytest.skip("plain limits let a cell write to the store; SECURITY.md says so")
     home.caches = tmp_path / "caches"
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
@@ -141,3 +144,35 @@ def test_a_confined_cell_reaches_the_services_of_its_run(home: Home) -> None:
     done = home("run", *ONLY)
     assert home.states()[f"ext-works/today/py{PYTHON}"] == "works", done.stderr
     assert os.environ.get("WATCHDOG_REDIS") is None
+
+
+def test_a_server_that_is_given_is_reached_from_inside_and_nothing_else(
+    home: Home, tmp_path: Path
+) -> None:
+    if not confined_here(tmp_path / "try"):
+        pytest.skip("plain limits do not close the network; SECURITY.md says so")
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                with client:
+                    client.sendall(client.recv(100).upper())
+
+    threading.Thread(target=answer, daemon=True).start()
+    matrix = home.folder / "matrix.yaml"
+    old, new = "{name: Ext-Works}", "{name: Ext-Works, services: [mongodb]}"
+    matrix.write_text(matrix.read_text("utf-8").replace(old, new), "utf-8")
+    (home.folder / "smokes" / "smoke_ext_works.py").write_text(
+        "import os, socket\n\n\ndef test_use():\n    'It answers'\n"
+        "    address = os.environ['WATCHDOG_MONGODB']\n"
+        "    port = int(address.split(':')[2].split('/')[0])\n"
+        "    with socket.create_connection(('127.0.0.1', port), 5) as s:\n"
+        "        s.sendall(b'hello')\n        assert s.recv(9) == b'HELLO'\n",
+        "utf-8",
+    )
+    address = f"mongodb://localhost:{server.getsockname()[1]}/cell{{number}}"
+    done = home("run", *ONLY, WATCHDOG_MONGODB=address)
+    server.close()
+    assert home.states()[f"ext-works/today/py{PYTHON}"] == "works", done.stderr

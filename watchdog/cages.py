@@ -18,6 +18,7 @@ from typing import Any
 
 from watchdog.errors import InfrastructureError
 from watchdog.process import Capture, Finished, Processes, passed_on
+from watchdog.relay import relay
 
 KEEPER = Path(__file__).with_name("keeper.py")
 CELL_UID = 61007
@@ -43,6 +44,7 @@ class Cages:
     store: Path
     bwrap: str | None = None
     _keeper: subprocess.Popen[bytes] | None = None
+    _listeners: list[socket.socket] = field(default_factory=list)
     _sending: threading.Lock = field(default_factory=threading.Lock)
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,7 +86,7 @@ class Cages:
 
     def stop(self) -> None:
         """End it, with every cell and service."""
-        for end in (self._cells, self._services):
+        for end in (self._cells, self._services, *self._listeners):
             end.close()
         if self._keeper:
             self.processes.end(self._keeper)
@@ -162,6 +164,22 @@ class Cages:
         except (OSError, ValueError):
             return False
         return False
+
+    def bring_in(self, host: str, port: int) -> None:
+        """Let cells reach a server outside of their network, at the same port of their loopback.
+
+        Raises:
+            OSError: the keeper is gone, or the port is taken there.
+        """
+        with self._asking:
+            self._services.send(json.dumps({"listen": port}).encode())
+            _, handles, _, _ = socket.recv_fds(self._services, 100, 1)
+        if not handles:
+            raise OSError("the keeper of cells is gone")
+        listener = socket.socket(fileno=handles[0])
+        listener.setblocking(True)  # noqa: FBT003
+        self._listeners.append(listener)
+        relay(listener, (host, port))
 
 
 def bubblewrap() -> str | None:

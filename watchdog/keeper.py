@@ -518,7 +518,7 @@ def _serve(control: socket.socket, config: dict[str, Any]) -> None:
 
 
 def _host(control: socket.socket) -> None:
-    """Start services, and say whether a port answers."""
+    """Start services, say whether a port answers, hand out ports to listen on."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while data := control.recv(1 << 20):
         asked = json.loads(data)
@@ -526,6 +526,10 @@ def _host(control: socket.socket) -> None:
             with socket.socket() as s:
                 s.settimeout(1)
                 control.send(json.dumps(s.connect_ex(("127.0.0.1", asked["port"])) == 0).encode())
+            continue
+        if "listen" in asked:
+            with socket.create_server(("127.0.0.1", asked["listen"])) as listener:
+                socket.send_fds(control, [b"here"], [listener.fileno()])
             continue
         pid = os.fork()
         if pid == 0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 import threading
@@ -24,6 +25,7 @@ from watchdog.errors import ConfigurationError, InfrastructureError
 from watchdog.model import Interpreter, Means
 from watchdog.process import Capture, Finished, Processes, end_marked, passed_on
 
+_ADDRESS = re.compile(r"(\[[0-9a-f:]+\]|[\w.-]+):(\d+)(?=/|$|\?)")
 _PROCESSES = 256
 _FILES = 1024
 _FILE_MB = 512
@@ -211,6 +213,15 @@ class Sandbox:
         """Start a server where the cells are; None where that is where everybody is."""
         self.choose()
         return self._cages.serve(argv, env, cwd, port) if self._cages else None
+
+    def bring_in(self, address: str) -> str:
+        """What cells call a server that somebody else started: `host:port` somewhere in a text."""
+        self.choose()
+        found = _ADDRESS.search(address)
+        if self._cages is None or found is None:
+            return address
+        self._cages.bring_in(found[1], int(found[2]))
+        return f"{address[: found.start()]}127.0.0.1:{found[2]}{address[found.end() :]}"
 
     @property
     def weakness(self) -> str | None:

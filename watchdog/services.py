@@ -75,8 +75,20 @@ class Services:
         fresh = sorted(set(names) - self._tried)
         self._tried.update(fresh)
         with ThreadPoolExecutor(len(starters)) as pool:
-            found = pool.map(lambda name: _given(name) or starters[name](_free_port()), fresh)
+            found = pool.map(
+                lambda name: self._brought_in(name) or starters[name](_free_port()), fresh
+            )
         self.variables |= {name: told for name, told in zip(fresh, found, strict=True) if told}
+
+    def _brought_in(self, name: str) -> dict[str, str]:
+        """Where a server that somebody else started is for a cell."""
+        given = _given(name)
+        if self.sandbox is None:
+            return given
+        try:
+            return {key: self.sandbox.bring_in(value) for key, value in given.items()}
+        except OSError:
+            return {}
 
     def available(self, wanted: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(set(wanted) & set(self.variables)))
@@ -94,7 +106,8 @@ class Services:
 
     def folders(self, names: Iterable[str]) -> tuple[Path, ...]:
         """What of the file system a cell shares with its services."""
-        return (self.folder / _MAILDIR,) if "smtp" in names else ()
+        maildir = self.folder / _MAILDIR
+        return (maildir,) if "smtp" in names and maildir.is_dir() else ()
 
     def _smtp(self, port: int) -> dict[str, str]:
         maildir = self.folder / _MAILDIR
