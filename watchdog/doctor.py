@@ -97,15 +97,17 @@ def _uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Fin
         return
     if settings.offline:
         return
+    framework = settings.matrix.framework
     with contextlib.closing(Index(urls, scratch / "index")) as index:
         try:
-            page = index.page("flask")
+            page = index.page(framework)
         except InfrastructureError as e:
             yield Finding("index", Level.WRONG, str(e).partition(". ")[0],
                           "look at UV_DEFAULT_INDEX, uv.toml, network and proxy")  # fmt: skip
             return
     if page is None:
-        yield Finding("index", Level.WRONG, "it has no flask", "look at UV_DEFAULT_INDEX, uv.toml")
+        yield Finding("index", Level.WRONG, f"it has no {framework}",
+                      "look at UV_DEFAULT_INDEX, uv.toml")  # fmt: skip
     elif not any(release.uploaded for release in page.releases(settings.as_of)):
         yield Finding("index", Level.WRONG, "it does not tell when files were uploaded",
                       "configure an index with upload times (PEP 700)")  # fmt: skip
