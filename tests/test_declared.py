@@ -6,6 +6,8 @@ import pytest
 from conftest import Home
 from ecosystem import TABLES, day
 
+from watchdog.declared import series_of
+from watchdog.plan import coordinates
 from watchdog.ranges import Measured, Series, read, text
 
 
@@ -30,6 +32,12 @@ def test_the_suggestion_allows_what_works_and_no_more(
 ) -> None:
     found = Measured("ext", "1.0", series(*seen)).suggestion("flask")
     assert found == (f"Requires-Dist: {suggestion}" if suggestion else None)
+
+
+def test_a_prerelease_among_the_columns_is_no_series() -> None:
+    ids = [f"ext/grid/py3.13/flask-{label}/werkzeug-resolved" for label in
+           ("2.0", "10.0", "prerelease", "3.1")]  # fmt: skip
+    assert series_of([coordinates(cell_id) for cell_id in ids]) == ["2.0", "3.1", "10.0"]
 
 
 def test_both_directions_are_told() -> None:

@@ -29,10 +29,16 @@ def measure(workplace: Workplace, observer: Observer) -> list[Measured]:
 
 async def _measure(grid: Sequence[Cell], desk: Desk) -> list[Measured]:
     subjects = list(dict.fromkeys(c.subject for c in grid))
-    every = sorted({c.framework for c in grid if c.framework}, key=Version)
+    every = series_of(grid)
     await desk.expect(c.question(desk.workplace.settings.as_of) for c in grid)
     desk.observer.stage("Comparing what is declared with what works", len(subjects) * len(every))
     return await together(_subject(desk, s, every, grid) for s in subjects)
+
+
+def series_of(grid: Sequence[Cell]) -> list[str]:
+    """The series among the columns, oldest first; a prerelease is none that metadata is about."""
+    labels = {c.framework for c in grid if c.framework}
+    return sorted((label for label in labels if label[0].isdigit()), key=Version)
 
 
 async def _subject(
