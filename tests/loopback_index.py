@@ -5,55 +5,18 @@ Packages are made in memory from a few lines of Python; nothing of it reaches a 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import json
 import tarfile
 import threading
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-
-def metadata(name: str, version: str, requires: Sequence[str], requires_python: str | None) -> str:
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    lines += [f"Requires-Dist: {r}" for r in requires]
-    lines += [f"Requires-Python: {requires_python}"] if requires_python else []
-    return "\n".join(lines) + "\n"
-
-
-def wheel(
-    name: str,
-    version: str,
-    files: Mapping[str, str],
-    *,
-    requires: Sequence[str] = (),
-    requires_python: str | None = None,
-    entry_points: str = "",
-) -> bytes:
-    """A pure wheel with a correct RECORD."""
-    info = f"{name.replace('-', '_')}-{version}.dist-info"
-    content = dict(files)
-    content[f"{info}/METADATA"] = metadata(name, version, requires, requires_python)
-    content[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    if entry_points:
-        content[f"{info}/entry_points.txt"] = entry_points
-    record = []
-    for path, text in content.items():
-        digest = hashlib.sha256(text.encode()).digest()
-        hashed = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        record.append(f"{path},sha256={hashed},{len(text.encode())}")
-    record.append(f"{info}/RECORD,,")
-    content[f"{info}/RECORD"] = "\n".join(record) + "\n"
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for path, text in content.items():
-            archive.writestr(path, text)
-    return out.getvalue()
+from watchdog.handmade import metadata, wheel
 
 
 def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:

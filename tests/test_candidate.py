@@ -8,10 +8,10 @@ import ecosystem
 import pytest
 from conftest import Home
 from ecosystem import day
-from loopback_index import wheel
 
 from watchdog.candidate import Change, Seen, compare
 from watchdog.errors import ConfigurationError
+from watchdog.handmade import wheel
 from watchdog.model import Outcome
 from watchdog.overlay import read_wheel
 

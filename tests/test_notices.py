@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -103,6 +104,13 @@ def test_of_two_issues_for_one_breakage_the_later_is_closed() -> None:
     assert (double.number, double.open) == (3, False)
     assert "#1" in double.body
     assert wanted(site(broken()), [there[0], there[1], double]) == ()
+
+
+def test_a_run_that_is_doubted_changes_nothing() -> None:
+    there = made(*wanted(site(broken()), []))
+    doubted = site()
+    doubted = replace(doubted, today=replace(doubted.today, doubt="known-answer-works came out …"))
+    assert wanted(doubted, there) == ()
 
 
 def test_issues_of_other_people_are_not_touched() -> None:

@@ -10,8 +10,9 @@ import ecosystem
 import pytest
 from conftest import ROOT, Home, git
 from ecosystem import PYTHON, day
-from loopback_index import wheel
 from workflow_runner import Workflow
+
+from watchdog.handmade import wheel
 
 USES_GONE = "from werkzeug import gone\ndef use():\n    return 42\n"
 SMOKE = ecosystem.SMOKE.format(name="ext-mine", module="ext_mine")

@@ -58,3 +58,9 @@ def table_cell(text: str) -> str:
     """Text for a cell of a Markdown table, without mark-up, mentions and lines."""
     text = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("`", "\\`")
     return text.replace("<", "&lt;").replace("[", "\\[").replace("@", "@\u200b")
+
+
+def table_code(text: str) -> str:
+    """Text for a cell of a Markdown table, between backticks."""
+    text = text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
+    return f"`{text}`"

@@ -61,6 +61,9 @@ def run(
         actions.announce(settings.matrix, result)
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
+    if result.doubt:
+        say(console, f"This run is not to be believed, and no news: {result.doubt}")
+        return ExitCode.INFRASTRUCTURE
     if any(breakage.new for breakage in result.breakages):
         return ExitCode.NEW_BREAKAGE
     return ExitCode.NOTHING_NEW

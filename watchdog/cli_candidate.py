@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from watchdog import candidate as candidates
 from watchdog import proposal
-from watchdog.actions import summarise, table_cell
+from watchdog.actions import summarise, table_code
 from watchdog.candidate import Change, Compared, Effect
 from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
@@ -113,7 +113,7 @@ def _table(compared: Compared) -> str:
 
 def _markdown(compared: Compared) -> str:
     lines = [f"### What `{compared.candidate}` would break", "", _line(compared) + ".", ""]
-    rows = [f"| {change} | {e.subject} | {table_cell(words[:300])} |"
+    rows = [f"| {change} | {e.subject} | {table_code(words[:300])} |"
             for change, e, words in _told(compared)]  # fmt: skip
     if rows:
         lines += ["| | subject | what one sees |", "|---|---|---|", *rows]

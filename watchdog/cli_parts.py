@@ -143,6 +143,9 @@ def merge(
         f"{len(joined.cells)} cells of {len(parts)} parts; {added} records and {lines} lines of "
         f"history added: {page}",
     )
+    if joined.doubt:
+        say(console, f"This run is not to be believed, and no news: {joined.doubt}")
+        return ExitCode.INFRASTRUCTURE
     if lost := [i for i, entry in joined.cells.items() if entry.reason == NOT_ENDED]:
         say(console, f"{len(lost)} cells were not run: their part did not end ({lost[0]}, …)")
         return ExitCode.INFRASTRUCTURE

@@ -234,7 +234,13 @@ def joined(runs: Sequence[Run], wanted: Iterable[str] = ()) -> Run:
         left_out |= run.left_out
     newest = {s: found for run in runs for s, found in sorted(run.newest.items())}
     cells = {i: e for i, e in sorted(cells.items()) if i not in left_out}
-    return replace(last, cells=cells, left_out=dict(sorted(left_out.items())), newest=newest)
+    doubts = sorted({run.doubt for run in runs if run.doubt})
+    if doubts:
+        cells = {i: replace(e, new=False) for i, e in cells.items()}
+    return replace(
+        last, cells=cells, left_out=dict(sorted(left_out.items())), newest=newest,
+        doubt="; ".join(doubts) or None,
+    )  # fmt: skip
 
 
 def mended(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | None:

@@ -46,6 +46,8 @@ class Desk:
         # More than smokes may run: while these do, others make their environments ready.
         self._running = _Workers(jobs + 2)
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
+        self.busy = asyncio.Event()
+        """Set as soon as something is to be run."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +99,7 @@ class Desk:
         if (known := workplace.ledger.get(trial.fingerprint)) is not None:
             self.reused += 1
             return known
+        self.busy.set()
         await self.fill(trial)
         seconds = workplace.ledger.seconds(trial.subject, trial.interpreter.version)
         record = await asyncio.wrap_future(
@@ -105,6 +108,10 @@ class Desk:
         self.ran += 1
         self.observer.ran(record)
         return record
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """Do what runs a cell, where cells run."""
+        return await asyncio.wrap_future(self._running.submit((False, 0.0), work))
 
     async def fill(self, trial: Trial) -> None:
         """Have the packages of a lock in the store; failures are met again by whoever composes."""

@@ -28,6 +28,10 @@ class Environments:
         self._uv = uv
         self._store = store
 
+    def offer(self, name: str, version: str, wheel: Path) -> None:
+        """Let a release be one that lies here and on no index."""
+        self._store.offer(name, version, wheel)
+
     def pins(self, lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
         """What a newcomer's environment holds: the lock, and the setuptools of `python -m venv`."""
         return (*lock.pins, *seed(lock, interpreter))

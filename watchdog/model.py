@@ -442,6 +442,7 @@ class Run:
         left_out: cell id to the reason matrix.yaml gives.
         newest: the last final release of each subject, and its day.
         core: the first release of each series of the core's packages: package, version, day.
+        doubt: why the run is not to be believed, and no news.
     """
 
     as_of: datetime
@@ -450,6 +451,7 @@ class Run:
     left_out: dict[str, str] = field(default_factory=dict)
     newest: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     core: tuple[tuple[str, str, datetime], ...] = ()
+    doubt: str | None = None
     schema_version: int = 1
 
     @property

@@ -76,8 +76,11 @@ def wanted(site: Published, there: Sequence[Issue]) -> tuple[Issue, ...]:
     """What is to be opened or edited so that the issues say what the site says.
 
     What is right already is not among them. An issue that somebody closed by hand stays closed;
-    one that the watchdog closed is opened again when the breakage is back.
+    one that the watchdog closed is opened again when the breakage is back. A run that is doubted
+    changes nothing.
     """
+    if site.today.doubt:
+        return ()
     ours = sorted((i for i in there if i.mark), key=lambda i: i.number or 0)
     changed: list[Issue] = []
     for broken in site.today.breakages:

@@ -10,7 +10,7 @@ from functools import partial
 
 from packaging.version import InvalidVersion, Version
 
-from watchdog import clock, compare, plan
+from watchdog import clock, compare, known_answers, plan
 from watchdog.compare import Answer
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.interpreters import RELEASED, how_to_get
@@ -38,7 +38,11 @@ _SETTLED = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found."""
+    """What a run found.
+
+    Attributes:
+        doubt: why it is not to be believed, where a package of known outcome came out wrong.
+    """
 
     as_of: datetime
     finished: datetime
@@ -47,6 +51,7 @@ class Result:
     left_out: tuple[tuple[Cell, str], ...]
     ran: int
     reused: int
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,13 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
         by_subject = defaultdict(list)
         for cell in choice.cells:
             by_subject[cell.subject].append(cell)
-        answered = await together(
-            _subject(desk, choice.releases, cells) for cells in by_subject.values()
-        )
+        async with known_answers.beside(desk) as doubt:
+            answered = await together(
+                _subject(desk, choice.releases, cells) for cells in by_subject.values()
+            )
         answers = {answer.cell.id: answer for group in answered for answer in group}
         found = [compare.verdict(answers[cell.id], title) for cell in choice.cells]
-        verdicts = _remember(workplace, choice, found)
+        verdicts = _remember(workplace, choice, found, doubt.why)
         return Result(
             as_of=workplace.settings.as_of,
             finished=clock.now().replace(microsecond=0),
@@ -113,6 +119,7 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
             left_out=choice.left_out,
             ran=desk.ran,
             reused=desk.reused,
+            doubt=doubt.why,
         )
 
     return at(workplace, observer, story)
@@ -312,15 +319,17 @@ def _answer(workplace: Workplace, tried: _Tried, speaks: Mapping[tuple[str, str]
 
 
 def _remember(
-    workplace: Workplace, choice: Choice, verdicts: Sequence[Verdict]
+    workplace: Workplace, choice: Choice, verdicts: Sequence[Verdict], doubt: str | None
 ) -> tuple[Verdict, ...]:
-    """Compare with earlier runs, then add this one to the journal."""
+    """Compare with earlier runs, then add this one to the journal. What is doubted is no news."""
     ledger, as_of = workplace.ledger, workplace.settings.as_of
     runs = [run for run in ledger.runs() if run.as_of < as_of]
     dated = compare.with_history(verdicts, runs, ledger.get)
+    if doubt:
+        dated = tuple(replace(verdict, new=False) for verdict in dated)
     cells = {v.cell.id: compare.entry(v) for v in dated}
     left_out = {cell.id: reason for cell, reason in choice.left_out}
     newest = plan.newest(choice.releases)
     core = plan.series_began(choice.releases, workplace.settings.matrix.core_names)
-    ledger.write_run(Run(as_of, clock.now(), cells, left_out, newest, core))
+    ledger.write_run(Run(as_of, clock.now(), cells, left_out, newest, core, doubt))
     return dated

@@ -7,13 +7,15 @@ made the plain way.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +73,20 @@ class Runner:
     hosts: frozenset[str] = frozenset()
     smokes: Path = SMOKES
     stopping: threading.Event = field(default_factory=threading.Event)
-    _count: int = 0
+    _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 1))
     _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _named: dict[tuple[Package, ...], dict[str, bool]] = field(default_factory=dict)
 
     def trial(self, trial: Trial) -> Record:
-        """Run it, a failure twice; the record goes into the ledger unless the trouble was ours."""
+        """Run it; the record goes into the ledger unless the trouble was ours."""
+        record = self.judged(trial)
+        if record.judgement.outcome is Outcome.ERROR or self.stopping.is_set():
+            return record
+        return self.ledger.append(record)
+
+    def judged(self, trial: Trial) -> Record:
+        """Run it, a failure twice; what that says."""
         attempts = [self.attempt(trial)]
         first = judge(attempts[0])
         if first.outcome is Outcome.BROKEN:
@@ -89,7 +98,7 @@ class Runner:
                 self._confirmed.add(kind)
             attempts.append(self.attempt(trial, plain=plain))
         judgement = agree(attempts)
-        record = Record(
+        return Record(
             fingerprint=trial.fingerprint,
             subject=trial.subject,
             python=trial.interpreter.version,
@@ -104,15 +113,10 @@ class Runner:
                 "setuptools"
             ),
         )
-        if judgement.outcome is Outcome.ERROR or self.stopping.is_set():
-            return record
-        return self.ledger.append(record)
 
     def attempt(self, trial: Trial, *, plain: bool = False) -> Evidence:
         """Build an environment, run the probe in it, tell what happened."""
-        with self._counting:
-            self._count += 1
-            number = self._count
+        number = next(self._numbers)
         folder = self.scratch / f"c{number}"
         how = "plain" if plain else "composed"
         try:

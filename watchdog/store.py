@@ -32,7 +32,7 @@ from packaging.utils import canonicalize_name
 from watchdog import wheels
 from watchdog.composing import COMPLETE, SITE, Entry, read_entry
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
-from watchdog.fingerprint import digest
+from watchdog.fingerprint import content, digest
 from watchdog.index import Index
 from watchdog.model import Interpreter, Lock
 from watchdog.process import Processes
@@ -103,6 +103,11 @@ class Store:
         self._entries: dict[Path, Entry] = {}
         self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
         self._learned: set[str] = set()
+        self._offered: dict[tuple[str, str], Path] = {}
+
+    def offer(self, name: str, version: str, wheel: Path) -> None:
+        """Let a release be one that lies here and on no index; a pure wheel."""
+        self._offered[name, version] = wheel
 
     def package(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
@@ -110,9 +115,11 @@ class Store:
         """The file that an installer takes for a pin at this cutoff."""
         key = (name, version, interpreter, as_of)
         if key not in self._packages:
-            page = self._index.page(name)
-            file = wheels.taken(page.files(version, as_of), interpreter) if page else None
-            which, universal, tools = "unlisted", False, ""
+            which, universal, tools, file = "unlisted", False, "", None
+            if wheel := self._offered.get((name, version)):
+                which, universal = content(wheel.read_bytes())[:8], True
+            elif page := self._index.page(name):
+                file = wheels.taken(page.files(version, as_of), interpreter)
             if file is not None:
                 universal = file.name.endswith("-none-any.whl")
                 tools = "" if file.name.endswith(".whl") else self._tools(as_of)
@@ -323,14 +330,16 @@ class Store:
                 install(fresh=True)
 
     def _pins(self, packages: Sequence[Package]) -> list[str]:
+        offered = {p: self._offered.get((p.name, p.version)) for p in packages}
         hashes: dict[Package, list[str]] = {}
         for package in packages:
-            page = self._index.page(package.name)
+            page = None if offered[package] else self._index.page(package.name)
             files = page.files(package.version, package.as_of) if page else ()
             hashes[package] = [f" --hash=sha256:{f.sha256}" for f in files if f.sha256]
         checked = all(hashes.values())  # all of one call or none, as installers have it
         return [
-            f"{package.name}=={package.version}{''.join(given) if checked else ''}"
+            str(offered[package] or f"{package.name}=={package.version}")
+            + ("".join(given) if checked else "")
             for package, given in hashes.items()
         ]
 

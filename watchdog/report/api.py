@@ -55,11 +55,16 @@ class Broken:
 
 @dataclass(frozen=True)
 class Today:
-    """`today.json`: what is broken on a fresh install, at `as_of` (UTC)."""
+    """`today.json`: what is broken on a fresh install, at `as_of` (UTC).
+
+    Attributes:
+        doubt: why none of it is to be believed: a package of known outcome came out wrong.
+    """
 
     as_of: datetime
     headline: str
     breakages: tuple[Broken, ...]
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,7 @@ def today(site: SiteView) -> Today:
     """What is broken today, as the front page shows it."""
     front = site.front
     hurt = (*front.maintained, *front.abandoned, *front.on_older_pythons)
-    return Today(front.as_of, front.headline, tuple(map(_broken, hurt)))
+    return Today(front.as_of, front.headline, tuple(map(_broken, hurt)), front.doubt)
 
 
 def _broken(b: BreakageView) -> Broken:

@@ -64,9 +64,10 @@ class NewsView:
 
 @dataclass(frozen=True)
 class FrontView:
-    """The front page."""
+    """The front page; `doubt` says why the run is not to be believed, if so."""
 
     headline: str
+    doubt: str | None
     counted: str
     as_of: datetime
     finished: datetime
@@ -164,6 +165,7 @@ def _front(
     hurt = [b for b in found if b.today and newest in b.pythons]
     return FrontView(
         headline=said,
+        doubt=run.doubt,
         counted=f"{more} {_counted(counts, past)}".strip(),
         as_of=run.as_of,
         finished=run.finished,
