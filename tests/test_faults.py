@@ -259,6 +259,8 @@ def start(world: World, *args: str, mark: str = "C.UTF-8") -> subprocess.Popen[b
         world.home.argv("run", *args), cwd=world.home.folder,
         env=world.home.env | {"LC_ALL": mark}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # Whoever runs the tests in the background lets them inherit that it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pytest
 from watchdog import matrix as matrix_file
 from watchdog.errors import InfrastructureError
 from watchdog.matrix import Matrix
-from watchdog.model import Interpreter, Lock, Question
+from watchdog.model import Interpreter, Lock, Means, Question
 from watchdog.pipeline import contemporary_questions
 from watchdog.runner import PROBE, SMOKES
 from watchdog.workplace import Settings, Workplace, open_workplace
@@ -111,7 +111,9 @@ class TestContract:
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     reports = tmp_path_factory.mktemp("reports")
-    settings = Settings(MATRIX, datetime.now(UTC).replace(microsecond=0), reports, jobs=2)
+    # The probe is run here and not by a runner, so the services must be here too.
+    now, means = datetime.now(UTC).replace(microsecond=0), Means.LIMITS
+    settings = Settings(MATRIX, now, reports, jobs=2, sandbox=means)
     try:
         with open_workplace(settings) as workplace:
             workplace.releases()

@@ -205,7 +205,7 @@ class _Steps:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if (self.job, self.value, name) == self.workflow.kill:
-            time.sleep(1)
+            time.sleep(0.1)
             os.killpg(process.pid, signal.SIGKILL)
         printed, _ = process.communicate(timeout=280)
         self.log.append(f"── {self.job} {self.value}: {name}\n{printed}")
