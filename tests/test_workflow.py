@@ -151,7 +151,12 @@ def test_publishing_asks_no_index_and_runs_nothing_of_what_is_watched(
             )
 
     safe = {"UV_DEFAULT_INDEX": poisoned.url, "PYTHONDONTWRITEBYTECODE": "1"}
-    workflow = started("evil", env_of={"publish": safe, "deploy": safe}, before={"publish": poison})
+    workflow = started(
+        "evil",
+        inputs={"parts": "1"},
+        env_of={"publish": safe, "deploy": safe},
+        before={"publish": poison},
+    )
     poisoned.stop()
     assert set(results(workflow).values()) == {"success"}, logs(workflow)
     assert poisoned.requests == []
