@@ -9,12 +9,13 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from loopback import Loopback
 
 from watchdog.handmade import metadata, wheel
 
@@ -40,7 +41,7 @@ class Upload:
 
 
 @dataclass
-class LoopbackIndex:
+class LoopbackIndex(Loopback):
     """A running index; `html` makes it answer as a mirror without JSON does.
 
     `fault` sees the path and the right body of each answer and may give another status and body.
@@ -51,12 +52,10 @@ class LoopbackIndex:
     html: bool = False
     broken: str | None = None
     fault: Callable[[str, bytes], tuple[int, bytes] | None] | None = None
-    _server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
-        assert self._server
-        return f"http://127.0.0.1:{self._server.server_port}/simple/"
+        return f"{self.address}/simple/"
 
     def add(self, name: str, version: str, uploaded: datetime, **parts: Any) -> None:
         """Publish a wheel; `parts` as for wheel()."""
@@ -79,32 +78,7 @@ class LoopbackIndex:
         data = sdist(name, version, files)
         self.files.setdefault(name, []).append(Upload(f"{name}-{version}.tar.gz", data, uploaded))
 
-    def start(self) -> None:
-        index = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            extensions_map: ClassVar[dict[str, str]] = {}
-
-            def do_GET(self) -> None:
-                index.answer(self, body=True)
-
-            def do_HEAD(self) -> None:
-                index.answer(self, body=False)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        assert self._server
-        self._server.shutdown()
-        self._server.server_close()
-
-    def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
         self.requests.append(handler.path)
         status, kind, data = self._content(handler.path)
         if self.fault and (wrong := self.fault(handler.path, data)):
@@ -114,7 +88,7 @@ class LoopbackIndex:
         handler.send_header("Content-Length", str(len(data)))
         handler.send_header("Cache-Control", "max-age=600")
         handler.end_headers()
-        if body:
+        if handler.command != "HEAD":
             handler.wfile.write(data)
 
     def _content(self, path: str) -> tuple[int, str, bytes]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from loopback import Loopback
 
 TOKEN = "a-token"
 
 
 @dataclass
-class LoopbackIssues:
+class LoopbackIssues(Loopback):
     """A repository's issues.
 
     Attributes:
@@ -26,12 +27,10 @@ class LoopbackIssues:
     requests: list[tuple[str, str]] = field(default_factory=list)
     troubles: list[Any] = field(default_factory=list)
     per_page: int | None = None
-    _server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
-        assert self._server
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self.address
 
     def add(self, title: str, body: str | None = "", **more: Any) -> dict[str, Any]:
         number = len(self.issues) + 1
@@ -41,36 +40,6 @@ class LoopbackIssues:
 
     def changes(self) -> list[tuple[str, str]]:
         return [request for request in self.requests if request[0] != "GET"]
-
-    def start(self) -> None:
-        there = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                there.answer(self)
-
-            def do_POST(self) -> None:
-                there.answer(self)
-
-            def do_PATCH(self) -> None:
-                there.answer(self)
-
-            def do_PUT(self) -> None:
-                there.answer(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        assert self._server
-        self._server.shutdown()
-        self._server.server_close()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("Content-Length") or 0)

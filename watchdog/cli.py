@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from watchdog import actions, pipeline, store
 from watchdog import matrix as matrix_file
-from watchdog.console import observe, say, stderr, summary
+from watchdog.console import doubted, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Record, Run, Table
@@ -62,7 +62,7 @@ def run(
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
     if result.doubt:
-        say(console, f"This run is not to be believed, and no news: {result.doubt}")
+        doubted(console, result.doubt)
         return ExitCode.INFRASTRUCTURE
     if any(breakage.new for breakage in result.breakages):
         return ExitCode.NEW_BREAKAGE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -18,7 +18,7 @@ from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
 from watchdog.model import Table, Verdict
-from watchdog.options import Instant, reports_option, smokes_option
+from watchdog.options import as_of_option, jobs_option, reports_option, smokes_option
 from watchdog.overlay import Wheel
 from watchdog.own import Asked, Finding, Report
 from watchdog.report import site
@@ -67,18 +67,12 @@ from watchdog.workplace import Settings
     "--service",
     "services",
     multiple=True,
-    type=click.Choice(["smtp", "redis", "mongodb", "oauth"]),
+    type=click.Choice(get_args(matrix_file.Service)),
     help="A server the smoke talks to.",
 )
 @click.option("--known", multiple=True, metavar="GLOB", help="Cells that may break.")
-@click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC).")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    default=os.cpu_count() or 2,
-    show_default="processors",
-    help="How many cells run at once.",
-)
+@as_of_option
+@jobs_option
 @click.option(
     "--matrix",
     "matrix_path",
@@ -120,12 +114,15 @@ def extension(
 
 def _by(finding: Finding) -> str:
     """Who did it, in words; nothing where nobody could be proved."""
-    checked = finding.checked
-    if checked.culprit is None:
+    by = finding.checked.culprit
+    if by is None:
         return ""
-    by = f"{checked.culprit.name} {checked.culprit.version}"
-    since = f" since {checked.since:%Y-%m-%d}" if checked.since else ""
-    return f"(through {by}{since}; it works with {checked.culprit.last_good})"
+    return f"(through {by.name} {by.version}{_since(finding)}; it works with {by.last_good})"
+
+
+def _since(finding: Finding) -> str:
+    since = finding.checked.since
+    return f" since {since:%Y-%m-%d}" if since else ""
 
 
 def _markdown(matrix: Matrix, report: Report) -> str:
@@ -154,9 +151,8 @@ def _told(finding: Finding) -> list[str]:
         + (" …" if breakage.verdicts[5:] else ""),
     ]
     if by := checked.culprit:
-        since = f" since {checked.since:%Y-%m-%d}" if checked.since else ""
-        told = f"Culprit: **{by.name} {by.version}**{since} (with {by.last_good} it works; proof: "
-        lines += ["", f"{told}{checked.proof})."]
+        told = f"Culprit: **{by.name} {by.version}**{_since(finding)}"
+        lines += ["", f"{told} (with {by.last_good} it works; proof: {checked.proof})."]
     if checked.missing:
         lines += ["", f"Missing: `{checked.missing}`"]
     if checked.cure:

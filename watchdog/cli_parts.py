@@ -15,7 +15,7 @@ from watchdog import matrix as matrix_file
 from watchdog.archive import Archive
 from watchdog.cli import cli
 from watchdog.compare import NOT_ENDED
-from watchdog.console import observe, say, stderr
+from watchdog.console import doubted, observe, say, stderr
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.interpreters import find, how_to_get
 from watchdog.ledger import Ledger
@@ -144,7 +144,7 @@ def merge(
         f"history added: {page}",
     )
     if joined.doubt:
-        say(console, f"This run is not to be believed, and no news: {joined.doubt}")
+        doubted(console, joined.doubt)
         return ExitCode.INFRASTRUCTURE
     if lost := [i for i, entry in joined.cells.items() if entry.reason == NOT_ENDED]:
         say(console, f"{len(lost)} cells were not run: their part did not end ({lost[0]}, …)")

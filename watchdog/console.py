@@ -150,6 +150,11 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def doubted(console: Console, why: str) -> None:
+    """That a package of known outcome came out wrong."""
+    say(console, f"This run is not to be believed, and no news: {why}")
+
+
 def summary(console: Console, matrix: Matrix, result: Result, page: Path) -> None:
     """The end of a run: breakages with symptom, what was counted, where the page is."""
     if result.breakages:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from watchdog import handmade, kept
 from watchdog.desk import Desk, together
-from watchdog.model import Lock, Outcome, Record, Trial
+from watchdog.model import Lock, Outcome, Record, Trial, smoke_name
 from watchdog.workplace import Workplace, cache_folder
 
 _VERSION = "1.0"
@@ -44,6 +44,10 @@ class Answer:
     outcome: Outcome
     symptom: str = ""
     hangs: bool = False
+
+    @property
+    def module(self) -> str:
+        return self.name.replace("-", "_")
 
 
 ANSWERS = (
@@ -107,13 +111,13 @@ async def _doubt(desk: Desk, python: str) -> str | None:
 def _offer(workplace: Workplace, smokes: Path) -> None:
     """Make wheels and smokes, and let the store know of the wheels."""
     for answer in ANSWERS:
-        module = answer.name.replace("-", "_")
+        module = answer.module
         data = handmade.wheel(answer.name, _VERSION, {f"{module}.py": answer.code})
         wheel = cache_folder() / "known-answers" / f"{module}-{_VERSION}-py3-none-any.whl"
         if not wheel.exists() or wheel.read_bytes() != data:
             kept.write(wheel, data)
         workplace.environments.offer(answer.name, _VERSION, wheel)
-        kept.write(smokes / f"smoke_{module}.py", _SMOKE.format(module=module).encode())
+        kept.write(smokes / f"{smoke_name(answer.name)}.py", _SMOKE.format(module=module).encode())
 
 
 def _trial(workplace: Workplace, answer: Answer, python: str) -> Trial:
@@ -121,7 +125,7 @@ def _trial(workplace: Workplace, answer: Answer, python: str) -> Trial:
         subject=answer.name,
         lock=Lock(((answer.name, _VERSION),)),
         interpreter=workplace.interpreters[python],
-        smoke=f"smoke_{answer.name.replace('-', '_')}",
+        smoke=smoke_name(answer.name),
         distributions=(),
         services=(),
         fingerprint=answer.name,

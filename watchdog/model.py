@@ -45,6 +45,11 @@ class State(StrEnum):
     ERROR = "error"
 
 
+def smoke_name(subject: str) -> str:
+    """The module that holds the smoke of a subject, where it has one of its own."""
+    return f"smoke_{subject.replace('-', '_')}"
+
+
 class Table(StrEnum):
     """The tables of cells; `control` and `check` are made on demand."""
 

@@ -95,14 +95,8 @@ def options(
             return command(settings=settings, **rest)
 
         options = [
-            click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC)."),
-            click.option(
-                "--jobs",
-                type=click.IntRange(1, 256),
-                default=os.cpu_count() or 2,
-                show_default="processors",
-                help="How many cells run at once.",
-            ),
+            as_of_option,
+            jobs_option,
             click.option("--offline", is_flag=True, help="Use only what is in the caches."),
             matrix_option,
             reports_option,
@@ -142,6 +136,11 @@ def _known_pythons(settings: Settings, given: Mapping[str, Any], *, auto: bool) 
         raise ConfigurationError(tuple(problems))
 
 
+as_of_option = click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC).")
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 2, show_default="processors",
+    help="How many cells run at once.",
+)  # fmt: skip
 matrix_option = click.option(
     "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"),
     show_default=True,

@@ -25,7 +25,7 @@ from watchdog.check import Checked
 from watchdog.desk import Observer
 from watchdog.interpreters import RELEASED
 from watchdog.matrix import DEFAULT_CORE, Matrix
-from watchdog.model import Breakage, Table, Verdict
+from watchdog.model import Breakage, Table, Verdict, smoke_name
 from watchdog.overlay import Overlay, Wheel
 from watchdog.workplace import Settings, open_workplace
 
@@ -122,8 +122,7 @@ def smokes(asked: Asked, folder: Path) -> Iterator[Path]:
         into = Path(scratch) / "smokes"
         shutil.copytree(folder, into)
         if asked.smoke:
-            name = asked.wheel.name.replace("-", "_")
-            shutil.copyfile(asked.smoke, into / f"smoke_{name}.py")
+            shutil.copyfile(asked.smoke, into / f"{smoke_name(asked.wheel.name)}.py")
         yield into
 
 

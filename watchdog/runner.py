@@ -35,6 +35,7 @@ from watchdog.model import (
     Record,
     Stage,
     Trial,
+    smoke_name,
 )
 from watchdog.process import passed_on
 from watchdog.redaction import Redactor
@@ -217,7 +218,7 @@ class Runner:
 
 def smoke_file(subject: str, folder: Path = SMOKES) -> Path:
     """The smoke of a subject: its own in `folder`, or the automatic one, of `folder` first."""
-    own = folder / f"smoke_{subject.replace('-', '_')}.py"
+    own = folder / f"{smoke_name(subject)}.py"
     automatic = folder / AUTOMATIC.name
     return next((smoke for smoke in (own, automatic) if smoke.is_file()), AUTOMATIC)
 

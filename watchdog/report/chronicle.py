@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.matrix import Matrix
+from watchdog.model import smoke_name
 from watchdog.report import wording
 from watchdog.report.lanes import Picture, family, lasted, picture, span
 from watchdog.signature import normalise
@@ -237,7 +238,7 @@ def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
         return None
     # A subject that is not in the matrix has no smoke of its own.
     known = breakage.subject == matrix.framework or breakage.subject in matrix.extensions
-    smoke = f"smoke_{breakage.subject.replace('-', '_')}" if known else "automatic"
+    smoke = smoke_name(breakage.subject) if known else "automatic"
     pins = breakage.breaks.requirements
     return wording.reproduce(breakage.python, pins, smoke, breakage.subject)
 
