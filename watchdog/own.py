@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -134,17 +133,17 @@ def report(settings: Settings, asked: Asked, observer: Observer) -> Report:
         with open_workplace(settings) as workplace:
             result = pipeline.run(workplace, pipeline.Selection(), observer)
             found = [b for b in result.breakages if not _all_known(b)]
-            findings = tuple(
-                Finding(
-                    breakage=breakage,
-                    checked=desk.at(
-                        workplace, observer, partial(_explained, _first(breakage))
-                    ),
-                    new=any(v.since is None and v.expected is None for v in breakage.verdicts),
-                )
-                for breakage in found
-            )  # fmt: skip
+            cells = [_first(breakage).cell for breakage in found]
+            explained = desk.at(
+                workplace, observer, lambda d: desk.together(checking.explain(d, c) for c in cells)
+            )
+    findings = tuple(map(_finding, found, explained))
     return Report(asked.wheel, result.verdicts, findings)
+
+
+def _finding(breakage: Breakage, checked: Checked) -> Finding:
+    new = any(v.since is None and v.expected is None for v in breakage.verdicts)
+    return Finding(breakage, checked, new=new)
 
 
 def _all_known(breakage: Breakage) -> bool:
@@ -155,7 +154,3 @@ def _first(breakage: Breakage) -> Verdict:
     """The cell that is looked into: a fresh install on the newest Python, if that breaks."""
     unpinned = [v for v in breakage.verdicts if v.cell.table is Table.TODAY]
     return (unpinned or breakage.verdicts)[-1]
-
-
-async def _explained(verdict: Verdict, on: desk.Desk) -> Checked:
-    return await checking.explain(on, verdict.cell)
