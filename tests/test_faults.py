@@ -323,7 +323,7 @@ def command(pid: int) -> bytes:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-@pytest.mark.parametrize("who", ["probe.py", "keeper.py"])
+@pytest.mark.parametrize("who", ["probe.py", "watchdog/keeper"])
 def test_a_killed_probe_or_keeper_is_told_and_the_run_ends(world: World, who: str) -> None:
     sleeper(world, SLEEPS)
     mark = f"C.UTF-8@{world.home.folder.name}"

@@ -1,4 +1,4 @@
-"""The watchdog's side of `keeper.py`: asks it for cells and services, hears how they end."""
+"""The watchdog's side of `keeper`: asks it for cells and services, hears how they end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from watchdog.errors import InfrastructureError
 from watchdog.process import Capture, Finished, Processes, passed_on
 from watchdog.relay import relay
 
-KEEPER = Path(__file__).with_name("keeper.py")
+KEEPER = Path(__file__).with_name("keeper")
 CELL_UID = 61007
 """Who a cell is where the watchdog is root: nobody's number, so that it owns nothing."""
 
@@ -35,7 +35,16 @@ def owner() -> int | None:
 
 @dataclass
 class Cages:
-    """A running keeper; safe to use from several threads. Ends with `processes.stop_all()`."""
+    """A running keeper; safe to use from several threads. Ends with `processes.stop_all()`.
+
+    Attributes:
+        shown, links: what is seen in it, and links on the way there.
+        store: what each cell has a copy of.
+        bwrap: the program, where it is that which confines.
+        workshop: for tools, who are who we are and write outside what their call names.
+        network: with the network of the machine, instead of one with loopback only.
+        hosts: names that are known in it, and their addresses.
+    """
 
     processes: Processes
     scratch: Path
@@ -43,6 +52,9 @@ class Cages:
     links: Sequence[tuple[str, str]]
     store: Path
     bwrap: str | None = None
+    workshop: bool = False
+    network: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict)
     _keeper: subprocess.Popen[bytes] | None = None
     _listeners: list[socket.socket] = field(default_factory=list)
     _sending: threading.Lock = field(default_factory=threading.Lock)
@@ -58,6 +70,7 @@ class Cages:
         (self._cells, cells), (self._services, services) = pairs
         numbers = (cells.fileno(), services.fileno())
         argv = [sys.executable, "-I", "-S", str(KEEPER), *map(str, numbers)]
+        argv += ["--network"] if self.network else []
         try:
             self._keeper = self.processes.start(
                 argv,
@@ -65,11 +78,13 @@ class Cages:
                 quiet=True,
                 pass_fds=numbers,
             )
-            uid, gid = (owner(), owner()) if owner() else (os.geteuid(), os.getegid())
+            other = None if self.workshop else owner()
+            uid, gid = (other, other) if other else (os.geteuid(), os.getegid())
             config = {
                 "uid": uid, "gid": gid, "scratch": str(self.scratch), "shown": list(self.shown),
                 "links": list(self.links), "store": str(self.store), "bwrap": self.bwrap,
-                "bwrap_flags": self._bwrap_flags(),
+                "bwrap_flags": self._bwrap_flags(), "workshop": self.workshop,
+                "network": self.network, "hosts": dict(self.hosts),
             }  # fmt: skip
             self._cells.settimeout(_PATIENCE)
             self._services.settimeout(_PATIENCE)
@@ -100,7 +115,7 @@ class Cages:
         return [flag for flag in ("--disable-userns",) if flag in done.output]
 
     def run(
-        self, job: Mapping[str, Any], *, stdin: str, output_limit: int
+        self, job: Mapping[str, Any], *, stdin: str, output_limit: int, merged: bool = True
     ) -> tuple[Finished, list[str]]:
         """Run a cell to its end; how it ended, and the bytecode that it would have stored.
 
@@ -110,27 +125,25 @@ class Cages:
         started = time.monotonic()
         told, conn = socket.socketpair()
         read, stdin_w = os.pipe()
-        stdout_r, write = os.pipe()
-        with contextlib.closing(told):
-            with os.fdopen(stdout_r, "rb") as pipe:
-                out = Capture(pipe, output_limit)
-                try:
-                    with self._sending:
-                        socket.send_fds(
-                            self._cells,
-                            [json.dumps(dict(job)).encode()],
-                            [conn.fileno(), read, write],
-                        )
-                except OSError as e:
-                    os.close(stdin_w)
-                    raise InfrastructureError(f"the keeper of cells is gone: {e}") from e
-                finally:
-                    conn.close()
-                    os.close(read)
-                    os.close(write)
-                _feed(stdin_w, stdin.encode())
-                answer, timed_out = _answer(told, float(job["seconds"]))
-                out.thread.join(2.0)
+        pipes = [os.pipe() for _ in range(1 if merged else 2)]
+        with contextlib.closing(told), contextlib.ExitStack() as opened:
+            readers = [opened.enter_context(os.fdopen(r, "rb")) for r, _ in pipes]
+            outputs = [Capture(pipe, output_limit) for pipe in readers]
+            given = [conn.fileno(), read, *(w for _, w in pipes)]
+            try:
+                with self._sending:
+                    socket.send_fds(self._cells, [json.dumps(dict(job)).encode()], given)
+            except OSError as e:
+                os.close(stdin_w)
+                raise InfrastructureError(f"the keeper of cells is gone: {e}") from e
+            finally:
+                conn.close()
+                for handle in given[1:]:
+                    os.close(handle)
+            _feed(stdin_w, stdin.encode())
+            answer, timed_out = _answer(told, float(job["seconds"]))
+            for output in outputs:
+                output.thread.join(2.0)
             seconds = time.monotonic() - started
         if "trouble" in answer:
             raise InfrastructureError(f"a cell cannot be confined: {answer['trouble']}")
@@ -139,8 +152,8 @@ class Cages:
             raise InfrastructureError("the keeper of cells is gone")
         finished = Finished(
             answer.get("code", -9),
-            out.text(),
-            "",
+            outputs[0].text(),
+            "" if merged else outputs[1].text(),
             seconds,
             timed_out=timed_out,
             interrupted=stopped and answer.get("code", -9) != 0,
@@ -165,14 +178,14 @@ class Cages:
             return False
         return False
 
-    def bring_in(self, host: str, port: int) -> None:
+    def bring_in(self, host: str, port: int, address: str = "127.0.0.1") -> None:
         """Let cells reach a server outside of their network, at the same port of their loopback.
 
         Raises:
             OSError: the keeper is gone, or the port is taken there.
         """
         with self._asking:
-            self._services.send(json.dumps({"listen": port}).encode())
+            self._services.send(json.dumps({"listen": [address, port]}).encode())
             _, handles, _, _ = socket.recv_fds(self._services, 100, 1)
         if not handles:
             raise OSError("the keeper of cells is gone")

@@ -1,0 +1,1 @@
+"""What confines cells; a program of its own, see `__main__`."""
