@@ -64,6 +64,7 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
         (Answer(cell(), LOCK, None), State.ERROR),
         (Answer(cell(), Conflict("because")), State.CONFLICT),
         (Answer(cell(), Unknown("no index")), State.ERROR),
+        (Answer(cell(), Unknown("not on the list", ours=False)), State.UNJUDGED),
         (Answer(cell(), Unbuildable("x", "log")), State.BROKEN),
         (Answer(cell(table=Table.GRID), Unbuildable("x", "log")), State.UNJUDGED),
         (Answer(cell(), None, missing="get it"), State.UNJUDGED),

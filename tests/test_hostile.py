@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import socket
 import tempfile
 import time
@@ -24,12 +23,11 @@ import pytest
 from conftest import Home
 from ecosystem import PYTHON
 from loopback_index import LoopbackIndex
+from means import usable_means
 
-from watchdog.errors import ConfigurationError
 from watchdog.interpreters import find
 from watchdog.model import Means
 from watchdog.process import Processes
-from watchdog.sandbox import Sandbox
 
 SECRET = "a-secret-that-no-cell-may-see"
 CONFINED = frozenset({Means.BUBBLEWRAP, Means.NAMESPACES})
@@ -185,25 +183,6 @@ ATTACKS = {
 }  # fmt: skip
 
 
-def usable() -> list[Any]:
-    """Each means, skipped with the reason where this system does not have it."""
-    interpreters = find([PYTHON], Processes()).values()
-    found = []
-    for means in Means:
-        processes, scratch = Processes(), Path(tempfile.mkdtemp(prefix="fw-")).resolve()
-        sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
-        try:
-            sandbox.choose()
-            found.append(pytest.param(means))
-        except ConfigurationError as e:
-            found.append(pytest.param(means, marks=pytest.mark.skip(reason=str(e))))
-        finally:
-            processes.stop_all()
-            sandbox.close()
-            shutil.rmtree(scratch, ignore_errors=True)
-    return found
-
-
 @dataclass
 class Ran:
     """A run over the hostile packages, and what was seen of it from outside."""
@@ -229,7 +208,7 @@ class Ran:
         return found
 
 
-@pytest.fixture(scope="module", params=usable())
+@pytest.fixture(scope="module", params=usable_means())
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     means: Means = request.param
     folder = tmp_path_factory.mktemp("hostile")

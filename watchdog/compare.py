@@ -69,8 +69,8 @@ def verdict(answer: Answer, framework: str) -> Verdict:
             return replace(base, state=State.UNJUDGED, reason=answer.missing)
         case Conflict(reason):
             return replace(base, state=State.CONFLICT, stage=Stage.RESOLVE, reason=reason)
-        case Unknown(reason):
-            return replace(base, reason=reason)
+        case Unknown(reason, ours):
+            return replace(base, state=State.ERROR if ours else State.UNJUDGED, reason=reason)
         case Unbuildable(symptom, _):
             # A newcomer's pip stops here too. In the other tables it is an old source
             # distribution that was never made for this Python: a gap, not a breakage.

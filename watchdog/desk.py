@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from watchdog.model import Question, Record, Resolution, Trial
+from watchdog.model import Lock, Question, Record, Resolution, Trial, Unknown
 from watchdog.workplace import Workplace
 
 T = TypeVar("T")
@@ -83,9 +83,13 @@ class Desk:
     async def _consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
         interpreter = self.workplace.interpreters[question.python]
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
+        answer, names = await loop.run_in_executor(
             self._resolving, self.workplace.resolver.consult, question, interpreter
         )
+        if isinstance(answer, Lock):
+            why = self.workplace.refused(answer, question.python, question.installed_as_of)
+            answer = Unknown(why, ours=False) if why else answer
+        return answer, names
 
     async def record(self, trial: Trial, *, first: bool = False) -> Record:
         """What running a trial gives: from the ledger, or by running it now.

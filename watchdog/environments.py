@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from email.parser import Parser
 from pathlib import Path
@@ -43,6 +43,11 @@ class Environments:
             *(package(name, version, interpreter, as_of) for name, version in lock.pins),
             *(package(*pin, interpreter, ALWAYS) for pin in seed(lock, interpreter)),
         ]
+
+    def built(self, packages: Iterable[Package]) -> dict[str, str]:
+        """Of these, what was built here: with which tools, and how that was confined."""
+        found = {package.name: self._store.built(package) for package in packages}
+        return {name: how for name, how in found.items() if how}
 
     def missing(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> list[Package]:
         """The packages of a lock that the store does not hold yet."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import ssl
 import threading
 from bisect import bisect_left
@@ -33,6 +34,7 @@ from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.fingerprint import content, digest
 from watchdog.model import Arrival, File, Interpreter, Release
 
+_SERVER = re.compile(r"""https?://[^/\s"'<>]+""")
 _ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
@@ -154,6 +156,21 @@ class Index:
                 page.set_exception(e)
                 raise
         return page.result()
+
+    def servers(self, name: str) -> frozenset[str]:
+        """URLs of every server that the indexes, or what they say of a package, lead to.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        found = set(self._urls)
+        for url in () if self._offline else self._urls:
+            try:
+                answer = self._client.get(f"{url.rstrip('/')}/{name}/")
+            except (httpx.HTTPError, httpx.InvalidURL) as e:
+                raise _trouble(name, type(e).__name__) from None
+            found |= {str(answer.url), *_SERVER.findall(answer.text)}
+        return frozenset(found)
 
     def _files(self, name: str) -> tuple[File, ...] | None:
         kept = self._cache / f"{name}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -21,7 +22,13 @@ def read(path: Path, kind: TypeAdapter[T]) -> T | None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; safe from several threads and processes."""
+    """Write a file, whole or not at all; safe from several threads and processes.
+
+    One that holds it already is left alone: replacing costs many times more than reading.
+    """
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     partial.write_bytes(content)

@@ -62,6 +62,10 @@ ANSWERS = (
            "    print('{\"event\": \"end\"}', flush=True)\n    os._exit(0)\n", Outcome.BROKEN),
     Answer("known-answer-hangs", "import time\ndef use():\n    time.sleep(600)\n", Outcome.BROKEN,
            "Timeout", hangs=True),
+    # It fails in an environment of links, and passes in the plain one of the second attempt.
+    Answer("known-answer-differs", "import os, sys\ndef use():\n"
+           "    own = os.path.realpath(__file__).startswith(os.path.realpath(sys.prefix))\n"
+           "    assert own, 'only here'\n    return 42\n", Outcome.FLAKY, "only here"),
 )  # fmt: skip
 
 

@@ -205,6 +205,10 @@ class Matrix(_Strict):
         description="packages that share a colour in the pictures of the past: words, names",
     )
     pins: Pins = Pins()
+    builds: tuple[Name, ...] = Field(
+        (),
+        description="packages that may be built from source where `--builds listed` is given",
+    )
     tables: Tables
     extensions: dict[Name, Extension]
     exclude: tuple[Mark, ...] = Field((), description="cells that are not run")

@@ -153,6 +153,11 @@ class Question:
     constraints: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
 
+    @property
+    def installed_as_of(self) -> datetime:
+        """The cutoff at which all that the answer names is there."""
+        return max([self.as_of, *(instant for _, instant in self.later)])
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -208,9 +213,14 @@ class Unbuildable:
 
 @dataclass(frozen=True)
 class Unknown:
-    """No answer, through trouble of ours: never a verdict."""
+    """No answer: never a verdict.
+
+    Attributes:
+        ours: whether that is trouble of ours, or a choice of whoever runs it.
+    """
 
     reason: str
+    ours: bool = True
 
 
 Resolution = Lock | Conflict | Unbuildable | Unknown
@@ -351,7 +361,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Record:
-    """A line of the ledger: a trial, its judgement and the evidence for it."""
+    """A line of the ledger: a trial, its judgement and the evidence for it.
+
+    Attributes:
+        files: the SHA-256 of each file that was installed, in hexadecimal, by package.
+        built: what was built here from source: with which tools, and how that was confined.
+    """
 
     fingerprint: str
     subject: str
@@ -364,6 +379,8 @@ class Record:
     ran_at: datetime
     setuptools: str | None = None
     reach: tuple[int, int] | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    built: dict[str, str] = field(default_factory=dict)
     schema_version: int = 1
 
 

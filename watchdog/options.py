@@ -83,14 +83,19 @@ def options(
         @functools.wraps(command)
         def with_settings(
             *, as_of: datetime | None, jobs: int, offline: bool, matrix_path: Path, reports: Path,
-            smokes: Path, sandbox: str, **rest: Any,  # noqa: ANN401  click's types
+            smokes: Path, sandbox: str, cooldown: float, builds: str,
+            **rest: Any,  # noqa: ANN401  click's types
         ) -> Any:  # fmt: skip  # noqa: ANN401
             matrix = matrix_file.load(matrix_path)
-            cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
+            if as_of and cooldown:
+                raise ConfigurationError(("--as-of and --cooldown: give one of them",))
+            back = settled + timedelta(days=cooldown)
+            cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - back
             means = None if sandbox == _AUTO else Means(sandbox)
             settings = Settings(
-                matrix, cutoff, reports, jobs, offline=offline, smokes=smokes, sandbox=means
-            )
+                matrix, cutoff, reports, jobs, offline=offline, smokes=smokes, sandbox=means,
+                builds=frozenset(matrix.builds) if builds == "listed" else None,
+            )  # fmt: skip
             _known_pythons(settings, rest, auto=python is Pythons.ONE_OR_AUTO)
             return command(settings=settings, **rest)
 
@@ -104,6 +109,12 @@ def options(
             click.option("--sandbox", type=click.Choice([_AUTO, *(m.value for m in Means)]),
                          default=_AUTO, envvar="FLASK_WATCHDOG_SANDBOX", show_envvar=True,
                          help="How cells are confined; auto takes the strongest that works."),
+            click.option("--cooldown", type=click.FloatRange(0), default=0, metavar="DAYS",
+                         envvar="FLASK_WATCHDOG_COOLDOWN", show_envvar=True,
+                         help="Leave out what was published within so many days."),
+            click.option("--builds", type=click.Choice(["any", "listed"]), default="any",
+                         envvar="FLASK_WATCHDOG_BUILDS", show_envvar=True, show_default=True,
+                         help="Which packages may be built from source: listed in matrix.yaml."),
         ]  # fmt: skip
         if python is Pythons.MANY:
             options.insert(

@@ -256,7 +256,7 @@ async def _spoke(desk: Desk, releases: Releases, subject: str, version: str) -> 
     for question in contemporary_questions(desk.workplace, releases, subject, version):
         lock = await desk.lock(question)
         if isinstance(lock, Lock):
-            as_of = _installed_as_of(question)
+            as_of = question.installed_as_of
             trial = desk.workplace.trial(subject, lock, question.python, as_of)
             if (await desk.record(trial)).judgement.outcome is Outcome.WORKS:
                 return True
@@ -298,10 +298,6 @@ def contemporary_questions(
         later = ((subject, arrived),)
         questions += [Question(requirements, p, before, later=later) for p in pythons[-1:]]
     return list(dict.fromkeys(questions))
-
-
-def _installed_as_of(question: Question) -> datetime:
-    return max([question.as_of, *(instant for _, instant in question.later)])
 
 
 def _answer(workplace: Workplace, tried: _Tried, speaks: Mapping[tuple[str, str], bool]) -> Answer:

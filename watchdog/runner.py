@@ -99,6 +99,7 @@ class Runner:
                 self._confirmed.add(kind)
             attempts.append(self.attempt(trial, plain=plain))
         judgement = agree(attempts)
+        packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
         return Record(
             fingerprint=trial.fingerprint,
             subject=trial.subject,
@@ -113,6 +114,8 @@ class Runner:
             setuptools=dict(self.environments.pins(trial.lock, trial.interpreter)).get(
                 "setuptools"
             ),
+            files={p.name: p.sha256 for p in packages if p.sha256},
+            built=self.environments.built(packages),
         )
 
     def attempt(self, trial: Trial, *, plain: bool = False) -> Evidence:

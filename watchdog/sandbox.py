@@ -140,7 +140,7 @@ class Sandbox:
         program = bubblewrap() if means is Means.BUBBLEWRAP else None
         if means is Means.BUBBLEWRAP and program is None:
             raise InfrastructureError("it is not installed (Debian: apt install bubblewrap)")
-        shown, links = visible(self._interpreters)
+        shown, links = self.visible()
         shown += [str(self._store), *map(str, self._programs)]
         self._store.mkdir(parents=True, exist_ok=True)
         cages = Cages(self._processes, self._scratch, shown, links, self._store, program)
@@ -161,6 +161,10 @@ class Sandbox:
             cages.stop()
             raise InfrastructureError(ran.finished.output.strip() or "a first cell died")
         self._cages = cages
+
+    def visible(self) -> tuple[list[str], list[tuple[str, str]]]:
+        """What must be seen for the Pythons of the run."""
+        return visible(self._interpreters)
 
     def run(self, job: Job) -> Ran:
         """Run a job to its end; nothing of it is left then.

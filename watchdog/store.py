@@ -32,7 +32,7 @@ from packaging.utils import canonicalize_name
 from watchdog import wheels
 from watchdog.composing import COMPLETE, SITE, Entry, read_entry
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
-from watchdog.fingerprint import content, digest
+from watchdog.fingerprint import digest
 from watchdog.index import Index
 from watchdog.model import Interpreter, Lock
 from watchdog.process import Processes
@@ -55,6 +55,8 @@ os._exit(0)
 _USED = ".watchdog-used"
 _WHOLE = ".watchdog-whole"
 """Every file was there with the size that RECORD gives when it was filled."""
+_BUILT = ".watchdog-built"
+"""How that was confined."""
 _IN_USE = 3600.0
 _BUILDS = "built-with"
 
@@ -68,6 +70,7 @@ class Package:
         digest: tells the file that was taken from others of the same release.
         universal: whether the file is the same for every Python.
         tools: the build tools of its time, where it is built here; empty for a wheel.
+        sha256: the hash that the index gives for that file, in hexadecimal; empty without one.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Package:
     digest: str
     universal: bool
     tools: str = ""
+    sha256: str = field(default="", compare=False)
 
 
 class Store:
@@ -115,16 +119,18 @@ class Store:
         """The file that an installer takes for a pin at this cutoff."""
         key = (name, version, interpreter, as_of)
         if key not in self._packages:
-            which, universal, tools, file = "unlisted", False, "", None
+            which, universal, tools, file, sha256 = "unlisted", False, "", None, ""
             if wheel := self._offered.get((name, version)):
-                which, universal = content(wheel.read_bytes())[:8], True
+                sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+                which, universal = sha256[:8], True
             elif page := self._index.page(name):
                 file = wheels.taken(page.files(version, as_of), interpreter)
             if file is not None:
                 universal = file.name.endswith("-none-any.whl")
                 tools = "" if file.name.endswith(".whl") else self._tools(as_of)
                 which = digest(file.name, file.sha256, *([tools] if tools else []))[:8]
-            package = Package(name, version, interpreter, as_of, which, universal, tools)
+                sha256 = file.sha256 or ""
+            package = Package(name, version, interpreter, as_of, which, universal, tools, sha256)
             self._packages[key] = package
         return self._packages[key]
 
@@ -147,6 +153,14 @@ class Store:
                     if release.uploaded and release.final
                 ]
         return []
+
+    def built(self, package: Package) -> str | None:
+        """With what a package was built here, and how that was confined; None for a wheel."""
+        if not package.tools:
+            return None
+        with contextlib.suppress(OSError):
+            return f"{package.tools}, {(self._place(package) / _BUILT).read_text('utf-8')}"
+        return package.tools
 
     def holds(self, package: Package) -> bool:
         if package not in self._held:
@@ -293,6 +307,8 @@ class Store:
 
     def _finish(self, package: Package, place: Path) -> None:
         self._compile_modules(place / SITE, package.interpreter)
+        if package.tools and self._uv.means and not (place / _BUILT).exists():
+            (place / _BUILT).write_text(self._uv.means, "utf-8")
         (place / _ready(package)).touch()
         self.holds(package)
 

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,12 +33,14 @@ from watchdog.model import (
     Conflict,
     Interpreter,
     Lock,
+    Means,
     Resolution,
     Unbuildable,
     Unknown,
 )
 from watchdog.process import Finished, Processes
 from watchdog.redaction import hide_urls
+from watchdog.workshop import Workshop
 
 _CHANGE_NO_ANSWER = (
     "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_NO_PROGRESS",
@@ -59,6 +61,10 @@ _NEEDED = re.compile(
 """What uv gets of our environment. It hands it on to what builds a source distribution, which
 strangers wrote: no token of ours must be in it."""
 
+_NAMES_FILES = re.compile(r"SSL_CERT_|UV_(?!CACHE_DIR|PROJECT_|TOOL_|PYTHON_|INSTALL_)")
+"""Settings whose files uv must be able to read: certificates, constraints, folders of wheels."""
+
+_SECONDS = 900
 _NEEDS_NETWORK = re.compile(
     r"needs to be downloaded from a registry|network (connectivity )?(is|was) disabled"
     r"|not found in the cache|downloads were disabled",
@@ -115,8 +121,11 @@ class Uv:
         *,
         offline: bool = False,
         overlay: str | None = None,
+        workshop: Workshop | None = None,
     ) -> None:
+        """A `workshop` is where everything is done that may build a source distribution."""
         self._processes = processes
+        self._workshop = workshop
         self._scratch = scratch
         self.offline = offline
         self._exe = _find_uv()
@@ -132,10 +141,71 @@ class Uv:
             self._env["UV_INDEX"] = f"{overlay} {self._env.get('UV_INDEX', '')}".strip()
 
     def _run(
-        self, *args: str, stdin: str = "", timeout: float = 900, log: str = "uv=warn"
+        self, *args: str, stdin: str = "", timeout: float = _SECONDS, log: str = "uv=warn"
     ) -> Finished:
         env = self._env | {"RUST_LOG": f"warn,{log}"}
         return self._processes.run([self._exe, *args], env=env, stdin=stdin, timeout=timeout)
+
+    def _build(
+        self,
+        *args: str,
+        stdin: str,
+        log: str = "uv=warn",
+        readable: Iterable[Path] = (),
+        writable: Iterable[Path] = (),
+        cache: Path | None = None,
+    ) -> Finished:
+        """Run uv where it may build, and so run what strangers wrote."""
+        if self._workshop is None:
+            chosen = ("--cache-dir", str(cache)) if cache else ()
+            return self._run(*args, *chosen, stdin=stdin, log=log)
+        exe, cache = Path(self._exe).resolve(), cache or self._cache
+        place, files, env = self._configuration
+        cache.mkdir(parents=True, exist_ok=True)
+        return self._workshop.run(
+            [str(exe), *args],
+            env=self._env | env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
+            cwd=place,
+            stdin=stdin,
+            timeout=_SECONDS,
+            readable=[exe, *files, *readable],
+            writable=[cache, *writable],
+        )
+
+    @property
+    def means(self) -> Means | None:
+        """How builds are confined; None before the first call."""
+        return self._workshop.means if self._workshop else None
+
+    @cached_property
+    def _cache(self) -> Path:
+        return Path(self._run("cache", "dir", timeout=60).output.strip()).resolve()
+
+    @cached_property
+    def _configuration(self) -> tuple[Path | None, tuple[Path, ...], dict[str, str]]:
+        """Where uv finds its settings: the folder to start it in, files, variables that say so."""
+        here = Path.cwd()
+        near = [d / n for d in (here, *here.parents) for n in ("uv.toml", "pyproject.toml")]
+        near = [path for path in near if path.is_file()]
+        homes = {
+            "XDG_CONFIG_HOME": Path.home() / ".config",
+            "XDG_DATA_HOME": Path.home() / ".local" / "share",
+            "NETRC": Path.home() / ".netrc",
+        }
+        variables = {k: self._env.get(k) or str(path) for k, path in homes.items()}
+        told = [v for k, v in self._env.items() if _NAMES_FILES.match(k)]
+        named = [Path(word) for v in told for word in (v, *v.split())]
+        named += [Path(url.removeprefix("file://")) for url in self.indexes().urls]
+        files = [
+            *near,
+            Path(variables["XDG_CONFIG_HOME"], "uv"),
+            Path(variables["XDG_DATA_HOME"], "uv", "credentials"),
+            Path(variables["NETRC"]),
+            Path("/etc/uv"),
+            # Certificates, constraints, folders of files: whatever a variable of uv names.
+            *(path for path in named if path.is_absolute()),
+        ]
+        return near[0].parent if near else None, tuple(dict.fromkeys(files)), variables
 
     @cached_property
     def version(self) -> str:
@@ -186,10 +256,11 @@ class Uv:
     ) -> tuple[Finished, str]:
         """What uv answered, and its log of how."""
         network = () if online else ("--offline",)
-        done = self._run(
+        done = self._build(
             "pip", "compile", "-", "--no-header", "--no-annotate", "-q",
             "--python", interpreter.path, *network, *flags, stdin=stdin,
             log="uv_resolver=debug,uv_client::cached_client=debug",
+            readable=[self._scratch / "constraints"],
         )  # fmt: skip
         lines = done.errors.splitlines(keepends=True)
         errors = "".join(line for line in lines if not line.startswith("DEBUG "))
@@ -248,7 +319,8 @@ class Uv:
         return Answer(_answer(done), _names(_LOOKED_AT, log), _names(_READ, log))
 
     def _constraints(self, pins: tuple[str, ...]) -> Path:
-        path = self._scratch / f"constraints-{digest(pins)}.txt"
+        path = self._scratch / "constraints" / f"{digest(pins)}.txt"
+        path.parent.mkdir(exist_ok=True)
         if not path.exists():
             partial = path.with_suffix(f".{threading.get_ident()}")
             partial.write_text("\n".join(pins) + "\n", encoding="utf-8")
@@ -303,20 +375,25 @@ class Uv:
             place += ("--exclude-newer", _instant(as_of))
         if fresh:
             place += ("--no-cache", "--reinstall")
-        elif cache:
-            place += ("--cache-dir", str(cache))
+        files = (Path(requirement.partition(" --hash")[0]) for requirement in requirements)
         # As a file, by stdin: there a requirement may carry the hashes its file must have.
-        command = ("pip", "install", "-q", "--no-deps", *place, "-r", "-")
-        stdin = "\n".join(requirements) + "\n"
+        install = partial(
+            self._build, "pip", "install", "-q", "--no-deps", *place, "-r", "-",
+            stdin="\n".join(requirements) + "\n", cache=cache,
+            readable=[file for file in files if file.is_absolute()],
+            writable=[p for p in (prefix, python and python.parent.parent) if p],
+        )  # fmt: skip
+        if prefix:
+            prefix.mkdir(exist_ok=True)
         # What goes to the store is not in the cache yet; what goes to an environment mostly is.
         done = None
         if self.offline or not prefix:
-            done = self._run(*command, "--offline", stdin=stdin)
+            done = install("--offline")
         if done is None or (done.returncode and not self.offline):
-            done = self._run(*command, stdin=stdin)
+            done = install()
         if as_of and (tools := _later_tools(done, as_of)):
             offline = ("--offline",) if self.offline else ()
-            done = self._run(*command, *tools, *offline, stdin=stdin)
+            done = install(*tools, *offline)
         if done.returncode:
             self._refuse(done, requirements)
 
@@ -324,6 +401,8 @@ class Uv:
         log = hide_urls(done.errors)
         if done.interrupted:
             raise InfrastructureError("interrupted")
+        if done.note:
+            raise InstallError(done.note, log)
         if self.offline and _NEEDS_NETWORK.search(done.errors):
             raise OfflineError("a package is not in the cache; run without --offline")
         if _BUILD_FAILED.search(done.errors) and not _NETWORK_FAILED.search(done.errors):
@@ -377,10 +456,11 @@ def _answer(done: Finished) -> Resolution:
         found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
         return Lock(tuple(sorted((canonicalize_name(n), v) for n, v in found)))
     text = hide_urls(done.errors).strip()
-    if _NETWORK_FAILED.search(done.errors):
+    network = _NETWORK_FAILED.search(done.errors)
+    if done.note or (_BUILD_FAILED.search(done.errors) and not network):
+        return Unbuildable(done.note or _symptom(text), text)
+    if network:
         return Unknown(_index_trouble(done.errors))
-    if _BUILD_FAILED.search(done.errors):
-        return Unbuildable(_symptom(text), text)
     if "No solution found" in done.errors or "unsatisfiable" in done.errors:
         if "was not found in the package registry" in done.errors:
             return Unknown(_reason(text))

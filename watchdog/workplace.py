@@ -32,6 +32,7 @@ from watchdog.services import Services
 from watchdog.store import Store
 from watchdog.surface import Surface
 from watchdog.uv import Uv
+from watchdog.workshop import Workshop
 
 
 def cache_folder() -> Path:
@@ -57,6 +58,7 @@ class Settings:
         overlay: URL of an index that is asked before the configured ones.
         own: the smokes are the maintainer's own, who says that they speak for what they run on.
         sandbox: how cells are confined; None for the strongest means that works.
+        builds: the packages that may be built from source; None for all.
     """
 
     matrix: Matrix
@@ -68,6 +70,7 @@ class Settings:
     overlay: str | None = None
     own: bool = False
     sandbox: Means | None = None
+    builds: frozenset[str] | None = None
 
 
 @dataclass
@@ -85,6 +88,7 @@ class Workplace:
     interpreters: Mapping[str, Interpreter]
     hosts: frozenset[str]
     _digests: dict[str, str] = field(default_factory=dict)
+    _smokes: dict[str, Path] = field(default_factory=dict)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -124,7 +128,7 @@ class Workplace:
         distributions: tuple[str, ...] | None = None,
     ) -> Trial:
         """The trial of a subject's smoke on a lock."""
-        smoke = smoke_file(subject, self.settings.smokes)
+        smoke = self._smoke(subject)
         names = distributions or ((subject,) if lock.version(subject) else ())
         extension = self.settings.matrix.extensions.get(subject)
         services = self.services.available(extension.services if extension else ())
@@ -151,9 +155,24 @@ class Workplace:
             as_of=as_of,
         )
 
+    def refused(self, lock: Lock, python: str, as_of: datetime) -> str | None:
+        """Why a lock is not to be installed: what it would build is not on the list."""
+        if self.settings.builds is None:
+            return None
+        packages = self.environments.packages(lock, self.interpreters[python], as_of)
+        built = [f"{p.name} {p.version}" for p in packages if p.tools]
+        if refused := [text for text in built if text.split()[0] not in self.settings.builds]:
+            return f"{', '.join(refused)} would be built from source; `builds` does not list it"
+        return None
+
     def smoke_digest(self, subject: str) -> str:
         """The digest of the smoke that speaks for a subject."""
-        return self._digest(smoke_file(subject, self.settings.smokes))
+        return self._digest(self._smoke(subject))
+
+    def _smoke(self, subject: str) -> Path:
+        if subject not in self._smokes:
+            self._smokes[subject] = smoke_file(subject, self.settings.smokes)
+        return self._smokes[subject]
 
     def _digest(self, path: Path) -> str:
         if path.name not in self._digests:
@@ -182,26 +201,35 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         raise InfrastructureError(f"no place to work: {e}") from e
     services = Services(processes, scratch)
     try:
-        uv = Uv(processes, scratch, offline=settings.offline, overlay=settings.overlay)
-        urls = uv.indexes().urls
         found = interpreters.find(settings.matrix.python, processes)
         if not found:
             raise InfrastructureError(
                 "none of the matrix's Pythons is on this machine; "
                 f"get one with: uv python install {settings.matrix.python[-1]}"
             )
-        hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
-        index = Index(urls, cache / "index", offline=settings.offline)
-        resolver = Resolver(uv, index, cache, settings.matrix.framework)
         # Links on the way to it would lead nowhere in the view of a cell.
         packages = package_folder().resolve()
-        confined = settings.sandbox is not Means.LIMITS
-        store = Store(uv, index, processes, packages, owner=owner() if confined else None)
         services.sandbox = sandbox = Sandbox(
             processes, scratch, packages, found.values(), wanted=settings.sandbox,
             programs=(PROBE, Path(str(offers.__file__))),
         )  # fmt: skip
-        with contextlib.closing(index), contextlib.closing(resolver):
+        framework = settings.matrix.framework
+        workshop = Workshop(processes, sandbox, scratch, servers=lambda: index.servers(framework))
+        uv = Uv(
+            processes, scratch, offline=settings.offline, overlay=settings.overlay,
+            workshop=workshop,
+        )  # fmt: skip
+        urls = uv.indexes().urls
+        hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
+        index = Index(urls, cache / "index", offline=settings.offline)
+        resolver = Resolver(uv, index, cache, framework)
+        confined = settings.sandbox is not Means.LIMITS
+        store = Store(uv, index, processes, packages, owner=owner() if confined else None)
+        with (
+            contextlib.closing(workshop),
+            contextlib.closing(index),
+            contextlib.closing(resolver),
+        ):
             yield Workplace(
                 settings=settings,
                 processes=processes,

@@ -169,12 +169,10 @@ def _open_workshop(job: dict[str, Any]) -> None:
     os.mkdir("/tmp/home")  # noqa: S108  the call's own
     os.chmod("/tmp/home", 0o777)  # noqa: S108, S103
     mount("none", "/", "", BIND | REMOUNT | NOSUID)  # here only: to make places in it
-    for path in job["readable"]:
-        if os.path.exists(_OUTSIDE + path) and not os.path.exists(path):
-            _bring(_OUTSIDE + path, path)
-    for path in job["writable"]:
-        if os.path.exists(_OUTSIDE + path):
-            _bring(_OUTSIDE + path, path, read_only=False)
+    for path, real in job["readable"]:
+        _bring(_OUTSIDE + real, path)
+    for path, real in job["writable"]:
+        _bring(_OUTSIDE + real, path, read_only=False)
     mount("none", "/", "", BIND | REMOUNT | NOSUID | RDONLY)
     unmount(_OUTSIDE)
 

@@ -1,0 +1,36 @@
+"""Which means of confining what strangers wrote this system has."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecosystem import PYTHON
+
+from watchdog.errors import ConfigurationError
+from watchdog.interpreters import find
+from watchdog.model import Means
+from watchdog.process import Processes
+from watchdog.sandbox import Sandbox
+
+
+def usable_means() -> list[Any]:
+    """Each means, skipped with the reason where this system does not have it."""
+    interpreters = find([PYTHON], Processes()).values()
+    found = []
+    for means in Means:
+        processes, scratch = Processes(), Path(tempfile.mkdtemp(prefix="fw-")).resolve()
+        sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
+        try:
+            sandbox.choose()
+            found.append(pytest.param(means))
+        except ConfigurationError as e:
+            found.append(pytest.param(means, marks=pytest.mark.skip(reason=str(e))))
+        finally:
+            processes.stop_all()
+            sandbox.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+    return found
