@@ -72,6 +72,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Every fault under every means of the sandbox, as root and not; writes docs/faults.md."""
+    install(session, "tests")
+    session.run("python", "benchmarks/faults.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What a cell costs here, beside nox and tox; arguments after -- go to benchmarks/bench.py."""
     install(session, "bench")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Home:
     folder: Path
     index_url: str
     caches: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    """What else stands in the environment of the command."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -60,6 +63,7 @@ class Home:
             "UV_CACHE_DIR": str(self.caches / "uv"),
             "FLASK_WATCHDOG_CACHE": str(self.caches / "watchdog"),
             "UV_HTTP_RETRIES": "0",
+            **self.extra,
         }
 
     def argv(self, command: str, *args: str) -> list[str]:
@@ -218,3 +222,28 @@ def runner_env(made_up: LoopbackIndex, shared_caches: Path) -> dict[str, str]:
         "FLASK_WATCHDOG_CACHE": str(shared_caches / "watchdog"),
         "SOURCE_DATE_EPOCH": "1760000000",
     }
+
+
+Tell = Callable[..., None]
+_SHOWN = 130
+"""So many characters of what was seen stand in docs/faults.md."""
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Tell a row of docs/faults.md: the fault, what was seen, trials run again, exit code."""
+
+    def told(fault: str, sees: str, again: int, code: int) -> None:
+        row = {"fault": fault, "sees": shown(sees), "again": again, "code": code}
+        record_property("row", json.dumps(row))
+
+    return told
+
+
+def shown(text: str) -> str:
+    """A text as it may stand in a tracked file: short, no paths, no hosts, no sums."""
+    text = re.sub(r"\w+://[^\s)`]+", "<url>", " ".join(text.split()))
+    text = re.sub(r"(?<![\w<])[~.]?/[\w./@+-]+", "<path>", text)
+    text = re.sub(r"\b[0-9a-f]{32,}\b", "<sum>", text)
+    text = re.sub(r"127\.0\.0\.1(:\d+)?", "<host>", text)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1].rsplit(" ", 1)[0] + " …"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,7 +22,8 @@ def usable_means() -> list[Any]:
     """Each means, skipped with the reason where this system does not have it."""
     interpreters = find([PYTHON], Processes()).values()
     found = []
-    for means in Means:
+    chosen = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
+    for means in Means if chosen == "auto" else [Means(chosen)]:
         processes, scratch = Processes(), Path(tempfile.mkdtemp(prefix="fw-")).resolve()
         sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
         try:

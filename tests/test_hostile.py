@@ -20,8 +20,9 @@ from typing import Any
 
 import ecosystem
 import pytest
-from conftest import Home
+from conftest import Home, Tell
 from ecosystem import PYTHON
+from fault_world import trials
 from loopback_index import LoopbackIndex
 from means import usable_means
 
@@ -130,6 +131,10 @@ ATTACKS = {
         "import os\ndef use():\n    os.close(1)\n    os.close(2)\n    os._exit(0)\n",
         symptom="no result",
     ),
+    "closes-stdout-and-goes-on": Attack(
+        "import os\ndef use():\n    os.close(1)\n    os.close(2)\n    return 42\n",
+        outcome="works",
+    ),
     "fills-the-disk": Attack(
         "def use():\n    with open('big', 'wb') as out:\n        for _ in range(600):\n"
         "            out.write(b'x' * 1_000_000)\n    return 42\n",
@@ -193,6 +198,7 @@ class Ran:
     errors: str
     accepted: list[Any]
     mark: str
+    again: int
 
     def record(self, name: str) -> dict[str, Any]:
         path = self.home.folder / "reports" / "ledger" / f"ext-{name}.jsonl"
@@ -253,12 +259,13 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with contextlib.suppress(BlockingIOError):
         accepted.append(listener.accept()[1])
     listener.close()
-    yield Ran(home, means, done.returncode, done.stderr, accepted, mark)
+    again = trials(home("run", "--sandbox", means, HOME=str(secrets)).stderr)
+    yield Ran(home, means, done.returncode, done.stderr, accepted, mark, again)
     index.stop()
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_each_attack_is_contained_and_its_record_tells_how(ran: Ran, name: str) -> None:
+def test_each_attack_is_contained_and_its_record_tells_how(ran: Ran, tell: Tell, name: str) -> None:
     attack = ATTACKS[name]
     if ran.means not in attack.means:
         pytest.skip("plain limits cannot contain it; SECURITY.md says so")
@@ -268,6 +275,8 @@ def test_each_attack_is_contained_and_its_record_tells_how(ran: Ran, name: str) 
     assert attack.symptom in judgement.get("symptom", ""), record
     assert {e["sandbox"] for e in record["evidence"]} == {ran.means}
     assert SECRET not in json.dumps(record)
+    seen = " ".join([judgement["outcome"], judgement.get("symptom", "")])
+    tell(f"a package that {name.replace('-', ' ')}", seen.strip(), ran.again, ran.code)
 
 
 def test_the_run_goes_on_to_its_end(ran: Ran) -> None:

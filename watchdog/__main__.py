@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # what is imported here may be another package of the same na
 _GARBAGE = 200_000
 """Values between two searches for cycles; a run makes millions of small ones and no cycles."""
 
+_NO_THREAD = "can't start new thread"
+
 
 def main() -> None:
     """Run the command line and exit with one of the documented codes."""
@@ -54,7 +56,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         raise SystemExit(ExitCode.INTERRUPTED) from None
-    except (WatchdogError, OSError, ExceptionGroup) as e:
+    except (WatchdogError, OSError, MemoryError, RuntimeError, ExceptionGroup) as e:
         trouble = _trouble(e)
         if trouble is None:
             raise
@@ -75,6 +77,11 @@ def _trouble(error: Exception) -> WatchdogError | None:
         return InfrastructureError(
             f"this machine gave out: {error.strerror or error}{where}. Look at the disk and the "
             "folder; what was found until then is in the ledger, and the same command goes on."
+        )
+    if isinstance(error, MemoryError) or str(error) == _NO_THREAD:
+        return InfrastructureError(
+            "this machine gave out: no memory is left. What was found until then is in the ledger, "
+            "and the same command goes on; --jobs 1 needs the least."
         )
     return error if isinstance(error, WatchdogError) else None
 

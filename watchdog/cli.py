@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from watchdog import actions, pipeline, store
 from watchdog import matrix as matrix_file
-from watchdog.console import doubted, observe, say, stderr, summary
+from watchdog.console import doubted, earlier, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.ledger import Ledger
 from watchdog.model import Conflict, Entry, Record, Run, Table
@@ -58,6 +58,7 @@ def run(
         if weakness := workplace.sandbox.weakness:
             say(console, weakness)
         summary(console, settings.matrix, result, page)
+        earlier(console, settings.as_of, workplace.ledger.runs())
         actions.announce(settings.matrix, result)
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -28,7 +29,7 @@ from rich.table import Table as RichTable
 
 from watchdog import compare
 from watchdog.matrix import Matrix
-from watchdog.model import Breakage, Outcome, Record, State, Verdict
+from watchdog.model import Breakage, Outcome, Record, Run, State, Verdict
 from watchdog.pipeline import Result
 from watchdog.report.tables import symbols
 
@@ -153,6 +154,18 @@ def say(console: Console, text: str) -> None:
 def doubted(console: Console, why: str) -> None:
     """That a package of known outcome came out wrong."""
     say(console, f"This run is not to be believed, and no news: {why}")
+
+
+def earlier(console: Console, as_of: datetime, runs: Sequence[Run]) -> None:
+    """That the journal knows a later moment than this run, as when a clock went back."""
+    later = [run.as_of for run in runs if run.as_of > as_of]
+    if later:
+        say(
+            console,
+            f"The journal has {len(later)} runs of a later cutoff: the pages show the last, of "
+            f"{max(later):%Y-%m-%d %H:%M} UTC, and this one stands before it. "
+            "Where that is not meant, look at the clock.",
+        )
 
 
 def summary(console: Console, matrix: Matrix, result: Result, page: Path) -> None:

@@ -20,6 +20,7 @@ from watchdog.ledger import Ledger
 from watchdog.model import Interpreter, Means, Record
 from watchdog.process import Processes
 from watchdog.sandbox import Sandbox
+from watchdog.scratch import scratch_folder
 from watchdog.services import Services
 from watchdog.uv import Uv
 from watchdog.workplace import Settings, cache_folder
@@ -54,23 +55,25 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything a run needs. Nothing of other people runs, and nothing stays."""
-    processes = Processes()
     try:
-        scratch = Path(tempfile.mkdtemp(prefix="fw-")).resolve()
-    except OSError as e:
-        yield Finding("disk", Level.WRONG, f"no temporary folder: {e}", "free some space")
-        return
+        with scratch_folder() as folder:
+            yield from _examined(settings, folder)
+    except InfrastructureError as e:
+        yield Finding("disk", Level.WRONG, str(e), "free some space")
+
+
+def _examined(settings: Settings, folder: Path) -> Iterator[Finding]:
+    processes = Processes()
     try:
         found = interpreters.find(settings.matrix.python, processes)
         yield from _pythons(settings, found)
-        yield from _uv(settings, processes, scratch)
-        yield from _disk(settings, scratch)
-        yield _sandbox(settings, found, processes, scratch)
-        yield from _services(processes, scratch)
+        yield from _uv(settings, processes, folder)
+        yield from _disk(settings, folder)
+        yield _sandbox(settings, found, processes, folder)
+        yield from _services(processes, folder)
         yield _ledger(settings.reports)
     finally:
         processes.stop_all()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _pythons(settings: Settings, found: dict[str, Interpreter]) -> Iterator[Finding]:

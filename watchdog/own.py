@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import yaml
 from packaging.specifiers import SpecifierSet
@@ -26,6 +25,7 @@ from watchdog.interpreters import RELEASED
 from watchdog.matrix import DEFAULT_CORE, Matrix
 from watchdog.model import Breakage, Table, Verdict, smoke_name
 from watchdog.overlay import Overlay, Wheel
+from watchdog.scratch import scratch_folder
 from watchdog.workplace import Settings, open_workplace
 
 _LONG_AGO = timedelta(days=365 * 4)
@@ -117,8 +117,8 @@ def matrix(asked: Asked) -> Matrix:
 @contextmanager
 def smokes(asked: Asked, folder: Path) -> Iterator[Path]:
     """The smokes of a folder, with the maintainer's own in its place."""
-    with TemporaryDirectory(prefix="fw-smokes-") as scratch:
-        into = Path(scratch) / "smokes"
+    with scratch_folder() as place:
+        into = place / "smokes"
         shutil.copytree(folder, into)
         if asked.smoke:
             shutil.copyfile(asked.smoke, into / f"{smoke_name(asked.wheel.name)}.py")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from watchdog.errors import ConfigurationError, InstallError
 from watchdog.overlay import Wheel, read_wheel
 from watchdog.process import Processes
+from watchdog.scratch import scratch_folder
 from watchdog.uv import Uv
 
 Meant = Wheel | Requirement
@@ -23,13 +23,13 @@ Meant = Wheel | Requirement
 def meant(what: str) -> Iterator[Meant]:
     """The wheel or requirement that is meant; sources are built, and gone in the end."""
     path = Path(what)
-    with tempfile.TemporaryDirectory(prefix="fw-candidate-") as folder:
+    with scratch_folder() as folder:
         if what.endswith(".whl"):
             yield read_wheel(path)
         elif what.startswith("git+"):
-            yield _built(_cloned(what, Path(folder) / "source"), Path(folder))
+            yield _built(_cloned(what, folder / "source"), folder)
         elif path.is_dir():
-            yield _built(path, Path(folder))
+            yield _built(path, folder)
         else:
             try:
                 requirement = Requirement(what)

@@ -170,6 +170,8 @@ class Runner:
         killed = _oom_kills()
         with self.slots:
             ran = self.sandbox.run(job)
+        if not ran.told.strip():  # the probe never began: is it for the Python itself?
+            self.sandbox.check(trial.interpreter)
         self.environments.learn(trial.interpreter, ran.bytecode)
         evidence = read_events(
             ran.told, token, ran.finished, seconds=self.seconds,

@@ -115,6 +115,7 @@ class Sandbox:
 
         Raises:
             ConfigurationError: the one that is asked for does not work here.
+            InfrastructureError: no means is to blame: the Python does not start.
         """
         with self._choosing:
             if self.means is None:
@@ -122,6 +123,7 @@ class Sandbox:
                     try:
                         self._try(means)
                     except (InfrastructureError, OSError) as e:
+                        self.check(self._interpreters[0])
                         self.lacking[means] = str(e)
                     else:
                         self.means = means
@@ -159,12 +161,28 @@ class Sandbox:
             raise
         if ran.finished.returncode or "fine" not in ran.told:
             cages.stop()
-            raise InfrastructureError(ran.finished.output.strip() or "a first cell died")
+            said = ran.finished.output.strip() or "a first cell died"
+            raise InfrastructureError(said.splitlines()[-1])
         self._cages = cages
 
     def visible(self) -> tuple[list[str], list[tuple[str, str]]]:
         """What must be seen for the Pythons of the run."""
         return visible(self._interpreters)
+
+    def check(self, interpreter: Interpreter) -> None:
+        """See that a Python starts outside of every cell.
+
+        Raises:
+            InfrastructureError: it does not; somebody may have removed it since we looked.
+        """
+        argv, started = [interpreter.path, "-I", "-c", _IMPORTS], False
+        with contextlib.suppress(OSError):
+            started = self._processes.run(argv, env=passed_on(), timeout=20).returncode == 0
+        if not started:
+            raise InfrastructureError(
+                f"Python {interpreter.series} does not start any more; was it removed? "
+                f"({interpreter.path})"
+            )
 
     def run(self, job: Job) -> Ran:
         """Run a job to its end; nothing of it is left then.
@@ -242,6 +260,9 @@ class Sandbox:
         if self.means is Means.LIMITS:
             end_marked(str(self._scratch) + os.sep)
 
+
+_IMPORTS = "import json, os, socket, traceback, warnings"
+"""Some of what trial and probe import before they say a word."""
 
 _TRIAL = """
 import os, socket

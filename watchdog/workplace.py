@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from watchdog.process import Processes
 from watchdog.resolver import Resolver
 from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
 from watchdog.sandbox import Sandbox
+from watchdog.scratch import scratch_folder
 from watchdog.services import Services
 from watchdog.store import Store
 from watchdog.surface import Surface
@@ -192,14 +191,18 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
     Raises:
         InfrastructureError: uv or a folder is missing, or no Python of the matrix is here.
     """
-    processes = Processes()
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix="fw-")).resolve()
     except OSError as e:
         raise InfrastructureError(f"no place to work: {e}") from e
-    services = Services(processes, scratch)
+    with scratch_folder() as folder:
+        yield from _opened(settings, cache, folder)
+
+
+def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace]:
+    processes = Processes()
+    services = Services(processes, folder)
     try:
         found = interpreters.find(settings.matrix.python, processes)
         if not found:
@@ -210,13 +213,13 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         # Links on the way to it would lead nowhere in the view of a cell.
         packages = package_folder().resolve()
         services.sandbox = sandbox = Sandbox(
-            processes, scratch, packages, found.values(), wanted=settings.sandbox,
+            processes, folder, packages, found.values(), wanted=settings.sandbox,
             programs=(PROBE, Path(str(offers.__file__))),
         )  # fmt: skip
         framework = settings.matrix.framework
-        workshop = Workshop(processes, sandbox, scratch, servers=lambda: index.servers(framework))
+        workshop = Workshop(processes, sandbox, folder, servers=lambda: index.servers(framework))
         uv = Uv(
-            processes, scratch, offline=settings.offline, overlay=settings.overlay,
+            processes, folder, offline=settings.offline, overlay=settings.overlay,
             workshop=workshop,
         )  # fmt: skip
         urls = uv.indexes().urls
@@ -233,7 +236,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
             yield Workplace(
                 settings=settings,
                 processes=processes,
-                scratch=scratch,
+                scratch=folder,
                 sandbox=sandbox,
                 services=services,
                 index=index,
@@ -247,4 +250,3 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
             processes.stop_all()
         if services.sandbox is not None:
             services.sandbox.close()
-        shutil.rmtree(scratch, ignore_errors=True)
