@@ -64,6 +64,7 @@ def test_a_death_tells_in_which_test() -> None:
 
 WORKS = Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED,))
 BROKEN = Evidence(Ended.REPORTED, Stage.SMOKE, (FAILED,))
+KILLED = Evidence(Ended.SIGNAL, Stage.SMOKE, detail="the process was ended by SIGKILL")
 TROUBLE = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
 
 
@@ -75,6 +76,9 @@ TROUBLE = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
         ([BROKEN, WORKS], Outcome.FLAKY),
         ([WORKS, BROKEN], Outcome.FLAKY),
         ([BROKEN, TROUBLE], Outcome.ERROR),
+        ([KILLED, KILLED], Outcome.BROKEN),
+        ([KILLED, WORKS], Outcome.ERROR),
+        ([BROKEN, KILLED], Outcome.ERROR),
     ],
 )
 def test_a_failure_is_believed_only_when_it_comes_again(

@@ -47,6 +47,9 @@ def agree(attempts: Sequence[Evidence]) -> Judgement:
         if judgement.outcome is Outcome.ERROR:
             return judgement
     first = judgements[0]
+    killed = [_killed(evidence) for evidence in attempts]
+    if any(killed) and not all(killed):  # what kills itself does it again
+        return Judgement(Outcome.ERROR, first.stage, reason=_ONCE)
     for other in judgements[1:]:
         if other.outcome is not first.outcome:
             bad = first if first.outcome is Outcome.BROKEN else other
@@ -59,6 +62,14 @@ def agree(attempts: Sequence[Evidence]) -> Judgement:
                 reason=f"{first.outcome} once, {other.outcome} when run again",
             )
     return judgements[-1]
+
+
+_ONCE = "its process was killed from outside (is memory short here?); run again, it was not"
+
+
+def _killed(evidence: Evidence) -> bool:
+    """Whether a SIGKILL ended it that was not ours."""
+    return evidence.ended is Ended.SIGNAL and evidence.detail.endswith("SIGKILL")
 
 
 _READ_ONLY = "[Errno 30]"
