@@ -79,6 +79,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Thousands of cells with faults at random; arguments after -- go to benchmarks/soak.py."""
+    install(session)
+    session.run("python", "benchmarks/soak.py", "--loud", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What a cell costs here, beside nox and tox; arguments after -- go to benchmarks/bench.py."""
     install(session, "bench")
