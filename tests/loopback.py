@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # whoever asked was killed
+            super().handle_error(request, client_address)
 
 
 class Loopback:
@@ -30,7 +38,7 @@ class Loopback:
 
         for method in ("GET", "HEAD", "POST", "PATCH", "PUT"):
             setattr(Handler, f"do_{method}", answered)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
