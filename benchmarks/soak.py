@@ -41,8 +41,8 @@ SERIES = 10
 PARTS = 10
 BETWEEN = ("a damaged store entry", "a torn ledger line", "a full disk")
 KILLED = {
-    "SIGKILL of a probe": "probe.py",
-    "SIGKILL of the keeper": "keeper.py",
+    "SIGKILL of a probe": "watchdog/probe.py",
+    "SIGKILL of the keeper": "watchdog/keeper",
     "SIGKILL of uv": "/uv",
 }
 ENDED = {

@@ -348,7 +348,7 @@ def test_a_killed_probe_or_keeper_is_told_and_the_run_ends(
     process = start(world, mark=mark)
     try:
         assert wait_for(lambda: [p for p in marked(mark) if b"smoke_ext_one" in command(p)])
-        victims = [p for p in marked(mark) if f"{who}.py".encode() in command(p)]
+        victims = [p for p in marked(mark) if f"watchdog/{who}".encode() in command(p)]
         if not victims:
             pytest.skip("there is no keeper under plain limits")
         end(victims)
