@@ -39,7 +39,7 @@ def started(
     env = runner_env | {"GITHUB_REPOSITORY": "someone/watchdog", "GITHUB_API_URL": github.url}
 
     def run(name: str, origin: Path | None = None, **parts: Any) -> Workflow:
-        inputs = {"as_of": ecosystem.NOW.isoformat(), "minutes": "0.001"}
+        inputs = {"as_of": ecosystem.NOW.isoformat(), "minutes": "0.001", "doubt": "1"}
         inputs |= parts.pop("inputs", {})
         if origin is None:
             origin = tmp_path / f"origin-{name}"
@@ -118,7 +118,7 @@ def test_a_killed_machine_leaves_its_cells_not_run_and_the_next_run_runs_them(
     latest = (ecosystem.NOW + timedelta(hours=2)).isoformat()
     third = started("third", origin=first.origin, inputs={"as_of": latest})
     assert results(third) == dict.fromkeys(third.jobs, "success") | {
-        "cells": "skipped", "outlook": "skipped",
+        "cells": "skipped", "outlook": "skipped", "doubt": "skipped",
     }, logs(third)  # fmt: skip
     now = {c["state"] for c in json.loads(pages(third)["api/v1/field.json"])["cells"]}
     assert "error" not in now

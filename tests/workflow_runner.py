@@ -242,7 +242,9 @@ def _upload(steps: _Steps, given: dict[str, str]) -> None:
     into = steps.workflow.artifacts / given["name"]
     assert not into.exists(), f"a second artifact {given['name']}"
     patterns = [steps.place / "work" / line.strip() for line in given["path"].split("\n") if line]
-    root = patterns[0] if len(patterns) == 1 else Path(os.path.commonpath(patterns))
+    root = Path(os.path.commonpath(patterns))
+    if root.is_file():  # of a single file only itself, without its folders
+        root = root.parent
     for pattern in patterns:
         for found in glob.glob(str(pattern)):  # noqa: PTH207  patterns with a place
             target = into / Path(found).relative_to(root)

@@ -41,6 +41,7 @@ def main() -> None:
         cli_field,
         cli_forecast,
         cli_notify,
+        cli_opinion,
         cli_own,
         cli_parts,
         cli_past,

@@ -1,4 +1,4 @@
-"""The tracked memory of the past: histories, pins and cures, under `reports/`.
+"""The tracked memory of the past: histories, pins, cures, second opinions, under `reports/`.
 
 `history/SUBJECT.jsonl` has a line for each stretch that was replayed: the change points of the
 timeline between two instants, and the breakages that began or ended. A later run adds a line for
@@ -19,6 +19,7 @@ from packaging.version import Version
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from watchdog import lines
+from watchdog.opinion import Opinion
 from watchdog.timeline import Culprit, Effort, History, Moment, PastBreakage, change_points, gaps
 
 
@@ -113,6 +114,7 @@ K = TypeVar("K")
 _CHAPTER = TypeAdapter(Chapter)
 _ROT = TypeAdapter(Rot)
 _CURE = TypeAdapter(CureNote)
+_OPINION = TypeAdapter(Opinion)
 
 
 class Archive:
@@ -122,6 +124,7 @@ class Archive:
         self._folder = reports / "history"
         self._pins = reports / "pins.jsonl"
         self._cures = reports / "cures.jsonl"
+        self._opinions = reports / "second-opinions.jsonl"
 
     def subjects(self) -> list[str]:
         """Whose history is known."""
@@ -156,7 +159,11 @@ class Archive:
 
         Lines stay in the order they were written in, so a chapter follows the one it carries on.
         """
-        pairs = [(self._pins, other._pins), (self._cures, other._cures)]
+        pairs = [
+            (self._pins, other._pins),
+            (self._cures, other._cures),
+            (self._opinions, other._opinions),
+        ]
         pairs += [
             (self._folder / path.name, path) for path in sorted(other._folder.glob("*.jsonl"))
         ]
@@ -185,6 +192,15 @@ class Archive:
     def add_cure(self, note: CureNote) -> None:
         """Write one line; it stands in for what was known of this breakage's cure before."""
         lines.append(self._cures, _CURE.dump_python(note, mode="json"))
+
+    def opinions(self) -> list[Opinion]:
+        """Every second opinion there is, in the order they were given in."""
+        return list(_read(self._opinions, _OPINION))
+
+    def add_opinion(self, given: Opinion) -> None:
+        """Write one line; none ever stands in for another."""
+        value = _OPINION.dump_python(given, mode="json", exclude_defaults=True)
+        lines.append(self._opinions, value)
 
 
 def _read(path: Path, kind: TypeAdapter[T]) -> Iterator[T]:

@@ -16,6 +16,7 @@ from watchdog.ledger import Ledger
 from watchdog.matrix import Matrix
 from watchdog.report import api, chronicle, lanes, paste, views, wording
 from watchdog.report import outlook as outlooks
+from watchdog.report.opinions import opinions_view
 from watchdog.report.tables import symbols
 
 
@@ -81,9 +82,11 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         page(
             f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane, risks=risks
         )
+    evidence = {e.anchor for subject in site.subjects for e in subject.evidence}
+    opinions = opinions_view(archive.opinions(), [s.subject for s in site.subjects], evidence)
     page(
         "index.html", "index.html", page=front, past=past, truth=_truth(reports), sets=sets,
-        outlook=outlook,
+        outlook=outlook, opinions=opinions,
     )  # fmt: skip
     put(reports / "paste-data.js", paste.data(matrix, site))
     for name, text in (*api.files(matrix, run, site, outlook), *_addresses(matrix, reports)):
