@@ -105,7 +105,8 @@ def test_an_index_that_is_out_of_order_is_our_trouble_and_nothing_is_written(hom
     dead = "http://someone:s3cret@127.0.0.1:9/simple/"
     done = home("second-opinion", "--cells", "1", UV_DEFAULT_INDEX=dead, PIP_RETRIES="0")
     assert done.returncode == 3, done.stderr
-    assert "pip cannot read the package index" in done.stderr
+    assert "the package index" in done.stderr
+    assert "cannot" in done.stderr
     assert "s3cret" not in done.stderr
     assert not (home.folder / "reports" / "second-opinions.jsonl").exists()
 

@@ -1,8 +1,7 @@
 """What a newcomer does: `python -m venv`, `pip install`, and trying it. For second opinions.
 
-Nothing here comes from the store, the resolver's installer or the probe. As with uv, pip runs
-outside of every cell, because it must reach the index and what it builds must reach build tools;
-the smoke runs confined, as every cell does.
+Nothing here comes from the store, the resolver's installer or the probe. As uv, pip works where it
+reaches the index and nothing else; the smoke runs confined, as every cell does.
 """
 
 from __future__ import annotations
@@ -11,16 +10,17 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError
 from watchdog.model import Means, Outcome, Record, Stage
 from watchdog.opinion import Said
-from watchdog.process import Finished, Processes, passed_on
+from watchdog.process import Finished, passed_on
 from watchdog.redaction import Redactor, hide_urls
 from watchdog.sandbox import Job, Ran, Sandbox
 from watchdog.services import Services
+from watchdog.workshop import Workshop
 
 PLAIN = Path(__file__).with_name("plain.py")
 _RESULT = "result"
@@ -33,6 +33,7 @@ _NEEDED = re.compile(
     r"|HOME|PATH|LANG|LC_.*|TMPDIR|TEMP|TMP|CC|CXX|AR|LD|[A-Z]+FLAGS|PKG_CONFIG_.*"
     r"|LD_LIBRARY_PATH|SYSTEMROOT|SYSTEMDRIVE|COMSPEC|PATHEXT|WINDIR|USERPROFILE"
 )
+_NAMES_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT")
 _NETWORK = re.compile(
     r"Max retries exceeded|connection broken by|Connection (?:refused|reset|aborted)|timed out"
     r"|SSLError|ProxyError|IncompleteRead|\b(?:5\d\d|429|407|401|403) (?:Server|Client) Error"
@@ -58,7 +59,7 @@ class Newcomer:
         seconds, memory_mb: limits of one smoke.
     """
 
-    processes: Processes
+    workshop: Workshop
     sandbox: Sandbox
     services: Services
     scratch: Path
@@ -131,12 +132,18 @@ class Newcomer:
         return self._said(self.sandbox.run(job), folder, installer)
 
     def _run(self, argv: Sequence[str], folder: Path) -> Finished:
-        done = self.processes.run(
-            argv, env=self._environment(), cwd=folder, timeout=_INSTALLING, merged=True
-        )
+        env, cache = self._environment(), self.scratch / "pip"
+        cache.mkdir(exist_ok=True)
+        named = [env[name] for name in _NAMES_FILES if name in env]
+        named += [url.removeprefix("file://") for url in self.indexes]
+        done = self.workshop.run(
+            argv, env=env, stdin="", cwd=folder, timeout=_INSTALLING,
+            readable=[path for path in map(Path, named) if path.is_absolute()],
+            writable=[folder, cache],
+        )  # fmt: skip
         if done.interrupted:
             raise InfrastructureError("interrupted")
-        return done
+        return replace(done, output=done.output + done.errors)
 
     def _environment(self) -> dict[str, str]:
         """What pip is told: the index that uv is configured for, and no configuration of its own.

@@ -39,7 +39,7 @@ def ask(workplace: Workplace, observer: Observer, run: Run, drawn: Sequence[Draw
     workplace.start_services({each.record.subject for each in drawn})
     limits = workplace.settings.matrix.limits
     newcomer = Newcomer(
-        processes=workplace.processes,
+        workshop=workplace.workshop,
         sandbox=workplace.sandbox,
         services=workplace.services,
         scratch=workplace.scratch,

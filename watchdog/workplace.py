@@ -80,6 +80,7 @@ class Workplace:
     processes: Processes
     scratch: Path
     sandbox: Sandbox
+    workshop: Workshop
     services: Services
     index: Index
     resolver: Resolver
@@ -238,6 +239,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace
                 processes=processes,
                 scratch=folder,
                 sandbox=sandbox,
+                workshop=workshop,
                 services=services,
                 index=index,
                 resolver=resolver,
