@@ -124,16 +124,23 @@ def run(leg: Leg, folder: Path, tests: Sequence[str]) -> str | None:
         return "this is not run by root"
     python = sys.executable
     place = folder / leg.name
-    place.mkdir(parents=True)
-    env = dict(os.environ) | {"FLASK_WATCHDOG_SANDBOX": leg.means, "TMPDIR": str(place)}
+    parts = [place, place / "home", place / "tmp"]  # no HOME in which everything lies
+    for part in parts:
+        part.mkdir(parents=True)
+    env = dict(os.environ) | {"FLASK_WATCHDOG_SANDBOX": leg.means, "TMPDIR": str(place / "tmp")}
     if not leg.root and os.geteuid() == 0:
         if not shutil.which("setpriv"):
             return "setpriv is not installed (Debian: util-linux)"
         folder.chmod(0o755)
-        os.chown(place, NOBODY, NOBODY)
+        for part in parts:
+            os.chown(part, NOBODY, NOBODY)
         if not (python := readable_python(folder)):
             return "no Python here may be run by everybody"
-        env |= {"HOME": str(place), "USER": "nobody", "PATH": f"{Path(python).parent}:{os.defpath}"}
+        env |= {
+            "HOME": str(place / "home"),
+            "USER": "nobody",
+            "PATH": f"{Path(python).parent}:{os.defpath}",
+        }
         for name in ("PYENV_ROOT", "UV_CACHE_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
             env.pop(name, None)
     print(f"{leg.title}:", flush=True)
