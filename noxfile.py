@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nox
@@ -105,6 +106,50 @@ def forecast_score(session: nox.Session) -> None:
     """What the forecast would have said before each breakage of the history, and how rightly."""
     install(session)
     session.run("flask-watchdog", "forecast-score", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of all that the project needs, in the versions taken today."""
+    session.install("-q", "uv", *nox.project.dependency_groups(PROJECT, "audit"))
+    folder = Path(session.create_tmp())
+    pins, report = str(folder / "pins.txt"), folder / "audit.json"
+    groups = [f"--group={name}" for name in ("tests", "lint")]
+    session.run("uv", "pip", "compile", "-q", "--no-header", "--no-annotate", "-o", pins,
+                "pyproject.toml", *groups)  # fmt: skip
+    report.unlink(missing_ok=True)
+    session.run("pip-audit", "--no-deps", "--disable-pip", "-r", pins, "--format", "json",
+                "-o", str(report), "--progress-spinner", "off", *session.posargs,
+                silent=True, success_codes=[0, 1])  # fmt: skip
+    if not report.exists():
+        session.error("3: the vulnerability service cannot be reached; nothing was looked at")
+    told = json.loads(report.read_text("utf-8"))["dependencies"]
+    # pip-audit says that all is well also where the service knows nothing of a package.
+    unknown = [each["name"] for each in told if "skip_reason" in each]
+    for each in told:
+        for found in each.get("vulns", ()):
+            session.warn(f"{each['name']} {each['version']}: {found['id']} {found['fix_versions']}")
+    if any(each.get("vulns") for each in told):
+        session.error("1: vulnerabilities are known of what the project needs")
+    if unknown:
+        session.error(f"3: the service could not tell of {len(unknown)} of {len(told)}: {unknown}")
+    session.log(f"{len(told)} packages, no known vulnerability")
+
+
+@nox.session(python=["3.11"])
+def fuzz(session: nox.Session) -> None:
+    """Inputs from outside by atheris, coverage-guided: --minutes N, and targets; all by default."""
+    install(session, "fuzz")
+    minutes, targets = 3.0, list(session.posargs)
+    if "--minutes" in targets:
+        at = targets.index("--minutes")
+        minutes, targets = float(targets[at + 1]), targets[:at] + targets[at + 2 :]
+    inputs = sorted(p.stem for p in Path("tests", "fuzz").glob("*.py"))
+    for name in targets or [i for i in inputs if i not in ("__init__", "atheris_driver")]:
+        # What was found is kept from time to time; an input that fails is left beside it.
+        corpus = Path(session.cache_dir, "fuzz", name)
+        options = f"-max_total_time={int(minutes * 60)}", f"-artifact_prefix={corpus}-"
+        session.run("python", "tests/fuzz/atheris_driver.py", name, str(corpus), *options)
 
 
 @nox.session
