@@ -120,3 +120,22 @@ WORSE = Seen(Outcome.BROKEN, fails=(("test_a", "x"), ("test_b", "y")))
 def test_every_pair_of_outcomes_has_its_word(before: Seen, after: Seen, change: Change) -> None:
     (effect,) = compare("c", "3.13", "c", {"s": before}, {"s": after}).effects
     assert effect.change is change
+
+
+@pytest.mark.parametrize(
+    ("at", "byte"),
+    [(4, 0x7B), (6, 0x01), (8, 0x63)],
+    ids=["of a version to come", "locked", "packed in an unknown way"],
+)
+def test_an_archive_that_cannot_be_unpacked_is_no_wheel(tmp_path: Path, at: int, byte: int) -> None:
+    data = bytearray(wheel("x", "1.0", {}))
+    # Every entry of the directory, and what stands before each file.
+    for mark, shift in ((b"PK\x01\x02", 2), (b"PK\x03\x04", 0)):
+        place = data.find(mark)
+        while place >= 0:
+            data[place + at + shift] = byte
+            place = data.find(mark, place + 4)
+    path = tmp_path / "x-1.0-py3-none-any.whl"
+    path.write_bytes(bytes(data))
+    with pytest.raises(ConfigurationError, match="is not a wheel"):
+        read_wheel(path)

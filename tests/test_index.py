@@ -93,6 +93,24 @@ def test_no_page_gives_anything_but_files_or_a_value_error(text: str) -> None:
             continue
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("application/json", "[" * 100_000), ("text/html", "<![doctypel[<a>"),
+     ("text/html", "<!doctype h<x>")],
+)  # fmt: skip
+def test_a_page_that_no_parser_likes_is_a_value_error_or_empty(kind: str, text: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert parse_page(kind, text) == ()
+
+
+def test_a_hash_that_is_empty_is_none() -> None:
+    (html,) = parse_page("text/html", '<a href="/x-1.0.zip#sha256=">x</a>')
+    (told,) = parse_page(
+        "application/json", '{"files": [{"filename": "x-1.0.zip", "hashes": {"sha256": ""}}]}'
+    )
+    assert (html.sha256, told.sha256) == (None, None)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (

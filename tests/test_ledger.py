@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
 def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) -> None:
     cells = {f"s{n}/today/py3.13": Entry(State.WORKS, f"f{n}") for n in range(500)}
     runs = [Run(day(1), day(1), cells)]
-    changed = cells | {"s1/today/py3.13": Entry(State.BROKEN, "g"), "new": Entry(State.WORKS, "h")}
+    changed = cells | {"s1/today/py3.13": Entry(State.BROKEN, "g")}
+    changed["new/today/py3.13"] = Entry(State.WORKS, "h")
     del changed["s2/today/py3.13"]
     runs += [Run(day(n), day(n), changed) for n in (2, 3)]
     runs.append(Run(day(4), day(4), {"s1/today/py3.13": Entry(State.WORKS, "i")}))
@@ -112,7 +114,7 @@ def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) 
 
 
 def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -> None:
-    cells = {f"s{n}": Entry(State.WORKS, f"f{n}") for n in range(9)}
+    cells = {f"s{n}/today/py3.13": Entry(State.WORKS, f"f{n}") for n in range(9)}
     for n in (1, 2):
         Ledger(tmp_path).write_run(Run(day(n), day(n), cells))
     journal = tmp_path / "runs.jsonl"
@@ -134,3 +136,23 @@ def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
     assert (found := again.get("b"))
     assert found.judgement.outcome is Outcome.FLAKY
     assert again.adopt(other) == 0
+
+
+@pytest.mark.parametrize("subject", ["../../elsewhere", "a/b", "", "A", "a\\b", ".a"])
+def test_a_record_that_names_a_file_elsewhere_is_stepped_over_and_never_written_there(
+    tmp_path: Path, subject: str
+) -> None:
+    Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
+    path = tmp_path / "ledger" / "flask-login.jsonl"
+    path.write_text(path.read_text("utf-8").replace('"flask-login"', json.dumps(subject)), "utf-8")
+    ledger = Ledger(tmp_path)
+    assert (len(ledger), ledger.skipped_lines) == (0, 1)
+
+
+@pytest.mark.parametrize("cell", ["no-cell", "a/tomorrow/py3.13", "../today/py3.13", "a/today/py3"])
+def test_a_run_with_a_cell_that_is_none_is_stepped_over_and_counted(
+    tmp_path: Path, cell: str
+) -> None:
+    Ledger(tmp_path).write_run(Run(day(1), day(1), {cell: Entry(State.WORKS, "f")}))
+    ledger = Ledger(tmp_path)
+    assert (ledger.runs(), ledger.skipped_lines) == ([], 1)

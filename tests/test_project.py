@@ -58,6 +58,21 @@ def test_no_text_is_too_much(text: str) -> None:
     parse(text)
 
 
+@pytest.mark.parametrize("line", ["-r a\0b.txt", "-r " + "a" * 5000, "-r ."])
+def test_an_include_that_no_file_can_be_is_told(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"flask\n{line}\n", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"requirements\.txt:2: .*cannot be read"):
+        read(path)
+
+
+def test_a_pyproject_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text("x = " + "[" * 50_000, "utf-8")
+    with pytest.raises(ConfigurationError):
+        read(path)
+
+
 def test_a_requirement_takes_the_place_of_those_for_the_same_package() -> None:
     project = Project(("Flask==2.2.2", "flask_login"))
     assert project.replacing("flask==3.*").requirements == ("flask_login", "flask==3.*")

@@ -46,6 +46,28 @@ def test_a_report_that_stops_anywhere_is_never_green(count: int) -> None:
     assert judge(evidence).outcome is not Outcome.WORKS
 
 
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [(3, {"outcome": "perhaps"}), (3, {"seconds": "long"}), (4, {"warnings": 3}),
+     (4, {"warnings": [{"message": 1}]})],
+)  # fmt: skip
+def test_a_report_with_a_line_that_cannot_be_read_is_never_green(
+    number: int, change: Mapping[str, object]
+) -> None:
+    told = [*PASS[:number], {**PASS[number], **change}, *PASS[number + 1 :]]
+    evidence = read_events(lines(*told), "t", DONE, seconds=9, tests_of=("test_a",))
+    judgement = judge(evidence)
+    assert judgement.outcome is Outcome.BROKEN
+    assert "cannot be read" in (judgement.symptom or "")
+
+
+def test_a_test_that_failed_without_saying_how_has_failed() -> None:
+    told = [*PASS[:4], {**PASS[2], "name": "test_b"},
+            {**PASS[3], "name": "test_b", "outcome": "failed"}, PASS[4]]  # fmt: skip
+    evidence = read_events(lines(*told), "t", Finished(1, "", "", 1.0), seconds=9)
+    assert judge(evidence).outcome is Outcome.BROKEN
+
+
 @given(st.text(max_size=400))
 def test_junk_in_the_events_is_stepped_over(junk: str) -> None:
     evidence = read_events(junk + "\n" + lines(*PASS) + junk, "t", DONE, seconds=9)

@@ -8,6 +8,7 @@ what came after; a line that begins anew replaces all before it, as when the smo
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from watchdog import lines
 from watchdog.opinion import Opinion
+from watchdog.plan import is_subject
 from watchdog.timeline import Culprit, Effort, History, Moment, PastBreakage, change_points, gaps
 
 
@@ -108,6 +110,8 @@ class CureNote:
     checked: datetime
 
 
+_PAGE = re.compile(r"\w[\w.+!-]*", re.ASCII)
+
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -133,7 +137,7 @@ class Archive:
     def chapters(self, subject: str) -> list[Chapter]:
         """The lines of a subject that count, oldest first."""
         found: list[Chapter] = []
-        for chapter in _read(self._folder / f"{subject}.jsonl", _CHAPTER):
+        for chapter in filter(_harmless, _read(self._folder / f"{subject}.jsonl", _CHAPTER)):
             if found and chapter.since != found[-1].until:
                 found = []
             found.append(chapter)
@@ -208,6 +212,12 @@ def _read(path: Path, kind: TypeAdapter[T]) -> Iterator[T]:
     for value in lines.read(path):
         with contextlib.suppress(ValidationError):
             yield kind.validate_python(value)
+
+
+def _harmless(chapter: Chapter) -> bool:
+    """Whether its names may name pages: a line may come from a machine that ran strangers' code."""
+    ids = [breakage.id for breakage in chapter.breakages]
+    return is_subject(chapter.subject) and all(_PAGE.fullmatch(name) for name in ids)
 
 
 def _newest(path: Path, kind: TypeAdapter[T], key: Callable[[T], K]) -> dict[K, T]:

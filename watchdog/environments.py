@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from email.parser import Parser
+from email.parser import HeaderParser
 from pathlib import Path
 
 from watchdog.composing import SITE, bare, compose
@@ -96,13 +96,18 @@ class Environments:
         try:
             site = self.source(name, version, interpreter, as_of)
             found = next(site.glob("*.dist-info/METADATA"))
-            metadata = Parser().parsestr(found.read_text("utf-8", "replace"))
+            return changelog_in(found.read_text("utf-8", "replace"))
         except (InstallError, InfrastructureError, OSError, StopIteration):
             return None
-        for label, _, url in (u.partition(", ") for u in metadata.get_all("Project-URL", [])):
-            if _CHANGES.search(label) and url.startswith("https://"):
-                return str(url)
-        return None
+
+
+def changelog_in(metadata: str) -> str | None:
+    """Where the metadata of a release says that its changes are told."""
+    urls = HeaderParser().parsestr(metadata).get_all("Project-URL", [])
+    for label, _, url in (u.partition(", ") for u in urls):
+        if _CHANGES.search(label) and url.startswith("https://"):
+            return str(url)
+    return None
 
 
 _CHANGES = re.compile(r"change|release ?notes|history|what'?s ?new", re.IGNORECASE)

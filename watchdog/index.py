@@ -248,14 +248,20 @@ def parse_page(content_type: str, text: str) -> tuple[File, ...]:
         ValueError: the page is neither of the two forms.
     """
     if "json" in content_type:
-        data = json.loads(text)
+        try:
+            data = json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
         if not isinstance(data, dict) or not isinstance(data.get("files"), list):
             raise ValueError("no list of files")
         return tuple(map(_file_from_json, data["files"]))
     if "html" not in content_type:
         raise ValueError(f"content type {content_type!r}")
     reader = _Anchors()
-    reader.feed(text)
+    try:
+        reader.feed(text)
+    except AssertionError as e:  # so html.parser speaks of a declaration that it does not know
+        raise ValueError(str(e)) from None
     return tuple(reader.files)
 
 
@@ -270,7 +276,7 @@ def _file_from_json(data: Any) -> File:  # noqa: ANN401  whatever an index sends
         _instant(data.get("upload-time")),
         yanked=bool(data.get("yanked")),
         requires_python=requires if isinstance(requires, str) else None,
-        sha256=sha256 if isinstance(sha256, str) else None,
+        sha256=(sha256 or None) if isinstance(sha256, str) else None,
     )
 
 
@@ -279,7 +285,7 @@ def _read_kept(path: Path) -> tuple[dict[str, Any], tuple[File, ...] | None]:
     try:
         known = json.loads(path.read_text("utf-8"))
         return known, tuple(map(_file_from_json, known["files"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}, None
 
 
@@ -318,7 +324,9 @@ class _Anchors(HTMLParser):
                 _instant(found.get("data-upload-time")),
                 yanked="data-yanked" in found,
                 requires_python=found.get("data-requires-python"),
-                sha256=fragment.removeprefix("sha256=") if "sha256=" in fragment else None,
+                sha256=(fragment.removeprefix("sha256=") or None)
+                if "sha256=" in fragment
+                else None,
             )
         )
 

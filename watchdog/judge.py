@@ -31,8 +31,9 @@ def judge(evidence: Evidence) -> Judgement:
         failure = Failure(_DEATHS[evidence.ended], _death(evidence))
         return _broken(evidence, evidence.stage, failure, test=evidence.during)
     for test in evidence.tests:
-        if test.outcome is UseOutcome.FAILED and test.failure is not None:
-            return _broken(evidence, Stage.SMOKE, test.failure, test=test.name)
+        if test.outcome is UseOutcome.FAILED:
+            failure = test.failure or Failure("Failed", "without saying how")
+            return _broken(evidence, Stage.SMOKE, failure, test=test.name)
     if any(test.outcome is UseOutcome.PASSED for test in evidence.tests):
         return Judgement(Outcome.WORKS, Stage.SMOKE)
     reasons = dict.fromkeys(test.reason for test in evidence.tests if test.reason)

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from watchdog import lines
 from watchdog.model import Judgement, Outcome, Record, Run
+from watchdog.plan import is_cell, is_subject
 
 _RECORD = TypeAdapter(Record)
 _RUN = TypeAdapter(Run)
@@ -36,8 +37,10 @@ class Ledger:
         for path in sorted((folder / "ledger").glob("*.jsonl")):
             for line in self._lines(path):
                 with contextlib.suppress(ValidationError):
-                    self._keep(_RECORD.validate_python(line))
-                    continue
+                    record = _RECORD.validate_python(line)
+                    if is_subject(record.subject):
+                        self._keep(record)
+                        continue
                 self.skipped_lines += 1
 
     def get(self, fingerprint: str) -> Record | None:
@@ -114,10 +117,12 @@ class Ledger:
                 try:
                     like, gone = line.pop("like", None), line.pop("gone", ())
                     run = _RUN.validate_python(line)
+                    if not all(map(is_cell, run.cells)):
+                        raise ValueError("a cell that is none")  # noqa: TRY301  as below
                     if like is not None:
                         cells = {i: e for i, e in named[like].cells.items() if i not in gone}
                         run = replace(run, cells=cells | run.cells)
-                except (ValidationError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError):
                     self.skipped_lines += 1
                     continue
                 named[run.name] = run

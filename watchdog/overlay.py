@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import threading
 import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.parser import Parser
+from email.parser import HeaderParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,11 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from watchdog.errors import ConfigurationError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
+_NO_WHEEL = (
+    InvalidWheelFilename, OSError, StopIteration,
+    # What zipfile and zlib say of archives that are damaged, locked, or packed in other ways.
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,11 @@ def read_wheel(path: Path) -> Wheel:
         name, version, *_ = parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
             inside = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-            metadata = Parser().parsestr(archive.read(inside).decode("utf-8", "replace"))
-    except (InvalidWheelFilename, OSError, zipfile.BadZipFile, StopIteration) as e:
-        raise ConfigurationError((f"{path} is not a wheel: {e}",)) from None
+            metadata = HeaderParser().parsestr(archive.read(inside).decode("utf-8", "replace"))
+    except _NO_WHEEL as e:
+        raise ConfigurationError(
+            (f"{path} is not a wheel: {str(e) or type(e).__name__}",)
+        ) from None
     return Wheel(path, name, str(version), metadata["Requires-Python"])
 
 

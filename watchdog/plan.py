@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Releases = Mapping[str, Sequence[Release]]
 
+_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_SUBJECT = re.compile(_NAME)
+_CELL = re.compile(rf"{_NAME}/({'|'.join(Table)})/py\d{{1,3}}\.\d{{1,3}}(/[^/\s]+)*", re.ASCII)
 _COLUMN = re.compile(rf".+?-({LABEL})")
 
 
@@ -75,6 +78,16 @@ def dealt(length: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...
         parts[least].append(name)
         totals[least] += length[name]
     return tuple(tuple(part) for part in parts)
+
+
+def is_subject(name: str) -> bool:
+    """Whether a name can be that of a subject: a file is called after it, so it has no slash."""
+    return _SUBJECT.fullmatch(name) is not None
+
+
+def is_cell(cell_id: str) -> bool:
+    """Whether an id can be that of a cell; a journal may hold others, damaged or of another day."""
+    return _CELL.fullmatch(cell_id) is not None
 
 
 def coordinates(cell_id: str) -> Cell:

@@ -100,11 +100,11 @@ def _lines(path: Path | None, text: str, seen: set[Path]) -> Iterator[tuple[str,
             yield where, line
             continue
         inner = path.parent / include["file"]
-        if inner.resolve() in seen:
-            continue
         try:
+            if inner.resolve() in seen:
+                continue
             more = inner.read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as e:
+        except (OSError, ValueError) as e:  # a name may hold what no name can
             raise ConfigurationError((f"{where}: {inner}: cannot be read: {e}",)) from None
         yield from _lines(inner, more, seen)
 
@@ -126,7 +126,7 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
 def _toml(path: Path, text: str) -> Iterator[tuple[str, str]]:
     try:
         project = tomllib.loads(text).get("project")
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigurationError((f"{path}: {e}",)) from None
     listed = project.get("dependencies", []) if isinstance(project, dict) else None
     if not isinstance(listed, list) or not all(isinstance(r, str) for r in listed):

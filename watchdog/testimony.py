@@ -22,8 +22,9 @@ from watchdog.process import Finished
 _SIGKILL = -9
 _TESTS = TypeAdapter(Use)
 _FAILURE = TypeAdapter(Failure)
-_WARNING = TypeAdapter(CaughtWarning)
+_WARNINGS = TypeAdapter(list[CaughtWarning])
 _ALL = "(all)"
+_UNREADABLE = "unreadable"
 
 
 def read_events(
@@ -62,15 +63,14 @@ def read_events(
                 tests.append(_TESTS.validate_python(fields))
                 during = None
             elif kind == "end":
-                warnings = [_WARNING.validate_python(w) for w in event.get("warnings", ())]
+                warnings = _WARNINGS.validate_python(event.get("warnings", []))
                 ended = True
-        except ValidationError:
-            continue
+        except ValidationError:  # whatever it says, it is not what the probe would say
+            kinds[-1] = (_UNREADABLE, "")
     how, detail = _how(done, ended=ended, seconds=seconds, memory_short=memory_short)
-    if how is Ended.REPORTED and tests_of is not None and failure is None:
+    if failure is None and how in (Ended.REPORTED, Ended.SILENT):
         good = all(test.outcome is not UseOutcome.FAILED for test in tests)
-        if why := _doubt(kinds, tests_of, good=good, returncode=done.returncode):
-            failure = Failure("Forged", f"the report of the probe does not hold: {why}")
+        failure = _forged(kinds, tests_of, how, good=good, returncode=done.returncode)
     return Evidence(
         ended=how,
         stage=stage,
@@ -97,6 +97,19 @@ def executed(text: str, token: str) -> list[str]:
     """The functions that ran, as the end of a report lists them."""
     found = _event(text.splitlines()[-1] if text.strip() else "", token).get("executed")
     return [str(entry) for entry in found] if isinstance(found, list) else []
+
+
+def _forged(
+    kinds: Sequence[tuple[str, str]], tests_of: Sequence[str] | None, how: Ended, *, good: bool,
+    returncode: int,
+) -> Failure | None:  # fmt: skip
+    """What stands for a report that does not hold; None where it does, or is none."""
+    why = ""
+    if (_UNREADABLE, "") in kinds:
+        why = "a line of it cannot be read"
+    elif how is Ended.REPORTED and tests_of is not None:
+        why = _doubt(kinds, tests_of, good=good, returncode=returncode)
+    return Failure("Forged", f"the report of the probe does not hold: {why}") if why else None
 
 
 def _doubt(

@@ -1,0 +1,94 @@
+"""What a probe tells: works only where the report is whole, in order, and says so throughout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from watchdog.judge import agree, judge
+from watchdog.model import Outcome
+from watchdog.process import Finished
+from watchdog.testimony import executed, named_tests, read_events
+
+_TOKEN = "t"
+_TESTS = ("test_a", "test_b")
+_ENDS = (
+    Finished(0, "", "", 1.0),
+    Finished(1, "", "", 1.0),
+    Finished(-11, "", "", 1.0),
+    Finished(-9, "", "", 1.0, timed_out=True),
+    Finished(-9, "", "", 1.0),
+    Finished(0, "", "", 1.0, note="more than 256 processes at once"),
+    Finished(3, "", "", 1.0, interrupted=True),
+)
+
+
+def _lines(*events: Mapping[str, object]) -> bytes:
+    return b"".join(json.dumps({"token": _TOKEN, **e}).encode() + b"\n" for e in events)
+
+
+_FAILURE = {"type": "KeyError", "message": "'x'", "frames": [
+    {"file": "site-packages/a.py", "function": "f", "line": 3, "code": "x"}]}  # fmt: skip
+_BEGIN: tuple[Mapping[str, object], ...] = ({"event": "loading"}, {"event": "loaded"})
+_A: tuple[Mapping[str, object], ...] = (
+    {"event": "testing", "name": "test_a", "title": "x"},
+    {"event": "test", "name": "test_a", "title": "x", "outcome": "passed", "seconds": 0.1},
+)
+_B: tuple[Mapping[str, object], ...] = (
+    {"event": "testing", "name": "test_b"},
+    {"event": "test", "name": "test_b", "title": "", "outcome": "skipped", "reason": "no server"},
+)
+_END: Mapping[str, object] = {
+    "event": "end", "executed": ["a.py:f"],
+    "warnings": [{"category": "W", "message": "m", "file": "f", "line": 1, "stack": ["x"]}],
+}  # fmt: skip
+SEEDS = (
+    b"\0" + _lines(*_BEGIN, *_A, *_B, _END),
+    b"\1" + _lines({"event": "loading"}, {"event": "failed", "failure": _FAILURE}, _END),
+    b"\0" + _lines({"event": "loading"}, {"event": "test", "name": "(all)", "title": "",
+                                          "outcome": "skipped", "reason": "x"}, _END),
+    b"\1" + _lines(*_BEGIN, _A[0], {**_A[1], "outcome": "failed", "failure": _FAILURE}, *_B, _END),
+)  # fmt: skip
+WORDS = (
+    b'"event":', b'"token": "t"', b'"end"', b'"test"', b'"testing"', b'"loaded"', b'"loading"',
+    b'"failed"', b'"passed"', b'"skipped"', b'"outcome":', b'"failure":', b'"name":', b"null",
+    b"test_a", b"test_b", b"NaN", b"1e999", b"\\ud800", b"\xe2\x80\xa8", b"\r", b"(all)",
+)  # fmt: skip
+
+
+def check(data: bytes) -> None:
+    """The first byte says how the process ended, the rest is the report."""
+    done, text = _ENDS[data[0] % len(_ENDS) if data else 0], data[1:].decode("utf-8", "replace")
+    evidence = read_events(text, _TOKEN, done, seconds=9, tests_of=_TESTS)
+    judgement = judge(evidence)
+    assert agree([evidence, evidence]).outcome is judgement.outcome
+    assert all(isinstance(entry, str) for entry in executed(text, _TOKEN))
+    named_tests(text)
+    if judgement.outcome is Outcome.WORKS:
+        assert _holds(text, done), text
+    other = read_events(text, "another token", done, seconds=9, tests_of=_TESTS)
+    if "another token" not in text:
+        assert judge(other).outcome is not Outcome.WORKS
+
+
+def _holds(text: str, done: Finished) -> bool:
+    """Whether a report may be believed, said in another way than by the program."""
+    told: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    ended_well = done.returncode in (0, 1) and not (done.timed_out or done.note)
+    tests = [event for event in told if event["event"] == "test"]
+    names = [event["name"] for event in tests]
+    began = [event["name"] for event in told if event["event"] == "testing"]
+    outcomes = [event["outcome"] for event in tests]
+    order = ["loading", "loaded", *["testing", "test"] * len(tests), "end"]
+    return (
+        ended_well
+        and not done.interrupted
+        and all(event["token"] == _TOKEN for event in told)
+        and [event["event"] for event in told] == order
+        and began == names
+        and len(set(names)) == len(names)
+        and set(_TESTS) <= set(names)
+        and "passed" in outcomes
+        and set(outcomes) <= {"passed", "skipped"}
+    )

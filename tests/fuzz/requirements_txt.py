@@ -1,0 +1,54 @@
+"""requirements.txt and pyproject.toml: requirements, or a configuration error; nothing is lost."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from watchdog.errors import ConfigurationError
+from watchdog.project import Project, parse, read
+
+_FOLDER = tempfile.TemporaryDirectory()
+SEEDS = (
+    b"Flask==2.2.2\n-r base.txt\nflask-login == 0.6.2 \\\n    --hash=sha256:abc\n",
+    b"werkzeug<3  # needed\ncelery[redis]; python_version > '3.7'\n-e .\n./here\n"
+    b"x @ https://127.0.0.1/x.whl\n--index-url https://127.0.0.1/\n",
+    b"\xef\xbb\xbfblinker==1.6.2\r\nclick===8.1.7\r\n",
+    b'[project]\nname = "x"\ndependencies = ["flask>=2", "flask-login; os_name == \'nt\'"]\n',
+)
+WORDS = (
+    b"-r base.txt", b"-c ", b"--requirement=", b"--hash=sha256:", b"\\\n", b"; ", b"extra == 'x'",
+    b"===", b"~=", b"[a,b]", b" @ file:///", b"${X}", b"\x00", b"\xe2\x80\xa8", b"\x0c", b"#",
+    b"[project]", b"dependencies = [", b"-r " + b"a" * 300, b"-r .",
+)  # fmt: skip
+
+
+def check(data: bytes) -> None:
+    """As a text, and as either of the two files."""
+    text = data.decode("utf-8", "replace")
+    _known(parse(text))
+    if b"/" in data and (b"-r" in data or b"-c" in data):
+        return  # it names a file of this machine
+    base = Path(_FOLDER.name, "base.txt")
+    base.write_text("blinker\n-r requirements.txt\n", "utf-8")
+    for name in ("requirements.txt", "pyproject.toml"):
+        path = Path(_FOLDER.name, name)
+        path.write_bytes(data)
+        try:
+            found = read(path)
+        except ConfigurationError as e:
+            assert e.problems
+            continue
+        assert found.requirements
+        _known(found)
+
+
+def _known(project: Project) -> None:
+    """Each is one that pip can be given, and stays what it is when it is written and read."""
+    for requirement in project.requirements:
+        assert str(Requirement(requirement)) == requirement
+        assert Requirement(requirement).url is None
+    assert all(place and why for place, why in project.skipped)
+    assert project.replacing("flask==3.*").requirements[-1] == "flask==3.*"

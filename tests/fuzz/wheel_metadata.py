@@ -1,0 +1,54 @@
+"""A wheel and its metadata: what it says of itself, or a configuration error."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+
+from watchdog.environments import changelog_in
+from watchdog.errors import ConfigurationError
+from watchdog.handmade import metadata, wheel
+from watchdog.model import File, Interpreter
+from watchdog.overlay import read_wheel
+from watchdog.wheels import taken
+
+_PYTHON = Interpreter("/python", "3.11.7", "65.5.0", "linux-x86_64")
+_FOLDER = tempfile.TemporaryDirectory()
+_PATH = Path(_FOLDER.name, "flask-1.0-py3-none-any.whl")
+_TEXT = metadata("flask", "1.0", ["werkzeug>=3"], ">=3.8")
+SEEDS = (
+    wheel("flask", "1.0", {"flask.py": ""}, requires=["werkzeug>=3"], requires_python=">=3.8"),
+    _TEXT.encode(),
+    _TEXT.replace("\n\n", "\n").encode() + b"Project-URL: Changes, https://127.0.0.1/x\n",
+)
+WORDS = (
+    b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"\xff\xff\xff\xff",
+    b"flask-1.0.dist-info/METADATA", b"Requires-Python: ", b"Project-URL: ", b"\n ", b"\r",
+    b"Content-Type: multipart/mixed; boundary=a\n", b"--a\n", b"=?utf-8?q?=00?=", b"\x0c",
+    b"Changelog, https://", b"\xed\xa0\x80",
+)  # fmt: skip
+
+
+def check(data: bytes) -> None:
+    """Whatever it says, it can be asked for, and only an address is taken for one."""
+    found = changelog_in(data.decode("utf-8", "replace"))
+    assert found is None or found.startswith("https://")
+    for content in (data, wheel_with(data)):
+        _PATH.write_bytes(content)
+        try:
+            told = read_wheel(_PATH)
+        except ConfigurationError as e:
+            assert e.problems
+            continue
+        assert told.requirement == "flask==1.0"
+        taken([File(_PATH.name, None, requires_python=told.requires_python)], _PYTHON)
+
+
+def wheel_with(text: bytes) -> bytes:
+    """An archive that has it for the metadata of a wheel."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("flask-1.0.dist-info/METADATA", text)
+    return out.getvalue()

@@ -1,0 +1,39 @@
+"""Real inputs, damaged: each holds the property that `tests/fuzz` states for it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from fuzz import TARGETS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def damaged(seeds: tuple[bytes, ...], words: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
+    """Seeds in which some stretches are replaced by words, by bytes, or by nothing."""
+    piece = st.sampled_from(words) | st.binary(max_size=8) | st.sampled_from(seeds)
+    edit = st.tuples(st.floats(0, 1), st.integers(0, 40), piece)
+    return st.builds(_edited, st.sampled_from(seeds), st.lists(edit, max_size=4))
+
+
+def _edited(seed: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    for where, length, piece in edits:
+        at = int(where * len(seed))
+        seed = seed[:at] + piece + seed[at + length :]
+    return seed
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_whatever_stands_in_it_the_property_holds(name: str) -> None:
+    target: Any = importlib.import_module(f"fuzz.{name}")
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(damaged(target.SEEDS, target.WORDS) | st.binary(max_size=200))
+    def holds(data: bytes) -> None:
+        target.check(data)
+
+    for seed in (*target.SEEDS, b""):
+        target.check(seed)
+    holds()
