@@ -25,7 +25,7 @@ from watchdog.services import Services
 from watchdog.uv import Uv
 from watchdog.workplace import Settings, cache_folder
 
-_OLDEST_UV = Version("0.8")
+_OLDEST_UV = Version("0.10")
 _LITTLE_GB, _TOO_LITTLE_GB = 5.0, 1.0
 _SERVICES = {
     "smtp": "python -m pip install aiosmtpd",
