@@ -1,0 +1,91 @@
+"""The folder of a run: held while it lives, removed by the next one when it was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from watchdog import scratch
+from watchdog.errors import InfrastructureError
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are locked where that is known")
+
+HOLDS = """
+import os, subprocess, time
+from watchdog.scratch import scratch_folder
+with scratch_folder() as folder:
+    mark = {"HELD": f"{folder}/c1"}
+    child = subprocess.Popen(["sleep", "600"], env=os.environ | mark, start_new_session=True)
+    print(folder, child.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder of this test."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path
+
+
+@pytest.fixture
+def living(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path, int]]:
+    """Another run that holds its folder, and started something that left its session."""
+    argv = [sys.executable, "-c", HOLDS]
+    with subprocess.Popen(argv, env=os.environ, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        folder, child = process.stdout.readline().split()
+        assert Path(folder).parent == place
+        yield process, Path(folder), int(child)
+        process.kill()
+
+
+def test_it_is_there_while_it_is_wanted_and_gone_afterwards(place: Path) -> None:
+    with scratch.scratch_folder() as folder:
+        (folder / "file").touch()
+        assert folder.parent == place
+    assert not list(place.iterdir())
+
+
+def test_that_of_a_living_run_stays(
+    living: tuple[subprocess.Popen[str], Path, int],
+) -> None:
+    _, folder, child = living
+    assert scratch.sweep() == 0
+    assert folder.is_dir()
+    os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_that_of_a_killed_run_goes_with_what_still_runs_in_it(
+    living: tuple[subprocess.Popen[str], Path, int],
+) -> None:
+    process, folder, child = living
+    process.kill()
+    process.wait()
+    assert folder.is_dir()
+    with scratch.scratch_folder():
+        assert not folder.exists()
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
+
+
+def test_folders_of_others_stay(place: Path) -> None:
+    (place / "fw-other").mkdir()
+    (place / "fw-run-link").symlink_to(place / "fw-other")
+    assert scratch.sweep() == 0
+    assert sorted(p.name for p in place.iterdir()) == ["fw-other", "fw-run-link"]
+
+
+def test_where_there_is_no_place_that_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "gone"))
+    with pytest.raises(InfrastructureError, match="no place to work"), scratch.scratch_folder():
+        pass
