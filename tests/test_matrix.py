@@ -152,6 +152,13 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         matrix.load(tmp_path / "matrix.yaml")
 
 
+def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() -> None:
+    text = GOOD.replace("tables:", 'python: ["3.9", "3.10", "3.1 1"]\ntables:', 1)
+    found = problems(text)
+    assert any("the key 'python' stands here twice" in problem for problem in found)
+    assert any(problem.startswith("matrix.yaml:2:25: '3.1 1' is not a series") for problem in found)
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str) -> None:
     try:

@@ -41,8 +41,9 @@ def find(root: yaml.Node, path: tuple[Any, ...], *, key: bool = False) -> yaml.N
             if not pairs:
                 break
             last = i == len(path) - 1
-            node = pairs[0][0] if key and last else pairs[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            # Of a key that stands twice the second holds, also for who reads the values.
+            node = pairs[-1][0] if key and last else pairs[-1][1]
+        elif isinstance(node, yaml.SequenceNode) and step in range(len(node.value)):
             node = node.value[step]
         else:
             break
