@@ -34,8 +34,8 @@ HEAD = """# What happens when something goes wrong
 Written by `nox -s faults` from what its tests measured: real processes, real signals, file systems
 that are full, an index that lies ([test_faults.py](../tests/test_faults.py),
 [test_faults_machine.py](../tests/test_faults_machine.py),
-[test_hostile.py](../tests/test_hostile.py)). Each is tried under every means of the
-[sandbox](../SECURITY.md), as root and as somebody without rights. What ended before a fault is in
+[test_hostile.py](../tests/test_hostile.py)). A column is a leg: one means of the
+[sandbox](../SECURITY.md), as root or as somebody without rights. What ended before a fault is in
 the ledger and is not run again; each test checks that.
 
 *Seen* is what the command or the cell says. *Again* is how many trials the next, undisturbed run
