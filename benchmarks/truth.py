@@ -153,7 +153,7 @@ def line(score: Score) -> str:
 def summary(scores: list[Score], known: set[str]) -> dict[str, str]:
     def share(part: list[Score], whole: list[Score]) -> str:
         return f"{len(part)} of {len(whole)}" + (
-            f" ({100 * len(part) / len(whole):.0f} %)" if whole else ""
+            f" ({100 * len(part) / len(whole):.0f}%)" if whole else ""
         )
 
     inside = [s for s in scores if s.fact["extension"] in known]
