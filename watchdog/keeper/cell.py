@@ -17,8 +17,15 @@ _TICK = 0.2
 
 
 def _limits(job: dict[str, Any]) -> list[tuple[int, tuple[int, int]]]:
-    given = job["limits"]
-    return [(getattr(resource, name), (soft, hard)) for name, (soft, hard) in given.items()]
+    """What is asked for, or less where we have less ourselves: nobody may raise a hard limit."""
+    found = []
+    for name, (soft, hard) in job["limits"].items():
+        which = getattr(resource, name)
+        most = resource.getrlimit(which)[1]
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)  # noqa: PLW2901
+        found.append((which, (soft, hard)))
+    return found
 
 
 _OF_THE_SYSTEM = ("bus", "irq", "sys", "sysrq-trigger")
