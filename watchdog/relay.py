@@ -16,11 +16,18 @@ def _accept(listener: socket.socket, address: tuple[str, int]) -> None:
     with contextlib.suppress(OSError):
         while True:
             inside, _ = listener.accept()
-            threading.Thread(target=_join, args=(inside, address), daemon=True).start()
+            try:
+                threading.Thread(target=_join, args=(inside, address), daemon=True).start()
+            except RuntimeError:  # no memory for one more: whoever asks sees that nobody answers
+                inside.close()
 
 
 def _join(inside: socket.socket, address: tuple[str, int]) -> None:
-    with inside, contextlib.suppress(OSError), socket.create_connection(address, 10) as outside:
+    with (
+        inside,
+        contextlib.suppress(OSError, RuntimeError),
+        socket.create_connection(address, 10) as outside,
+    ):
         outside.settimeout(None)
         back = threading.Thread(target=_pump, args=(outside, inside), daemon=True)
         back.start()
