@@ -150,7 +150,7 @@ def test_a_page_kept_in_tatters_is_read_again(
     empty_index.add("flask", "1.0", day(1))
     before = opened(empty_index.url).releases(["flask"], day(5))
     (kept,) = tmp_path.rglob("flask.json")
-    kept.write_text('{"raw": 1, "files": [1]}', "utf-8")
+    kept.write_text('{"raw": 1, "rows": [1]}', "utf-8")
     assert opened(empty_index.url).releases(["flask"], day(5)) == before
 
 

@@ -194,8 +194,9 @@ class Index:
         told = {h: v for h in ("etag", "last-modified") if (v := answer.headers.get(h))}
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        listed = [_file_to_json(f) for f in files]
-        partial.write_text(json.dumps({"raw": raw, "files": listed} | told), "utf-8")
+        partial.write_text(
+            json.dumps({"raw": raw, "rows": [_row(f) for f in files]} | told), "utf-8"
+        )
         partial.replace(kept)
         return files
 
@@ -283,20 +284,25 @@ def _file_from_json(data: Any) -> File:  # noqa: ANN401  whatever an index sends
 def _read_kept(path: Path) -> tuple[dict[str, Any], tuple[File, ...] | None]:
     """What was kept of a page, and its files; nothing where that cannot be read."""
     try:
-        known = json.loads(path.read_text("utf-8"))
-        return known, tuple(map(_file_from_json, known["files"]))
+        known = json.loads(path.read_bytes())
+        return known, _from_rows(known["rows"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}, None
 
 
-def _file_to_json(file: File) -> dict[str, Any]:
-    return {
-        "filename": file.name,
-        "upload-time": file.uploaded.isoformat() if file.uploaded else None,
-        "yanked": file.yanked,
-        "requires-python": file.requires_python,
-        "hashes": {"sha256": file.sha256} if file.sha256 else {},
-    }
+def _from_rows(rows: Iterable[Any]) -> tuple[File, ...]:
+    """Files as they are kept: a run reads a hundred thousand, so without a look at each value."""
+    moment = datetime.fromisoformat
+    return tuple(
+        File(name, moment(at) if at else None, yanked=yanked, requires_python=needs, sha256=sha256)
+        for name, at, yanked, needs, sha256 in rows
+    )
+
+
+def _row(file: File) -> tuple[str, str | None, bool, str | None, str | None]:
+    """A file as it is kept; the moment with its zone."""
+    uploaded = file.uploaded.isoformat() if file.uploaded else None
+    return file.name, uploaded, file.yanked, file.requires_python, file.sha256
 
 
 def _instant(text: object) -> datetime | None:

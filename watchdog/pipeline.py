@@ -157,8 +157,8 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
     reasons = [(cell, plan.excluded(cell, matrix, as_of.date())) for cell in chosen]
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     cells = tuple(cell for cell, reason in reasons if not reason)
-    await desk.expect(cell.question(as_of) for cell in cells)
-    workplace.start_services({c.subject for c in cells})
+    services = partial(workplace.start_services, {c.subject for c in cells})
+    await together((desk.expect(cell.question(as_of) for cell in cells), desk.aside(services)))
     return Choice(releases, cells, left_out)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ecosystem import day
 from loopback_index import LoopbackIndex
 
-from watchdog.index import Page, _file_from_json, _file_to_json, just_after, parse_page, to_releases
+from watchdog.index import Page, _from_rows, _row, just_after, parse_page, to_releases
 from watchdog.model import Interpreter
 
 _PYTHON = Interpreter("/python", "3.11.7", "65.5.0", "linux-x86_64")
@@ -41,8 +41,8 @@ def check(data: bytes) -> None:
         files = parse_page(kind, data.decode("utf-8", "replace"))
     except ValueError:
         return
-    kept = json.loads(json.dumps([_file_to_json(file) for file in files]))
-    assert tuple(map(_file_from_json, kept)) == files
+    kept = json.loads(json.dumps([_row(file) for file in files]))
+    assert _from_rows(kept) == files
     page = Page("flask", files)
     for instant in _INSTANTS:
         releases = page.releases(instant)
