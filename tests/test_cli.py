@@ -61,7 +61,6 @@ def test_check_of_a_conflict_has_no_lock_and_the_resolvers_reason(home: Home) ->
         (("forecast", "--candidate", "celery==5.5.0"), "celery is not in `stack` of matrix.yaml"),
         (("check", "flask", "--as-of", "tomorrow"), "'tomorrow' is not a date"),
         (("check", "flask", "--as-of", "2999-01-01"), "lies in the future"),
-        (("run", "--as-of", "2025-11-10", "--cooldown", "3"), "give one of them"),
         (("run", "--only", "nothing-like-this"), "no cell of the matrix matches"),
         (("run", "--table", "no-table"), "no-table"),
         (("show", "no/such/cell"), "no run has a cell"),

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from ecosystem import matrix_yaml
 
-from watchdog.errors import ConfigurationError
+from watchdog.cli import cli
 from watchdog.options import options
 from watchdog.workplace import Settings
 
@@ -34,14 +34,17 @@ def told(matrix: Path, *args: str) -> list[str]:
     return done.output.split()
 
 
-def test_a_cooldown_reads_the_index_as_it_was_so_many_days_ago(matrix: Path) -> None:
-    now, before = (datetime.fromisoformat(told(matrix, *a)[0]) for a in ((), ("--cooldown", "3.5")))
-    assert abs(now - before - timedelta(days=3.5)) < timedelta(minutes=5)
+def test_a_cooldown_reads_the_index_as_it_was_so_many_hours_ago(matrix: Path) -> None:
+    now, before = (datetime.fromisoformat(told(matrix, *a)[0]) for a in ((), ("--cooldown", "72")))
+    assert abs(now - before - timedelta(hours=72)) < timedelta(minutes=5)
+    asked = told(matrix, "--cooldown", "24", "--as-of", "2025-01-02")
+    assert asked[0] == "2025-01-01T00:00:00+00:00"
 
 
-def test_a_cooldown_beside_a_moment_is_refused(matrix: Path) -> None:
-    with pytest.raises(ConfigurationError, match="give one of them"):
-        told(matrix, "--cooldown", "1", "--as-of", "2025-01-01")
+def test_no_command_has_an_option_twice() -> None:
+    for name, command in cli.commands.items():
+        given = [option for each in command.params for option in each.opts]
+        assert len(given) == len(set(given)), name
 
 
 def test_builds_are_any_or_what_the_matrix_lists(matrix: Path) -> None:

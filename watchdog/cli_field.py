@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-
 import click
 
 from watchdog import declared as measuring
@@ -17,17 +14,9 @@ from watchdog.workplace import Settings, open_workplace
 
 
 @cli.command()
-@options(python=Pythons.MANY)
-@click.option(
-    "--cooldown",
-    type=click.FloatRange(0),
-    default=48,
-    show_default=True,
-    help="Hours for which a release is left out.",
-)
-def constraints(settings: Settings, pythons: tuple[str, ...], cooldown: float) -> None:
+@options(python=Pythons.MANY, cooldown=48)
+def constraints(settings: Settings, pythons: tuple[str, ...]) -> None:
     """The known-good set: as many subjects as can live together, as constraints-PYTHON.txt."""
-    settings = replace(settings, as_of=settings.as_of - timedelta(hours=cooldown))
     console = stderr()
     with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
         for python in [one_python(workplace, asked) for asked in pythons or (None,)]:

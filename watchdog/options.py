@@ -69,7 +69,11 @@ class Pythons(StrEnum):
 
 
 def options(
-    *, selection: bool = False, python: Pythons = Pythons.NONE, settled: timedelta = timedelta()
+    *,
+    selection: bool = False,
+    python: Pythons = Pythons.NONE,
+    settled: timedelta = timedelta(),
+    cooldown: float = 0,
 ) -> Callable[[Command], Command]:
     """The options that most commands share; the command is given the Settings they make.
 
@@ -77,6 +81,7 @@ def options(
         selection: also --only and --table.
         python: the command takes `pythons` (many) or `python` (one, or None).
         settled: how far back the cutoff lies where none is given.
+        cooldown: for how many hours a release is left out by default.
     """
 
     def decorate(command: Command) -> Command:
@@ -87,10 +92,8 @@ def options(
             **rest: Any,  # noqa: ANN401  click's types
         ) -> Any:  # fmt: skip  # noqa: ANN401
             matrix = matrix_file.load(matrix_path)
-            if as_of and cooldown:
-                raise ConfigurationError(("--as-of and --cooldown: give one of them",))
-            back = settled + timedelta(days=cooldown)
-            cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - back
+            cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
+            cutoff -= timedelta(hours=cooldown)
             means = None if sandbox == _AUTO else Means(sandbox)
             settings = Settings(
                 matrix, cutoff, reports, jobs, offline=offline, smokes=smokes, sandbox=means,
@@ -109,9 +112,9 @@ def options(
             click.option("--sandbox", type=click.Choice([_AUTO, *(m.value for m in Means)]),
                          default=_AUTO, envvar="FLASK_WATCHDOG_SANDBOX", show_envvar=True,
                          help="How cells are confined; auto takes the strongest that works."),
-            click.option("--cooldown", type=click.FloatRange(0), default=0, metavar="DAYS",
-                         envvar="FLASK_WATCHDOG_COOLDOWN", show_envvar=True,
-                         help="Leave out what was published within so many days."),
+            click.option("--cooldown", type=click.FloatRange(0), default=cooldown,
+                         show_default=True, metavar="HOURS",
+                         help="For so long a release is left out."),
             click.option("--builds", type=click.Choice(["any", "listed"]), default="any",
                          envvar="FLASK_WATCHDOG_BUILDS", show_envvar=True, show_default=True,
                          help="Which packages may be built from source: listed in matrix.yaml."),
