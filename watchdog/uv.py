@@ -40,7 +40,7 @@ from watchdog.model import (
 )
 from watchdog.process import Finished, Processes
 from watchdog.redaction import hide_urls
-from watchdog.workshop import Workshop
+from watchdog.workshop import OWN_HOME, Workshop
 
 _CHANGE_NO_ANSWER = (
     "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_NO_PROGRESS",
@@ -160,12 +160,13 @@ class Uv:
             chosen = ("--cache-dir", str(cache)) if cache else ()
             return self._run(*args, *chosen, stdin=stdin, log=log)
         exe, cache = Path(self._exe).resolve(), cache or self._cache
-        place, files, env = self._configuration
+        place, files, inside = self._configuration
         cache.mkdir(parents=True, exist_ok=True)
         return self._workshop.run(
             [str(exe), *args],
-            env=self._env | env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
+            env=self._env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
             cwd=place,
+            inside=inside,
             stdin=stdin,
             timeout=_SECONDS,
             readable=[exe, *files, *readable],
@@ -187,20 +188,24 @@ class Uv:
         here = Path.cwd()
         near = [d / n for d in (here, *here.parents) for n in ("uv.toml", "pyproject.toml")]
         near = [path for path in near if path.is_file()]
-        homes = {
-            "XDG_CONFIG_HOME": Path.home() / ".config",
-            "XDG_DATA_HOME": Path.home() / ".local" / "share",
-            "NETRC": Path.home() / ".netrc",
+        home = Path.home()
+        config = Path(self._env.get("XDG_CONFIG_HOME") or home / ".config")
+        data = Path(self._env.get("XDG_DATA_HOME") or home / ".local" / "share")
+        netrc = Path(self._env.get("NETRC") or home / ".netrc")
+        found = {"XDG_CONFIG_HOME": config / "uv", "XDG_DATA_HOME": data / "uv" / "credentials"}
+        places = {"XDG_CONFIG_HOME": config, "XDG_DATA_HOME": data, "NETRC": netrc}
+        # What is not there is looked for in a HOME of its own, where it is not there either.
+        variables = {
+            name: str(place) if found.get(name, place).exists() else f"{OWN_HOME}/.{name.lower()}"
+            for name, place in places.items()
         }
-        variables = {k: self._env.get(k) or str(path) for k, path in homes.items()}
         told = [v for k, v in self._env.items() if _NAMES_FILES.match(k)]
         named = [Path(word) for v in told for word in (v, *v.split())]
         named += [Path(url.removeprefix("file://")) for url in self.indexes().urls]
         files = [
             *near,
-            Path(variables["XDG_CONFIG_HOME"], "uv"),
-            Path(variables["XDG_DATA_HOME"], "uv", "credentials"),
-            Path(variables["NETRC"]),
+            *found.values(),
+            netrc,
             Path("/etc/uv"),
             # Certificates, constraints, folders of files: whatever a variable of uv names.
             *(path for path in named if path.is_absolute()),

@@ -29,7 +29,11 @@ _PROCESSES = 512
 _MEMORY_MB = 8192
 _DISK_MB = 2048
 _FILE_BYTES = 4 * 1024**3
-_HOME = "/tmp/home"  # noqa: S108  the call's own, see the keeper's view
+OWN_HOME = "/tmp/home"  # noqa: S108  the call's own, see the keeper's view
+"""Where a tool has its HOME."""
+
+
+_OWN = {"HOME": OWN_HOME, "TMPDIR": "/tmp", "XDG_CACHE_HOME": f"{OWN_HOME}/.cache"}  # noqa: S108
 
 
 class Workshop:
@@ -60,10 +64,13 @@ class Workshop:
         stdin: str,
         timeout: float,
         cwd: Path | None = None,
+        inside: Mapping[str, str] | None = None,
         readable: Iterable[Path] = (),
         writable: Iterable[Path] = (),
     ) -> Finished:
         """Run a tool to its end, at most `timeout` seconds; paths say what it sees and writes.
+
+        `inside` is more of its environment, where it is confined.
 
         Raises:
             InfrastructureError: it could not be confined, so it was not run.
@@ -73,7 +80,7 @@ class Workshop:
             return self._processes.run(argv, env=env, cwd=cwd, stdin=stdin, timeout=timeout)
         job = {
             "name": "tool", "argv": list(argv), "cwd": str(cwd or "/"), "seconds": timeout,
-            "env": {**env, "HOME": _HOME, "TMPDIR": "/tmp", "XDG_CACHE_HOME": f"{_HOME}/.cache"},  # noqa: S108
+            "env": {**env, **(inside or {}), **_OWN},
             "readable": _places(readable), "writable": _places(writable),
             "limits": {"RLIMIT_CORE": (0, 0), "RLIMIT_FSIZE": (_FILE_BYTES, _FILE_BYTES)},
             "processes": _PROCESSES, "memory_all_mb": _MEMORY_MB, "disk_mb": _DISK_MB,
