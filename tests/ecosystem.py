@@ -146,11 +146,25 @@ def flask(*, needs_gone: bool = False) -> dict[str, str]:
 BACKEND = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
 
 
-def build(index: LoopbackIndex) -> None:
-    """Publish the ecosystem: cores first, then an era in which all works, then the breaks."""
+def add_setuptools(index: LoopbackIndex) -> None:
+    """Publish what `python -m venv` brings on this Python."""
     for interpreter in find([PYTHON], Processes()).values():
         if interpreter.setuptools:
             index.add("setuptools", interpreter.setuptools, day(0))
+
+
+def begin(index: LoopbackIndex, folder: Path) -> None:
+    """Publish a core that works, and write its smoke: what a world of a test's own begins with."""
+    add_setuptools(index)
+    index.add("werkzeug", "3.0.0", day(0), files=werkzeug(3))
+    index.add("flask", "3.0.0", day(1), files=flask(), requires=["werkzeug"])
+    (folder / "smokes").mkdir()
+    (folder / "smokes" / "smoke_flask.py").write_text(CORE_SMOKE, "utf-8")
+
+
+def build(index: LoopbackIndex) -> None:
+    """Publish the ecosystem: cores first, then an era in which all works, then the breaks."""
+    add_setuptools(index)
     index.add("werkzeug", "1.0.0", day(0), files=werkzeug(1))
     index.add("werkzeug", "2.0.0", day(1), files=werkzeug(2))
     index.add("flask", "1.0.0", day(1), files=flask(needs_gone=True), requires=["werkzeug>=1.0"])

@@ -18,8 +18,6 @@ from ecosystem import PYTHON, SMOKE, day
 from loopback_index import LoopbackIndex
 
 from watchdog import lines
-from watchdog.interpreters import find
-from watchdog.process import Processes
 
 NAMES = ("ext-one", "ext-two", "ext-three", "ext-bad")
 TRIALS = len(NAMES) + 1
@@ -78,13 +76,7 @@ class World:
 
 def published(index: LoopbackIndex, folder: Path) -> World:
     """A few packages on an index, one of them bad, and a folder with their matrix and smokes."""
-    for interpreter in find([PYTHON], Processes()).values():
-        if interpreter.setuptools:
-            index.add("setuptools", interpreter.setuptools, day(0))
-    index.add("werkzeug", "3.0.0", day(0), files=ecosystem.werkzeug(3))
-    index.add("flask", "3.0.0", day(1), files=ecosystem.flask(), requires=["werkzeug"])
-    (folder / "smokes").mkdir()
-    (folder / "smokes" / "smoke_flask.py").write_text(ecosystem.CORE_SMOKE, "utf-8")
+    ecosystem.begin(index, folder)
     text = [f'python: ["{PYTHON}"]', "limits: {seconds: 20, memory_mb: 512}"]
     text += ["tables:", "  today: {}", "extensions:"]
     for name in NAMES:

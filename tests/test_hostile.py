@@ -26,9 +26,7 @@ from fault_world import trials
 from loopback_index import LoopbackIndex
 from means import usable_means
 
-from watchdog.interpreters import find
 from watchdog.model import Means
-from watchdog.process import Processes
 
 SECRET = "a-secret-that-no-cell-may-see"
 CONFINED = frozenset({Means.BUBBLEWRAP, Means.NAMESPACES})
@@ -227,13 +225,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)  # noqa: FBT003
     names = [name for name, attack in ATTACKS.items() if means in attack.means]
-    for interpreter in find([PYTHON], Processes()).values():
-        if interpreter.setuptools:
-            index.add("setuptools", interpreter.setuptools, ecosystem.day(0))
-    index.add("werkzeug", "3.0.0", ecosystem.day(0), files=ecosystem.werkzeug(3))
-    index.add("flask", "3.0.0", ecosystem.day(1), files=ecosystem.flask(), requires=["werkzeug"])
-    (folder / "smokes").mkdir()
-    (folder / "smokes" / "smoke_flask.py").write_text(ecosystem.CORE_SMOKE, "utf-8")
+    ecosystem.begin(index, folder)
     replaced = {
         "REALHOME": str(Path.home()),
         "SECRETS": str(secrets), "REPORTS": str(folder / "reports"), "MARK": mark + "00",

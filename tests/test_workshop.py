@@ -18,9 +18,7 @@ from ecosystem import PYTHON, SMOKE, day
 from loopback_index import LoopbackIndex
 from means import usable_means
 
-from watchdog.interpreters import find
 from watchdog.model import Means
-from watchdog.process import Processes
 from watchdog.workshop import _addresses, _can_be_named, server
 
 SECRET = "a-secret-that-no-build-may-see"
@@ -127,13 +125,7 @@ class World:
         (self.secrets / ".ssh" / "id_ed25519").write_text(SECRET, "utf-8")
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.mark = f"{time.time_ns() % 10**7}00"
-        for interpreter in find([PYTHON], Processes()).values():
-            if interpreter.setuptools:
-                index.add("setuptools", interpreter.setuptools, day(0))
-        index.add("werkzeug", "3.0.0", day(0), files=ecosystem.werkzeug(3))
-        index.add("flask", "3.0.0", day(1), files=ecosystem.flask(), requires=["werkzeug"])
-        (folder / "smokes").mkdir()
-        (folder / "smokes" / "smoke_flask.py").write_text(ecosystem.CORE_SMOKE, "utf-8")
+        ecosystem.begin(index, folder)
         lines = [f'python: ["{PYTHON}"]', "tables:", "  today: {}", "extensions:"]
         for name in ("ext-one", "ext-two"):
             module = name.replace("-", "_")

@@ -41,7 +41,7 @@ class Cages:
         shown, links: what is seen in it, and links on the way there.
         store: what each cell has a copy of.
         bwrap: the program, where it is that which confines.
-        workshop: for tools, who are who we are and write outside what their call names.
+        workshop: for tools, who are who we are, and write only what their call names.
         network: with the network of the machine, instead of one with loopback only.
         hosts: names that are known in it, and their addresses.
     """

@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError
 from watchdog.model import Means, Outcome, Record, Stage
 from watchdog.opinion import Said
-from watchdog.process import Finished, passed_on
+from watchdog.process import Finished
 from watchdog.redaction import Redactor, hide_urls
-from watchdog.sandbox import Job, Ran, Sandbox
+from watchdog.sandbox import Job, Ran, Sandbox, environment
 from watchdog.services import Services
+from watchdog.uv import python_of
 from watchdog.workshop import Workshop
 
 PLAIN = Path(__file__).with_name("plain.py")
@@ -97,13 +98,12 @@ class Newcomer:
         self, folder: Path, record: Record, python: str, smoke: Path, services: Sequence[str],
         number: int,
     ) -> Said:  # fmt: skip
-        environment = folder / "env"
-        made = self._run([python, "-m", "venv", str(environment)], folder)
+        made = self._run([python, "-m", "venv", str(folder / "env")], folder)
         if made.returncode:
             raise InfrastructureError(
                 f"python -m venv fails: {self._fit(made.output, folder)[-500:]}"
             )
-        own = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        own = python_of(folder / "env")
         asked = self._run([str(own), "-m", "pip", "--version"], folder)
         installer = " ".join(asked.output.split()[:2])
         wanted = folder / "requirements.txt"
@@ -120,7 +120,12 @@ class Newcomer:
         job = Job(
             argv=[str(own), str(folder / PLAIN.name), str(folder), smoke.stem,
                   str(folder / _RESULT)],
-            env=self._cell_environment(folder, own, record, services, number),
+            env={
+                **environment(folder, own),
+                **self.services.environment(services, number),
+                # Whom the automatic smoke is about; the others do not read it.
+                "WATCHDOG_DISTRIBUTIONS": record.subject,
+            },
             folder=folder,
             shown=("env", copied.name, PLAIN.name),
             channel=_RESULT,
@@ -132,7 +137,8 @@ class Newcomer:
         return self._said(self.sandbox.run(job), folder, installer)
 
     def _run(self, argv: Sequence[str], folder: Path) -> Finished:
-        env, cache = self._environment(), self.scratch / "pip"
+        env = self._environment()
+        cache = Path(env["PIP_CACHE_DIR"])
         cache.mkdir(exist_ok=True)
         named = [env[name] for name in _NAMES_FILES if name in env]
         named += [url.removeprefix("file://") for url in self.indexes]
@@ -165,25 +171,6 @@ class Newcomer:
             "PIP_NO_COLOR": "1",
             "PIP_PROGRESS_BAR": "off",
         }
-
-    def _cell_environment(
-        self, folder: Path, python: Path, record: Record, services: Sequence[str], number: int
-    ) -> Mapping[str, str]:
-        home, temporary = str(folder / "home"), str(folder / "tmp")
-        return (
-            {"LANG": "C.UTF-8"}
-            | passed_on()
-            | self.services.environment(services, number)
-            | {
-                "PATH": os.pathsep.join([str(python.parent), os.defpath]),
-                "HOME": home,
-                "USERPROFILE": home,
-                "TMPDIR": temporary,
-                "TEMP": temporary,
-                # Whom the automatic smoke is about; the others do not read it.
-                "WATCHDOG_DISTRIBUTIONS": record.subject,
-            }
-        )
 
     def _refused(self, done: Finished, folder: Path, installer: str) -> Said:
         """What it means that pip did not install a lock."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import secrets
 import shutil
 import threading
@@ -37,9 +36,8 @@ from watchdog.model import (
     Trial,
     smoke_name,
 )
-from watchdog.process import passed_on
 from watchdog.redaction import Redactor
-from watchdog.sandbox import Job, Sandbox
+from watchdog.sandbox import Job, Sandbox, environment
 from watchdog.services import Services
 from watchdog.store import Package
 from watchdog.testimony import executed, named_tests, read_events
@@ -156,7 +154,11 @@ class Runner:
         }
         job = Job(
             argv=[str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
-            env=self._environment(trial, folder, number, python),
+            env={
+                **environment(folder, python),
+                **self.services.environment(trial.services, number),
+                "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
+            },
             folder=folder,
             shown=("env", copied.name),
             channel=EVENTS,
@@ -194,20 +196,6 @@ class Runner:
         if key not in self._named:
             self._named[key] = reach.public(_sources(python, trial.distributions))
         return self._named[key]
-
-    def _environment(self, trial: Trial, folder: Path, number: int, python: Path) -> dict[str, str]:
-        env = passed_on()
-        env.setdefault("LANG", "C.UTF-8")
-        env |= self.services.environment(trial.services, number)
-        home = str(folder / "home")
-        return env | {
-            "PATH": os.pathsep.join([str(python.parent), os.defpath]),
-            "HOME": home,
-            "USERPROFILE": home,
-            "TMPDIR": str(folder / "tmp"),
-            "TEMP": str(folder / "tmp"),
-            "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
-        }
 
     def _redactor(self, trial: Trial, folder: Path) -> Redactor:
         prefix = Path(trial.interpreter.path).parent.parent

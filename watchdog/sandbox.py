@@ -274,6 +274,22 @@ with open("../told", "a") as out:
 """
 
 
+def environment(folder: Path, python: Path) -> dict[str, str]:
+    """What every job with a folder and a Python of its own is given: places that are its own."""
+    home, temporary = str(folder / "home"), str(folder / "tmp")
+    return (
+        {"LANG": "C.UTF-8"}
+        | passed_on()
+        | {
+            "PATH": os.pathsep.join([str(python.parent), os.defpath]),
+            "HOME": home,
+            "USERPROFILE": home,
+            "TMPDIR": temporary,
+            "TEMP": temporary,
+        }
+    )
+
+
 def visible(interpreters: Iterable[Interpreter]) -> tuple[list[str], list[tuple[str, str]]]:
     """What must be seen for these Pythons to run: folders, and links on the way to them."""
     shown: dict[str, None] = {}
