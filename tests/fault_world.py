@@ -8,8 +8,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ecosystem
@@ -41,6 +41,13 @@ class World:
 
     index: LoopbackIndex
     home: Home
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """End what a test that fell over left running; its processes are nobody else's to find."""
+        for process in self.started:
+            process.kill()
+            process.wait()
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         return self.home("run", *args, **env)
@@ -91,6 +98,13 @@ def published(index: LoopbackIndex, folder: Path) -> World:
     return World(index, Home(folder, index.url, folder / "caches"))
 
 
+def opened(index: LoopbackIndex, folder: Path) -> Iterator[World]:
+    """The body of a fixture: such a world, and nothing left of it afterwards."""
+    world = published(index, folder)
+    yield world
+    world.close()
+
+
 def last_line(errors: str) -> str:
     """The last thing a command said."""
     told = [line for line in errors.splitlines() if line.strip()]
@@ -105,12 +119,14 @@ def trials(errors: str) -> int:
 def start(world: World, *args: str, mark: str = "C.UTF-8") -> subprocess.Popen[bytes]:
     """Start a run that a test means to disturb; what it prints lies in its folder."""
     with (world.home.folder / "errors.txt").open("wb") as errors:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             world.home.argv("run", *args), cwd=world.home.folder,
             env=world.home.env | {"LC_ALL": mark}, stdout=subprocess.DEVNULL, stderr=errors,
             # Whoever runs the tests in the background lets them inherit that it is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )  # fmt: skip
+    world.started.append(process)
+    return process
 
 
 def said(world: World) -> str:

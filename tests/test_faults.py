@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from fault_world import (
     last_line,
     marked,
     no_sleeper,
+    opened,
     published,
     said,
     sleeper,
@@ -54,8 +55,8 @@ MEANS = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
 
 
 @pytest.fixture
-def world(empty_index: LoopbackIndex, tmp_path: Path) -> World:
-    return published(empty_index, tmp_path)
+def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
+    yield from opened(empty_index, tmp_path)
 
 
 def page_of(name: str, status: int, change: Callable[[bytes], bytes]) -> Fault:
@@ -346,16 +347,13 @@ def test_a_killed_probe_or_keeper_is_told_and_the_run_ends(
     sleeper(world, SLEEPS)
     mark = f"C.UTF-8@{world.home.folder.name}"
     process = start(world, mark=mark)
-    try:
-        assert wait_for(lambda: [p for p in marked(mark) if b"smoke_ext_one" in command(p)])
-        victims = [p for p in marked(mark) if f"watchdog/{who}".encode() in command(p)]
-        if not victims:
-            pytest.skip("there is no keeper under plain limits")
-        end(victims)
-        code = process.wait(100)
-        assert code in (0, 1, 3)
-    finally:
-        process.kill()
+    assert wait_for(lambda: [p for p in marked(mark) if b"smoke_ext_one" in command(p)])
+    victims = [p for p in marked(mark) if f"watchdog/{who}".encode() in command(p)]
+    if not victims:
+        pytest.skip("there is no keeper under plain limits")
+    end(victims)
+    code = process.wait(100)
+    assert code in (0, 1, 3)
     for path in (world.reports() / "ledger").glob("ext-one.jsonl"):
         for line in path.read_text("utf-8").splitlines():
             assert json.loads(line)["judgement"]["outcome"] != Outcome.WORKS

@@ -26,7 +26,7 @@ from fault_world import (
     end,
     last_line,
     marked,
-    published,
+    opened,
     said,
     start,
     trials,
@@ -43,8 +43,8 @@ GROUPS = Path("/sys/fs/cgroup/memory")
 
 
 @pytest.fixture
-def world(empty_index: LoopbackIndex, tmp_path: Path) -> World:
-    return published(empty_index, tmp_path)
+def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
+    yield from opened(empty_index, tmp_path)
 
 
 def test_a_clock_that_went_back_between_runs_loses_nothing_and_is_told(
@@ -156,7 +156,7 @@ def limited(world: World, megabytes: int) -> subprocess.CompletedProcess[str]:
 
 
 @LINUX
-@pytest.mark.parametrize("megabytes", [160, 320])
+@pytest.mark.parametrize("megabytes", [160, 1100, 1300])
 def test_a_watchdog_without_memory_gives_3_and_no_verdict(
     world: World, tell: Tell, megabytes: int
 ) -> None:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from watchdog.model import Lock, Question, Record, Resolution, Trial, Unknown
+from watchdog.pulse import Pulse, watched
 from watchdog.workplace import Workplace
 
 T = TypeVar("T")
@@ -35,9 +36,10 @@ class Observer(Protocol):
 class Desk:
     """Open one with `at()`; its methods may be awaited from any number of coroutines."""
 
-    def __init__(self, workplace: Workplace, observer: Observer) -> None:
+    def __init__(self, workplace: Workplace, observer: Observer, pulse: Pulse) -> None:
         self.workplace = workplace
         self.observer = observer
+        self.pulse = pulse
         self.ran = 0
         self.reused = 0
         jobs = workplace.settings.jobs
@@ -138,6 +140,7 @@ class Desk:
             task = asyncio.ensure_future(work())
             # Whoever waits hears of a failure; if nobody waits any more, nobody needs to.
             task.add_done_callback(lambda t: t.cancelled() or t.exception())
+            task.add_done_callback(lambda _: self.pulse.ended())
             self._asked[key] = task
         result: T = await asyncio.shield(self._asked[key])
         return result
@@ -146,12 +149,21 @@ class Desk:
 def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
     """Open a desk, tell the story at it, close it; children are stopped when it ends badly."""
     told: list[T] = []  # not the task's result: asyncio would write out all of it once, for nothing
+    pulse = Pulse()
+
+    async def beating() -> None:
+        while True:
+            pulse.beat()
+            await asyncio.sleep(1)
 
     async def telling() -> None:
-        with Desk(workplace, observer) as desk:
+        beats = asyncio.create_task(beating())
+        with Desk(workplace, observer, pulse) as desk:
             told.append(await story(desk))
+        beats.cancel()
 
-    asyncio.run(telling())
+    with watched(pulse, workplace.processes.stop_all):
+        asyncio.run(telling())
     return told[0]
 
 
@@ -174,8 +186,12 @@ class _Workers:
     def __post_init__(self) -> None:
         self._order = itertools.count()
         self._threads = [threading.Thread(target=self._work) for _ in range(self.count)]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError:  # there is no memory for so many; those that wait would wait for ever
+            self.stop()
+            raise
 
     def submit(self, rank: tuple[Any, ...], work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -193,19 +209,34 @@ class _Workers:
             self._heap.clear()
             self._more.notify_all()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _work(self) -> None:
-        while True:
-            with self._more:
-                while not self._heap and not self._ended:
-                    self._more.wait()
-                if self._ended:
-                    return
-                _, _, future, work = heapq.heappop(self._heap)
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(work())
-            except BaseException as e:  # noqa: BLE001  handed to whoever waits
-                future.set_exception(e)
+        try:
+            while piece := self._next():
+                future, work = piece
+                if not future.set_running_or_notify_cancel():
+                    continue
+                try:
+                    future.set_result(work())
+                except BaseException as e:  # noqa: BLE001  handed to whoever waits
+                    future.set_exception(e)
+        except MemoryError as e:  # there is not even enough to wait: what waits hears of it
+            self._give_up(e)
+
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        with self._more:
+            while not self._heap and not self._ended:
+                self._more.wait()
+            if self._ended:
+                return None
+            _, _, future, work = heapq.heappop(self._heap)
+            return future, work
+
+    def _give_up(self, why: MemoryError) -> None:
+        with self._more:
+            self._ended = True
+            for _, _, future, _ in self._heap:
+                future.set_exception(why)
+            self._heap.clear()

@@ -23,7 +23,7 @@ from watchdog.sandbox import Sandbox
 from watchdog.scratch import scratch_folder
 from watchdog.services import Services
 from watchdog.uv import Uv
-from watchdog.workplace import Settings, cache_folder
+from watchdog.workplace import ROOM, Settings, cache_folder, room
 
 _OLDEST_UV = Version("0.10")
 _LITTLE_GB, _TOO_LITTLE_GB = 5.0, 1.0
@@ -69,6 +69,7 @@ def _examined(settings: Settings, folder: Path) -> Iterator[Finding]:
         yield from _pythons(settings, found)
         yield from _uv(settings, processes, folder)
         yield from _disk(settings, folder)
+        yield _memory()
         yield _sandbox(settings, found, processes, folder)
         yield from _services(processes, folder)
         yield _ledger(settings.reports)
@@ -134,6 +135,14 @@ def _disk(settings: Settings, scratch: Path) -> Iterator[Finding]:
         level = level if free > _TOO_LITTLE_GB else Level.WRONG
         advice = "" if level is Level.OK else "free some space, for instance: flask-watchdog clean"
         yield Finding(f"disk: {about}", level, f"{free:.1f} GB free", advice)
+
+
+def _memory() -> Finding:
+    try:
+        room()
+    except InfrastructureError as e:
+        return Finding("memory", Level.WRONG, str(e), "raise the limit, or use another machine")
+    return Finding("memory", Level.OK, f"a process may have {ROOM >> 20} MB of address space")
 
 
 def _sandbox(

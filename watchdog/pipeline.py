@@ -143,7 +143,7 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
     workplace = desk.workplace
     matrix, as_of = workplace.settings.matrix, workplace.settings.as_of
     desk.observer.stage("Reading the index")
-    releases = workplace.releases()
+    releases = await desk.aside(workplace.releases)
     chosen = plan.select(
         plan.cells(matrix, releases),
         only=selection.only,

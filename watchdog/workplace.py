@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -190,8 +192,9 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
     """Open everything; stop every child and remove every temporary file at the end.
 
     Raises:
-        InfrastructureError: uv or a folder is missing, or no Python of the matrix is here.
+        InfrastructureError: uv, a folder or memory is missing, or no Python of the matrix is here.
     """
+    room()
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -199,6 +202,27 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         raise InfrastructureError(f"no place to work: {e}") from e
     with scratch_folder() as folder:
         yield from _opened(settings, cache, folder)
+
+
+def room() -> None:
+    """Have enough address space for uv and for our threads, or say so before anything begins.
+
+    Raises:
+        InfrastructureError: a process gets less here.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        mmap.mmap(-1, ROOM, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        raise InfrastructureError(
+            f"a process may have less than {ROOM >> 20} MB of address space here: look at "
+            "`ulimit -v`, and at the memory of this machine. Nothing was run."
+        ) from None
+
+
+ROOM = 1 << 30
+"""Bytes. With less no run was seen to end well; most of it is reserved and never touched."""
 
 
 def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace]:

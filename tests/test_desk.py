@@ -1,0 +1,100 @@
+"""Work is done once, the most urgent first, and what cannot be done is told to who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError
+from functools import partial
+
+import pytest
+
+from watchdog import desk
+
+
+def test_the_piece_of_lowest_rank_is_taken_first() -> None:
+    order: list[int] = []
+    gate = threading.Event()
+    workers = desk._Workers(1)
+    try:
+        first = workers.submit((0,), gate.wait)
+        later = [workers.submit((rank,), partial(order.append, rank)) for rank in (3, 1, 2)]
+        gate.set()
+        assert first.result(10)
+        for future in later:
+            future.result(10)
+    finally:
+        workers.stop()
+    assert order == [1, 2, 3]
+
+
+def test_what_a_piece_raises_reaches_who_waits_and_the_worker_goes_on() -> None:
+    workers = desk._Workers(1)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            workers.submit((0,), lambda: 1 / 0).result(10)
+        assert workers.submit((0,), lambda: 42).result(10) == 42
+    finally:
+        workers.stop()
+
+
+def test_stopping_drops_what_has_not_begun() -> None:
+    gate = threading.Event()
+    workers = desk._Workers(1)
+    begun = workers.submit((0,), gate.wait)
+    waiting = workers.submit((1,), lambda: 42)
+    threading.Timer(0.1, gate.set).start()
+    workers.stop()
+    assert begun.result(10)
+    with pytest.raises(CancelledError):
+        waiting.result(10)
+
+
+def test_where_a_worker_cannot_begin_those_that_did_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = threading.active_count()
+    start, asked = threading.Thread.start, []
+
+    def third_fails(thread: threading.Thread) -> None:
+        asked.append(thread)
+        if len(asked) == 3:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", third_fails)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        desk._Workers(4)
+    assert threading.active_count() == before
+
+
+def test_a_worker_without_memory_tells_everybody_who_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workers = desk._Workers(0)
+    waiting = workers.submit((0,), lambda: 42)
+
+    def nothing_left() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(workers, "_next", nothing_left)  # as in threading's wait
+    workers._work()
+    with pytest.raises(MemoryError):
+        waiting.result(10)
+
+
+def test_the_first_story_that_fails_ends_the_others() -> None:
+    ended: list[str] = []
+
+    async def waits() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("waits")
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(desk.together([waits(), fails()]))
+    assert [type(e) for e in raised.value.exceptions] == [ZeroDivisionError]
+    assert ended == ["waits"]
