@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError, OfflineError
-from watchdog.index import Index, just_after, parse_page, to_releases
+from watchdog.index import Index
+from watchdog.listing import just_after, parse_page, to_releases
 from watchdog.model import File
 
 Opened = Callable[..., Index]

@@ -11,8 +11,9 @@ import pytest
 from ecosystem import NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
-from watchdog.index import Index, just_after
+from watchdog.index import Index
 from watchdog.interpreters import find
+from watchdog.listing import just_after
 from watchdog.model import Conflict, Interpreter, Lock, Question, Unbuildable, Unknown
 from watchdog.process import Processes
 from watchdog.resolver import Resolver

@@ -20,7 +20,7 @@ from watchdog.archive import Archive
 from watchdog.blame import Case
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.forecast import Reading, asked, by_version, least, offered, read
-from watchdog.index import just_after
+from watchdog.listing import just_after
 from watchdog.model import Lock, Question
 from watchdog.risk import Kind, Offer, Risk
 from watchdog.score import Alarm, Foretold, Score

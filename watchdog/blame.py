@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from watchdog import timeline
 from watchdog.desk import Desk, together
-from watchdog.index import just_after
+from watchdog.listing import just_after
 from watchdog.model import Lock, Question
 from watchdog.timeline import Culprit, Moment, Outage
 

@@ -139,10 +139,12 @@ def with_history(
     `runs` are those with an earlier cutoff, oldest first. A cell is news when it is broken and the
     last run that had a definite answer for it says otherwise, or says broken in another way.
     """
+    verdicts = tuple(verdicts)
     past: dict[str, list[tuple[datetime, State, str | None]]] = defaultdict(list)
-    for run in runs:
-        for cell_id, entry in run.cells.items():
-            if entry.state in _DEFINITE:
+    for cell_id in [v.cell.id for v in verdicts if v.state is State.BROKEN]:
+        for run in runs:
+            entry = run.cells.get(cell_id)
+            if entry and entry.state in _DEFINITE:
                 record = recall(entry.record) if entry.record else None
                 signature = record.judgement.signature if record else None
                 past[cell_id].append((run.as_of, entry.state, signature))
@@ -216,8 +218,10 @@ def whole(runs: Sequence[Run]) -> Run | None:
     cells: dict[str, Entry] = {}
     left_out: dict[str, str] = {}
     for run in sorted(near, key=lambda r: (r.as_of, r.finished)):
-        cells |= {i: replace(e, new=e.new and run is last) for i, e in run.cells.items()}
+        cells |= run.cells
         left_out |= run.left_out
+    old = [i for i, e in cells.items() if e.new and e is not last.cells.get(i)]
+    cells |= {i: replace(cells[i], new=False) for i in old}
     return replace(last, cells=cells, left_out=left_out)
 
 

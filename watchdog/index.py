@@ -1,8 +1,6 @@
 """The one door to the index's release lists: which versions exist and when each file arrived.
 
-Speaks the simple API as JSON (PEP 691, upload times by PEP 700) and, for mirrors that answer
-with HTML, reads the same facts from the anchors' attributes (PEP 503, 592; `data-upload-time` as
-uv reads it). Answers are kept, so that `--offline` can use them.
+Answers are kept, so that `--offline` can use them and an unchanged page costs next to nothing.
 """
 
 from __future__ import annotations
@@ -13,86 +11,27 @@ import os
 import re
 import ssl
 import threading
-from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
-from html.parser import HTMLParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import certifi
 import httpx
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from watchdog import wheels
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.fingerprint import content, digest
-from watchdog.model import Arrival, File, Interpreter, Release
+from watchdog.listing import Page, parse_page
+from watchdog.model import Release
 
 _SERVER = re.compile(r"""https?://[^/\s"'<>]+""")
 _ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 )
-_ALWAYS = datetime.min.replace(tzinfo=UTC)
-"""When a file without an upload time arrived: that is all such an index tells."""
-
 _TRIES = 3
 _AT_ONCE = 8
-
-
-class Page:
-    """What the index tells of one package, readable as it stood at any instant."""
-
-    def __init__(self, name: str, files: tuple[File, ...]) -> None:
-        self.name = name
-        self._files = sorted(files, key=lambda f: (f.uploaded or _ALWAYS, f.name))
-        self._times = [_milliseconds(f.uploaded or _ALWAYS) for f in self._files]
-        self._digests: dict[int, str] = {}
-        self._arrivals: dict[str, list[Arrival]] = {}
-
-    @cached_property
-    def _versions(self) -> dict[str, list[File]]:
-        found: dict[str, list[File]] = defaultdict(list)
-        for file in self._files:
-            name, version = _name_and_version(file.name)
-            if name and _normalised(name) == self.name and _parsed(version) is not None:
-                found[_canonical(version)].append(file)
-        return found
-
-    def releases(self, as_of: datetime) -> tuple[Release, ...]:
-        """The releases with a file uploaded before this instant, oldest version first."""
-        return to_releases(self.name, self._files, as_of)
-
-    def files(self, version: str, as_of: datetime) -> tuple[File, ...]:
-        """The files of a version that were there at this instant."""
-        found = self._versions.get(_canonical(version), ())
-        return tuple(f for f in found if _visible(f, as_of))
-
-    def arrivals(self, interpreter: Interpreter) -> list[Arrival]:
-        """Every moment at which something new could be installed on this Python, oldest first."""
-        if interpreter.version not in self._arrivals:
-            found = [
-                Arrival(began, settled, self.name, Version(version), first=number == 0)
-                for version, files in self._versions.items()
-                for number, (began, settled, file) in enumerate(wheels.arrivals(files, interpreter))
-                if not file.yanked
-            ]
-            self._arrivals[interpreter.version] = sorted(found, key=lambda a: a.instant)
-        return self._arrivals[interpreter.version]
-
-    def state(self, as_of: datetime) -> str:
-        """A digest of all that a resolver could see here at this instant."""
-        seen = bisect_left(self._times, _milliseconds(as_of))
-        if seen not in self._digests:
-            facts = [(f.name, f.yanked, f.requires_python, f.sha256) for f in self._files[:seen]]
-            self._digests[seen] = digest(facts)
-        return self._digests[seen]
 
 
 class Index:
@@ -148,8 +87,7 @@ class Index:
             page = self._pages.setdefault(name, Future())
         if mine:
             try:
-                files = self._files(name)
-                page.set_result(None if files is None else Page(name, files))
+                page.set_result(self._read(name))
             except BaseException as e:
                 with self._asking:
                     del self._pages[name]
@@ -172,9 +110,9 @@ class Index:
             found |= {str(answer.url), *_SERVER.findall(answer.text)}
         return frozenset(found)
 
-    def _files(self, name: str) -> tuple[File, ...] | None:
+    def _read(self, name: str) -> Page | None:
         kept = self._cache / f"{name}.json"
-        known, before = _read_kept(kept)
+        known, before = _read_kept(kept, name)
         if self._offline:
             if before is None:
                 raise OfflineError(
@@ -191,14 +129,13 @@ class Index:
             files = parse_page(answer.headers.get("content-type", ""), answer.text)
         except ValueError as e:
             raise _trouble(name, f"what it sent is not a release list ({e})") from None
+        page = Page.of(name, files)
         told = {h: v for h in ("etag", "last-modified") if (v := answer.headers.get(h))}
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        partial.write_text(
-            json.dumps({"raw": raw, "rows": [_row(f) for f in files]} | told), "utf-8"
-        )
+        partial.write_text(json.dumps({"raw": raw} | page.kept() | told), "utf-8")
         partial.replace(kept)
-        return files
+        return page
 
     def _ask(self, name: str, known: Mapping[str, Any]) -> httpx.Response | None:
         trouble = ""
@@ -242,160 +179,10 @@ def _client() -> httpx.Client:
     )
 
 
-def parse_page(content_type: str, text: str) -> tuple[File, ...]:
-    """The files on a page of the simple API.
-
-    Raises:
-        ValueError: the page is neither of the two forms.
-    """
-    if "json" in content_type:
-        try:
-            data = json.loads(text)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if not isinstance(data, dict) or not isinstance(data.get("files"), list):
-            raise ValueError("no list of files")
-        return tuple(map(_file_from_json, data["files"]))
-    if "html" not in content_type:
-        raise ValueError(f"content type {content_type!r}")
-    reader = _Anchors()
-    try:
-        reader.feed(text)
-    except AssertionError as e:  # so html.parser speaks of a declaration that it does not know
-        raise ValueError(str(e)) from None
-    return tuple(reader.files)
-
-
-def _file_from_json(data: Any) -> File:  # noqa: ANN401  whatever an index sends
-    if not isinstance(data, dict) or not isinstance(data.get("filename"), str):
-        raise ValueError("a file without a name")  # noqa: TRY004  the page is wrong, not a caller
-    requires = data.get("requires-python")
-    hashes = data.get("hashes")
-    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
-    return File(
-        data["filename"],
-        _instant(data.get("upload-time")),
-        yanked=bool(data.get("yanked")),
-        requires_python=requires if isinstance(requires, str) else None,
-        sha256=(sha256 or None) if isinstance(sha256, str) else None,
-    )
-
-
-def _read_kept(path: Path) -> tuple[dict[str, Any], tuple[File, ...] | None]:
-    """What was kept of a page, and its files; nothing where that cannot be read."""
+def _read_kept(path: Path, name: str) -> tuple[dict[str, Any], Page | None]:
+    """What was kept of a page; nothing where that cannot be read."""
     try:
         known = json.loads(path.read_bytes())
-        return known, _from_rows(known["rows"])
+        return known, Page.from_kept(name, known)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}, None
-
-
-def _from_rows(rows: Iterable[Any]) -> tuple[File, ...]:
-    """Files as they are kept: a run reads a hundred thousand, so without a look at each value."""
-    moment = datetime.fromisoformat
-    return tuple(
-        File(name, moment(at) if at else None, yanked=yanked, requires_python=needs, sha256=sha256)
-        for name, at, yanked, needs, sha256 in rows
-    )
-
-
-def _row(file: File) -> tuple[str, str | None, bool, str | None, str | None]:
-    """A file as it is kept; the moment with its zone."""
-    uploaded = file.uploaded.isoformat() if file.uploaded else None
-    return file.name, uploaded, file.yanked, file.requires_python, file.sha256
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-class _Anchors(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.files: list[File] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if tag != "a" or not (href := found.get("href")):
-            return
-        address, _, fragment = href.partition("#")
-        name = unquote(address.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1])
-        self.files.append(
-            File(
-                name,
-                _instant(found.get("data-upload-time")),
-                yanked="data-yanked" in found,
-                requires_python=found.get("data-requires-python"),
-                sha256=(fragment.removeprefix("sha256=") or None)
-                if "sha256=" in fragment
-                else None,
-            )
-        )
-
-
-def _milliseconds(instant: datetime) -> datetime:
-    """As uv compares instants; indexes tell microseconds."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
-
-
-def _visible(file: File, as_of: datetime) -> bool:
-    """Whether a file was there at a cutoff. One without an upload time counts as always there."""
-    return file.uploaded is None or _milliseconds(file.uploaded) < _milliseconds(as_of)
-
-
-def just_after(arrival: datetime) -> datetime:
-    """The first cutoff that lets an upload in."""
-    return _milliseconds(arrival) + timedelta(milliseconds=1)
-
-
-def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Release, ...]:
-    """Files grouped into releases, oldest version first; files that came later are left out.
-
-    A file without an upload time counts as always there: that is all such an index tells.
-    """
-    grouped: dict[Version, list[File]] = defaultdict(list)
-    for file in files:
-        if not _visible(file, as_of):
-            continue
-        if (version := _version(name, file.name)) is not None:
-            grouped[version].append(file)
-    return tuple(Release(name, v, tuple(grouped[v])) for v in sorted(grouped))
-
-
-@cache
-def _canonical(version: str) -> str:
-    parsed = _parsed(version)
-    return version if parsed is None else str(parsed)
-
-
-def _version(name: str, filename: str) -> Version | None:
-    """The version in the name of a file of this package; None where it is none of its files."""
-    found, version = _name_and_version(filename)
-    return _parsed(version) if found and _normalised(found) == name else None
-
-
-def _name_and_version(filename: str) -> tuple[str, str]:
-    if filename.endswith(".whl"):
-        name, version, *_ = (*filename.split("-", 2), "")
-        return name, version
-    if filename.endswith((".tar.gz", ".zip")):
-        name, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
-        return name, version
-    return "", ""
-
-
-@cache
-def _normalised(name: str) -> str:
-    return canonicalize_name(name)
-
-
-@cache
-def _parsed(version: str) -> Version | None:
-    try:
-        return Version(version)
-    except InvalidVersion:
-        return None

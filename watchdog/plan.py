@@ -147,9 +147,11 @@ def _core(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.core):
         return
     framework, foundation = matrix.core_names
+    versions = choose(table.framework, releases[framework])
+    beneaths = choose(table.foundation, releases[foundation])
     for python in table.python:
-        for version in choose(table.framework, releases[framework]):
-            for beneath in choose(table.foundation, releases[foundation]):
+        for version in versions:
+            for beneath in beneaths:
                 columns = f"{framework}-{version.label}/{foundation}-{beneath.label}"
                 yield Cell(
                     id=f"{framework}/core/py{python}/{columns}",
@@ -186,10 +188,12 @@ def _grid(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.grid):
         return
     framework, foundation = matrix.core_names
+    versions = choose(table.framework, releases[framework])
+    beneaths = choose(table.foundation, releases[foundation])
     for subject in filter(table.covers, matrix.extensions):
         for python in _pythons(matrix, subject, table.python):
-            for version in choose(table.framework, releases[framework]):
-                for beneath in choose(table.foundation, releases[foundation]):
+            for version in versions:
+                for beneath in beneaths:
                     columns = f"{framework}-{version.label}/{foundation}-{beneath.label}"
                     yield Cell(
                         id=f"{subject}/grid/py{python}/{columns}",
@@ -211,13 +215,15 @@ def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.versions):
         return
     framework = matrix.framework
+    frameworks = choose(table.framework, releases[framework])
     for subject, extension in matrix.extensions.items():
         # A scenario has no versions of its own.
         if extension.install is not None or not table.covers(subject):
             continue
+        versions = choose(table.subject, releases[subject])
         for python in _pythons(matrix, subject, table.python):
-            for under in choose(table.framework, releases[framework]):
-                for version in choose(table.subject, releases[subject]):
+            for under in frameworks:
+                for version in versions:
                     column = f"{framework}-{under.label}"
                     yield Cell(
                         id=f"{subject}/versions/py{python}/{version.label}/{column}",

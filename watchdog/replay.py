@@ -17,8 +17,8 @@ from packaging.version import Version
 from watchdog import blame, timeline
 from watchdog.blame import Case
 from watchdog.desk import Desk, together
-from watchdog.index import just_after
 from watchdog.interpreters import RELEASED
+from watchdog.listing import just_after
 from watchdog.model import (
     Arrival,
     Conflict,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ecosystem import day
 from loopback_index import LoopbackIndex
 
-from watchdog.index import Page, _from_rows, _row, just_after, parse_page, to_releases
+from watchdog.listing import Page, just_after, parse_page, to_releases
 from watchdog.model import Interpreter
 
 _PYTHON = Interpreter("/python", "3.11.7", "65.5.0", "linux-x86_64")
@@ -41,13 +41,14 @@ def check(data: bytes) -> None:
         files = parse_page(kind, data.decode("utf-8", "replace"))
     except ValueError:
         return
-    kept = json.loads(json.dumps([_row(file) for file in files]))
-    assert _from_rows(kept) == files
-    page = Page("flask", files)
+    read = Page.of("flask", files)
+    page = Page.from_kept("flask", json.loads(json.dumps(read.kept())))
+    assert page.kept() == read.kept()
     for instant in _INSTANTS:
         releases = page.releases(instant)
         versions = [r.version for r in releases]
         assert versions == sorted(versions)
+        assert releases == read.releases(instant)
         assert versions == [r.version for r in to_releases("flask", files, instant)]
         assert page.state(instant)
         for release in releases:
