@@ -1,13 +1,16 @@
 """What a cell costs, side by side in one run: `nox -s bench`.
 
 The same cells (13 extensions and Flask itself × 6 Flask series, with Werkzeug as old as allowed
-and as resolved, on two Pythons) are run
+and as resolved, on three Pythons) are run
 
 - bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
 - by the watchdog;
 - as nox sessions with virtualenv and pip, and as nox sessions with uv, one after another as nox
   does;
 - as tox environments with tox-uv, as many at once as there are processors.
+
+The first two take turns, three times, and the pair in the middle is told: what a processor gets
+done in a second may change by a fifth within minutes on a machine that is shared.
 
 Then the watchdog alone: how its cost grows with the number of cells, an unchanged run, and how
 many distinct locks of the past it runs a second. What is told are ratios within this one run;
@@ -60,6 +63,7 @@ exclude:
   - {{cells: "flask-sqlalchemy/*/flask-2.[01]/*", reason: it needs Flask 2.2}}
   - {{cells: "flask-migrate/*/flask-2.[01]/*", reason: Flask-SQLAlchemy needs Flask 2.2}}
 """
+PAIRS = 3
 SHARE = 4
 """The others run each fourth of the cells of one Python: what is compared is cells a minute."""
 RUN = (
@@ -72,7 +76,12 @@ RUN = (
 
 @dataclass(frozen=True)
 class Cost:
-    """What running some cells took. Seconds; megabytes."""
+    """What running some cells took. Seconds; megabytes.
+
+    Attributes:
+        cpu: of all processors together, while it ran. Processes in namespaces of their own are not
+            among the children that the system adds up, so the whole machine is asked: let it rest.
+    """
 
     cells: int
     wall: float
@@ -89,16 +98,22 @@ class Quiet:
     def ran(self, record: Record) -> None: ...
 
 
-def measure(cells: int, work: Callable[[], object]) -> Cost:
-    """The cost of work done in child processes and in this one."""
-
-    def cpu() -> float:
+def computed() -> float:
+    """Seconds that the processors of this machine have computed (Linux), or we and our children."""
+    try:
+        first = Path("/proc/stat").read_text("utf-8").split("\n", 1)[0]
+    except OSError:
         both = (resource.getrusage(w) for w in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
         return sum(usage.ru_utime + usage.ru_stime for usage in both)
+    user, nice, system, _idle, _waiting, irq, softirq = map(int, first.split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
-    before, started = cpu(), time.monotonic()
+
+def measure(cells: int, work: Callable[[], object]) -> Cost:
+    """The cost of some work."""
+    before, started = computed(), time.monotonic()
     work()
-    return Cost(cells, round(time.monotonic() - started, 2), round(cpu() - before, 2))
+    return Cost(cells, round(time.monotonic() - started, 2), round(computed() - before, 2))
 
 
 def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
@@ -109,11 +124,11 @@ def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
 
 
 def pythons(python: str) -> list[str]:
-    """The Python this runs on and a newer one that is here, if any."""
+    """The Python this runs on and newer ones that are here, three at most."""
     wanted = matrix_file.load(ROOT / "matrix.yaml").python
     processes = Processes()
     here = list(interpreters.find(wanted[wanted.index(python) :], processes))
-    return here[:2]
+    return here[:3]
 
 
 def matrix_text(pythons: Sequence[str]) -> str:
@@ -155,8 +170,8 @@ def trials_of(workplace: Workplace) -> list[Trial]:
     return list({t.fingerprint: t for t in both}.values())
 
 
-def floor(workplace: Workplace, trials: Sequence[Trial], folder: Path) -> Cost:
-    """The smokes' own processes and nothing else, each twice, the second time measured."""
+def floor(workplace: Workplace, trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
+    """The smokes' own processes and nothing else, in environments that are made ready here."""
     ready: list[tuple[list[str], Path]] = []
     for number, trial in enumerate(trials):
         place = folder / f"floor{number}"
@@ -177,8 +192,12 @@ def floor(workplace: Workplace, trials: Sequence[Trial], folder: Path) -> Cost:
         with ThreadPoolExecutor(PROCESSORS) as pool:
             list(pool.map(run, ready))
 
-    run_all()
-    return measure(len(trials), run_all)
+    return run_all
+
+
+def middle(pairs: Sequence[tuple[Cost, Cost]]) -> tuple[Cost, Cost]:
+    """The pair whose ratio is the one in the middle."""
+    return sorted(pairs, key=lambda pair: pair[0].wall / pair[1].cpu)[len(pairs) // 2]
 
 
 NOXFILE = """
@@ -228,15 +247,20 @@ def comparison(python: str, folder: Path) -> dict[str, Cost]:
     caches = folder / "caches"
     given = ("--matrix", str(matrix))
     costs = {"watchdog cold": watchdog(folder / "cold", caches, *given)}
-    costs["watchdog warm"] = watchdog(folder / "warm", caches, *given)
-    costs["watchdog unchanged"] = watchdog(folder / "warm", caches, *given)
+    costs["watchdog unchanged"] = watchdog(folder / "cold", caches, *given)
     os.environ["FLASK_WATCHDOG_CACHE"] = str(caches / "watchdog")
     os.environ["UV_CACHE_DIR"] = str(caches / "uv")
     now = datetime.now(UTC).replace(microsecond=0)
     settings = Settings(matrix_file.load(matrix), now, folder / "floor", PROCESSORS)
     with open_workplace(settings) as workplace:
         trials = trials_of(workplace)
-        costs["floor"] = floor(workplace, trials, folder)
+        smokes = floor(workplace, trials, folder)
+        smokes()  # once for bytecode and for the system's own caches
+        pairs = [
+            (watchdog(folder / f"warm{n}", caches, *given), measure(len(trials), smokes))
+            for n in range(PAIRS)
+        ]
+        costs["watchdog warm"], costs["floor"] = middle(pairs)
     cells = [
         (f"{trial.subject}-{number}", list(trial.lock.requirements), f"{SMOKES}/{trial.smoke}.py")
         for number, trial in enumerate(trials)

@@ -8,6 +8,7 @@ than it must, what the run found is not to be believed, and is no news.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -101,7 +102,8 @@ async def _doubt(desk: Desk, python: str) -> str | None:
     workplace = desk.workplace
     smokes = workplace.scratch / "known-answers"
     runner = replace(workplace.runner, smokes=smokes)
-    impatient = replace(runner, seconds=_PATIENCE)
+    # Who only waits takes no processor from those that compute.
+    impatient = replace(runner, seconds=_PATIENCE, slots=threading.Semaphore(1))
     await desk.aside(partial(_offer, workplace, smokes))
     found = await together(
         desk.beside(

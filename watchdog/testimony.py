@@ -12,6 +12,7 @@ import ast
 import json
 import signal
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -83,6 +84,7 @@ def read_events(
     )
 
 
+@cache
 def named_tests(source: str) -> tuple[str, ...]:
     """The tests that a smoke has under every circumstance, in their order."""
     try:
