@@ -88,7 +88,7 @@ def command(leg: Leg, python: str, folder: Path, tests: Sequence[str]) -> list[s
     """Pytest for a leg; as nobody where we are root and the leg is not."""
     argv = [
         python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={folder}/tests",
-        f"--junitxml={folder}/{leg.name}.xml", *tests,
+        f"--junitxml={folder}/{leg.name}.xml", "-n", "auto", "--dist", "worksteal", *tests,
     ]  # fmt: skip
     if not leg.root and os.geteuid() == 0:
         argv = [*AS_NOBODY, *argv]

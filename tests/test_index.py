@@ -1,21 +1,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from ecosystem import day
-from hypothesis import given
-from hypothesis import strategies as st
 from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.index import Index
-from watchdog.listing import just_after, parse_page, to_releases
-from watchdog.model import File
 
 Opened = Callable[..., Index]
 
@@ -85,66 +79,6 @@ def test_an_index_in_trouble_is_our_trouble(
     assert "127.0.0.1" not in str(caught.value)
 
 
-@given(st.text(max_size=300))
-def test_no_page_gives_anything_but_files_or_a_value_error(text: str) -> None:
-    for kind in ("application/json", "text/html", "text/plain"):
-        try:
-            parse_page(kind, text)
-        except ValueError:
-            continue
-
-
-@pytest.mark.parametrize(
-    ("kind", "text"),
-    [("application/json", "[" * 100_000), ("text/html", "<![doctypel[<a>"),
-     ("text/html", "<!doctype h<x>")],
-)  # fmt: skip
-def test_a_page_that_no_parser_likes_is_a_value_error_or_empty(kind: str, text: str) -> None:
-    with contextlib.suppress(ValueError):
-        assert parse_page(kind, text) == ()
-
-
-def test_a_hash_that_is_empty_is_none() -> None:
-    (html,) = parse_page("text/html", '<a href="/x-1.0.zip#sha256=">x</a>')
-    (told,) = parse_page(
-        "application/json", '{"files": [{"filename": "x-1.0.zip", "hashes": {"sha256": ""}}]}'
-    )
-    assert (html.sha256, told.sha256) == (None, None)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["files", "filename", "upload-time", "yanked"]), inner)
-    ),
-    max_leaves=12,
-)
-
-
-@given(JSON)
-def test_no_json_gives_anything_but_files_or_a_value_error(value: object) -> None:
-    with contextlib.suppress(ValueError):
-        parse_page("application/json", json.dumps(value))
-
-
-@given(st.lists(st.text(max_size=30)))
-def test_files_with_strange_names_are_stepped_over(names: list[str]) -> None:
-    to_releases("x", [File(n, None) for n in names], day(1))
-
-
-def test_what_the_index_showed_is_told_by_a_state_that_only_arrivals_change(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
-    empty_index.add("flask", "1.0", day(1))
-    empty_index.add("flask", "2.0", day(5))
-    page = opened(empty_index.url).page("flask")
-    assert page is not None
-    states = [page.state(day(n)) for n in range(8)]
-    assert states == [states[0]] * 2 + [states[2]] * 4 + [states[6]] * 2
-    assert len(set(states)) == 3
-
-
 def test_a_page_kept_in_tatters_is_read_again(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
@@ -153,15 +87,3 @@ def test_a_page_kept_in_tatters_is_read_again(
     (kept,) = tmp_path.rglob("flask.json")
     kept.write_text('{"raw": 1, "rows": [1]}', "utf-8")
     assert opened(empty_index.url).releases(["flask"], day(5)) == before
-
-
-def test_a_cutoff_is_compared_in_milliseconds_as_uv_does(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
-    arrival = day(1) + timedelta(microseconds=636_262)
-    empty_index.add("flask", "1.0", arrival)
-    page = opened(empty_index.url).page("flask")
-    assert page is not None
-    assert page.files("1.0", arrival + timedelta(microseconds=1)) == ()
-    assert len(page.files("1.0", just_after(arrival))) == 1
-    assert page.state(arrival) == page.state(day(0)) != page.state(just_after(arrival))
