@@ -248,6 +248,24 @@ def test_a_damaged_entry_of_the_store_is_noticed_and_fetched_anew(world: World, 
     tell("a damaged entry of the package store", seen, world.next_run(), done.returncode)
 
 
+def test_damaged_bytecode_in_the_store_is_no_verdict_and_is_removed(
+    world: World, tell: Tell
+) -> None:
+    assert world.run().returncode == 0
+    found = (world.home.caches / "watchdog" / "packages").rglob("*.pyc")
+    damaged = [p for p in found if p.name.startswith(("ext_", "flask.", "werkzeug."))]
+    assert len(damaged) == 6
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:40])
+    shutil.rmtree(world.reports())
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD
+    assert all(path.stat().st_size > 40 for path in damaged)
+    seen = "nothing: it is removed, and made again"
+    tell("damaged bytecode in the package store", seen, world.next_run(), done.returncode)
+
+
 def test_two_runs_at_once_in_one_folder_lose_nothing(world: World, tell: Tell) -> None:
     started = [
         subprocess.Popen(

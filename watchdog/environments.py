@@ -65,6 +65,10 @@ class Environments:
         """Keep the bytecode that a cell made of packages of the store, compiled by us."""
         self._store.learn(interpreter, bytecode)
 
+    def mend(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> int:
+        """Remove what is damaged of the bytecode of a lock's packages; how many files."""
+        return self._store.mend(interpreter, self.packages(lock, interpreter, as_of))
+
     def compose(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """An environment linked together from the store; the path of its python.
 

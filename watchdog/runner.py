@@ -74,7 +74,6 @@ class Runner:
     stopping: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 1))
     _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
-    _counting: threading.Lock = field(default_factory=threading.Lock)
     _named: dict[tuple[Package, ...], dict[str, bool]] = field(default_factory=dict)
 
     def trial(self, trial: Trial) -> Record:
@@ -86,16 +85,7 @@ class Runner:
 
     def judged(self, trial: Trial) -> Record:
         """Run it, a failure twice; what that says."""
-        attempts = [self.attempt(trial)]
-        first = judge(attempts[0])
-        if first.outcome is Outcome.BROKEN:
-            # The first of a kind in the plain way, so that composing cannot be the cause; its
-            # like on other Pythons and with other versions in a fresh environment all the same.
-            kind = (trial.subject, first.signature)
-            with self._counting:
-                plain = kind not in self._confirmed
-                self._confirmed.add(kind)
-            attempts.append(self.attempt(trial, plain=plain))
+        attempts = self._attempts(trial)
         judgement = agree(attempts)
         packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
         return Record(
@@ -115,6 +105,24 @@ class Runner:
             files={p.name: p.sha256 for p in packages if p.sha256},
             built=self.environments.built(packages),
         )
+
+    def _attempts(self, trial: Trial) -> list[Evidence]:
+        composed = self.attempt(trial)
+        first = judge(composed)
+        if first.outcome is not Outcome.BROKEN:
+            return [composed]
+        # In the plain way until that has shown the same, so that composing cannot be the cause;
+        # the like on other Pythons and with other versions in a fresh environment all the same.
+        kind = (trial.subject, first.signature)
+        if kind in self._confirmed:
+            return [composed, self.attempt(trial)]
+        plain = self.attempt(trial, plain=True)
+        second = judge(plain)
+        if second.outcome is Outcome.BROKEN and second.signature == first.signature:
+            self._confirmed.add(kind)
+        elif self.environments.mend(trial.lock, trial.interpreter, trial.as_of):
+            return [plain, self.attempt(trial)]
+        return [composed, plain]
 
     def attempt(self, trial: Trial, *, plain: bool = False) -> Evidence:
         """Build an environment, run the probe in it, tell what happened."""

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from watchdog import wheels
+from watchdog import bytecode, wheels
 from watchdog.composing import COMPLETE, SITE, Entry, read_entry
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
 from watchdog.fingerprint import digest
@@ -40,17 +40,6 @@ from watchdog.uv import Uv
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 """The cutoff of what lies in the Python itself."""
-
-_COMPILE = """
-import os, py_compile, sys
-for line in sys.stdin:
-    try:
-        py_compile.compile(line.rstrip("\\n"), doraise=True)
-    except Exception:
-        pass
-os._exit(0)
-"""
-"""A process of its own: it reads what strangers wrote, but runs nothing of it."""
 
 _USED = ".watchdog-used"
 _WHOLE = ".watchdog-whole"
@@ -189,14 +178,14 @@ class Store:
             for name in (*files, "."):
                 os.chown(f"{folder}/{name}", self._owner, self._owner, follow_symlinks=False)
 
-    def learn(self, interpreter: Interpreter, bytecode: Sequence[str]) -> None:
+    def learn(self, interpreter: Interpreter, written: Sequence[str]) -> None:
         """Compile what a cell had to compile, so that no later one must.
 
         It tells where in its copy of the store it wrote bytecode: `…/__pycache__/x.cpython-….pyc`.
         """
         tag = f".cpython-{interpreter.series.replace('.', '')}.pyc"
         root, sources = self._folder.resolve(), []
-        for path in bytecode:
+        for path in written:
             folder, _, name = path.rpartition("/__pycache__/")
             source = root / folder / f"{name.removesuffix(tag)}.py"
             if path in self._learned or not name.endswith(tag) or "/" in name:
@@ -205,10 +194,16 @@ class Store:
             if source.resolve() == source and source.is_relative_to(root) and source.is_file():
                 sources.append(str(source))
         if sources:
-            argv = [interpreter.path, "-I", "-S", "-c", _COMPILE]
-            self._processes.run(
-                argv, env={"PATH": os.defpath}, timeout=120, stdin="\n".join(sources)
-            )
+            bytecode.compile_sources(self._processes, interpreter, sources)
+
+    def mend(self, interpreter: Interpreter, packages: Sequence[Package]) -> int:
+        """Remove what is damaged of the bytecode of these packages; how many files that were."""
+        places = [self._place(package) for package in packages]
+        if found := bytecode.mend(self._processes, interpreter, places):
+            self._learned.clear()
+            for place in places:
+                self._compile_modules(place / SITE, interpreter)
+        return found
 
     def entry(self, package: Package) -> Entry:
         """What an environment takes from a package, which is fetched if need be.
@@ -371,8 +366,7 @@ class Store:
         Their bytecode has no folder of its own that an environment could link and so share.
         """
         if any(folder.glob("*.py")):
-            argv = [interpreter.path, "-I", "-m", "compileall", "-qq", "-l", str(folder)]
-            self._processes.run(argv, env={"PATH": os.defpath}, timeout=600)
+            bytecode.compile_modules(self._processes, interpreter, folder)
             self._entries.pop(folder.parent, None)
 
 
