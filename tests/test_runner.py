@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.judge import judge
-from watchdog.model import Ended, Outcome, Stage
+from watchdog.environments import Environments
+from watchdog.judge import agree, judge
+from watchdog.model import Ended, Evidence, Failure, Outcome, Stage, Trial, Use, UseOutcome
 from watchdog.process import Finished
-from watchdog.runner import AUTOMATIC, has_smoke, smoke_file
+from watchdog.runner import AUTOMATIC, Runner, has_smoke, smoke_file
 from watchdog.testimony import read_events
 
 DONE = Finished(0, "", "", 1.0)
@@ -101,3 +105,51 @@ def test_a_folder_of_smokes_may_have_an_automatic_one_of_its_own(tmp_path: Path)
     (tmp_path / "smoke_known.py").write_text("")
     assert has_smoke("known", tmp_path)
     assert not has_smoke("nobody-knows", tmp_path)
+
+
+class Scripted(Runner):
+    """A runner that attempts nothing, and says how it would have ended."""
+
+    def __init__(self, *, plain: bool, damaged: bool = False, composed: bool = False) -> None:
+        self.works = {True: plain, False: composed}
+        self.damaged = damaged
+        self.asked: list[bool] = []
+        self.environments = cast("Environments", self)
+        self._confirmed = set()
+
+    def mend(self, *_trial: object) -> int:
+        was, self.damaged = self.damaged, False
+        return int(was)
+
+    def attempt(self, _trial: Trial, *, plain: bool = False) -> Evidence:
+        self.asked.append(plain)
+        if self.works[plain] and (plain or not self.damaged):
+            return Evidence(Ended.REPORTED, Stage.SMOKE, (Use("test_a", "", UseOutcome.PASSED),))
+        return Evidence(Ended.REPORTED, Stage.IMPORT, failure=Failure("EOFError", "too short"))
+
+
+TRIAL = cast(
+    "Trial", SimpleNamespace(subject="ext", lock=None, interpreter=None, as_of=datetime.now(UTC))
+)
+
+
+def outcome(runner: Runner) -> Outcome:
+    return agree(runner._attempts(TRIAL)).outcome
+
+
+def test_a_failure_that_the_plain_way_showed_is_confirmed_for_its_like() -> None:
+    runner = Scripted(plain=False)
+    assert [outcome(runner), outcome(runner)] == [Outcome.BROKEN, Outcome.BROKEN]
+    assert runner.asked == [False, True, False, False]
+
+
+def test_what_only_composing_breaks_is_never_confirmed() -> None:
+    runner = Scripted(plain=True)
+    assert [outcome(runner), outcome(runner)] == [Outcome.FLAKY, Outcome.FLAKY]
+    assert runner.asked == [False, True, False, True]
+
+
+def test_damaged_bytecode_that_was_removed_is_not_held_against_a_package() -> None:
+    runner = Scripted(plain=True, composed=True, damaged=True)
+    assert [outcome(runner), outcome(runner)] == [Outcome.WORKS, Outcome.WORKS]
+    assert runner.asked == [False, True, False, False]
