@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.process import Processes
+from watchdog.process import Capture, Processes
 
 ENV = {"PATH": os.environ.get("PATH", "")}
 
@@ -104,3 +104,19 @@ def test_stop_all_ends_every_child_at_once_and_starts_no_more() -> None:
 def test_a_program_that_is_not_there_is_an_os_error() -> None:
     with pytest.raises(OSError, match="no-such-program"):
         Processes().run(["/no-such-program"], env=ENV, timeout=5)
+
+
+def test_output_that_there_was_no_memory_for_is_never_taken_for_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing_left(_handle: int, _size: int) -> bytes:
+        raise MemoryError
+
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as pipe:
+        monkeypatch.setattr(os, "read", nothing_left)
+        capture = Capture(pipe, 100)
+        capture.thread.join(10)
+    os.close(write)
+    with pytest.raises(MemoryError):
+        capture.text()

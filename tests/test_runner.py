@@ -117,9 +117,9 @@ class Scripted(Runner):
         self.environments = cast("Environments", self)
         self._confirmed = set()
 
-    def mend(self, *_trial: object) -> int:
+    def mend(self, *_trial: object) -> bool:
         was, self.damaged = self.damaged, False
-        return int(was)
+        return was
 
     def attempt(self, _trial: Trial, *, plain: bool = False) -> Evidence:
         self.asked.append(plain)

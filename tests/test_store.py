@@ -104,8 +104,8 @@ def test_a_file_with_another_hash_than_the_index_gives_is_refused(
     assert len(wanted.digest) == 8
     page = store._index.page("one")
     assert page is not None
-    (file,) = page.files("1.0", NOW)
-    object.__setattr__(file, "sha256", "0" * 64)
+    (row,) = page._versions["1.0"]
+    page._versions["1.0"] = [row._replace(sha256="0" * 64)]
     with pytest.raises(InfrastructureError, match=r"(?i)hash"):
         store.fill(wanted)
 

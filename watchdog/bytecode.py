@@ -27,7 +27,6 @@ os._exit(0)
 _MEND = """
 import marshal, os, sys
 tag = "." + sys.implementation.cache_tag + ".pyc"
-found = 0
 for root in sys.stdin.read().splitlines():
     for folder, _, files in os.walk(root):
         for name in files:
@@ -41,8 +40,7 @@ for root in sys.stdin.read().splitlines():
                 good = False
             if not good:
                 os.unlink(path)
-                found += 1
-print(found)
+                print(path)
 """
 
 
@@ -56,14 +54,14 @@ def compile_modules(processes: Processes, interpreter: Interpreter, folder: Path
     _run(processes, interpreter, ["-m", "compileall", "-qq", "-l", str(folder)], "")
 
 
-def mend(processes: Processes, interpreter: Interpreter, folders: Iterable[Path]) -> int:
-    """Remove damaged bytecode in and below these folders; how many files that were.
+def mend(processes: Processes, interpreter: Interpreter, folders: Iterable[Path]) -> list[Path]:
+    """Remove damaged bytecode in and below these folders; what was removed.
 
     A machine that loses its power, or a full disk, leaves part of a file. Python does not compile
     such a module again: its import fails.
     """
     told = _run(processes, interpreter, ["-S", "-c", _MEND], "\n".join(map(str, folders)))
-    return int(told) if told.strip().isdigit() else 0
+    return [Path(line) for line in told.splitlines()]
 
 
 def _run(processes: Processes, interpreter: Interpreter, args: list[str], stdin: str) -> str:

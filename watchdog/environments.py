@@ -65,8 +65,8 @@ class Environments:
         """Keep the bytecode that a cell made of packages of the store, compiled by us."""
         self._store.learn(interpreter, bytecode)
 
-    def mend(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> int:
-        """Remove what is damaged of the bytecode of a lock's packages; how many files."""
+    def mend(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> bool:
+        """Remove what is damaged of the bytecode of a lock's packages; whether any ever was."""
         return self._store.mend(interpreter, self.packages(lock, interpreter, as_of))
 
     def compose(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:

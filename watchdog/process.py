@@ -48,18 +48,26 @@ class Capture:
     def __init__(self, pipe: IO[bytes], limit: int, *, end: bytes = b"") -> None:
         self._pipe, self._half, self._end = pipe, limit // 2, end
         self._head, self._tail, self._cut = bytearray(), bytearray(), 0
+        self._lost: MemoryError | None = None
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # closed under us when a child was killed
-            while chunk := os.read(self._pipe.fileno(), 65536):
-                if self._end and (self._tail[-64:] + chunk).endswith(self._end):
-                    self._keep(chunk)
-                    del self._tail[-len(self._end) :]
-                    self._pipe.close()
-                    return
+        try:
+            self._read_all()
+        except (OSError, ValueError):  # closed under us when a child was killed
+            return
+        except MemoryError as e:
+            self._lost = e
+
+    def _read_all(self) -> None:
+        while chunk := os.read(self._pipe.fileno(), 65536):
+            if self._end and (self._tail[-64:] + chunk).endswith(self._end):
                 self._keep(chunk)
+                del self._tail[-len(self._end) :]
+                self._pipe.close()
+                return
+            self._keep(chunk)
 
     def _keep(self, chunk: bytes) -> None:
         room = 0 if self._end else self._half - len(self._head)
@@ -72,6 +80,13 @@ class Capture:
             del self._tail[:extra]
 
     def text(self) -> str:
+        """What was read.
+
+        Raises:
+            MemoryError: there was too little to read all of it.
+        """
+        if self._lost:
+            raise self._lost
         middle = f"\n[… {self._cut} bytes cut …]\n".encode() if self._cut else b""
         return bytes(self._head + middle + self._tail).decode("utf-8", "replace")
 

@@ -13,7 +13,7 @@ def relay(listener: socket.socket, address: tuple[str, int]) -> None:
 
 
 def _accept(listener: socket.socket, address: tuple[str, int]) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, MemoryError):
         while True:
             inside, _ = listener.accept()
             try:
@@ -25,7 +25,7 @@ def _accept(listener: socket.socket, address: tuple[str, int]) -> None:
 def _join(inside: socket.socket, address: tuple[str, int]) -> None:
     with (
         inside,
-        contextlib.suppress(OSError, RuntimeError),
+        contextlib.suppress(OSError, RuntimeError, MemoryError),
         socket.create_connection(address, 10) as outside,
     ):
         outside.settimeout(None)
@@ -36,7 +36,7 @@ def _join(inside: socket.socket, address: tuple[str, int]) -> None:
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, MemoryError):
         while data := source.recv(65536):
             target.sendall(data)
     with contextlib.suppress(OSError):

@@ -96,6 +96,7 @@ class Store:
         self._entries: dict[Path, Entry] = {}
         self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
         self._learned: set[str] = set()
+        self._mended: set[Path] = set()
         self._offered: dict[tuple[str, str], Path] = {}
 
     def offer(self, name: str, version: str, wheel: Path) -> None:
@@ -196,14 +197,21 @@ class Store:
         if sources:
             bytecode.compile_sources(self._processes, interpreter, sources)
 
-    def mend(self, interpreter: Interpreter, packages: Sequence[Package]) -> int:
-        """Remove what is damaged of the bytecode of these packages; how many files that were."""
+    def mend(self, interpreter: Interpreter, packages: Sequence[Package]) -> bool:
+        """Remove what is damaged of the bytecode of these packages.
+
+        Returns whether there was any since this store was opened: of two cells that met the same
+        damage, one finds it removed.
+        """
         places = [self._place(package) for package in packages]
-        if found := bytecode.mend(self._processes, interpreter, places):
+        for path in bytecode.mend(self._processes, interpreter, places):
+            self._mended |= {place for place in places if path.is_relative_to(place)}
+        mended = self._mended.intersection(places)
+        if mended:
             self._learned.clear()
-            for place in places:
-                self._compile_modules(place / SITE, interpreter)
-        return found
+        for place in mended:
+            self._compile_modules(place / SITE, interpreter)
+        return bool(mended)
 
     def entry(self, package: Package) -> Entry:
         """What an environment takes from a package, which is fetched if need be.
