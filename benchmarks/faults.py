@@ -168,20 +168,29 @@ def cases(report: Path) -> list[Case]:
     return found
 
 
+def place(case: Case) -> tuple[str, int, str]:
+    """Where the test of a case stands: tests that run side by side end in any order."""
+    module, _, name = case.name.partition("::")
+    text = (ROOT / "tests" / f"{module}.py").read_text("utf-8")
+    function, _, chosen = name.partition("[")
+    parameter = text.find(chosen.rstrip("]").partition("-")[0])
+    return module, text.find(f"def {function}("), f"{parameter:06}"
+
+
 def table(legs: Mapping[Leg, Sequence[Case]], module: str) -> tuple[list[Row], list[str]]:
     """The rows of one kind of fault, and the reasons why some were not tried, as footnotes."""
     faults: dict[str, str] = {}
     rows: dict[str, Row] = {}
     notes: list[str] = []
-    for found in legs.values():
-        for case in found:
-            if case.name.startswith(module) and case.row:
-                faults.setdefault(case.name, str(case.row["fault"]))
+    told = [c for found in legs.values() for c in found if c.name.startswith(module) and c.row]
+    for case in sorted(told, key=place):
+        faults.setdefault(case.name, str(case.row["fault"] if case.row else ""))
+    rows |= {fault: Row(fault) for fault in faults.values()}
     for leg, found in legs.items():
         for case in found:
             if (fault := faults.get(case.name)) is None:
                 continue
-            row = rows.setdefault(fault, Row(fault))
+            row = rows[fault]
             if case.failed:
                 row.legs[leg] = "**failed**"
             elif case.row is None:
