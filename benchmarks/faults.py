@@ -168,13 +168,13 @@ def cases(report: Path) -> list[Case]:
     return found
 
 
-def place(case: Case) -> tuple[str, int, str]:
+def place(case: Case) -> tuple[str, int, int]:
     """Where the test of a case stands: tests that run side by side end in any order."""
     module, _, name = case.name.partition("::")
     text = (ROOT / "tests" / f"{module}.py").read_text("utf-8")
     function, _, chosen = name.partition("[")
     parameter = text.find(chosen.rstrip("]").partition("-")[0])
-    return module, text.find(f"def {function}("), f"{parameter:06}"
+    return module, text.find(f"def {function}("), parameter
 
 
 def table(legs: Mapping[Leg, Sequence[Case]], module: str) -> tuple[list[Row], list[str]]:

@@ -79,6 +79,8 @@ def test_a_worker_without_memory_tells_everybody_who_waits(
     workers._work()
     with pytest.raises(MemoryError):
         waiting.result(10)
+    with pytest.raises(MemoryError):
+        workers.submit((0,), lambda: 42)
 
 
 def test_the_first_story_that_fails_ends_the_others() -> None:

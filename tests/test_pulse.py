@@ -66,6 +66,16 @@ def test_a_thread_that_never_begins_ends_the_run() -> None:
 
 
 @ALARM
+def test_an_end_that_waits_for_who_stands_still_does_not_keep_the_process() -> None:
+    done = told(
+        "def told():\n    threading.Event().wait()\n"
+        "async def story():\n    threading.Event().wait()\nrun(Pulse(0.3, 60), story)\n",
+    )
+    assert done.returncode == -signal.SIGALRM
+    assert "did not move any more" in done.stderr
+
+
+@ALARM
 def test_a_main_thread_that_computes_is_left_alone() -> None:
     done = told(
         "async def story():\n    until = time.monotonic() + 1.5\n"

@@ -182,6 +182,7 @@ class _Workers:
     _heap: list[tuple[Any, int, Future[Any], Callable[[], Any]]] = field(default_factory=list)
     _more: threading.Condition = field(default_factory=threading.Condition)
     _ended: bool = False
+    _lost: MemoryError | None = None
 
     def __post_init__(self) -> None:
         self._order = itertools.count()
@@ -196,6 +197,8 @@ class _Workers:
     def submit(self, rank: tuple[Any, ...], work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
         with self._more:
+            if self._lost:  # nobody is left who would do it
+                raise self._lost
             heapq.heappush(self._heap, (rank, next(self._order), future, work))
             self._more.notify()
         return future
@@ -236,7 +239,7 @@ class _Workers:
 
     def _give_up(self, why: MemoryError) -> None:
         with self._more:
-            self._ended = True
+            self._ended, self._lost = True, why
             for _, _, future, _ in self._heap:
                 future.set_exception(why)
             self._heap.clear()

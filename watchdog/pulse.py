@@ -81,6 +81,8 @@ def watched(pulse: Pulse, end: Callable[[], object], *, look: float = _LOOK) -> 
         signal.setitimer(signal.ITIMER_PROF, spinning)
         if pulse.lost():
             os.write(2, _SAID)
+            # Whoever stands still may hold what `end` waits for: then the next alarm ends us.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             end()
             os._exit(ExitCode.INFRASTRUCTURE)
 
