@@ -13,7 +13,7 @@ from watchdog.model import Cell, Release, Table
 from watchdog.rules import LABEL, Choice, choose
 
 if TYPE_CHECKING:
-    from watchdog.matrix import Matrix
+    from watchdog.matrix import CoreTable, GridTable, Matrix
 
 Releases = Mapping[str, Sequence[Release]]
 
@@ -143,26 +143,36 @@ def _oldest(name: str, choice: Choice) -> tuple[str, ...]:
     return (name,) if choice.oldest else ()
 
 
+def _columns(
+    matrix: Matrix, table: CoreTable | GridTable, releases: Releases
+) -> list[tuple[Choice, Choice, str]]:
+    """Each version of the framework with each beneath it, and how an id calls the two."""
+    framework, foundation = matrix.core_names
+    beneaths = choose(table.foundation, releases[foundation])
+    return [
+        (version, beneath, f"{framework}-{version.label}/{foundation}-{beneath.label}")
+        for version in choose(table.framework, releases[framework])
+        for beneath in beneaths
+    ]
+
+
 def _core(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.core):
         return
     framework, foundation = matrix.core_names
-    versions = choose(table.framework, releases[framework])
-    beneaths = choose(table.foundation, releases[foundation])
+    columns = _columns(matrix, table, releases)
     for python in table.python:
-        for version in versions:
-            for beneath in beneaths:
-                columns = f"{framework}-{version.label}/{foundation}-{beneath.label}"
-                yield Cell(
-                    id=f"{framework}/core/py{python}/{columns}",
-                    table=Table.CORE,
-                    subject=framework,
-                    python=python,
-                    requirements=(*_pin(framework, version), *_pin(foundation, beneath)),
-                    oldest=_oldest(foundation, beneath),
-                    framework=version.label,
-                    foundation=beneath.label,
-                )
+        for version, beneath, named in columns:
+            yield Cell(
+                id=f"{framework}/core/py{python}/{named}",
+                table=Table.CORE,
+                subject=framework,
+                python=python,
+                requirements=(*_pin(framework, version), *_pin(foundation, beneath)),
+                oldest=_oldest(foundation, beneath),
+                framework=version.label,
+                foundation=beneath.label,
+            )
 
 
 def _pythons(matrix: Matrix, subject: str, wanted: Sequence[str]) -> list[str]:
@@ -188,27 +198,24 @@ def _grid(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.grid):
         return
     framework, foundation = matrix.core_names
-    versions = choose(table.framework, releases[framework])
-    beneaths = choose(table.foundation, releases[foundation])
+    columns = _columns(matrix, table, releases)
     for subject in filter(table.covers, matrix.extensions):
         for python in _pythons(matrix, subject, table.python):
-            for version in versions:
-                for beneath in beneaths:
-                    columns = f"{framework}-{version.label}/{foundation}-{beneath.label}"
-                    yield Cell(
-                        id=f"{subject}/grid/py{python}/{columns}",
-                        table=Table.GRID,
-                        subject=subject,
-                        python=python,
-                        requirements=(
-                            *matrix.requirements(subject),
-                            *_pin(framework, version),
-                            *_pin(foundation, beneath),
-                        ),
-                        oldest=(*_oldest(framework, version), *_oldest(foundation, beneath)),
-                        framework=version.label,
-                        foundation=beneath.label,
-                    )
+            for version, beneath, named in columns:
+                yield Cell(
+                    id=f"{subject}/grid/py{python}/{named}",
+                    table=Table.GRID,
+                    subject=subject,
+                    python=python,
+                    requirements=(
+                        *matrix.requirements(subject),
+                        *_pin(framework, version),
+                        *_pin(foundation, beneath),
+                    ),
+                    oldest=(*_oldest(framework, version), *_oldest(foundation, beneath)),
+                    framework=version.label,
+                    foundation=beneath.label,
+                )
 
 
 def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
