@@ -1,4 +1,4 @@
-"""Bytecode of what lies in the store: made by us, and looked at where it is in doubt.
+"""Bytecode of what lies in the store and of our own scripts: made by us, and looked at in doubt.
 
 Interpreters of their own do it: each has its own format. They read what strangers wrote, but run
 nothing of it.
@@ -7,6 +7,7 @@ nothing of it.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,6 +43,38 @@ for root in sys.stdin.read().splitlines():
                 os.unlink(path)
                 print(path)
 """
+
+
+_SCRIPT = """
+import py_compile, sys
+source, compiled = sys.stdin.read().splitlines()
+py_compile.compile(source, compiled, dfile=source, doraise=True)
+"""
+
+
+class Scripts:
+    """Programs of ours that cells run, compiled once a run; safe to use from several threads.
+
+    A script that is run by its path is compiled by each process anew: two milliseconds a cell.
+    """
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        """`folder`: its own, in the scratch folder, so that cells may be shown it."""
+        self.folder = folder
+        self._processes = processes
+        self._compiling = threading.Lock()
+        self._compiled: dict[tuple[Path, Interpreter], Path] = {}
+
+    def compiled(self, source: Path, interpreter: Interpreter) -> Path:
+        """What to run instead of a script; the script itself where it cannot be compiled."""
+        key = (source, interpreter)
+        with self._compiling:
+            if key not in self._compiled:
+                self.folder.mkdir(exist_ok=True)
+                place = self.folder / f"{source.stem}-{interpreter.version}.pyc"
+                _run(self._processes, interpreter, ["-S", "-c", _SCRIPT], f"{source}\n{place}")
+                self._compiled[key] = place if place.is_file() else source
+            return self._compiled[key]
 
 
 def compile_sources(processes: Processes, interpreter: Interpreter, sources: Iterable[str]) -> None:

@@ -90,7 +90,10 @@ class Environments:
 
     def source(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> Path:
         """Where a package's own files lie, as they go into site-packages; raises as compose()."""
-        package = self._store.package(name, version, interpreter, as_of)
+        return self.site(self._store.package(name, version, interpreter, as_of))
+
+    def site(self, package: Package) -> Path:
+        """The same of a package that is named already."""
         return Path(self._store.entry(package).path, SITE)
 
     def changelog(

@@ -17,7 +17,6 @@ import linecache
 import os
 import signal
 import sys
-import sysconfig
 import time
 import traceback
 import warnings
@@ -57,8 +56,8 @@ def _limit(config: dict[str, Any]) -> None:
                 pass
 
 
-def _stdlib() -> list[str]:
-    return [p for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")} if p]
+_HERE = _limit.__code__.co_filename
+_STDLIB = os.path.dirname(os.__file__)  # sysconfig says the same; each cell would pay its import
 
 
 class Probe:
@@ -66,7 +65,6 @@ class Probe:
         self.smoke = os.path.abspath(smoke)
         self.emit = emit
         self.warnings: dict[tuple[object, ...], dict[str, Any]] = {}
-        self.stdlib = _stdlib()
         self.executed: set[str] = set()
 
     def measure(self, distributions: list[str]) -> None:
@@ -101,9 +99,8 @@ class Probe:
             return "site-packages/" + parts.rsplit("/site-packages/", 1)[1]
         if os.path.abspath(path) == self.smoke:
             return os.path.basename(path)
-        for root in self.stdlib:
-            if path.startswith(root):
-                return "python" + parts[len(root) :]
+        if path.startswith(_STDLIB):
+            return "python" + parts[len(_STDLIB) :]
         return os.path.basename(path)
 
     def frames(self, trace: TracebackType | None) -> list[dict[str, Any]]:
@@ -116,7 +113,7 @@ class Probe:
                 "code": (frame.line or "")[:300],
             }
             for frame in summary
-            if os.path.abspath(frame.filename) != os.path.abspath(__file__)
+            if frame.filename != _HERE
             and not frame.filename.startswith("<frozen")
         ]
 

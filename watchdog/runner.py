@@ -6,7 +6,6 @@ made the plain way.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import secrets
@@ -18,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 
 from watchdog import clock, reach
+from watchdog.bytecode import Scripts
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.judge import agree, judge
@@ -39,7 +38,7 @@ from watchdog.model import (
 from watchdog.redaction import Redactor
 from watchdog.sandbox import Job, Sandbox, environment
 from watchdog.services import Services
-from watchdog.store import Package
+from watchdog.shipped import Shipped
 from watchdog.testimony import executed, named_tests, read_events
 
 PACKAGE = Path(__file__).parent
@@ -62,6 +61,8 @@ class Runner:
     """
 
     environments: Environments
+    shipped: Shipped
+    scripts: Scripts
     sandbox: Sandbox
     ledger: Ledger
     services: Services
@@ -74,7 +75,6 @@ class Runner:
     stopping: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 1))
     _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
-    _named: dict[tuple[Package, ...], dict[str, bool]] = field(default_factory=dict)
 
     def trial(self, trial: Trial) -> Record:
         """Run it; the record goes into the ledger unless the trouble was ours."""
@@ -160,8 +160,9 @@ class Runner:
             "memory_mb": self.memory_mb,
             "measure": list(trial.distributions),
         }
+        probe = self.scripts.compiled(PROBE, trial.interpreter)
         job = Job(
-            argv=[str(python), "-I", "-X", "faulthandler", str(PROBE), str(copied), "--watched"],
+            argv=[str(python), "-I", "-X", "faulthandler", str(probe), str(copied), "--watched"],
             env={
                 **environment(folder, python),
                 **self.services.environment(trial.services, number),
@@ -173,7 +174,7 @@ class Runner:
             stdin=json.dumps(config),
             seconds=self.seconds,
             memory_mb=self.memory_mb,
-            shared=self.services.folders(trial.services),
+            shared=(self.scripts.folder, *self.services.folders(trial.services)),
             output_limit=LOG_LIMIT,
             learn=not plain,
         )
@@ -189,21 +190,15 @@ class Runner:
             memory_short=killed is None or _oom_kills() != killed,
         )  # fmt: skip
         if functions := executed(ran.told, token):
-            evidence = replace(evidence, reach=reach.reach(functions, self._public(trial, python)))
+            packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
+            names = self.shipped.names(p for p in packages if p.name in trial.distributions)
+            evidence = replace(evidence, reach=reach.reach(functions, names))
         return _redacted(
             replace(evidence, sandbox=ran.means),
             self._redactor(trial, folder),
             how="plain" if plain else "composed",
             log=ran.finished.output,
         )
-
-    def _public(self, trial: Trial, python: Path) -> dict[str, bool]:
-        """The public names of the trial's distributions; read once for each set of files."""
-        packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
-        key = tuple(p for p in packages if p.name in trial.distributions)
-        if key not in self._named:
-            self._named[key] = reach.public(_sources(python, trial.distributions))
-        return self._named[key]
 
     def _redactor(self, trial: Trial, folder: Path) -> Redactor:
         prefix = Path(trial.interpreter.path).parent.parent
@@ -227,24 +222,6 @@ def smoke_file(subject: str, folder: Path = SMOKES) -> Path:
 def has_smoke(subject: str, folder: Path = SMOKES) -> bool:
     """Whether somebody wrote a smoke for a subject."""
     return smoke_file(subject, folder).name != AUTOMATIC.name
-
-
-def _sources(python: Path, distributions: tuple[str, ...]) -> dict[str, str]:
-    """The Python files of these distributions in an environment, by their place in it."""
-    wanted = set(distributions)
-    site = next(python.parent.parent.glob("[lL]ib/**/site-packages"), None)
-    sources: dict[str, str] = {}
-    for info in site.glob("*.dist-info") if site else ():
-        name = canonicalize_name(info.name.removesuffix(".dist-info").rsplit("-", 1)[0])
-        record = info / "RECORD"
-        if name not in wanted or not record.is_file():
-            continue
-        for line in record.read_text("utf-8", "replace").splitlines():
-            file = line.split(",")[0]
-            if file.endswith(".py") and not file.startswith((".", "/")):
-                with contextlib.suppress(OSError):
-                    sources[file] = (info.parent / file).read_text("utf-8", "replace")
-    return sources
 
 
 def _oom_kills() -> int | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog import guards, kept, offers, reader, scan, scopes
+from watchdog.bytecode import Scripts
 from watchdog.environments import Environments
 from watchdog.fingerprint import content, digest
 from watchdog.model import Interpreter, Lock
@@ -41,10 +42,16 @@ class Surface:
     """Reads sources and asks releases; safe to use from several threads."""
 
     def __init__(
-        self, environments: Environments, sandbox: Sandbox, cache: Path, scratch: Path
+        self,
+        environments: Environments,
+        sandbox: Sandbox,
+        scripts: Scripts,
+        cache: Path,
+        scratch: Path,
     ) -> None:
         self._environments = environments
         self._sandbox = sandbox
+        self._scripts = scripts
         self._cache = cache
         self._scratch = scratch
 
@@ -118,8 +125,9 @@ class Surface:
         place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
             python = self._environments.compose(lock, interpreter, place / "env", as_of)
+            script = self._scripts.compiled(Path(str(offers.__file__)), interpreter)
             job = Job(
-                argv=[str(python), "-I", str(offers.__file__), str(place / _ANSWER)],
+                argv=[str(python), "-I", str(script), str(place / _ANSWER)],
                 env=passed_on() | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
                 folder=place,
                 shown=("env",),
@@ -127,6 +135,7 @@ class Surface:
                 stdin=json.dumps({"symbols": symbols}),
                 seconds=_SECONDS,
                 memory_mb=_MEMORY_MB,
+                shared=(self._scripts.folder,),
                 learn=True,
             )
             ran = self._sandbox.run(job)

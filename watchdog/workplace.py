@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from watchdog import fingerprint, interpreters, offers
+from watchdog.bytecode import Scripts
 from watchdog.cages import owner
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError
@@ -30,6 +31,7 @@ from watchdog.runner import AUTOMATIC, PROBE, SMOKES, Runner, smoke_file
 from watchdog.sandbox import Sandbox
 from watchdog.scratch import scratch_folder
 from watchdog.services import Services
+from watchdog.shipped import Shipped
 from watchdog.store import Store
 from watchdog.surface import Surface
 from watchdog.uv import Uv
@@ -97,10 +99,16 @@ class Workplace:
         return Ledger(self.settings.reports)
 
     @cached_property
+    def scripts(self) -> Scripts:
+        return Scripts(self.processes, self.scratch / "scripts")
+
+    @cached_property
     def runner(self) -> Runner:
         limits = self.settings.matrix.limits
         return Runner(
             environments=self.environments,
+            shipped=Shipped(self.environments, cache_folder()),
+            scripts=self.scripts,
             sandbox=self.sandbox,
             ledger=self.ledger,
             services=self.services,
@@ -114,7 +122,7 @@ class Workplace:
 
     @cached_property
     def surface(self) -> Surface:
-        return Surface(self.environments, self.sandbox, cache_folder(), self.scratch)
+        return Surface(self.environments, self.sandbox, self.scripts, cache_folder(), self.scratch)
 
     def releases(self) -> dict[str, tuple[Release, ...]]:
         """The releases of everything in the matrix, as of the cutoff."""

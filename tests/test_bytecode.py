@@ -1,0 +1,70 @@
+"""Our scripts compiled for the Pythons of this machine, by them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from watchdog import interpreters
+from watchdog.bytecode import Scripts
+from watchdog.model import Interpreter
+from watchdog.process import Processes
+from watchdog.runner import PROBE
+
+SERIES = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    started = Processes()
+    yield started
+    started.stop_all()
+
+
+@pytest.fixture
+def pythons(processes: Processes) -> dict[str, Interpreter]:
+    return interpreters.find(SERIES, processes)
+
+
+def test_a_compiled_probe_says_what_the_probe_says_on_every_python(
+    processes: Processes, pythons: dict[str, Interpreter], tmp_path: Path
+) -> None:
+    smoke = tmp_path / "smoke_x.py"
+    smoke.write_text("def test_a():\n    '''It adds.'''\n    assert 1 + 1 == 3\n", "utf-8")
+    scripts = Scripts(processes, tmp_path / "scripts")
+    for python in pythons.values():
+        compiled = scripts.compiled(PROBE, python)
+        assert compiled.suffix == ".pyc"
+        said = [
+            subprocess.run(
+                [python.path, "-I", str(script), str(smoke)],
+                capture_output=True, text=True, check=False,
+            )
+            for script in (PROBE, compiled)
+        ]  # fmt: skip
+        assert "FAIL test_a  It adds." in said[1].stdout
+        assert said[1].stdout == said[0].stdout
+        assert said[1].stderr == said[0].stderr
+
+
+def test_a_script_is_compiled_once_for_each_python(
+    processes: Processes, pythons: dict[str, Interpreter], tmp_path: Path
+) -> None:
+    scripts = Scripts(processes, tmp_path / "scripts")
+    python = next(iter(pythons.values()))
+    first = scripts.compiled(PROBE, python)
+    before = first.stat().st_mtime_ns
+    assert scripts.compiled(PROBE, python) == first
+    assert first.stat().st_mtime_ns == before
+
+
+def test_where_it_cannot_be_compiled_the_script_itself_is_run(
+    processes: Processes, pythons: dict[str, Interpreter], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("def (\n", "utf-8")
+    python = next(iter(pythons.values()))
+    assert Scripts(processes, tmp_path / "scripts").compiled(broken, python) == broken

@@ -1,0 +1,65 @@
+"""What packages ship for people to use: read from their source once, for it does not change."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from watchdog import kept, reach
+from watchdog.environments import Environments
+from watchdog.fingerprint import content, digest
+from watchdog.store import Package
+
+_NAMES = TypeAdapter(dict[str, bool])
+
+
+class Shipped:
+    """Reads the public names of packages in the store; safe to use from several threads."""
+
+    def __init__(self, environments: Environments, cache: Path) -> None:
+        self._environments = environments
+        self._cache = cache
+        self._known: dict[Package, dict[str, bool]] = {}
+
+    @cached_property
+    def _reading(self) -> str:
+        """Changes when the reading does, or the language that it reads."""
+        # What parses, this Python says.
+        files = (Path(__file__), Path(str(reach.__file__)))
+        return digest([content(path.read_bytes()) for path in files], sys.version_info[:2])
+
+    def names(self, packages: Iterable[Package]) -> dict[str, bool]:
+        """Public functions and classes, as `reach.public` names them.
+
+        Raises:
+            InstallError, InfrastructureError: a package cannot be had.
+        """
+        return {name: cls for each in packages for name, cls in self._names(each).items()}
+
+    def _names(self, package: Package) -> dict[str, bool]:
+        if package not in self._known:
+            site = self._environments.site(package)
+            place = self._cache / "shipped" / f"{site.parent.name}-{self._reading}.json"
+            names = kept.read(place, _NAMES)
+            if names is None:
+                names = reach.public(_sources(site))
+                kept.write(place, _NAMES.dump_json(names))
+            self._known[package] = names
+        return self._known[package]
+
+
+def _sources(site: Path) -> dict[str, str]:
+    """The Python files that a package records as its own, by their place in site-packages."""
+    sources: dict[str, str] = {}
+    for record in site.glob("*.dist-info/RECORD"):
+        for line in record.read_text("utf-8", "replace").splitlines():
+            file = line.split(",")[0]
+            if file.endswith(".py") and not file.startswith((".", "/")):
+                with contextlib.suppress(OSError):
+                    sources[file] = (site / file).read_text("utf-8", "replace")
+    return sources
