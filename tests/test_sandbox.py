@@ -63,6 +63,22 @@ def test_means_that_are_not_here_end_the_run_with_a_sentence(home: Home) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there is no umask")
+def test_who_keeps_files_to_themselves_has_the_same_cells(home: Home, tmp_path: Path) -> None:
+    assert home("run", *ONLY).returncode == 0
+    usual = evidence(home)
+    before = os.umask(0o077)
+    try:
+        again = home(
+            "run", *ONLY, "--reports", str(tmp_path / "again"), FLASK_WATCHDOG_CACHE=str(tmp_path)
+        )
+    finally:
+        os.umask(before)
+    assert again.returncode == 0, again.stderr
+    (record,) = (tmp_path / "again" / "ledger" / "ext-works.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(record)["evidence"][0]["sandbox"] == usual["sandbox"]
+
+
 def test_records_of_before_the_sandbox_are_still_read(run_copy: Home) -> None:
     path = run_copy.folder / "reports" / "ledger" / "ext-works.jsonl"
     record = json.loads(path.read_text("utf-8").splitlines()[0])

@@ -95,6 +95,28 @@ def test_one_that_does_not_build_does_not_take_the_others_with_it(
         store.fill(packages[1])
 
 
+def test_one_alone_is_fetched_ahead_too(empty_index: LoopbackIndex, opened: Opened) -> None:
+    empty_index.add("one", "1.0", day(1), files={"one.py": ""})
+    store = opened()
+    store.fill_together([package(store, "one")])
+    assert store.holds(package(store, "one"))
+
+
+def test_a_failure_that_is_told_again_remembers_nobody_who_heard_it_before(
+    empty_index: LoopbackIndex, opened: Opened
+) -> None:
+    build = {"pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'none'\n"}
+    empty_index.add_sdist("bad", "1.0", day(1), files=build)
+    store = opened()
+    told = []
+    for _ in range(3):
+        with pytest.raises(InstallError) as raised:
+            store.fill(package(store, "bad"))
+        told.append(raised)
+    assert len({(r.value.symptom, r.value.log) for r in told}) == 1
+    assert len(told[2].traceback) == len(told[1].traceback) < 5
+
+
 def test_a_file_with_another_hash_than_the_index_gives_is_refused(
     empty_index: LoopbackIndex, opened: Opened
 ) -> None:

@@ -113,8 +113,7 @@ class Probe:
                 "code": (frame.line or "")[:300],
             }
             for frame in summary
-            if frame.filename != _HERE
-            and not frame.filename.startswith("<frozen")
+            if frame.filename != _HERE and not frame.filename.startswith("<frozen")
         ]
 
     def failure(self, error: BaseException) -> dict[str, Any]:

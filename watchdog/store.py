@@ -233,8 +233,9 @@ class Store:
         with self._locks[place]:
             if self.holds(package):
                 return place
-            if package in self._failed:
-                raise self._failed[package]
+            if failed := self._failed.get(package):
+                # A new one each time: it carries with it whoever was on the way to it.
+                raise InstallError(failed.symptom, failed.log)
             try:
                 if not (place / COMPLETE).exists():
                     with self._aside() as aside:
@@ -257,7 +258,9 @@ class Store:
         """
         fresh = [p for p in packages if not (self._place(p) / COMPLETE).exists()]
         try:
-            if len(fresh) > 1:
+            if len(fresh) == 1:
+                self.fill(fresh[0])
+            elif fresh:
                 with self._aside() as aside:
                     self.install(fresh, prefix=aside / "whole")
                     self._take_apart(fresh, _layout(aside / "whole", aside / "parts"))

@@ -208,8 +208,21 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise InfrastructureError(f"no place to work: {e}") from e
-    with scratch_folder() as folder:
+    with _for_cells_too(settings), scratch_folder() as folder:
         yield from _opened(settings, cache, folder)
+
+
+@contextlib.contextmanager
+def _for_cells_too(settings: Settings) -> Iterator[None]:
+    """Let what we make be read by others where cells are not who we are: root has them so."""
+    if owner() is None or settings.sandbox is Means.LIMITS:
+        yield
+        return
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def room() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,24 @@ def _show(path: str, root: str) -> None:
     bind(path, root + path)
 
 
+def _copy(source: str, target: str) -> None:
+    """Copy what everybody may read: once a run, where a mount would cost every cell its share."""
+    about = os.stat(source)
+    if stat.S_ISDIR(about.st_mode) and about.st_mode & _FOR_ALL == _FOR_ALL:
+        os.makedirs(target, exist_ok=True)
+        for name in os.listdir(source):
+            inner = f"{source}/{name}"
+            if os.path.islink(inner):
+                os.symlink(os.readlink(inner), f"{target}/{name}")
+            else:
+                _copy(inner, f"{target}/{name}")
+    elif stat.S_ISREG(about.st_mode) and about.st_mode & stat.S_IROTH:
+        Path(target).write_bytes(Path(source).read_bytes())
+
+
+_FOR_ALL = stat.S_IROTH | stat.S_IXOTH
+
+
 def _link(links: list[tuple[str, str]], root: str = "") -> None:
     for path, target in links:
         if not os.path.lexists(root + path):
@@ -72,9 +91,10 @@ def _link(links: list[tuple[str, str]], root: str = "") -> None:
 
 def _write_etc(config: dict[str, Any], root: str) -> None:
     """What of /etc is seen: what programs need of the machine's, the rest about nobody."""
-    for name in _FROM_ETC:
-        _show(f"/etc/{name}", root)
     os.makedirs(f"{root}/etc", exist_ok=True)
+    for name in _FROM_ETC:
+        if os.path.exists(f"/etc/{name}"):
+            _copy(f"/etc/{name}", f"{root}/etc/{name}")
     for name in _OF_THE_NETWORK if config["network"] else ():
         _show(os.path.realpath(f"/etc/{name}"), root)
         _show(f"/etc/{name}", root)
@@ -87,7 +107,7 @@ def _write_etc(config: dict[str, Any], root: str) -> None:
 
 def build(config: dict[str, Any], root: str) -> None:
     """Build what every cell sees at `root`: programs, libraries, Pythons, packages."""
-    mount("watchdog", root, "tmpfs", NOSUID, "mode=755,size=4m")
+    mount("watchdog", root, "tmpfs", NOSUID, "mode=755,size=64m")
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         if os.path.islink(f"/{name}"):
             os.symlink(os.readlink(f"/{name}"), f"{root}/{name}")
