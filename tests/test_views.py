@@ -22,6 +22,7 @@ from watchdog import matrix as matrix_file
 from watchdog import risk
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.model import (
+    Cell,
     Ended,
     Entry,
     Evidence,
@@ -32,8 +33,10 @@ from watchdog.model import (
     Run,
     Stage,
     State,
+    Table,
     Use,
     UseOutcome,
+    Verdict,
 )
 from watchdog.report import api, chronicle, outlook, paste, views
 from watchdog.risk import Forecast, Kind, Source
@@ -184,3 +187,27 @@ def test_what_works_today_says_what_to_type(site: views.SiteView, shot: Any) -> 
 def test_what_is_abandoned_is_not_counted_among_the_maintained(site: views.SiteView) -> None:
     assert [b.who for b in site.front.maintained] == ["Ext"]
     assert [b.who for b in site.front.abandoned] == ["Gone"]
+
+
+@pytest.mark.parametrize(
+    ("states", "alive", "said"),
+    [
+        ({"ext": State.WORKS, "other": State.WORKS}, {"ext", "other"},
+         "All 2 maintained subjects work on a fresh install today."),
+        ({"ext": State.BROKEN, "other": State.WORKS}, {"ext", "other"},
+         "Ext breaks on a fresh install today; 1 maintained subject works."),
+        ({"gone": State.BROKEN}, set(),
+         "No maintained subject was judged on a fresh install today."),
+        ({"ext": State.CONFLICT}, {"ext"},
+         "No maintained subject was judged on a fresh install today."),
+        ({}, set(), "This run did not look at fresh installs of today."),
+    ],
+)  # fmt: skip
+def test_the_headline_counts_what_was_judged(
+    states: dict[str, State], alive: set[str], said: str
+) -> None:
+    today = [
+        Verdict(Cell(f"{subject}/today/py3.13", Table.TODAY, subject, "3.13", (subject,)), state)
+        for subject, state in states.items()
+    ]
+    assert views.headline(MATRIX, today, alive)[0] == said

@@ -111,10 +111,15 @@ def _bubblewrap(config: dict[str, Any], job: dict[str, Any], handles: list[int])
     """Let bubblewrap start the cell in the view that is furnished for it."""
     info, info_w = os.pipe()
     block, go = os.pipe()
+    # Each mount costs. A cell owns nothing, so what of /proc is the system's is not its to set, and
+    # the view has its devices; a tool of root's owns all of that.
+    files = ["--dev-bind", "/", "/", "--proc", "/proc"]
+    if config["workshop"]:
+        closed = [f"/proc/{name}" for name in _OF_THE_SYSTEM if os.path.exists(f"/proc/{name}")]
+        files = ["--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+        files += [word for path in closed for word in ("--ro-bind", path, path)]
     argv = [
-        # The view has its devices. What of /proc belongs to the system nobody may set who is not
-        # root, and root a cell never is.
-        "bwrap", "--dev-bind", "/", "/", "--proc", "/proc", "--unshare-user", "--unshare-pid",
+        "bwrap", *files, "--unshare-user", "--unshare-pid",
         "--unshare-ipc", "--uid", str(view.USER), "--gid", str(view.USER),
         *config["bwrap_flags"], "--die-with-parent", "--new-session", "--chdir", job["cwd"],
         "--info-fd", str(info_w), "--block-fd", str(block), "--", *job["argv"],

@@ -240,14 +240,16 @@ def headline(matrix: Matrix, today: Sequence[Verdict], alive: AbstractSet[str]) 
     judged = [v for v in today if v.cell.python == newest]
     bad = [v.cell.subject for v in judged if red(v)]
     good = {v.cell.subject for v in judged if v.state is State.WORKS}
+    working = len(good & alive)
     living = [s for s in bad if s in alive]
     if living:
         verb = "breaks" if len(living) == 1 else "break"
         text = f"{_names(matrix, living)} {verb} on a fresh install today; "
-        number = len(good & alive)
-        text += f"{number} maintained {'subject works' if number == 1 else 'subjects work'}."
+        text += f"{working} maintained {'subject works' if working == 1 else 'subjects work'}."
+    elif working:
+        text = f"All {working} maintained subjects work on a fresh install today."
     else:
-        text = f"All {len(good & alive)} maintained subjects work on a fresh install today."
+        text = "No maintained subject was judged on a fresh install today."
     if dead := len(bad) - len(living):
         return text, f"{dead} abandoned {'one does' if dead == 1 else 'ones do'} not."
     return text, ""
