@@ -11,10 +11,11 @@ from ecosystem import NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError, InstallError
+from watchdog.garbage import collect
 from watchdog.index import Index
 from watchdog.interpreters import find
 from watchdog.process import Processes
-from watchdog.store import Package, Store, collect
+from watchdog.store import Package, Store
 from watchdog.uv import Uv
 
 INTERPRETER = find([PYTHON], Processes())[PYTHON]

@@ -14,7 +14,8 @@ from watchdog.errors import InfrastructureError
 from watchdog.interpreters import find
 from watchdog.model import Interpreter, Lock
 from watchdog.process import Finished, Processes
-from watchdog.uv import Uv, _answer
+from watchdog.uv import Uv
+from watchdog.uv_output import answer
 
 INTERPRETER: Interpreter = find([PYTHON], Processes())[PYTHON]
 Make = Callable[..., Uv]
@@ -46,8 +47,8 @@ def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -
 
 
 @given(st.text(max_size=300), st.integers(0, 3))
-def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
-    found = _answer(Finished(code, text, text, 1.0))
+def test_no_output_of_uv_gives_anything_but_ananswer(text: str, code: int) -> None:
+    found = answer(Finished(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
 
 

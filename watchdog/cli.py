@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter
 
-from watchdog import actions, pipeline, store
+from watchdog import actions, garbage, pipeline
 from watchdog import matrix as matrix_file
 from watchdog.console import doubted, earlier, observe, say, stderr, summary
 from watchdog.errors import ConfigurationError, ExitCode
@@ -140,7 +140,7 @@ def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
               help="Then the longest unused, down to this size.")  # fmt: skip
 def clean(days: float, megabytes: float) -> None:
     """Remove from the package store what is not used any more; it comes back when wanted."""
-    removed, left = store.collect(package_folder(), days=days, megabytes=megabytes)
+    removed, left = garbage.collect(package_folder(), days=days, megabytes=megabytes)
     say(stderr(), f"{removed} packages removed, {left:.0f} MB left in the package store")
 
 

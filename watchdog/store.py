@@ -10,16 +10,12 @@ beforehand took longer than running. A cell only names it: what it wrote itself 
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import csv
 import hashlib
 import os
-import posixpath
 import shutil
 import tempfile
 import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,20 +29,20 @@ from watchdog import bytecode, wheels
 from watchdog.composing import COMPLETE, SITE, Entry, read_entry
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
 from watchdog.fingerprint import digest
+from watchdog.garbage import USED
 from watchdog.index import Index
 from watchdog.model import Interpreter, Lock
 from watchdog.process import Processes
+from watchdog.recorded import altered, lay_out, missized, recorded
 from watchdog.uv import Uv
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 """The cutoff of what lies in the Python itself."""
 
-_USED = ".watchdog-used"
 _WHOLE = ".watchdog-whole"
 """Every file was there with the size that RECORD gives when it was filled."""
 _BUILT = ".watchdog-built"
 """How that was confined."""
-_IN_USE = 3600.0
 _BUILDS = "built-with"
 
 
@@ -159,7 +155,7 @@ class Store:
                 if damaged(place):
                     self._throw_away(place)
                     return False
-                (place / _USED).touch()
+                (place / USED).touch()
                 self._hand_over(place)
                 self._held.add(package)
         return package in self._held
@@ -240,7 +236,7 @@ class Store:
                 if not (place / COMPLETE).exists():
                     with self._aside() as aside:
                         self.install([package], prefix=aside / "whole")
-                        self._settle(_layout(aside / "whole", aside / "part"), place)
+                        self._settle(lay_out(aside / "whole", aside / "part"), place)
                 self._finish(package, place)
             except InstallError as e:
                 self._failed[package] = e
@@ -263,7 +259,7 @@ class Store:
             elif fresh:
                 with self._aside() as aside:
                     self.install(fresh, prefix=aside / "whole")
-                    self._take_apart(fresh, _layout(aside / "whole", aside / "parts"))
+                    self._take_apart(fresh, lay_out(aside / "whole", aside / "parts"))
             for package in packages:
                 if (place := self._place(package) / COMPLETE).exists():
                     self._finish(package, place.parent)
@@ -276,7 +272,7 @@ class Store:
         for info in (whole / SITE).glob("*.dist-info"):
             name, _, _ = info.name.removesuffix(".dist-info").rpartition("-")
             records[canonicalize_name(name)] = info / "RECORD"
-        files = {p: _recorded(records[p.name]) for p in packages if p.name in records}
+        files = {p: recorded(records[p.name]) for p in packages if p.name in records}
         owners = Counter(file for listed in files.values() for file in listed)
         for package, listed in files.items():
             if any(owners[file] > 1 or not (whole / file).is_file() for file in listed):
@@ -299,7 +295,7 @@ class Store:
 
     def _settle(self, aside: Path, place: Path) -> None:
         """Make a whole folder an entry. Of two processes that fill the same, the first wins."""
-        if not _missized(aside):  # some list what they do not ship
+        if not missized(aside):  # some list what they do not ship
             (aside / _WHOLE).touch()
         (aside / COMPLETE).touch()
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -346,9 +342,9 @@ class Store:
             )
             install(cache=cache)
             if cache and cache.is_dir():
-                (cache / _USED).touch()
+                (cache / USED).touch()
             place = prefix or (python.parent.parent if python else None)
-            if place and _altered(place) and not self._uv.offline:
+            if place and altered(place) and not self._uv.offline:
                 install(fresh=True)
 
     def _pins(self, packages: Sequence[Package]) -> list[str]:
@@ -387,42 +383,7 @@ def damaged(place: Path) -> bool:
     By size alone: that is what a crash, a full disk or a hand leave. Contents were checked against
     the index's hash, and no cell can write to them.
     """
-    return (place / _WHOLE).exists() and _missized(place)
-
-
-def _missized(place: Path) -> bool:
-    for record in place.glob(f"{SITE}/*.dist-info/RECORD"):
-        for row, path in zip(_rows(record), _recorded(record), strict=True):
-            if len(row) > 2 and row[2].isdigit():  # noqa: PLR2004  path, hash, size: PEP 376
-                try:
-                    if (place / path).stat().st_size != int(row[2]):
-                        return True
-                except OSError:
-                    return True
-    return False
-
-
-def collect(folder: Path, *, days: float, megabytes: float) -> tuple[int, float]:
-    """Remove what no run used for so long, then the longest unused down to a size.
-
-    What was used within the last hour stays: a run may be using it. Returns how many entries went
-    and the megabytes that are left.
-    """
-    now = time.time()
-    found = [*folder.glob("*/*"), *folder.glob(".filling-*")]
-    entries = sorted((_used(path), path) for path in found if path.is_dir())
-    sizes = {path: _megabytes(path) for _, path in entries}
-    total, removed = sum(sizes.values()), 0
-    for used, path in entries:
-        if now - used < _IN_USE:
-            break
-        if now - used > days * 86400 or total > megabytes:
-            # Its mark goes first, so that whoever comes now does not take it for whole.
-            (path / COMPLETE).unlink(missing_ok=True)
-            shutil.rmtree(path, ignore_errors=True)
-            total -= sizes[path]
-            removed += 1
-    return removed, total
+    return (place / _WHOLE).exists() and missized(place)
 
 
 def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
@@ -432,67 +393,5 @@ def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
     return (("setuptools", interpreter.setuptools),)
 
 
-def _layout(prefix: Path, into: Path) -> Path:
-    """What an installer put under a prefix, laid out the same for every Python and system.
-
-    Beside `site-packages` lies what goes elsewhere in an environment: `bin`, `share` …
-    """
-    into.mkdir()
-    site = next(prefix.rglob("site-packages"))
-    site.rename(into / SITE)
-    for item in prefix.iterdir():
-        if item.name != ".lock" and any(p.is_file() for p in (item, *item.rglob("*"))):
-            item.rename(into / item.name)
-    return into
-
-
-def _recorded(record: Path) -> list[str]:
-    """The files a RECORD lists, from the environment's root, as _layout() lays them."""
-    found = []
-    for row in _rows(record):  # relative to lib/pythonX.Y/site-packages
-        path = posixpath.normpath(posixpath.join("lib/python/site-packages", row[0]))
-        found.append(path.replace("lib/python/site-packages/", f"{SITE}/", 1))
-    return found
-
-
-def _altered(prefix: Path) -> bool:
-    """Whether a file is not what its RECORD says (path, "sha256=" and digest, size: PEP 376)."""
-    for record in prefix.rglob("site-packages/*.dist-info/RECORD"):
-        for path, *told in _rows(record):
-            kind, _, wanted = (told or [""])[0].partition("=")
-            file = record.parent.parent / path
-            if kind != "sha256" or not file.is_file():
-                continue
-            found = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest())
-            if found.rstrip(b"=") != wanted.rstrip("=").encode():
-                return True
-    return False
-
-
-def _rows(record: Path) -> list[list[str]]:
-    with record.open(encoding="utf-8", newline="") as lines:
-        return [row for row in csv.reader(lines) if row]
-
-
 def _ready(package: Package) -> str:
     return f".watchdog-ready-{package.interpreter.version}"
-
-
-def _used(path: Path) -> float:
-    for mark in (path / _USED, path):
-        try:
-            return mark.stat().st_mtime
-        except OSError:
-            continue
-    return 0.0
-
-
-def _megabytes(folder: Path) -> float:
-    """What it takes on the disk; files that lie in another place too count in full."""
-    size = 0
-    for path in folder.rglob("*"):
-        try:
-            size += path.lstat().st_size
-        except OSError:
-            continue
-    return size / 1e6

@@ -25,21 +25,22 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NoReturn
 
-from packaging.utils import canonicalize_name
-
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
 from watchdog.fingerprint import digest
-from watchdog.model import (
-    Conflict,
-    Interpreter,
-    Lock,
-    Means,
-    Resolution,
-    Unbuildable,
-    Unknown,
-)
+from watchdog.model import Interpreter, Lock, Means, Resolution, Unknown
 from watchdog.process import Finished, Processes
 from watchdog.redaction import hide_urls
+from watchdog.uv_output import (
+    answer,
+    build_failed,
+    index_trouble,
+    looked_at,
+    needs_network,
+    network_failed,
+    pages_read,
+    symptom,
+    tool_names,
+)
 from watchdog.workshop import OWN_HOME, Workshop
 
 _CHANGE_NO_ANSWER = (
@@ -65,29 +66,9 @@ _NAMES_FILES = re.compile(r"SSL_CERT_|UV_(?!CACHE_DIR|PROJECT_|TOOL_|PYTHON_|INS
 """Settings whose files uv must be able to read: certificates, constraints, folders of wheels."""
 
 _SECONDS = 900
-_NEEDS_NETWORK = re.compile(
-    r"needs to be downloaded from a registry|network (connectivity )?(is|was) disabled"
-    r"|not found in the cache|downloads were disabled",
-    re.IGNORECASE,
-)
-_BUILD_FAILED = re.compile(
-    r"Failed to build|build backend|Failed to download and build", re.IGNORECASE
-)
-_NETWORK_FAILED = re.compile(
-    r"error sending request|Failed to fetch|Connection refused|timed out|dns error"
-    r"|HTTP status (server|client) error|client error \(Connect\)|Request failed|reset by peer"
-    r"|No space left on device|Hash mismatch",
-    re.IGNORECASE,
-)
-_TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
 _TOOLS_LATER = timedelta(days=365)
 """Where the build tools of the time cannot be had (uv wants setuptools 40.8 for every old source
 distribution), those of a year later are taken."""
-_LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
-_READ = re.compile(
-    r"Sending (?:fresh GET|revalidation) request for: \S*/([A-Za-z0-9._-]+)/?$", re.MULTILINE
-)
-_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
 
 
 @dataclass(frozen=True)
@@ -253,8 +234,8 @@ class Uv:
         if done.interrupted:
             raise InfrastructureError("interrupted")
         # A name that is not on the index fails the call; the pages were read all the same.
-        if done.returncode and _NETWORK_FAILED.search(done.errors):
-            raise InfrastructureError(_index_trouble(done.errors))
+        if done.returncode and network_failed(done):
+            raise InfrastructureError(index_trouble(done.errors))
 
     def _compile(
         self, interpreter: Interpreter, flags: Sequence[str], stdin: str, *, online: bool
@@ -307,7 +288,7 @@ class Uv:
         stdin = "\n".join(requirements) + "\n"
         online = online and not self.offline
         done, log = self._compile(interpreter, flags, stdin, online=online)
-        if not online and not done.interrupted and _NEEDS_NETWORK.search(done.errors):
+        if not online and not done.interrupted and needs_network(done):
             if self.offline:
                 raise OfflineError(
                     "the cache does not hold all that this answer needs; run without --offline"
@@ -315,13 +296,13 @@ class Uv:
             done, log = self._compile(interpreter, flags, stdin, online=True)
         if tools := _later_tools(done, as_of):
             mended, _ = self._compile(interpreter, [*flags, *tools], stdin, online=online)
-            lock = _answer(mended)
+            lock = answer(mended)
             # What is installed must be of the time, also where it is a build tool.
-            if isinstance(lock, Lock) and not _tool_names(done) & dict(lock.pins).keys():
+            if isinstance(lock, Lock) and not tool_names(done) & dict(lock.pins).keys():
                 done = mended
         if done.interrupted:
             return Answer(Unknown("interrupted"))
-        return Answer(_answer(done), _names(_LOOKED_AT, log), _names(_READ, log))
+        return Answer(answer(done), looked_at(log), pages_read(log))
 
     def _constraints(self, pins: tuple[str, ...]) -> Path:
         path = self._scratch / "constraints" / f"{digest(pins)}.txt"
@@ -342,7 +323,7 @@ class Uv:
         wheels = sorted(into.glob("*.whl"))
         if done.returncode or not wheels:
             log = hide_urls(done.errors)
-            raise InstallError(_symptom(log), log)
+            raise InstallError(symptom(log), log)
         return wheels[-1]
 
     def venv(self, path: Path, interpreter: Interpreter) -> Path:
@@ -408,12 +389,12 @@ class Uv:
             raise InfrastructureError("interrupted")
         if done.note:
             raise InstallError(done.note, log)
-        if self.offline and _NEEDS_NETWORK.search(done.errors):
+        if self.offline and needs_network(done):
             raise OfflineError("a package is not in the cache; run without --offline")
-        if _BUILD_FAILED.search(done.errors) and not _NETWORK_FAILED.search(done.errors):
-            raise InstallError(_symptom(log), log)
+        if build_failed(done) and not network_failed(done):
+            raise InstallError(symptom(log), log)
         if "has no wheels with a matching" in done.errors or "no usable wheels" in done.errors:
-            raise InstallError(_symptom(log), log)
+            raise InstallError(symptom(log), log)
         raise InfrastructureError(f"uv cannot install {' '.join(requirements)}: {log.strip()}")
 
 
@@ -439,75 +420,7 @@ def _instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _tool_names(done: Finished) -> frozenset[str]:
-    """The build tools for want of which something did not build."""
-    if done.returncode == 0 or not _BUILD_FAILED.search(done.errors):
-        return frozenset()
-    return _names(_TOOL_TOO_NEW, done.errors)
-
-
 def _later_tools(done: Finished, as_of: datetime) -> list[str]:
     """Flags that let uv take build tools that are newer than what is built with them."""
     later = _instant(min(as_of + _TOOLS_LATER, datetime.now(UTC)))
-    return [f"--exclude-newer-package={name}={later}" for name in sorted(_tool_names(done))]
-
-
-def _names(pattern: re.Pattern[str], log: str) -> frozenset[str]:
-    return frozenset(canonicalize_name(name) for name in pattern.findall(log))
-
-
-def _answer(done: Finished) -> Resolution:
-    if done.returncode == 0:
-        found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
-        return Lock(tuple(sorted((canonicalize_name(n), v) for n, v in found)))
-    text = hide_urls(done.errors).strip()
-    network = _NETWORK_FAILED.search(done.errors)
-    if done.note or (_BUILD_FAILED.search(done.errors) and not network):
-        return Unbuildable(done.note or _symptom(text), text)
-    if network:
-        return Unknown(_index_trouble(done.errors))
-    if "No solution found" in done.errors or "unsatisfiable" in done.errors:
-        if "was not found in the package registry" in done.errors:
-            return Unknown(_reason(text))
-        return Conflict(_reason(text))
-    return Unknown(f"uv could not answer: {text[-2000:]}")
-
-
-def _index_trouble(errors: str) -> str:
-    lines = [line.strip() for line in hide_urls(errors).splitlines() if line.strip()]
-    last = lines[-1].removeprefix("cause: ").removeprefix("Caused by: ") if lines else "no answer"
-    return (
-        f"the package index cannot be read ({last}). Look at uv's configuration "
-        "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run the same command again."
-    )
-
-
-def _reason(text: str) -> str:
-    """The resolver's explanation as one paragraph.
-
-    Without its hints at the cutoff: they name the instant, and one reason must read the same at
-    every moment at which it holds.
-    """
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if not line.startswith(("warning:", "WARN"))]
-    parts = re.split(r"\s*(?=\bhint:)", " ".join(lines))
-    paragraph = " ".join(part for part in parts if "exclude-newer" not in part)
-    paragraph = re.sub(
-        r"^(error: |× )?No solution found when resolving dependencies:?\s*", "", paragraph
-    )
-    return re.sub(r"^(cause:|╰─▶)\s*", "", paragraph).strip()
-
-
-def _symptom(text: str) -> str:
-    """The line of an installer's output that names the trouble: the last exception, if any."""
-    lines = [line.strip(" │╰─▶×\t") for line in text.splitlines() if line.strip(" │╰─▶×\t")]
-    lines = [line for line in lines if not line.startswith("hint:")]
-    errors = [
-        line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?", line)
-    ]
-    compiler = [line for line in lines if re.search(r"^\S+:\d.*\berror: ", line)]
-    failed = [line for line in lines if "Failed to build" in line]
-    for group in (errors, compiler[::-1], failed, lines):
-        if group:
-            return group[-1][:300]
-    return "the installer failed without saying why"
+    return [f"--exclude-newer-package={name}={later}" for name in sorted(tool_names(done))]
