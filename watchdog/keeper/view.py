@@ -76,7 +76,8 @@ def _copy(source: str, target: str) -> None:
             else:
                 _copy(inner, f"{target}/{name}")
     elif stat.S_ISREG(about.st_mode) and about.st_mode & stat.S_IROTH:
-        Path(target).write_bytes(Path(source).read_bytes())
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # gone, or kept by a policy
+            Path(target).write_bytes(Path(source).read_bytes())
 
 
 _FOR_ALL = stat.S_IROTH | stat.S_IXOTH
