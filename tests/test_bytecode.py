@@ -36,7 +36,9 @@ def test_a_compiled_probe_says_what_the_probe_says_on_every_python(
     smoke.write_text("def test_a():\n    '''It adds.'''\n    assert 1 + 1 == 3\n", "utf-8")
     scripts = Scripts(processes, tmp_path / "scripts")
     for python in pythons.values():
-        compiled = scripts.compiled(PROBE, python)
+        into = tmp_path / python.version
+        into.mkdir()
+        compiled = scripts.put(PROBE, python, into)
         assert compiled.suffix == ".pyc"
         said = [
             subprocess.run(
@@ -55,10 +57,11 @@ def test_a_script_is_compiled_once_for_each_python(
 ) -> None:
     scripts = Scripts(processes, tmp_path / "scripts")
     python = next(iter(pythons.values()))
-    first = scripts.compiled(PROBE, python)
-    before = first.stat().st_mtime_ns
-    assert scripts.compiled(PROBE, python) == first
-    assert first.stat().st_mtime_ns == before
+    first = scripts.put(PROBE, python, tmp_path).read_bytes()
+    (compiled,) = (tmp_path / "scripts").iterdir()
+    before = compiled.stat().st_mtime_ns
+    assert scripts.put(PROBE, python, tmp_path).read_bytes() == first
+    assert compiled.stat().st_mtime_ns == before
 
 
 def test_where_it_cannot_be_compiled_the_script_itself_is_run(
@@ -67,4 +70,7 @@ def test_where_it_cannot_be_compiled_the_script_itself_is_run(
     broken = tmp_path / "broken.py"
     broken.write_text("def (\n", "utf-8")
     python = next(iter(pythons.values()))
-    assert Scripts(processes, tmp_path / "scripts").compiled(broken, python) == broken
+    (tmp_path / "cell").mkdir()
+    put = Scripts(processes, tmp_path / "scripts").put(broken, python, tmp_path / "cell")
+    assert put == tmp_path / "cell" / "broken.py"
+    assert put.read_bytes() == broken.read_bytes()

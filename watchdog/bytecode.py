@@ -7,6 +7,7 @@ nothing of it.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,19 +60,23 @@ class Scripts:
     """
 
     def __init__(self, processes: Processes, folder: Path) -> None:
-        """`folder`: its own, in the scratch folder, so that cells may be shown it."""
-        self.folder = folder
+        """`folder`: its own, where it keeps them."""
+        self._folder = folder
         self._processes = processes
         self._compiling = threading.Lock()
         self._compiled: dict[tuple[Path, Interpreter], Path] = {}
 
-    def compiled(self, source: Path, interpreter: Interpreter) -> Path:
-        """What to run instead of a script; the script itself where it cannot be compiled."""
+    def put(self, source: Path, interpreter: Interpreter, into: Path) -> Path:
+        """Put into a folder what to run as a script; the script itself if it cannot be compiled."""
+        compiled = self._compile(source, interpreter)
+        return Path(shutil.copyfile(compiled, into / f"{source.stem}{compiled.suffix}"))
+
+    def _compile(self, source: Path, interpreter: Interpreter) -> Path:
         key = (source, interpreter)
         with self._compiling:
             if key not in self._compiled:
-                self.folder.mkdir(exist_ok=True)
-                place = self.folder / f"{source.stem}-{interpreter.version}.pyc"
+                self._folder.mkdir(exist_ok=True)
+                place = self._folder / f"{source.stem}-{interpreter.version}.pyc"
                 _run(self._processes, interpreter, ["-S", "-c", _SCRIPT], f"{source}\n{place}")
                 self._compiled[key] = place if place.is_file() else source
             return self._compiled[key]

@@ -160,7 +160,7 @@ class Runner:
             "memory_mb": self.memory_mb,
             "measure": list(trial.distributions),
         }
-        probe = self.scripts.compiled(PROBE, trial.interpreter)
+        probe = self.scripts.put(PROBE, trial.interpreter, folder)
         job = Job(
             argv=[str(python), "-I", "-X", "faulthandler", str(probe), str(copied), "--watched"],
             env={
@@ -169,12 +169,12 @@ class Runner:
                 "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
             },
             folder=folder,
-            shown=("env", copied.name),
+            shown=("env", copied.name, probe.name),
             channel=EVENTS,
             stdin=json.dumps(config),
             seconds=self.seconds,
             memory_mb=self.memory_mb,
-            shared=(self.scripts.folder, *self.services.folders(trial.services)),
+            shared=self.services.folders(trial.services),
             output_limit=LOG_LIMIT,
             learn=not plain,
         )

@@ -125,17 +125,16 @@ class Surface:
         place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
             python = self._environments.compose(lock, interpreter, place / "env", as_of)
-            script = self._scripts.compiled(Path(str(offers.__file__)), interpreter)
+            script = self._scripts.put(Path(str(offers.__file__)), interpreter, place)
             job = Job(
                 argv=[str(python), "-I", str(script), str(place / _ANSWER)],
                 env=passed_on() | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
                 folder=place,
-                shown=("env",),
+                shown=("env", script.name),
                 channel=_ANSWER,
                 stdin=json.dumps({"symbols": symbols}),
                 seconds=_SECONDS,
                 memory_mb=_MEMORY_MB,
-                shared=(self._scripts.folder,),
                 learn=True,
             )
             ran = self._sandbox.run(job)
