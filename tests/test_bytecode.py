@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchdog import interpreters
-from watchdog.bytecode import Scripts
+from watchdog.bytecode import Scripts, compile_sources, mend
 from watchdog.model import Interpreter
 from watchdog.process import Processes
 from watchdog.runner import PROBE
@@ -74,3 +74,16 @@ def test_where_it_cannot_be_compiled_the_script_itself_is_run(
     put = Scripts(processes, tmp_path / "scripts").put(broken, python, tmp_path / "cell")
     assert put == tmp_path / "cell" / "broken.py"
     assert put.read_bytes() == broken.read_bytes()
+
+
+def test_a_python_that_is_gone_compiles_and_mends_nothing(
+    processes: Processes, tmp_path: Path
+) -> None:
+    gone = Interpreter(str(tmp_path / "python3.11"), "3.11.7", None, "linux")
+    source = tmp_path / "a.py"
+    source.write_text("a = 1\n", "utf-8")
+    compile_sources(processes, gone, [str(source)])
+    assert mend(processes, gone, [tmp_path]) == []
+    (tmp_path / "cell").mkdir()
+    put = Scripts(processes, tmp_path / "scripts").put(source, gone, tmp_path / "cell")
+    assert put.name == "a.py"

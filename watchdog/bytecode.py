@@ -104,4 +104,7 @@ def mend(processes: Processes, interpreter: Interpreter, folders: Iterable[Path]
 
 def _run(processes: Processes, interpreter: Interpreter, args: list[str], stdin: str) -> str:
     argv = [interpreter.path, "-I", *args]
-    return processes.run(argv, env={"PATH": os.defpath}, timeout=600, stdin=stdin).output
+    try:
+        return processes.run(argv, env={"PATH": os.defpath}, timeout=600, stdin=stdin).output
+    except OSError:  # it was removed meanwhile: whoever wants to run with it hears of that
+        return ""
