@@ -41,7 +41,7 @@ SERIES = 10
 PARTS = 10
 BETWEEN = ("a damaged store entry", "a torn ledger line", "a full disk")
 KILLED = {
-    "SIGKILL of a probe": "watchdog/probe.py",
+    "SIGKILL of a probe": "/probe.py",
     "SIGKILL of the keeper": "watchdog/keeper",
     "SIGKILL of uv": "/uv",
 }
@@ -193,7 +193,9 @@ class Soak:
         self.index.fault = None
         process = self.start(reports)
         while process.poll() is None:
-            self.sample(process.pid)
+            # Before its first cell it has hardly opened anything, however slowly it begins.
+            if any((self.folder / reports / "ledger").glob("*.jsonl")):
+                self.sample(process.pid)
             time.sleep(0.5)
         if process.returncode not in (0, 1):
             raise SystemExit(f"a run that nobody disturbed ended so: {self.said()}")
