@@ -366,8 +366,12 @@ def test_a_killed_probe_or_keeper_is_told_and_the_run_ends(
     mark = f"C.UTF-8@{world.home.folder.name}"
     process = start(world, mark=mark)
     assert wait_for(lambda: [p for p in marked(mark) if b"smoke_ext_one" in command(p)])
-    found: list[int] = []
-    wait_for(lambda: found.extend(p for p in marked(mark) if called in command(p)) or found, 5)
+
+    def there() -> list[int]:
+        return [p for p in marked(mark) if called in command(p)]
+
+    wait_for(there, 5)
+    found = there()
     if not found and who == "keeper":
         pytest.skip("there is no keeper under plain limits")
     assert found, [command(p) for p in marked(mark)]
