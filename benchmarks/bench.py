@@ -314,7 +314,7 @@ def past(folder: Path, wanted: int) -> dict[str, Cost]:
     async def collect(desk: Desk) -> list[Trial]:
         since = [(subject, datetime(year, 1, 1, tzinfo=UTC)) for subject, year in PAST]
         found = await together(
-            replay.trials(desk, s, matrix.requirements(s), at, PAST_PYTHON) for s, at in since
+            replay.trials(desk, s, matrix.requirements(s), begin, PAST_PYTHON) for s, begin in since
         )
         trials = list({t.fingerprint: t for trials in found for t in trials}.values())
         await together(desk.fill(trial) for trial in trials)

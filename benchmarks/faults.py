@@ -180,12 +180,11 @@ def place(case: Case) -> tuple[str, int, int]:
 def table(legs: Mapping[Leg, Sequence[Case]], module: str) -> tuple[list[Row], list[str]]:
     """The rows of one kind of fault, and the reasons why some were not tried, as footnotes."""
     faults: dict[str, str] = {}
-    rows: dict[str, Row] = {}
     notes: list[str] = []
     told = [c for found in legs.values() for c in found if c.name.startswith(module) and c.row]
     for case in sorted(told, key=place):
         faults.setdefault(case.name, str(case.row["fault"] if case.row else ""))
-    rows |= {fault: Row(fault) for fault in faults.values()}
+    rows = {fault: Row(fault) for fault in faults.values()}
     for leg, found in legs.items():
         for case in found:
             if (fault := faults.get(case.name)) is None:

@@ -47,7 +47,7 @@ def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -
 
 
 @given(st.text(max_size=300), st.integers(0, 3))
-def test_no_output_of_uv_gives_anything_but_ananswer(text: str, code: int) -> None:
+def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
     found = answer(Finished(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
 

@@ -15,11 +15,13 @@ from pathlib import Path
 from watchdog.model import Interpreter
 from watchdog.process import Processes
 
+# A line is a file, and where its bytecode goes when that is not beside it.
 _COMPILE = """
 import os, py_compile, sys
 for line in sys.stdin:
+    source, _, into = line.rstrip("\\n").partition("\\0")
     try:
-        py_compile.compile(line.rstrip("\\n"), doraise=True)
+        py_compile.compile(source, into or None, doraise=True)
     except Exception:
         pass
 os._exit(0)
@@ -43,13 +45,6 @@ for root in sys.stdin.read().splitlines():
             if not good:
                 os.unlink(path)
                 print(path)
-"""
-
-
-_SCRIPT = """
-import py_compile, sys
-source, compiled = sys.stdin.read().splitlines()
-py_compile.compile(source, compiled, dfile=source, doraise=True)
 """
 
 
@@ -77,7 +72,7 @@ class Scripts:
             if key not in self._compiled:
                 self._folder.mkdir(exist_ok=True)
                 place = self._folder / f"{source.stem}-{interpreter.version}.pyc"
-                _run(self._processes, interpreter, ["-S", "-c", _SCRIPT], f"{source}\n{place}")
+                _run(self._processes, interpreter, ["-S", "-c", _COMPILE], f"{source}\0{place}")
                 self._compiled[key] = place if place.is_file() else source
             return self._compiled[key]
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from watchdog import kept, reach
+from watchdog.composing import SITE
 from watchdog.environments import Environments
 from watchdog.fingerprint import content, digest
+from watchdog.recorded import recorded
 from watchdog.store import Package
 
 _NAMES = TypeAdapter(dict[str, bool])
@@ -56,10 +58,11 @@ class Shipped:
 def _sources(site: Path) -> dict[str, str]:
     """The Python files that a package records as its own, by their place in site-packages."""
     sources: dict[str, str] = {}
+    inside = f"{SITE}/"
     for record in site.glob("*.dist-info/RECORD"):
-        for line in record.read_text("utf-8", "replace").splitlines():
-            file = line.split(",")[0]
-            if file.endswith(".py") and not file.startswith((".", "/")):
+        for path in recorded(record):
+            file = path.removeprefix(inside)
+            if path.startswith(inside) and file.endswith(".py"):
                 with contextlib.suppress(OSError):
                     sources[file] = (site / file).read_text("utf-8", "replace")
     return sources

@@ -37,6 +37,7 @@ from watchdog.uv_output import (
     looked_at,
     needs_network,
     network_failed,
+    no_wheel_fits,
     pages_read,
     symptom,
     tool_names,
@@ -391,9 +392,7 @@ class Uv:
             raise InstallError(done.note, log)
         if self.offline and needs_network(done):
             raise OfflineError("a package is not in the cache; run without --offline")
-        if build_failed(done) and not network_failed(done):
-            raise InstallError(symptom(log), log)
-        if "has no wheels with a matching" in done.errors or "no usable wheels" in done.errors:
+        if (build_failed(done) and not network_failed(done)) or no_wheel_fits(done):
             raise InstallError(symptom(log), log)
         raise InfrastructureError(f"uv cannot install {' '.join(requirements)}: {log.strip()}")
 

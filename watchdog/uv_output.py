@@ -47,6 +47,11 @@ def build_failed(done: Finished) -> bool:
     return bool(_BUILD_FAILED.search(done.errors))
 
 
+def no_wheel_fits(done: Finished) -> bool:
+    """Whether a release has wheels, but none for this Python and system."""
+    return "has no wheels with a matching" in done.errors or "no usable wheels" in done.errors
+
+
 def looked_at(log: str) -> frozenset[str]:
     """The packages whose releases the resolver looked at."""
     return _names(_LOOKED_AT, log)

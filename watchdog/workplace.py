@@ -212,10 +212,15 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
         yield from _opened(settings, cache, folder)
 
 
+def _owner(settings: Settings) -> int | None:
+    """Who cells are; None where that is who we are."""
+    return None if settings.sandbox is Means.LIMITS else owner()
+
+
 @contextlib.contextmanager
 def _for_cells_too(settings: Settings) -> Iterator[None]:
     """Let what we make be read by others where cells are not who we are: root has them so."""
-    if owner() is None or settings.sandbox is Means.LIMITS:
+    if _owner(settings) is None:
         yield
         return
     before = os.umask(0o022)
@@ -260,6 +265,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace
         packages = package_folder().resolve()
         services.sandbox = sandbox = Sandbox(
             processes, folder, packages, found.values(), wanted=settings.sandbox,
+            # Cells run copies of these; their own text gives tracebacks their lines.
             programs=(PROBE, Path(str(offers.__file__))),
         )  # fmt: skip
         framework = settings.matrix.framework
@@ -272,8 +278,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
         resolver = Resolver(uv, index, cache, framework)
-        confined = settings.sandbox is not Means.LIMITS
-        store = Store(uv, index, processes, packages, owner=owner() if confined else None)
+        store = Store(uv, index, processes, packages, owner=_owner(settings))
         with (
             contextlib.closing(workshop),
             contextlib.closing(index),
