@@ -12,6 +12,7 @@ import pytest
 from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
+from watchdog.composing import Composer
 from watchdog.environments import Environments
 from watchdog.errors import InstallError
 from watchdog.index import Index
@@ -53,7 +54,9 @@ def place(
     processes = Processes()
     with contextlib.closing(Index((empty_index.url,), tmp_path / "pages")) as index:
         uv = Uv(processes, tmp_path)
-        environments = Environments(uv, Store(uv, index, processes, tmp_path / "store"))
+        environments = Environments(
+            uv, Store(uv, index, processes, tmp_path / "store"), Composer(tmp_path / "links")
+        )
         yield Place(empty_index, environments, tmp_path)
 
 

@@ -118,6 +118,23 @@ def test_warnings_are_counted_with_category_place_and_source(tmp_path: Path) -> 
     assert warning["code"] == 'warnings.warn("old", DeprecationWarning)'
 
 
+def test_what_a_test_leaves_behind_is_collected_as_ever(tmp_path: Path) -> None:
+    code = """
+    import gc, weakref
+    class Node:
+        pass
+    def test_a():
+        node = Node()
+        node.itself = node
+        left = weakref.ref(node)
+        del node
+        assert gc.isenabled() and gc.get_freeze_count() and left()
+        gc.collect()
+        assert left() is None
+    """
+    assert [e["outcome"] for e in events(tmp_path, code) if e["event"] == "test"] == ["passed"]
+
+
 def test_by_hand_it_prints_each_test_and_exits_with_1_on_a_failure(tmp_path: Path) -> None:
     smoke = tmp_path / "smoke_it.py"
     smoke.write_text("def test_a():\n    'Good'\ndef test_b():\n    'Bad'\n    assert 0\n")

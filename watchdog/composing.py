@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,40 +70,68 @@ def bare(into: Path, interpreter: Interpreter) -> Path:
     return into / "bin" / "python"
 
 
-def compose(entries: Iterable[Entry], python: Path, site_packages: Path) -> None:
-    """Link the packages into an environment, and write their programs."""
-    site, root = str(site_packages), str(python.parent.parent)
-    for entry in entries:
-        _merge(f"{entry.path}{os.sep}{SITE}", entry.items, site)
-        _merge(entry.path, entry.others, root)
-        for name, content in entry.programs:
-            _program(python, name, content)
+class Composer:
+    """Links packages into environments; safe to use from several threads.
 
+    Each symbolic link is made once, in a folder of the run, and gets a further name in each
+    environment: a file system takes several times as long to make and to free a link as a name.
+    """
 
-def _merge(source: str, items: Iterable[tuple[str, bool]], into: str) -> None:
-    """Link what lies in one folder into another; folders that both have become real ones."""
-    for name, is_dir in items:
-        item, target = f"{source}{os.sep}{name}", f"{into}{os.sep}{name}"
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._made: dict[str, str] = {}
+        self._making = threading.Lock()
+
+    def compose(self, entries: Iterable[Entry], python: Path, site_packages: Path) -> None:
+        """Link the packages into an environment, and write their programs."""
+        site, root = str(site_packages), str(python.parent.parent)
+        for entry in entries:
+            self._merge(f"{entry.path}{os.sep}{SITE}", entry.items, site)
+            self._merge(entry.path, entry.others, root)
+            for name, content in entry.programs:
+                _program(python, name, content)
+
+    def _merge(self, source: str, items: Iterable[tuple[str, bool]], into: str) -> None:
+        """Link what lies in one folder into another; folders that both have become real ones."""
+        for name, is_dir in items:
+            item, target = f"{source}{os.sep}{name}", f"{into}{os.sep}{name}"
+            try:
+                self._link(item, target, is_dir=is_dir)
+            except FileExistsError:
+                self._meet(item, target)
+            except OSError:  # Windows without the right to make links
+                _copy(item, target)
+
+    def _link(self, item: str, target: str, *, is_dir: bool) -> None:
         try:
-            os.symlink(item, target, target_is_directory=is_dir)
+            os.link(self._first(item, is_dir=is_dir), target, follow_symlinks=False)
         except FileExistsError:
-            _meet(item, target)
-        except OSError:  # Windows without the right to make links
-            _copy(item, target)
+            raise
+        except (OSError, NotImplementedError):  # not here, or this one has too many names
+            os.symlink(item, target, target_is_directory=is_dir)
 
+    def _first(self, item: str, *, is_dir: bool) -> str:
+        """The link that is made once."""
+        with self._making:
+            if item not in self._made:
+                os.makedirs(self._folder, exist_ok=True)
+                link = f"{self._folder}{os.sep}{len(self._made)}"
+                os.symlink(item, link, target_is_directory=is_dir)
+                self._made[item] = link
+            return self._made[item]
 
-def _meet(item: str, target: str) -> None:
-    """Put a thing where another package has put one of the same name."""
-    if not (os.path.isdir(item) and os.path.isdir(target)):
-        os.unlink(target)  # the later package wins, as with pip
-        os.symlink(item, target)
-        return
-    if os.path.islink(target):
-        first = os.path.realpath(target)
-        os.unlink(target)
-        os.mkdir(target)
-        _merge(first, _listing(first), target)
-    _merge(item, _listing(item), target)
+    def _meet(self, item: str, target: str) -> None:
+        """Put a thing where another package has put one of the same name."""
+        if not (os.path.isdir(item) and os.path.isdir(target)):
+            os.unlink(target)  # the later package wins, as with pip
+            os.symlink(item, target)
+            return
+        if os.path.islink(target):
+            first = os.path.realpath(target)
+            os.unlink(target)
+            os.mkdir(target)
+            self._merge(first, _listing(first), target)
+        self._merge(item, _listing(item), target)
 
 
 def _listing(folder: str) -> list[tuple[str, bool]]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from email.parser import HeaderParser
 from pathlib import Path
 
-from watchdog.composing import SITE, bare, compose
+from watchdog.composing import SITE, Composer, bare
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model import Interpreter, Lock
 from watchdog.process import POSIX
@@ -24,9 +24,10 @@ from watchdog.uv import Uv
 class Environments:
     """Builds environments; safe to use from several threads and processes."""
 
-    def __init__(self, uv: Uv, store: Store) -> None:
+    def __init__(self, uv: Uv, store: Store, composer: Composer) -> None:
         self._uv = uv
         self._store = store
+        self._composer = composer
 
     def offer(self, name: str, version: str, wheel: Path) -> None:
         """Let a release be one that lies here and on no index."""
@@ -79,7 +80,7 @@ class Environments:
         packages = self.packages(lock, interpreter, as_of)
         entries = [self._store.entry(package) for package in packages]
         python = bare(into, interpreter) if POSIX else self._uv.venv(into, interpreter)
-        compose(entries, python, _site_packages(into, interpreter))
+        self._composer.compose(entries, python, _site_packages(into, interpreter))
         return python
 
     def install(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:

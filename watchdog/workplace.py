@@ -19,6 +19,7 @@ import platformdirs
 from watchdog import fingerprint, interpreters, offers
 from watchdog.bytecode import Scripts
 from watchdog.cages import owner
+from watchdog.composing import Composer
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError
 from watchdog.index import Index
@@ -293,7 +294,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace
                 services=services,
                 index=index,
                 resolver=resolver,
-                environments=Environments(uv, store),
+                environments=Environments(uv, store, Composer(folder / "links")),
                 interpreters=found,
                 hosts=hosts - {"127.0.0.1", "localhost"},
             )

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from watchdog.composing import SITE, Composer, read_entry
+
+ELSEWHERE = Path("/dev/shm")
+"""Another file system than that of tmp_path, mostly."""
+
+
+def entry(folder: Path, *files: str) -> Path:
+    for file in files:
+        path = folder / SITE / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file)
+    return folder
+
+
+def composed(composer: Composer, into: Path, *entries: Path) -> Path:
+    site = into / "lib" / SITE
+    site.mkdir(parents=True)
+    (into / "bin").mkdir()
+    composer.compose((read_entry(e) for e in entries), into / "bin" / "python", site)
+    return site
+
+
+def test_a_link_is_made_once_for_all_environments(tmp_path: Path) -> None:
+    one = entry(tmp_path / "one", "one.py", "data/file")
+    composer = Composer(tmp_path / "links")
+    first, second = (composed(composer, tmp_path / name, one) for name in ("a", "b"))
+    for name in ("one.py", "data"):
+        assert (first / name).is_symlink()
+        assert os.path.samestat((first / name).lstat(), (second / name).lstat())
+    assert (second / "data" / "file").read_text() == "data/file"
+
+
+def test_folders_of_one_name_are_merged_and_the_later_file_wins(tmp_path: Path) -> None:
+    left = entry(tmp_path / "left", "shared/left.py", "same.py")
+    right = entry(tmp_path / "right", "shared/right.py", "same.py")
+    (right / SITE / "same.py").write_text("later")
+    composer = Composer(tmp_path / "links")
+    composed(composer, tmp_path / "before", left)
+    site = composed(composer, tmp_path / "a", left, right)
+    assert sorted(p.name for p in (site / "shared").iterdir()) == ["left.py", "right.py"]
+    assert (site / "same.py").read_text() == "later"
+    assert [p.name for p in (left / SITE / "shared").iterdir()] == ["left.py"]
+
+
+def test_an_environment_on_another_file_system_has_links_of_its_own(tmp_path: Path) -> None:
+    if not ELSEWHERE.is_dir() or ELSEWHERE.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("one file system only")
+    one = entry(tmp_path / "one", "one.py")
+    with tempfile.TemporaryDirectory(dir=ELSEWHERE) as folder:
+        site = composed(Composer(tmp_path / "links"), Path(folder, "a"), one)
+        assert (site / "one.py").is_symlink()
+        assert (site / "one.py").read_text() == "one.py"
