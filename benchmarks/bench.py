@@ -1,7 +1,7 @@
 """What a cell costs, side by side in one run: `nox -s bench`.
 
 The same cells (13 extensions and Flask itself × 6 Flask series, with Werkzeug as old as allowed
-and as resolved, on three Pythons) are run
+and as resolved, on each Python from 3.9 on that is here) are run
 
 - bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
 - by the watchdog;
@@ -9,8 +9,9 @@ and as resolved, on three Pythons) are run
   does;
 - as tox environments with tox-uv, as many at once as there are processors.
 
-The first two take turns, three times, and the pair in the middle is told: what a processor gets
-done in a second may change by a fifth within minutes on a machine that is shared.
+The first two take turns. What a processor gets done in a second may change by a fifth within
+minutes on a machine that is shared, so each run of the watchdog is set beside the two of the bare
+smokes before and after it, and the one whose ratio is in the middle is told.
 
 Then the watchdog alone: how its cost grows with the number of cells, an unchanged run, and how
 many distinct locks of the past it runs a second. What is told are ratios within this one run;
@@ -33,6 +34,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -63,7 +65,9 @@ exclude:
   - {{cells: "flask-sqlalchemy/*/flask-2.[01]/*", reason: it needs Flask 2.2}}
   - {{cells: "flask-migrate/*/flask-2.[01]/*", reason: Flask-SQLAlchemy needs Flask 2.2}}
 """
-PAIRS = 3
+FIRST = "3.9"
+"""3.8 has its own newest releases of nearly everything."""
+TURNS = 3
 SHARE = 4
 """The others run each fourth of the cells of one Python: what is compared is cells a minute."""
 RUN = (
@@ -124,11 +128,9 @@ def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
 
 
 def pythons(python: str) -> list[str]:
-    """The Python this runs on and newer ones that are here, three at most."""
+    """The Pythons that are here; the other tools take the one this runs on."""
     wanted = matrix_file.load(ROOT / "matrix.yaml").python
-    processes = Processes()
-    here = list(interpreters.find(wanted[wanted.index(python) :], processes))
-    return here[:3]
+    return list(interpreters.find([*wanted[wanted.index(FIRST) :], python], Processes()))
 
 
 def matrix_text(pythons: Sequence[str]) -> str:
@@ -195,9 +197,19 @@ def floor(workplace: Workplace, trials: Sequence[Trial], folder: Path) -> Callab
     return run_all
 
 
-def middle(pairs: Sequence[tuple[Cost, Cost]]) -> tuple[Cost, Cost]:
-    """The pair whose ratio is the one in the middle."""
-    return sorted(pairs, key=lambda pair: pair[0].wall / pair[1].cpu)[len(pairs) // 2]
+def middle(runs: Sequence[Cost], floors: Sequence[Cost]) -> tuple[Cost, Cost]:
+    """The run whose ratio to the floors before and after it is the one in the middle, and these."""
+    floors = [mean(two) for two in pairwise(floors)]
+    both = sorted(zip(runs, floors, strict=True), key=lambda pair: pair[0].wall / pair[1].cpu)
+    return both[len(both) // 2]
+
+
+def mean(costs: Sequence[Cost]) -> Cost:
+    """The mean of what the same work took more than once."""
+    wall, cpu = (
+        sum(each) / len(costs) for each in zip(*((c.wall, c.cpu) for c in costs), strict=True)
+    )
+    return Cost(costs[0].cells, round(wall, 2), round(cpu, 2))
 
 
 NOXFILE = """
@@ -256,11 +268,11 @@ def comparison(python: str, folder: Path) -> dict[str, Cost]:
         trials = trials_of(workplace)
         smokes = floor(workplace, trials, folder)
         smokes()  # once for bytecode and for the system's own caches
-        pairs = [
-            (watchdog(folder / f"warm{n}", caches, *given), measure(len(trials), smokes))
-            for n in range(PAIRS)
-        ]
-        costs["watchdog warm"], costs["floor"] = middle(pairs)
+        floors, runs = [measure(len(trials), smokes)], []
+        for n in range(TURNS):
+            runs.append(watchdog(folder / f"warm{n}", caches, *given))
+            floors.append(measure(len(trials), smokes))
+        costs["watchdog warm"], costs["floor"] = middle(runs, floors)
     cells = [
         (f"{trial.subject}-{number}", list(trial.lock.requirements), f"{SMOKES}/{trial.smoke}.py")
         for number, trial in enumerate(trials)
