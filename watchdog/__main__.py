@@ -55,6 +55,9 @@ def main() -> None:
         e.show()
         raise SystemExit(ExitCode.USAGE) from None
     except (KeyboardInterrupt, click.Abort):
+        for number in (signal.SIGINT, signal.SIGTERM):  # the next one ends us at once
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         sys.stderr.write("interrupted; the same command goes on from here\n")
         raise SystemExit(ExitCode.INTERRUPTED) from None
     except (WatchdogError, OSError, MemoryError, RuntimeError, ExceptionGroup) as e:
@@ -87,13 +90,9 @@ def _trouble(error: Exception) -> WatchdogError | None:
     return error if isinstance(error, WatchdogError) else None
 
 
-def _terminated(_number: int, frame: FrameType | None) -> None:
+def _terminated(_number: int, _frame: FrameType | None) -> None:
     """End as Ctrl-C does, so that every cell ends too; a shell's background job hears only this."""
-    ctrl_c = signal.getsignal(signal.SIGINT)
-    if callable(ctrl_c):
-        ctrl_c(signal.SIGINT, frame)
-    else:
-        raise KeyboardInterrupt
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

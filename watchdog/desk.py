@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from watchdog.model import Lock, Question, Record, Resolution, Trial, Unknown
@@ -163,8 +164,37 @@ def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitab
         beats.cancel()
 
     with watched(pulse, workplace.processes.stop_all):
-        asyncio.run(telling())
+        _run(telling())
     return told[0]
+
+
+def _run(story: Coroutine[Any, Any, None]) -> None:
+    """Run a story to its end, which SIGTERM brings about as Ctrl-C does: by cancelling it.
+
+    asyncio sees to that for Ctrl-C alone, and not where that is ignored, as in the background jobs
+    of a shell; an exception in the midst of one task would leave the others as they are.
+
+    Raises:
+        KeyboardInterrupt: it was ended so.
+    """
+
+    async def heard() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task  # noqa: S101  for the type checker: we are one
+
+        def cancel(_number: int, _frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        before = signal.signal(signal.SIGTERM, cancel)
+        try:
+            await story
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    try:
+        asyncio.run(heard())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def together(stories: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
