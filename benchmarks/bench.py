@@ -36,6 +36,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 import yaml
 
@@ -206,9 +207,7 @@ def middle(runs: Sequence[Cost], floors: Sequence[Cost]) -> tuple[Cost, Cost]:
 
 def mean(costs: Sequence[Cost]) -> Cost:
     """The mean of what the same work took more than once."""
-    wall, cpu = (
-        sum(each) / len(costs) for each in zip(*((c.wall, c.cpu) for c in costs), strict=True)
-    )
+    wall, cpu = fmean(c.wall for c in costs), fmean(c.cpu for c in costs)
     return Cost(costs[0].cells, round(wall, 2), round(cpu, 2))
 
 

@@ -88,6 +88,13 @@ def test_a_worker_without_memory_tells_everybody_who_waits(
         workers.submit((0,), lambda: 42)
 
 
+async def waits(ended: list[str]) -> None:
+    try:
+        await asyncio.sleep(60)
+    finally:
+        ended.append("waits")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM that is heard")
 @pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler])
 def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> None:
@@ -98,18 +105,12 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(60)
 
-    async def waits() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.append("waits")
-
     async def inner() -> None:
-        await desk.together((busy(), waits()))
+        await desk.together((busy(), waits(ended)))
 
     async def story() -> None:
         try:
-            await desk.together((inner(), waits()))
+            await desk.together((inner(), waits(ended)))
         finally:
             ended.append("story")
 
@@ -129,17 +130,11 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
 def test_the_first_story_that_fails_ends_the_others() -> None:
     ended: list[str] = []
 
-    async def waits() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.append("waits")
-
     async def fails() -> None:
         await asyncio.sleep(0)
         raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup) as raised:
-        asyncio.run(desk.together([waits(), fails()]))
+        asyncio.run(desk.together([waits(ended), fails()]))
     assert [type(e) for e in raised.value.exceptions] == [ZeroDivisionError]
     assert ended == ["waits"]
