@@ -2,7 +2,8 @@
 
 First the cells run undisturbed into one folder. Then they run again into another, while a seeded
 chance kills the watchdog and its parts, lets the index fail, damages what is kept and fills the
-disk; whatever ended is started again. After a last undisturbed run both ledgers must say the same
+disk; whatever ended is started again, and where all is done before the time is over, the next
+round begins from nothing. After a last undisturbed run of each round its ledger must say the same
 of every cell, and nothing may be left: no process, no folder, no descriptor. Written down is only
 what does not belong to the machine.
 """
@@ -77,17 +78,19 @@ class Figures:
     """What a soak found; nothing of it is a time or belongs to the machine.
 
     Attributes:
-        lost: fingerprints of the undisturbed run that the other does not have.
+        rounds: how often all cells were begun from nothing while there were faults.
+        lost: fingerprints of the undisturbed run that a round does not have.
         different: those of which it says something else.
         descriptors, megabytes: of the process that ran all cells undisturbed: after its first
             tenth, before its last, and the most.
-        cache_megabytes: of the undisturbed run, and of the other.
+        cache_megabytes: of the undisturbed run, and the most of a round.
     """
 
     seed: int
     minutes: float
     cells: int = 0
     fingerprints: int = 0
+    rounds: int = 0
     runs: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     lost: int = 0
@@ -206,9 +209,16 @@ class Soak:
             opened = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208  only their number
             self.samples.append((opened, pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000))
 
-    def disturbed(self, reports: str, minutes: float) -> None:
+    def disturbed(self, minutes: float) -> list[str]:
+        """Do all cells with faults, and again from nothing, until the time is over; the folders."""
+        until, folders = time.monotonic() + minutes * 60, list[str]()
+        while time.monotonic() < until:
+            folders.append(f"disturbed-{len(folders) + 1}")
+            self.disturb(folders[-1], until)
+        return folders
+
+    def disturb(self, reports: str, until: float) -> None:
         """Run again and again, with faults, until the time is over or nothing is left to do."""
-        until = time.monotonic() + minutes * 60
         while time.monotonic() < until:
             self.index.fault = None
             full = self.between(reports)
@@ -336,21 +346,21 @@ def soak(folder: Path, given: argparse.Namespace) -> Figures:
     told = print if given.loud else lambda *_: None
     soaked.undisturbed("undisturbed")
     told("undisturbed:", soaked.said().splitlines()[-2:])
-    samples = soaked.samples
-    soaked.disturbed("disturbed", given.minutes)
+    samples = tuple(soaked.samples)
+    disturbed = soaked.disturbed(given.minutes)
     told("disturbed:", figures.runs, "runs", dict(soaked.counted))
-    soaked.samples = []
-    for _ in range(2):
-        soaked.undisturbed("disturbed")
-    told("at last:", soaked.said().splitlines()[-2:])
+    for reports in disturbed:
+        soaked.undisturbed(reports)
+        told(f"at last, {reports}:", soaked.said().splitlines()[-2:])
     index.stop()
-    wanted, found = ledger(folder / "undisturbed"), ledger(folder / "disturbed")
-    one, other = states(folder / "undisturbed"), states(folder / "disturbed")
-    figures.cells, figures.fingerprints = len(one), len(wanted)
+    wanted, one = ledger(folder / "undisturbed"), states(folder / "undisturbed")
+    figures.rounds, figures.cells, figures.fingerprints = len(disturbed), len(one), len(wanted)
     figures.faults = dict(sorted(soaked.counted.items()))
-    figures.lost = len(wanted.keys() - found.keys())
-    figures.different = sum(wanted.get(k) != v for k, v in found.items())
-    figures.states_differ = sum(one.get(i) != other.get(i) for i in one.keys() | other.keys())
+    for reports in disturbed:
+        found, other = ledger(folder / reports), states(folder / reports)
+        figures.lost += len(wanted.keys() - found.keys())
+        figures.different += sum(wanted.get(k) != v for k, v in found.items())
+        figures.states_differ += sum(one.get(i) != other.get(i) for i in one.keys() | other.keys())
     figures.processes_left = len(soaked.alive())
     figures.folders_left = len(list((folder / "temporary").glob("fw-*")))
     # Without the time in which it begins and ends.
@@ -358,8 +368,8 @@ def soak(folder: Path, given: argparse.Namespace) -> Figures:
     opened, memory = zip(*settled, strict=True)
     figures.descriptors = (opened[0], opened[-1], max(opened))
     figures.megabytes = (memory[0], memory[-1], max(memory))
-    caches = [megabytes(folder / f"caches-{which}") for which in ("undisturbed", "disturbed")]
-    figures.cache_megabytes = (caches[0], caches[1])
+    caches = [megabytes(folder / f"caches-{which}") for which in ("undisturbed", *disturbed)]
+    figures.cache_megabytes = (caches[0], max(caches[1:], default=0))
     return figures
 
 
