@@ -81,3 +81,16 @@ def test_a_breakage_that_goes_on_gets_its_cure(home: Home) -> None:
     assert done.returncode == 0, done.stderr
     note = Archive(home.folder / "reports").cures()["ext-import-1.0--werkzeug-3.0.0"]
     assert (note.typed, note.how) == (("ext-import", "werkzeug<3"), "bound")
+
+
+def test_of_very_many_sets_some_are_run_and_the_others_are_counted(home: Home) -> None:
+    history(home, day(60), "ext-import", "ext-works")
+    (all_run,) = told(home)
+    for subject in ("ext-import", "ext-works"):
+        (home.folder / "reports" / "history" / f"{subject}.jsonl").unlink()
+    said = history(home, day(60), "ext-import", "ext-works", "--sets", "2")
+    (some_run,) = told(home)
+    assert some_run["breakages"] == all_run["breakages"]
+    (works,) = told(home, "ext-works")
+    assert works["effort"]["passed"] > 0
+    assert f"{works['effort']['passed']} passed by" in said

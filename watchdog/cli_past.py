@@ -88,9 +88,16 @@ def replay(
     metavar="MINUTES",
     help="Begin with no other subject after so long.",
 )
+@click.option(
+    "--sets",
+    type=click.IntRange(2),
+    default=1500,
+    show_default=True,
+    help="Of more sets than so many, run some, and those in between where two came out otherwise.",
+)
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def history(
-    settings: Settings, part: Part, within: float | None, subjects: tuple[str, ...],
+    settings: Settings, part: Part, within: float | None, sets: int, subjects: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay the past of every subject since 2019, or what came since the last time.
 
@@ -106,7 +113,7 @@ def history(
         # A ledger for each: none of them grows with the field, and `run` reads none of them.
         its_own = replace(settings, reports=settings.reports / "past" / subject)
         with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
-            chapter = historian.carry_on(workplace, observer, archive, subject)
+            chapter = historian.carry_on(workplace, observer, archive, subject, sets)
         locks += chapter.effort.locks
         passed = time.monotonic() - started
         left = passed / done * (len(mine) - done) / 60

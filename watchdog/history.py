@@ -20,7 +20,9 @@ BEGIN = datetime(2019, 1, 1, tzinfo=UTC)
 """Flask 1.0, of April 2018, had settled; the oldest tutorials still followed are of this year."""
 
 
-def carry_on(workplace: Workplace, observer: Observer, archive: Archive, subject: str) -> Chapter:
+def carry_on(
+    workplace: Workplace, observer: Observer, archive: Archive, subject: str, most: int | None
+) -> Chapter:
     """Replay what is not known of a subject's past, and add it to the archive."""
     started = time.monotonic()
     requirements = workplace.settings.matrix.requirements(subject)
@@ -35,7 +37,7 @@ def carry_on(workplace: Workplace, observer: Observer, archive: Archive, subject
         workplace,
         observer,
         lambda desk: replaying.replay(
-            desk, subject, requirements, since=BEGIN, until=until, earlier=earlier
+            desk, subject, requirements, since=BEGIN, until=until, earlier=earlier, most=most
         ),
     )
     known = set(earlier.breakages) if earlier else set()

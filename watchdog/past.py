@@ -37,10 +37,11 @@ def history_json(history: History) -> dict[str, Any]:
 def chapter_line(chapter: Chapter) -> str:
     """A subject's past in a line: how many breakages, and what it took to know."""
     effort = chapter.effort
+    passed = f"{effort.passed} passed by, " if effort.passed else ""
     return (
         f"{chapter.subject}: {len(chapter.breakages)} breakages; {effort.arrivals} arrivals, "
         f"{effort.resolutions} resolutions, {effort.locks} locks, {effort.runs} run, "
-        f"{chapter.seconds:.0f} s"
+        f"{passed}{chapter.seconds:.0f} s"
     )
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from packaging.version import Version
 
-from watchdog import blame, timeline
+from watchdog import blame, sampling, timeline
 from watchdog.blame import Case
 from watchdog.desk import Desk, together
 from watchdog.interpreters import RELEASED
@@ -56,10 +56,12 @@ async def replay(
     until: datetime,
     python: str = AUTO,
     earlier: History | None = None,
+    most: int | None = None,
 ) -> History:
     """The history of a subject, installed with these requirements.
 
     What is known of an earlier time is taken from there: only what came after is looked at.
+    Of more than `most` sets only some are run; see sampling.
     """
     case, effort = Case(desk, subject, requirements), Effort()
     start = earlier.until if earlier else since
@@ -67,8 +69,8 @@ async def replay(
     series = stretches(list(desk.workplace.interpreters), python, start, until)
     steps = await _steps(case, series, effort)
     ran = desk.ran
-    desk.observer.stage(f"Running the past of {subject}", len(steps))
-    moments = await together(_moment(case, step, auto=python == AUTO) for step in steps)
+    moments = await _moments(case, steps, most, auto=python == AUTO)
+    effort.passed = len(steps) - len(moments)
     if earlier:
         moments = [*earlier.moments, *moments]
     moments = await _on_new_pythons(case, moments)
@@ -263,6 +265,20 @@ def _merged(steps: Sequence[_Step]) -> list[_Step]:
         if not same:
             kept.append(step)
     return kept
+
+
+async def _moments(
+    case: Case, steps: Sequence[_Step], most: int | None, *, auto: bool
+) -> list[Moment]:
+    """What was seen at each step, or of very many at some of them."""
+    seen: dict[int, Moment] = {}
+    wanted = sampling.spread(len(steps), most)
+    while wanted:
+        case.desk.observer.stage(f"Running the past of {case.subject}", len(wanted))
+        found = await together(_moment(case, steps[number], auto=auto) for number in wanted)
+        seen |= zip(wanted, found, strict=True)
+        wanted = sampling.between(seen)
+    return [seen[number] for number in sorted(seen)]
 
 
 async def _moment(case: Case, step: _Step, *, auto: bool) -> Moment:

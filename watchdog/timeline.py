@@ -162,12 +162,17 @@ class PastBreakage:
 
 @dataclass
 class Effort:
-    """What a replay took: arrivals in the closure, questions asked, distinct locks, cells run."""
+    """What a replay took: arrivals in the closure, questions asked, distinct locks, cells run.
+
+    Attributes:
+        passed: answers of the resolver between two that came out alike, which were not run.
+    """
 
     arrivals: int = 0
     resolutions: int = 0
     locks: int = 0
     runs: int = 0
+    passed: int = 0
 
     def __add__(self, other: Effort) -> Effort:
         return Effort(*map(sum, zip(astuple(self), astuple(other), strict=True)))
@@ -288,16 +293,17 @@ def unbuilt(moments: Sequence[Moment], first: int) -> list[Moment]:
     return found
 
 
+def look(moment: Moment) -> tuple[object, ...]:
+    """What tells a moment from the next: how each use came out, on which Python, or the gap."""
+    uses = tuple(sorted((u, s.signature) for u, s in moment.uses.items()))
+    return (moment.python, moment.gap, uses)
+
+
 def change_points(moments: Sequence[Moment]) -> list[Moment]:
     """The moments that differ from a neighbour, and both ends: what a history needs to keep.
 
     Of the warnings only the first of each is kept, of the logs none: breakages have their own.
     """
-
-    def look(moment: Moment) -> tuple[object, ...]:
-        uses = tuple(sorted((u, s.signature) for u, s in moment.uses.items()))
-        return (moment.python, moment.gap, uses)
-
     kept: list[Moment] = []
     told: set[tuple[str, str]] = set()
     for number, moment in enumerate(moments):

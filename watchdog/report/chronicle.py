@@ -95,6 +95,7 @@ class NumbersView:
     days_since_last: int | None
     culprits: tuple[CulpritView, ...]
     locks: int
+    passed: int
     gaps: int
 
 
@@ -266,7 +267,8 @@ def _numbers(
         last=shown[last.id] if last else None,
         days_since_last=(until - last.broken_from) // _DAY if last else None,
         culprits=tuple(_worst(matrix, mine, until)[:_SHOWN_CULPRITS]),
-        locks=sum(h.effort.locks for h in histories),
+        locks=sum(h.effort.locks - h.effort.passed for h in histories),
+        passed=sum(h.effort.passed for h in histories),
         gaps=sum(len(h.gaps) for h in histories),
     )
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from ecosystem import day
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchdog.model import CaughtWarning
+from watchdog.sampling import between, spread
+from watchdog.timeline import Moment, Sight
+
+
+def moment(number: int, signature: str | None) -> Moment:
+    return Moment(day(number), "3.11", None, {"a": Sight(signature)})
+
+
+def run(outcomes: list[str | None], most: int | None) -> dict[int, Moment]:
+    """What is run of a past with these outcomes."""
+    seen: dict[int, Moment] = {}
+    wanted = spread(len(outcomes), most)
+    while wanted:
+        assert not seen.keys() & set(wanted)
+        seen |= {n: moment(n, outcomes[n]) for n in wanted}
+        wanted = between(seen)
+    return seen
+
+
+PASTS = st.lists(st.sampled_from([None, "one", "other"]), max_size=60)
+
+
+@given(PASTS)
+def test_few_sets_are_all_run(outcomes: list[str | None]) -> None:
+    assert list(run(outcomes, None)) == list(range(len(outcomes)))
+    assert list(run(outcomes, 60)) == list(range(len(outcomes)))
+
+
+@given(PASTS, st.integers(2, 20))
+def test_whatever_changes_between_two_that_were_run_is_found_at_the_very_set(
+    outcomes: list[str | None], most: int
+) -> None:
+    seen = run(outcomes, most)
+    for one, other in pairwise(sorted(seen)):
+        assert other == one + 1 or outcomes[one] == outcomes[other]
+    if outcomes:
+        assert {0, len(outcomes) - 1} <= seen.keys()
+
+
+@given(st.integers(1, 300), st.data())
+def test_a_breakage_that_lasts_costs_few_runs(count: int, data: st.DataObject) -> None:
+    begin = data.draw(st.integers(1, count))
+    seen = run([None] * begin + ["broken"] * (count - begin), 10)
+    assert len(seen) <= 10 + 2 * count.bit_length()
+    if begin < count:
+        assert {begin - 1, begin} <= seen.keys()
+
+
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        (
+            "an announcement",
+            {"warnings": (CaughtWarning("DeprecationWarning", "soon", "a.py", 1),)},
+        ),
+        ("a use that is gone", {"skipped": frozenset({"b"})}),
+        ("a gap", {"gap": "it does not build", "uses": {}}),
+        ("another Python", {"python": "3.12"}),
+    ],
+)
+def test_what_a_history_tells_is_looked_for(what: str, other: dict[str, object]) -> None:
+    plain = {"since": day(0), "python": "3.11", "lock": None, "uses": {"a": Sight()}}
+    first, last = Moment(**plain), Moment(**(plain | other))  # type: ignore[arg-type]
+    assert between({0: first, 8: last}) == [4], what
+    assert between({0: first, 8: first}) == []
