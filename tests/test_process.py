@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.process import Capture, Processes
+from watchdog.process import Capture, Processes, end_marked
 
 ENV = {"PATH": os.environ.get("PATH", "")}
 
@@ -120,3 +121,18 @@ def test_output_that_there_was_no_memory_for_is_never_taken_for_the_whole(
     os.close(write)
     with pytest.raises(MemoryError):
         capture.text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_one_whose_program_has_only_begun_is_ended_as_well(tmp_path: Path) -> None:
+    # For a moment such a process has no environment yet: one of some hundred is met in it.
+    for number in range(200):
+        mark = f"{tmp_path}/{number}/"
+        argv = ["/bin/sleep", "600"]
+        begun = [os.posix_spawn(argv[0], argv, ENV | {"MARK": mark}) for _ in range(8)]
+        try:
+            assert end_marked(mark) == len(begun)
+        finally:
+            for pid in begun:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)

@@ -21,6 +21,9 @@ from typing import IO
 
 POSIX = os.name == "posix"
 
+_BEGINNING = 0.3
+"""For so many seconds one that has only begun is waited for: milliseconds, on a busy machine."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -276,10 +279,24 @@ def end_marked(mark: str) -> int:
     For what left its group. It finds nothing where the system does not tell (only Linux does), and
     not those that changed their environment.
     """
-    ended = 0
-    for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(place.name) != os.getpid() and mark.encode() in (place / "environ").read_bytes():
-                os.kill(int(place.name), signal.SIGKILL)
-                ended += 1
+    ended, beginning = 0, list(Path("/proc").glob("[0-9]*"))
+    until = time.monotonic() + _BEGINNING
+    while beginning and time.monotonic() < until:
+        looked_at, beginning = beginning, []
+        for place in looked_at:
+            with contextlib.suppress(OSError, ValueError):
+                environment = (place / "environ").read_bytes()
+                if not environment:
+                    # Linux has begun a program for a moment before it gives it arguments and
+                    # environment. What has no program is a thread of the kernel, or dead.
+                    (place / "exe").readlink()
+                    given = (place / "cmdline").read_bytes()
+                    environment = (place / "environ").read_bytes()
+                    if not (given or environment):
+                        beginning.append(place)
+                if int(place.name) != os.getpid() and mark.encode() in environment:
+                    os.kill(int(place.name), signal.SIGKILL)
+                    ended += 1
+        if beginning:
+            time.sleep(0.001)
     return ended
