@@ -285,18 +285,27 @@ def end_marked(mark: str) -> int:
         looked_at, beginning = beginning, []
         for place in looked_at:
             with contextlib.suppress(OSError, ValueError):
-                environment = (place / "environ").read_bytes()
-                if not environment:
-                    # Linux has begun a program for a moment before it gives it arguments and
-                    # environment. What has no program is a thread of the kernel, or dead.
-                    (place / "exe").readlink()
-                    given = (place / "cmdline").read_bytes()
-                    environment = (place / "environ").read_bytes()
-                    if not (given or environment):
-                        beginning.append(place)
-                if int(place.name) != os.getpid() and mark.encode() in environment:
+                environment = _environment(place)
+                if environment is None:
+                    beginning.append(place)
+                elif int(place.name) != os.getpid() and mark.encode() in environment:
                     os.kill(int(place.name), signal.SIGKILL)
                     ended += 1
         if beginning:
             time.sleep(0.001)
     return ended
+
+
+def _environment(place: Path) -> bytes | None:
+    """The environment of a process; None while its program has only begun.
+
+    Linux begins a program a moment before it gives it arguments and environment.
+
+    Raises:
+        OSError: it is not ours, or has no program: a thread of the kernel, or dead.
+    """
+    if found := (place / "environ").read_bytes():
+        return found
+    (place / "exe").readlink()
+    given = (place / "cmdline").read_bytes()
+    return (place / "environ").read_bytes() or (b"" if given else None)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from watchdog.signature import normalise
-from watchdog.timeline import Moment, announces, look
+from watchdog.timeline import Moment, announces, kind, look
 
 
 def spread(count: int, most: int | None) -> list[int]:
@@ -32,5 +31,5 @@ def between(seen: Mapping[int, Moment]) -> list[int]:
 
 def _shown(moment: Moment) -> tuple[object, ...]:
     """What was seen, with what was announced."""
-    told = {(w.category, normalise(w.message)) for w in moment.warnings if announces(w)}
-    return (look(moment), moment.skipped, frozenset(told))
+    told = frozenset(kind(w) for w in moment.warnings if announces(w))
+    return (look(moment), moment.skipped, told)

@@ -309,8 +309,7 @@ def change_points(moments: Sequence[Moment]) -> list[Moment]:
     for number, moment in enumerate(moments):
         new = []
         for warning in moment.warnings:
-            what = (warning.category, normalise(warning.message))
-            if announces(warning) and what not in told:
+            if announces(warning) and (what := kind(warning)) not in told:
                 told.add(what)
                 new.append(replace(warning, stack=()))
         beside = moments[max(number - 1, 0) : number + 2]
@@ -348,6 +347,11 @@ def swapped(base: Lock, other: Lock, names: Iterable[str]) -> Lock:
     pins = dict(other.pins) | dict(base.pins)
     versions = dict(other.pins)
     return Lock(tuple(sorted((pins | {n: versions[n] for n in names if n in versions}).items())))
+
+
+def kind(warning: CaughtWarning) -> tuple[str, str]:
+    """What warnings of the same content have in common, wherever they were raised."""
+    return (warning.category, normalise(warning.message))
 
 
 def announces(warning: CaughtWarning) -> bool:
