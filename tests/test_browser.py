@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Home
+
+from watchdog import matrix as matrix_file
+from watchdog.report.lanes import LEFT, LETTER
 
 PAGES = (
     "index.html", "matrix.html", "history.html", "pins.html", "forecast.html", "declared.html",
@@ -14,6 +18,7 @@ PAGES = (
     "paste.html", "about.html",
     "subjects/ext-import.html", "breakages/ext-import-1.0--werkzeug-3.0.0.html",
 )  # fmt: skip
+MATRIX = matrix_file.load(Path(__file__).parents[1] / "matrix.yaml")
 
 
 @pytest.fixture
@@ -52,6 +57,22 @@ def test_no_page_has_a_barrier(opened: Any, name: str, scheme: str) -> None:
 def test_no_page_is_wider_than_its_window(opened: Any, name: str, width: int) -> None:
     tab = opened(name, viewport={"width": width, "height": 800}, java_script_enabled=True)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_name_of_the_matrix_fits_left_of_the_lanes(opened: Any) -> None:
+    tab = opened("history.html", bypass_csp=True)
+    titles = [MATRIX.title(name) for name in MATRIX.extensions]
+    over = tab.evaluate(
+        """([titles, letter, least]) => titles.filter(title => {
+            const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+            text.setAttribute("class", "lane");
+            text.textContent = title;
+            document.querySelector(".history svg").append(text);
+            return text.getComputedTextLength() > Math.max(title.length * letter, least);
+        })""",
+        [titles, LETTER, LEFT - 10],
+    )
+    assert (over, len(titles) > 90) == ([], True)
 
 
 def test_a_table_is_filtered_by_what_is_typed(opened: Any) -> None:

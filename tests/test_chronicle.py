@@ -19,7 +19,7 @@ from test_archive import BREAKAGE, works
 from watchdog import matrix as matrix_file
 from watchdog.archive import CureNote, PinState, Rot
 from watchdog.report.chronicle import chronicle
-from watchdog.report.lanes import LEFT, WIDTH, span
+from watchdog.report.lanes import LEFT, WIDTH, picture, span
 from watchdog.timeline import Effort, Fix, History, PastBreakage
 
 MATRIX = matrix_file.parse(
@@ -76,6 +76,18 @@ def test_bars_lie_within_the_picture_from_release_to_release() -> None:
     assert bar.width == pytest.approx(0.2 * (WIDTH - LEFT), abs=0.1)
     assert (bar.family, bar.href) == ("werkzeug", "breakages/over.html")
     assert [m.text for m in picture.releases] == ["Flask 3.0"]
+
+
+def test_a_long_name_has_room_left_of_the_lanes() -> None:
+    long = "A very long name of an application with a factory"
+    matrix = MATRIX.model_copy(
+        update={"extensions": {"ext": MATRIX.extensions["ext"].model_copy(update={"name": long})}}
+    )
+    found = picture(matrix, [history("ext", OVER)])
+    assert found.left > LEFT
+    assert found.lanes[0].bars[0].x == pytest.approx(
+        found.left + 0.3 * (WIDTH - found.left), abs=0.1
+    )
 
 
 @pytest.mark.parametrize(

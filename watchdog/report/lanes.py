@@ -95,7 +95,10 @@ def span(length: timedelta) -> str:
 
 
 LANE, TOP, LEFT, WIDTH = 18, 44, 220, 1110
-"""Height of a lane, space above the lanes, left of them, and width of the picture."""
+"""Height of a lane, space above the lanes, least space left of them, and width of the picture."""
+
+LETTER = 6.7
+"""Room for a letter of a name left of the lanes: that of the widest common typeface at 12 px."""
 
 
 def picture(
@@ -105,13 +108,15 @@ def picture(
 ) -> Picture:
     """A lane a subject, breakages as bars from release to release."""
     since, until = min(h.since for h in histories), max(h.until for h in histories)
+    broken = [h for h in histories if h.breakages]
+    broken.sort(key=lambda h: (not matrix.is_package(h.subject), matrix.title(h.subject).lower()))
+    longest = max((len(matrix.title(h.subject)) for h in broken), default=0)
+    left = max(LEFT, round(longest * LETTER) + 10)
 
     def x(instant: datetime) -> float:
         share = (instant - since) / (until - since)
-        return round(LEFT + min(max(share, 0), 1) * (WIDTH - LEFT), 1)
+        return round(left + min(max(share, 0), 1) * (WIDTH - left), 1)
 
-    broken = [h for h in histories if h.breakages]
-    broken.sort(key=lambda h: (not matrix.is_package(h.subject), matrix.title(h.subject).lower()))
     lanes = []
     for number, history in enumerate(broken):
         bars = []
@@ -131,7 +136,7 @@ def picture(
     return Picture(
         width=WIDTH,
         height=TOP + len(lanes) * LANE + 4,
-        left=LEFT,
+        left=left,
         title=f"Breakages of {len(broken)} subjects, {since.year} to today",
         meaning=f"{count} breakages as bars from the release that began each to the one that ended "
                 "it; the same is told in words in the list below.",
