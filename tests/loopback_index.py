@@ -45,6 +45,7 @@ class LoopbackIndex(Loopback):
     """A running index; `html` makes it answer as a mirror without JSON does.
 
     `fault` sees the path and the right body of each answer and may give another status and body.
+    `keep` is what it says of how long an answer may be kept; None: it says nothing of that.
     """
 
     files: dict[str, list[Upload]] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class LoopbackIndex(Loopback):
     html: bool = False
     broken: str | None = None
     fault: Callable[[str, bytes], tuple[int, bytes] | None] | None = None
+    keep: str | None = "max-age=600"
 
     @property
     def url(self) -> str:
@@ -86,7 +88,8 @@ class LoopbackIndex(Loopback):
         handler.send_response(status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(data)))
-        handler.send_header("Cache-Control", "max-age=600")
+        if self.keep:
+            handler.send_header("Cache-Control", self.keep)
         handler.end_headers()
         if handler.command != "HEAD":
             handler.wfile.write(data)

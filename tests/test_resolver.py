@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecosystem import NOW, PYTHON, day
+from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
 from watchdog.index import Index
@@ -115,6 +115,37 @@ def test_each_index_page_is_read_once_a_run(make: Make, empty_index: LoopbackInd
     # Once by us and once by uv.
     assert pages.count("/simple/a/") == 2
     assert pages.count("/simple/b/") == 2
+
+
+def test_where_one_release_is_missing_nothing_else_is_read(
+    make: Make, empty_index: LoopbackIndex
+) -> None:
+    # An index that does not say how long a file may be kept: uv would read and build `old` anew.
+    empty_index.keep = None
+    backend = (
+        "def prepare_metadata_for_build_wheel(folder, settings=None):\n"
+        "    import os\n"
+        "    os.mkdir(f'{folder}/old-1.0.dist-info')\n"
+        "    open(f'{folder}/old-1.0.dist-info/METADATA', 'w').write("
+        "'Metadata-Version: 2.1\\nName: old\\nVersion: 1.0\\n')\n"
+        "    return 'old-1.0.dist-info'\n"
+        "def build_wheel(*args): raise SystemExit('only its metadata is wanted')\n"
+    )
+    empty_index.add_sdist("old", "1.0", day(0), files={"pyproject.toml": BACKEND, "b.py": backend})
+    empty_index.add("daily", "1.0", day(1), requires=["core==1.0", "old"])
+    empty_index.add("daily", "2.0", day(3), requires=["core==2.0", "old"])
+    for version, uploaded in (("1.0", 0), ("2.0", 2), ("3.0", 3)):
+        empty_index.add("core", version, day(uploaded))
+    uv = make(empty_index.url)
+    first = uv.answer(ask("daily", as_of=day(2)), INTERPRETER)
+    assert first == Lock((("core", "1.0"), ("daily", "1.0"), ("old", "1.0")))
+    empty_index.requests.clear()
+    second = uv.answer(ask("daily", as_of=day(4)), INTERPRETER)
+    assert second == Lock((("core", "2.0"), ("daily", "2.0"), ("old", "1.0")))
+    read = [p.rpartition("/")[2] for p in empty_index.requests if p.startswith("/files/")]
+    assert sorted(set(read)) == [
+        "core-2.0-py3-none-any.whl.metadata", "daily-2.0-py3-none-any.whl.metadata",
+    ]  # fmt: skip
 
 
 def test_the_oldest_allowed_is_the_oldest_the_others_allow(make: Make) -> None:

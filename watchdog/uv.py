@@ -4,8 +4,9 @@ Two facts about uv shape this module, both found by running it:
 
 - `--offline` is fast (the answer comes from the cache in about 16 ms), but where the metadata of
   the newest version is not in the cache it silently takes an older one. It warns of that
-  ("needs to be downloaded"), so an offline answer counts only without that warning; else the
-  question is asked again online.
+  ("needs to be downloaded"), so an offline answer counts only without that warning; else what is
+  missing is fetched by itself and the question asked again. Asked online, uv would also read
+  and build each source distribution anew, where an index does not say how long a file may be kept.
 - Its debug log names every package whose releases it looked at ("Searching for a compatible
   version of …"), also those that are not in the answer, and every page that it read from the
   index just now ("Sending fresh GET request for: …").
@@ -18,7 +19,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -38,6 +39,7 @@ from watchdog.uv_output import (
     needs_network,
     network_failed,
     no_wheel_fits,
+    not_kept,
     pages_read,
     symptom,
     tool_names,
@@ -67,6 +69,9 @@ _NAMES_FILES = re.compile(r"SSL_CERT_|UV_(?!CACHE_DIR|PROJECT_|TOOL_|PYTHON_|INS
 """Settings whose files uv must be able to read: certificates, constraints, folders of wheels."""
 
 _SECONDS = 900
+_FETCHES = 6
+"""So often what is missing is fetched by itself, before a question is asked online."""
+
 _TOOLS_LATER = timedelta(days=365)
 """Where the build tools of the time cannot be had (uv wants setuptools 40.8 for every old source
 distribution), those of a year later are taken."""
@@ -281,29 +286,64 @@ class Uv:
         flags = ["--exclude-newer", _instant(as_of)]
         for name, instant in later:
             flags += ["--exclude-newer-package", f"{name}={_instant(instant)}"]
+        cutoffs = tuple(flags)
         if lowest:
             flags += ["--resolution", "lowest-direct"]
         if constraints:
             # uv reads constraints from a file only; overrides and requirements can come by stdin.
             flags += ["--constraint", str(self._constraints(constraints))]
-        stdin = "\n".join(requirements) + "\n"
         online = online and not self.offline
-        done, log = self._compile(interpreter, flags, stdin, online=online)
-        if not online and not done.interrupted and needs_network(done):
-            if self.offline:
-                raise OfflineError(
-                    "the cache does not hold all that this answer needs; run without --offline"
-                )
-            done, log = self._compile(interpreter, flags, stdin, online=True)
+        ask = partial(self._complete, requirements, interpreter, online=online)
+        done, log, read = ask(flags, cutoffs)
         if tools := _later_tools(done, as_of):
-            mended, _ = self._compile(interpreter, [*flags, *tools], stdin, online=online)
-            lock = answer(mended)
+            mended, _, more = ask([*flags, *tools], (*cutoffs, *tools))
+            lock, read = answer(mended), read | more
             # What is installed must be of the time, also where it is a build tool.
             if isinstance(lock, Lock) and not tool_names(done) & dict(lock.pins).keys():
                 done = mended
         if done.interrupted:
             return Answer(Unknown("interrupted"))
-        return Answer(answer(done), looked_at(log), pages_read(log))
+        return Answer(answer(done), looked_at(log), read)
+
+    def _complete(
+        self,
+        requirements: Sequence[str],
+        interpreter: Interpreter,
+        flags: Sequence[str],
+        cutoffs: Sequence[str],
+        *,
+        online: bool,
+    ) -> tuple[Finished, str, frozenset[str]]:
+        """What uv answers with all it needs, its log, and the packages whose page it read."""
+        stdin = "\n".join(requirements) + "\n"
+        done, log = self._compile(interpreter, flags, stdin, online=online)
+        read, fetched = pages_read(log), list[dict[str, str]]()
+        while not online and not done.interrupted and needs_network(done):
+            if self.offline:
+                raise OfflineError(
+                    "the cache does not hold all that this answer needs; run without --offline"
+                )
+            missing = not_kept(done)
+            online = not missing or missing in fetched or len(fetched) == _FETCHES
+            if not online:
+                fetched.append(missing)
+                read |= self._fetch(missing, looked_at(log) - missing.keys(), interpreter, cutoffs)
+            done, log = self._compile(interpreter, flags, stdin, online=online)
+            read |= pages_read(log)
+        return done, log, read
+
+    def _fetch(
+        self,
+        releases: Mapping[str, str],
+        without: Iterable[str],
+        interpreter: Interpreter,
+        cutoffs: Sequence[str],
+    ) -> frozenset[str]:
+        """Have uv read the metadata of these releases; the packages whose page it read for it."""
+        pins = [f"{name}=={version}" for name, version in sorted(releases.items())]
+        never = [f"{name}; python_version < '0'" for name in sorted(without)]
+        flags = (*cutoffs, "--override", str(self._constraints((*pins, *never))))
+        return pages_read(self._compile(interpreter, flags, "\n".join(pins) + "\n", online=True)[1])
 
     def _constraints(self, pins: tuple[str, ...]) -> Path:
         path = self._scratch / "constraints" / f"{digest(pins)}.txt"

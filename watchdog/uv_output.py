@@ -15,6 +15,7 @@ _NEEDS_NETWORK = re.compile(
     r"|not found in the cache|downloads were disabled",
     re.IGNORECASE,
 )
+_NOT_KEPT = re.compile(r"`([A-Za-z0-9._-]+)==([^`\s]+)` needs to be downloaded from a registry")
 _BUILD_FAILED = re.compile(
     r"Failed to build|build backend|Failed to download and build", re.IGNORECASE
 )
@@ -35,6 +36,14 @@ _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
 def needs_network(done: Finished) -> bool:
     """Whether something was not in the cache and could not be fetched."""
     return bool(_NEEDS_NETWORK.search(done.errors))
+
+
+def not_kept(done: Finished) -> dict[str, str]:
+    """The releases that were wanted first and whose metadata is not in the cache: name, version."""
+    found: dict[str, str] = {}
+    for name, version in _NOT_KEPT.findall(done.errors):
+        found.setdefault(canonicalize_name(name), version)
+    return found
 
 
 def network_failed(done: Finished) -> bool:
