@@ -15,7 +15,6 @@ Two facts about uv shape this module, both found by running it:
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import threading
@@ -44,29 +43,8 @@ from watchdog.uv_output import (
     symptom,
     tool_names,
 )
-from watchdog.workshop import OWN_HOME, Workshop
-
-_CHANGE_NO_ANSWER = (
-    "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_NO_PROGRESS",
-    "UV_OFFLINE", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON_DOWNLOADS",
-)  # fmt: skip
-"""Settings under which two runs share their kept answers; nox sets some of them."""
-
-_NEEDED = re.compile(
-    # The index, how to reach it, and where uv keeps things; UV_PYTHON names the Python of whoever
-    # started us (nox sets it), cells name their own.
-    r"UV_(?!PYTHON$).*|(?i:https?_proxy|all_proxy|no_proxy)|SSL_CERT_(FILE|DIR)|NETRC"
-    r"|HOME|XDG_.*|TMPDIR|TEMP|TMP|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
-    # What compilers and the system want.
-    r"|PATH|LANG|LC_.*|CC|CXX|AR|LD|[A-Z]+FLAGS|PKG_CONFIG_.*|LD_LIBRARY_PATH|SDKROOT|NIX_.*"
-    r"|CARGO_HOME|RUSTUP_.*|PYENV_ROOT|SYSTEMROOT|SYSTEMDRIVE|COMSPEC|PATHEXT|WINDIR|PROGRAMFILES.*"
-    r"|INCLUDE|LIB|LIBPATH|PROCESSOR_ARCHITECTURE"
-)
-"""What uv gets of our environment. It hands it on to what builds a source distribution, which
-strangers wrote: no token of ours must be in it."""
-
-_NAMES_FILES = re.compile(r"SSL_CERT_|UV_(?!CACHE_DIR|PROJECT_|TOOL_|PYTHON_|INSTALL_)")
-"""Settings whose files uv must be able to read: certificates, constraints, folders of wheels."""
+from watchdog.uv_settings import Configuration, configuration, environment, told
+from watchdog.workshop import Workshop
 
 _SECONDS = 900
 _FETCHES = 6
@@ -116,16 +94,7 @@ class Uv:
         self._scratch = scratch
         self.offline = offline
         self._exe = _find_uv()
-        self._env = {k: v for k, v in os.environ.items() if _NEEDED.fullmatch(k)}
-        self._env |= {
-            "NO_COLOR": "1",
-            "UV_NO_PROGRESS": "1",
-            "UV_PYTHON_DOWNLOADS": "never",
-            # A linked file is one with uv's cache: whoever writes to one writes to every other.
-            "UV_LINK_MODE": "copy",
-        }
-        if overlay:
-            self._env["UV_INDEX"] = f"{overlay} {self._env.get('UV_INDEX', '')}".strip()
+        self._env = environment(os.environ, overlay)
 
     def _run(
         self, *args: str, stdin: str = "", timeout: float = _SECONDS, log: str = "uv=warn"
@@ -147,16 +116,16 @@ class Uv:
             chosen = ("--cache-dir", str(cache)) if cache else ()
             return self._run(*args, *chosen, stdin=stdin, log=log)
         exe, cache = Path(self._exe).resolve(), cache or self._cache
-        place, files, inside = self._configuration
+        settings = self._configuration
         cache.mkdir(parents=True, exist_ok=True)
         return self._workshop.run(
             [str(exe), *args],
             env=self._env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
-            cwd=place,
-            inside=inside,
+            cwd=settings.folder,
+            inside=dict(settings.variables),
             stdin=stdin,
             timeout=_SECONDS,
-            readable=[exe, *files, *readable],
+            readable=[exe, *settings.files, *readable],
             writable=[cache, *writable],
         )
 
@@ -170,34 +139,8 @@ class Uv:
         return Path(self._run("cache", "dir", timeout=60).output.strip()).resolve()
 
     @cached_property
-    def _configuration(self) -> tuple[Path | None, tuple[Path, ...], dict[str, str]]:
-        """Where uv finds its settings: the folder to start it in, files, variables that say so."""
-        here = Path.cwd()
-        near = [d / n for d in (here, *here.parents) for n in ("uv.toml", "pyproject.toml")]
-        near = [path for path in near if path.is_file()]
-        home = Path.home()
-        config = Path(self._env.get("XDG_CONFIG_HOME") or home / ".config")
-        data = Path(self._env.get("XDG_DATA_HOME") or home / ".local" / "share")
-        netrc = Path(self._env.get("NETRC") or home / ".netrc")
-        found = {"XDG_CONFIG_HOME": config / "uv", "XDG_DATA_HOME": data / "uv" / "credentials"}
-        places = {"XDG_CONFIG_HOME": config, "XDG_DATA_HOME": data, "NETRC": netrc}
-        # What is not there is looked for in a HOME of its own, where it is not there either.
-        variables = {
-            name: str(place) if found.get(name, place).exists() else f"{OWN_HOME}/.{name.lower()}"
-            for name, place in places.items()
-        }
-        told = [v for k, v in self._env.items() if _NAMES_FILES.match(k)]
-        named = [Path(word) for v in told for word in (v, *v.split())]
-        named += [Path(url.removeprefix("file://")) for url in self.indexes().urls]
-        files = [
-            *near,
-            *found.values(),
-            netrc,
-            Path("/etc/uv"),
-            # Certificates, constraints, folders of files: whatever a variable of uv names.
-            *(path for path in named if path.is_absolute()),
-        ]
-        return near[0].parent if near else None, tuple(dict.fromkeys(files)), variables
+    def _configuration(self) -> Configuration:
+        return configuration(self._env, Path.cwd(), self.indexes().urls)
 
     @cached_property
     def version(self) -> str:
@@ -207,13 +150,7 @@ class Uv:
     @cached_property
     def identity(self) -> str:
         """A digest of what can change uv's answers beside the index: its version and settings."""
-        settings = {k: v for k, v in self._env.items() if k.startswith("UV_")}
-        for name in _CHANGE_NO_ANSWER:
-            settings.pop(name, None)
-        home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
-        files = [Path("uv.toml"), home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
-        texts = [path.read_text("utf-8", "replace") for path in files if path.is_file()]
-        return digest(self.version, settings, texts, self.indexes().urls)
+        return digest(self.version, *told(self._env, Path.cwd()), self.indexes().urls)
 
     def indexes(self) -> Indexes:
         """The index URLs uv is configured to use, extra ones first, as uv searches them."""
