@@ -54,6 +54,7 @@ def test_it_names_the_release_the_day_and_the_symbol(home: Home) -> None:
         "warned": None,
     }
     assert "cannot import name 'gone'" in breakage["symptom"]
+    assert "Reading the past of ext-import, in days (55) …" in effort
     assert "3 distinct locks" in effort
     again, effort = replay(home, "ext-import", until=day(60))
     assert again == told

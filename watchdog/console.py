@@ -67,9 +67,9 @@ class Progressing:
         self._broken = 0
         self._task = self._progress.add_task(text, total=total, news="")
 
-    def advance(self) -> None:
+    def advance(self, by: int = 1) -> None:
         if self._task is not None:
-            self._progress.update(self._task, advance=1)
+            self._progress.update(self._task, advance=by)
 
     def ran(self, record: Record) -> None:
         if line := _found(self._matrix, record, self._seen):
@@ -108,15 +108,15 @@ class Lines:
         if line := _found(self._matrix, record, self._seen):
             self._print(line)
 
-    def advance(self) -> None:
-        self._done += 1
+    def advance(self, by: int = 1) -> None:
+        self._done += by
         now = time.monotonic()
         if now - self._told > 10 and self._total:  # noqa: PLR2004  seconds
             self._told = now
             left = (now - self._started) / self._done * max(self._total - self._done, 0)
+            broken = f"{self._broken} broken, " if self._broken else ""
             self._print(
-                f"{self._text}: {self._done} of {self._total}, {self._broken} broken, "
-                f"about {left:.0f} s left"
+                f"{self._text}: {self._done} of {self._total}, {broken}about {left:.0f} s left"
             )
 
 

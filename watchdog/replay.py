@@ -65,7 +65,7 @@ async def replay(
     """
     case, effort = Case(desk, subject, requirements), Effort()
     start = earlier.until if earlier else since
-    desk.observer.stage(f"Reading the past of {subject}")
+    desk.observer.stage(f"Reading the past of {subject}, in days", (until - start).days)
     series = stretches(list(desk.workplace.interpreters), python, start, until)
     steps = await _steps(case, series, effort)
     ran = desk.ran
@@ -194,6 +194,7 @@ async def _walk(
 ) -> list[_Step]:
     """From arrival to arrival, past those that cannot change the answer."""
     steps: list[_Step] = []
+    told = since
     reached: tuple[datetime, datetime] | None = (since, just_after(since))
     while reached is not None and reached[0] < until:
         question = Question(case.requirements, python, reached[1])
@@ -202,6 +203,10 @@ async def _walk(
         steps.append(_Step(*reached, python, resolution))
         lock = resolution if isinstance(resolution, Lock) and not careful else None
         reached = _next(case.desk, lock, names, python, question.as_of, effort)
+        days = ((min(reached[0], until) if reached else until) - told).days
+        if days and not careful:
+            case.desk.observer.advance(days)
+            told += timedelta(days=days)
     return steps
 
 
