@@ -44,10 +44,16 @@ def test_what_a_piece_raises_reaches_who_waits_and_the_worker_goes_on() -> None:
 
 
 def test_stopping_drops_what_has_not_begun() -> None:
-    gate = threading.Event()
+    at_it, gate = threading.Event(), threading.Event()
     workers = desk._Workers(1)
-    begun = workers.submit((0,), gate.wait)
+
+    def begin() -> bool:
+        at_it.set()
+        return gate.wait()
+
+    begun = workers.submit((0,), begin)
     waiting = workers.submit((1,), lambda: 42)
+    assert at_it.wait(10)
     threading.Timer(0.1, gate.set).start()
     workers.stop()
     assert begun.result(10)

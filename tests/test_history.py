@@ -4,8 +4,10 @@ import json
 from datetime import datetime
 from typing import Any
 
+import pytest
 from conftest import Home
 from ecosystem import day
+from loopback_index import LoopbackIndex
 
 from watchdog.archive import Archive
 
@@ -66,6 +68,29 @@ def test_what_is_known_already_is_not_asked_again(home: Home) -> None:
 def test_parts_of_the_field_are_replayed_apart(home: Home) -> None:
     history(home, day(3), "ext-works", "ext-import", "--shard", "2/2")
     assert Archive(home.folder / "reports").subjects() == ["ext-import"]
+
+
+def test_a_past_with_trouble_of_ours_in_it_is_not_kept_and_the_others_go_on(
+    home: Home, made_up: LoopbackIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Home(home.folder, home.index_url, home.folder / "caches")
+
+    def busy(path: str, _: bytes) -> tuple[int, bytes] | None:
+        return (503, b"busy") if path.endswith("ext_works-1.0-py3-none-any.whl") else None
+
+    monkeypatch.setattr(made_up, "fault", busy)
+    asked = ("history", "ext-works", "ext-import", "--as-of", day(20).isoformat())
+    done = alone(*asked)
+    assert done.returncode == 3, done.stderr
+    assert "ext-works is not kept: a part of it could not be looked at: uv cannot" in done.stderr
+    archive = Archive(home.folder / "reports")
+    assert archive.subjects() == ["ext-import"]
+    monkeypatch.setattr(made_up, "fault", None)
+    done = alone(*asked)
+    assert done.returncode == 0, done.stderr
+    past = archive.history("ext-works")
+    assert past is not None
+    assert all("no versions of ext-works" in why for _, _, why in past.gaps)
 
 
 def test_what_makes_no_sense_is_said(home: Home) -> None:

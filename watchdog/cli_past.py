@@ -17,7 +17,7 @@ from watchdog import replay as replaying
 from watchdog.archive import Archive
 from watchdog.cli import cli
 from watchdog.console import observe, say, stderr
-from watchdog.errors import ConfigurationError
+from watchdog.errors import ConfigurationError, Missed
 from watchdog.options import (
     Instant,
     Part,
@@ -104,22 +104,25 @@ def history(
     A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
     """
     settings, mine = part.settled(settings), part.of(subjects_of(settings, subjects))
+    matrix = settings.matrix
     console, archive, started = stderr(), Archive(settings.reports), time.monotonic()
-    locks = 0
+    locks, missed = 0, Missed()
     for done, subject in enumerate(mine, 1):
         if within is not None and time.monotonic() - started > within * 60:
             say(console, f"{len(mine) - done + 1} subjects are left for another time")
             break
         # A ledger for each: none of them grows with the field, and `run` reads none of them.
         its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
-            chapter = historian.carry_on(workplace, observer, archive, subject, sets)
-        locks += chapter.effort.locks
-        passed = time.monotonic() - started
-        left = passed / done * (len(mine) - done) / 60
-        say(console, f"{done} of {len(mine)}: {past.chapter_line(chapter)}; "
-                     f"about {left:.0f} min left")  # fmt: skip
+        with missed.beside(subject):
+            with open_workplace(its_own) as workplace, observe(console, matrix) as observer:
+                chapter = historian.carry_on(workplace, observer, archive, subject, sets)
+            locks += chapter.effort.locks
+            passed = time.monotonic() - started
+            left = passed / done * (len(mine) - done) / 60
+            say(console, f"{done} of {len(mine)}: {past.chapter_line(chapter)}; "
+                         f"about {left:.0f} min left")  # fmt: skip
     say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
+    missed.own_up()
 
 
 @cli.command()
@@ -148,13 +151,15 @@ def cures(
     """What to type instead, for each breakage of the history that goes on today."""
     settings = part.settled(settings)
     console, archive = stderr(), Archive(settings.reports)
-    mine = part.of(archive.subjects())
+    mine, missed = part.of(archive.subjects()), Missed()
     for subject, breakages in historian.to_cure(archive, settings.as_of, every=every):
         if subject not in mine:
             continue
         its_own = replace(settings, reports=settings.reports / "past" / subject)
         with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
             for breakage in breakages:
-                note = historian.look_for_cure(workplace, observer, breakage)
-                archive.add_cure(note)
-                say(console, past.cure_line(note))
+                with missed.beside(breakage.id):
+                    note = historian.look_for_cure(workplace, observer, breakage)
+                    archive.add_cure(note)
+                    say(console, past.cure_line(note))
+    missed.own_up()

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from watchdog.model import Lock, Question, Record, Resolution, Trial, Unknown
+from watchdog.errors import IncompleteError
+from watchdog.model import Lock, Outcome, Question, Record, Resolution, Trial, Unknown
 from watchdog.pulse import Pulse, watched
 from watchdog.workplace import Workplace
 
@@ -51,6 +52,8 @@ class Desk:
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
         self.busy = asyncio.Event()
         """Set as soon as something is to be run."""
+        self.trouble: str | None = None
+        """The first trouble of ours that stood in the way of an answer."""
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +95,8 @@ class Desk:
         if isinstance(answer, Lock):
             why = self.workplace.refused(answer, question.python, question.installed_as_of)
             answer = Unknown(why, ours=False) if why else answer
+        if isinstance(answer, Unknown) and answer.ours:
+            self.trouble = self.trouble or answer.reason
         return answer, names
 
     async def record(self, trial: Trial, *, first: bool = False) -> Record:
@@ -112,6 +117,8 @@ class Desk:
         record = await asyncio.wrap_future(
             self._running.submit((not first, -seconds), lambda: workplace.runner.trial(trial))
         )
+        if record.judgement.outcome is Outcome.ERROR:
+            self.trouble = self.trouble or record.judgement.reason
         self.ran += 1
         self.observer.ran(record)
         return record
@@ -166,6 +173,22 @@ def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitab
     with watched(pulse, workplace.processes.stop_all):
         _run(telling())
     return told[0]
+
+
+def whole(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
+    """As `at`, for what is kept for good: the answer must not rest on trouble of ours.
+
+    Raises:
+        IncompleteError: it does.
+    """
+
+    async def told(desk: Desk) -> T:
+        found = await story(desk)
+        if desk.trouble:
+            raise IncompleteError(f"a part of it could not be looked at: {desk.trouble}")
+        return found
+
+    return at(workplace, observer, told)
 
 
 def _run(story: Coroutine[Any, Any, None]) -> None:

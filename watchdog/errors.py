@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -33,6 +36,35 @@ class ConfigurationError(WatchdogError):
 
 class InfrastructureError(WatchdogError):
     """The index, the disk or a tool of ours failed: never a verdict about a package."""
+
+
+class IncompleteError(InfrastructureError):
+    """Trouble of ours stood in the way of a part of an answer; asked again it may be whole."""
+
+
+@dataclass
+class Missed:
+    """What of many things was not whole: the others go on, and in the end it is said."""
+
+    told: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def beside(self, what: str) -> Iterator[None]:
+        """Do one of them."""
+        try:
+            yield
+        except IncompleteError as error:
+            self.told.append(f"{what} is not kept: {error}")
+
+    def own_up(self) -> None:
+        """Say what was missed.
+
+        Raises:
+            IncompleteError: something was.
+        """
+        if self.told:
+            again = "What was run is in the ledger; the same command tries the rest again."
+            raise IncompleteError("\n".join((*self.told, again)))
 
 
 class OfflineError(InfrastructureError):

@@ -11,7 +11,7 @@ from watchdog import blame, clock, cure
 from watchdog import replay as replaying
 from watchdog.archive import Archive, Chapter, CureNote, joined
 from watchdog.blame import Case
-from watchdog.desk import Desk, Observer, at
+from watchdog.desk import Desk, Observer, whole
 from watchdog.timeline import History, PastBreakage
 from watchdog.workplace import Workplace
 
@@ -23,7 +23,11 @@ BEGIN = datetime(2019, 1, 1, tzinfo=UTC)
 def carry_on(
     workplace: Workplace, observer: Observer, archive: Archive, subject: str, most: int | None
 ) -> Chapter:
-    """Replay what is not known of a subject's past, and add it to the archive."""
+    """Replay what is not known of a subject's past, and add it to the archive.
+
+    Raises:
+        IncompleteError: trouble of ours would leave a gap in it.
+    """
     started = time.monotonic()
     requirements = workplace.settings.matrix.requirements(subject)
     smoke, until = workplace.smoke_digest(subject), workplace.settings.as_of
@@ -33,7 +37,7 @@ def carry_on(
     if earlier and earlier.until >= until:
         return before[-1]
     workplace.start_services([subject])
-    found: History = at(
+    found: History = whole(
         workplace,
         observer,
         lambda desk: replaying.replay(
@@ -78,9 +82,13 @@ def to_cure(
 
 
 def look_for_cure(workplace: Workplace, observer: Observer, breakage: PastBreakage) -> CureNote:
-    """What to type today: for what is over, to stay on the version that was broken."""
+    """What to type today: for what is over, to stay on the version that was broken.
+
+    Raises:
+        IncompleteError: trouble of ours stood in the way.
+    """
     workplace.start_services([breakage.subject])
-    return at(workplace, observer, partial(_cure, breakage))
+    return whole(workplace, observer, partial(_cure, breakage))
 
 
 async def _cure(breakage: PastBreakage, desk: Desk) -> CureNote:

@@ -16,7 +16,8 @@ from packaging.version import Version
 from watchdog import blame, cure
 from watchdog.archive import PinState, Rot
 from watchdog.blame import Case
-from watchdog.desk import Desk, Observer, at
+from watchdog.desk import Desk, Observer, whole
+from watchdog.errors import Missed
 from watchdog.model import Release
 from watchdog.replay import AUTO, stretches
 from watchdog.workplace import Workplace
@@ -33,6 +34,9 @@ def look_at_all(
     time.
 
     Of what is known only the end is tried again: that it works, or that the cure does.
+
+    Raises:
+        IncompleteError: in the end, where trouble of ours stood in the way of some.
     """
     every, matrix = {rot.key: rot for rot in known}, workplace.settings.matrix
     framework, beside = matrix.framework, matrix.pins.beside
@@ -52,10 +56,13 @@ def look_at_all(
         for release in last_of_series.values()
         if beside and (in_company := _in_company(workplace, release, beside))
     ]
+    missed = Missed()
     for release, subject, requirements in pins:
         before = every.get((str(release.version), subject))
         story = partial(_look_again, release, subject, requirements, before)
-        yield at(workplace, observer, story)
+        with missed.beside(" ".join(requirements)):
+            yield whole(workplace, observer, story)
+    missed.own_up()
 
 
 def _releases(workplace: Workplace) -> list[Release]:

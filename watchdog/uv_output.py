@@ -95,7 +95,7 @@ def answer(done: Finished) -> Resolution:
         return Unknown(index_trouble(done.errors))
     if "No solution found" in done.errors or "unsatisfiable" in done.errors:
         if "was not found in the package registry" in done.errors:
-            return Unknown(_reason(text))
+            return Unknown(_reason(text), ours=False)
         return Conflict(_reason(text))
     return Unknown(f"uv could not answer: {text[-2000:]}")
 
