@@ -12,7 +12,7 @@ from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError
 from watchdog.interpreters import find
-from watchdog.model import Interpreter, Lock
+from watchdog.model import Interpreter, Lock, Unknown
 from watchdog.process import Finished, Processes
 from watchdog.uv import Uv
 from watchdog.uv_output import answer
@@ -50,6 +50,18 @@ def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -
 def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
     found = answer(Finished(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "No space left on device (os error 28)", "Timeout (300s) when waiting for lock on `/a/b`",
+        "Connection refused (os error 111)",
+    ],
+)  # fmt: skip
+def test_trouble_of_this_machine_is_not_blamed_on_what_was_to_be_built(cause: str) -> None:
+    said = f"error: Failed to download and build `numpy==1.17.2`\n  cause: {cause}\n"
+    assert isinstance(answer(Finished(1, "", said, 1.0)), Unknown)
 
 
 def test_settings_that_change_no_answer_do_not_part_two_runs(

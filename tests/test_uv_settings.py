@@ -12,7 +12,7 @@ def test_uv_gets_what_it_and_compilers_need_and_no_token_of_ours() -> None:
         "UV_DEFAULT_INDEX": "i", "HTTPS_PROXY": "p", "https_proxy": "p", "CFLAGS": "-O1",
         "GITHUB_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "t", "UV_PYTHON": "x", "PYTHONPATH": "y",
     }  # fmt: skip
-    added = {"NO_COLOR", "UV_NO_PROGRESS", "UV_PYTHON_DOWNLOADS", "UV_LINK_MODE"}
+    added = {"NO_COLOR", "UV_NO_PROGRESS", "UV_PYTHON_DOWNLOADS", "UV_LINK_MODE", "UV_LOCK_TIMEOUT"}
     given = {"UV_DEFAULT_INDEX", "HTTPS_PROXY", "https_proxy", "CFLAGS"}
     assert environment(ours).keys() == added | given
 

@@ -22,7 +22,7 @@ _BUILD_FAILED = re.compile(
 _NETWORK_FAILED = re.compile(
     r"error sending request|Failed to fetch|Connection refused|timed out|dns error"
     r"|HTTP status (server|client) error|client error \(Connect\)|Request failed|reset by peer"
-    r"|No space left on device|Hash mismatch",
+    r"|No space left on device|Hash mismatch|waiting for lock",
     re.IGNORECASE,
 )
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
@@ -47,7 +47,7 @@ def not_kept(done: Finished) -> dict[str, str]:
 
 
 def network_failed(done: Finished) -> bool:
-    """Whether the index or what leads to it is to blame."""
+    """Whether the index, what leads to it or this machine is to blame."""
     return bool(_NETWORK_FAILED.search(done.errors))
 
 
