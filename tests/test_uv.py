@@ -12,7 +12,7 @@ from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError
 from watchdog.interpreters import find
-from watchdog.model import Interpreter, Lock, Unknown
+from watchdog.model import Interpreter, Lock, Unbuildable, Unknown
 from watchdog.process import Finished, Processes
 from watchdog.uv import Uv
 from watchdog.uv_output import answer
@@ -62,6 +62,18 @@ def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> N
 def test_trouble_of_this_machine_is_not_blamed_on_what_was_to_be_built(cause: str) -> None:
     said = f"error: Failed to download and build `numpy==1.17.2`\n  cause: {cause}\n"
     assert isinstance(answer(Finished(1, "", said, 1.0)), Unknown)
+
+
+def test_where_a_source_was_unpacked_is_not_told() -> None:
+    said = (
+        "error: Failed to build `ext==1.0`\n"
+        "  FileNotFoundError: [Errno 2] No such file or directory: "
+        "'/home/me/.cache/uv/sdists-v11/pypi/ext/1.0/yYc_fh-U/src/docs/README.rst'\n"
+    )
+    found = answer(Finished(1, "", said, 1.0))
+    assert isinstance(found, Unbuildable)
+    assert found.symptom.endswith("No such file or directory: 'docs/README.rst'")
+    assert "/home/me" not in found.log
 
 
 def test_settings_that_change_no_answer_do_not_part_two_runs(

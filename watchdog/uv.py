@@ -40,6 +40,7 @@ from watchdog.uv_output import (
     no_wheel_fits,
     not_kept,
     pages_read,
+    redacted,
     symptom,
     tool_names,
 )
@@ -362,7 +363,7 @@ class Uv:
             self._refuse(done, requirements)
 
     def _refuse(self, done: Finished, requirements: Sequence[str]) -> NoReturn:
-        log = hide_urls(done.errors)
+        log = redacted(done.errors)
         if done.interrupted:
             raise InfrastructureError("interrupted")
         if done.note:

@@ -25,6 +25,9 @@ _NETWORK_FAILED = re.compile(
     r"|No space left on device|Hash mismatch|waiting for lock",
     re.IGNORECASE,
 )
+_UNPACKED = re.compile(r"/[^\s'\"]*/sdists-v\d+/[^\s'\"]*?/src/")
+"""Where uv unpacks what it builds: another place on every machine, and each time."""
+
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
 _LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
 _READ = re.compile(
@@ -87,7 +90,7 @@ def answer(done: Finished) -> Resolution:
     if done.returncode == 0:
         found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
         return Lock(tuple(sorted((canonicalize_name(n), v) for n, v in found)))
-    text = hide_urls(done.errors).strip()
+    text = redacted(done.errors).strip()
     network = network_failed(done)
     if done.note or (build_failed(done) and not network):
         return Unbuildable(done.note or symptom(text), text)
@@ -98,6 +101,11 @@ def answer(done: Finished) -> Resolution:
             return Unknown(_reason(text), ours=False)
         return Conflict(_reason(text))
     return Unknown(f"uv could not answer: {text[-2000:]}")
+
+
+def redacted(errors: str) -> str:
+    """What uv said, without URLs and without the place where it unpacked a source distribution."""
+    return _UNPACKED.sub("", hide_urls(errors))
 
 
 def index_trouble(errors: str) -> str:
