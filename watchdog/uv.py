@@ -44,10 +44,9 @@ from watchdog.uv_output import (
     symptom,
     tool_names,
 )
-from watchdog.uv_settings import Configuration, configuration, environment, told
+from watchdog.uv_settings import BUILD_SECONDS, Configuration, configuration, environment, told
 from watchdog.workshop import Workshop
 
-_SECONDS = 900
 _FETCHES = 6
 """So often what is missing is fetched by itself, before a question is asked online."""
 
@@ -98,7 +97,7 @@ class Uv:
         self._env = environment(os.environ, overlay)
 
     def _run(
-        self, *args: str, stdin: str = "", timeout: float = _SECONDS, log: str = "uv=warn"
+        self, *args: str, stdin: str = "", timeout: float = BUILD_SECONDS, log: str = "uv=warn"
     ) -> Finished:
         env = self._env | {"RUST_LOG": f"warn,{log}"}
         return self._processes.run([self._exe, *args], env=env, stdin=stdin, timeout=timeout)
@@ -125,7 +124,7 @@ class Uv:
             cwd=settings.folder,
             inside=dict(settings.variables),
             stdin=stdin,
-            timeout=_SECONDS,
+            timeout=BUILD_SECONDS,
             readable=[exe, *settings.files, *readable],
             writable=[cache, *writable],
         )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from watchdog.workshop import OWN_HOME
 
+BUILD_SECONDS = 900
+"""So long a call of uv may take that may build something."""
+
 _CHANGE_NO_ANSWER = (
     "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_LOCK_TIMEOUT",
     "UV_NO_PROGRESS", "UV_OFFLINE", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON_DOWNLOADS",
@@ -56,8 +59,8 @@ def environment(ours: Mapping[str, str], overlay: str | None = None) -> dict[str
         "UV_PYTHON_DOWNLOADS": "never",
         # A linked file is one with uv's cache: whoever writes to one writes to every other.
         "UV_LINK_MODE": "copy",
-        # Another call may be building what this one wants: seconds, as long as a build may take.
-        "UV_LOCK_TIMEOUT": env.get("UV_LOCK_TIMEOUT", "900"),
+        # Another call may be building what this one wants, for as long as it may take.
+        "UV_LOCK_TIMEOUT": env.get("UV_LOCK_TIMEOUT", str(BUILD_SECONDS)),
     }
     if overlay:
         env["UV_INDEX"] = f"{overlay} {env.get('UV_INDEX', '')}".strip()
