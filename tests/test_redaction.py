@@ -26,10 +26,16 @@ def test_addresses_of_an_index_are_hidden(text: str, expected: str) -> None:
 def test_paths_of_this_machine_and_hosts_become_words() -> None:
     redact = Redactor(
         frozenset({"files.example"}),
-        {"/tmp/fw/c1/env": "<env>", "/home/me": "~", "/usr/python": "<python>"},
+        {
+            "/tmp/fw/c1/env": "<env>",
+            "/home/me": "~",
+            "/usr/python": "<python>",
+            "/fw/packages": "<store>",
+        },
     )
     assert redact("/tmp/fw/c1/env/lib/python3.11/site-packages/a.py") == "site-packages/a.py"
     assert redact("/usr/python/lib/python3.11/json/x.py") == "python/json/x.py"
+    assert redact("/fw/packages/any/a-1.0-2aa/site-packages/a.py") == "site-packages/a.py"
     assert redact("https://u:p@files.example/x and files.example") == "<index>/x and <index>"
     assert redact("/home/me/notes") == "~/notes"
 

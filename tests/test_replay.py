@@ -88,6 +88,41 @@ def test_a_release_that_caps_its_dependency_is_told_from_one_that_was_mended(
     assert breakage["days_broken"] == pytest.approx(timedelta(days=10) / timedelta(days=1))
 
 
+def test_a_release_that_no_longer_requires_what_others_use_is_named(
+    home: Home, made_up: Any
+) -> None:
+    name = "ext-borrowing"
+    if name not in made_up.files:
+        code = {"ext_borrowing.py": "import ext_lent\n"}
+        made_up.add("ext-lent", "1.0", day(3))
+        # Two releases in one second, one of them harmless and first in the alphabet.
+        made_up.add("ext-aside", "1.0", day(3))
+        made_up.add("ext-aside", "2.0", day(40))
+        made_up.add("ext-lender", "1.0", day(3), requires=["ext-lent"])
+        made_up.add("ext-lender", "2.0", day(40))
+        requires = ["flask", "ext-aside", "ext-lender"]
+        made_up.add(name, "1.0", day(4), files=code, requires=requires)
+    told, _ = replay(home, name, until=day(60))
+    (breakage,) = told["breakages"]
+    assert breakage["missing"] == "ext_lent"
+    assert breakage["culprit"] == {"name": "ext-lender", "version": "2.0", "last_good": "1.0"}
+    assert breakage["proof"] == "swap"
+
+
+def test_a_symptom_does_not_tell_where_this_machine_keeps_things(home: Home, made_up: Any) -> None:
+    name = "ext-telling"
+    if name not in made_up.files:
+        code = (
+            "import os, werkzeug\n"
+            "if not hasattr(werkzeug, 'gone'):\n"
+            "    raise OSError(os.path.realpath(__file__) + ' and ' + os.__file__)\n"
+        )
+        made_up.add(name, "1.0", day(4), files={"ext_telling.py": code}, requires=["flask"])
+    told, _ = replay(home, name, until=day(60))
+    (breakage,) = told["breakages"]
+    assert breakage["symptom"] == "OSError: site-packages/ext_telling.py and python/os.py"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

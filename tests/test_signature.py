@@ -24,6 +24,10 @@ def failure(message: str, *files: str, kind: str = "ImportError") -> Failure:
         ("<App object at 0x7f00aa11> has no x", "<App object at 0x7fffbb22> has no x"),
         ("cannot connect to 127.0.0.1:40001", "cannot connect to 127.0.0.1:51234"),
         ("cannot import name 'x' from 'y' (unknown location)", "cannot import name 'x' from 'y'"),
+        ("get_headers() takes 1 positional argument but 3 were given",
+         "_HTTPException.get_headers() takes 1 positional argument but 3 were given"),
+        ("make() missing 1 required argument: 'x'",
+         "app.<locals>.Deep.make() missing 1 required argument: 'x'"),
         ("bad file /tmp/fw-abc/c1/env/x.py", "bad file /var/lib/other/place/x.py"),
     ],
 )  # fmt: skip
@@ -48,6 +52,18 @@ def test_the_deepest_frame_in_a_package_tells_whose_code_raised() -> None:
         failure("x", "smoke_a.py", "site-packages/flask_login/utils.py", "python/importlib/x.py")
     )
     assert found.endswith("@ flask_login/utils.py:<module>")
+
+
+def test_a_comprehension_has_no_frame_on_some_pythons() -> None:
+    frames = [
+        Frame("smoke_a.py", "test_it", 1),
+        Frame("site-packages/ext/core.py", "convert", 7),
+        Frame("site-packages/ext/core.py", "<listcomp>", 8),
+        Frame("site-packages/ext/core.py", "<dictcomp>", 8),
+    ]
+    old, new = (Failure("KeyError", "x", tuple(f)) for f in (frames, frames[:2]))
+    assert signature(old) == signature(new) == "KeyError: x @ ext/core.py:convert"
+    assert signature(Failure("KeyError", "x", tuple(frames[2:]))).endswith(":<dictcomp>")
 
 
 @given(st.text(max_size=300))

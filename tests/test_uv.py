@@ -76,6 +76,19 @@ def test_where_a_source_was_unpacked_is_not_told() -> None:
     assert "/home/me" not in found.log
 
 
+def test_where_the_tools_of_a_build_lay_is_not_told() -> None:
+    said = (
+        "error: Failed to build `ext==1.0`\n"
+        '  File "/home/me/.cache/uv/builds-v0/.tmpq/lib/python3.9/site-packages/setuptools/x.py"\n'
+        "  libraries not found in ['/home/me/.cache/uv/builds-v0/.tmpq/lib', '/usr/lib']\n"
+    )
+    found = answer(Finished(1, "", said, 1.0))
+    assert isinstance(found, Unbuildable)
+    assert "/home/me" not in found.log
+    assert "<build>/lib/python3.9/site-packages/setuptools/x.py" in found.log
+    assert "['<build>/lib', '/usr/lib']" in found.log
+
+
 def test_settings_that_change_no_answer_do_not_part_two_runs(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

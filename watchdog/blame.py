@@ -141,12 +141,13 @@ async def culprit(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
     suspects = timeline.changed(good, bad)
     fresh = arrived(case.desk, suspects, outage.bad)
     suspects.sort(key=lambda n: (n not in fresh, n))
-    if len(suspects) == 1 and len(good.pins) == len(bad.pins):
+    if len(suspects) == 1 and dict(good.pins).keys() == dict(bad.pins).keys():
         return _named_culprit(suspects[0], good, bad), "swap"
     for size, proof in ((1, "swap"), (2, "pair")):
-        for names in combinations(suspects[:_MOST_SUSPECTS], size):
-            if await _swaps(case, outage, good, bad, names):
-                return _named_culprit(names[0], good, bad), proof
+        for way in (_swaps, _drops):
+            for names in combinations(suspects[:_MOST_SUSPECTS], size):
+                if await way(case, outage, good, bad, names):
+                    return _named_culprit(names[0], good, bad), proof
     return None, "undetermined"
 
 
@@ -161,11 +162,29 @@ async def _swaps(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple
         case.see(lock, python, at)
         for lock in (timeline.swapped(good, bad, names), timeline.swapped(bad, good, names))
     )
-    return (
-        outage.signature in failing.fails
-        and working.gap is None
-        and _fails(working, outage.uses) <= _fails(outage.good, outage.uses)
-    )
+    return outage.signature in failing.fails and _as_before(working, outage)
+
+
+async def _drops(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]) -> bool:
+    """Whether these broke it because they no longer require what somebody still uses.
+
+    In a swap what is no longer needed stays, and all works. So the resolver is asked for the good
+    lock with only these newer: what then nobody requires is not in it.
+    """
+    kept, newer = dict(good.pins), dict(bad.pins)
+    if kept.keys() <= newer.keys():
+        return False
+    versions = {n: newer[n] if n in names else kept[n] for n in kept.keys() & newer.keys()}
+    python, at = outage.bad.python, outage.bad.at or just_after(outage.bad.since)
+    pins = (f"{name}=={version}" for name, version in sorted(versions.items()))
+    failing = await case.at(python, at, *pins)
+    if outage.signature not in failing.fails:
+        return False
+    return _as_before(await case.see(timeline.swapped(bad, good, names), python, at), outage)
+
+
+def _as_before(moment: Moment, outage: Outage) -> bool:
+    return moment.gap is None and _fails(moment, outage.uses) <= _fails(outage.good, outage.uses)
 
 
 def _fails(moment: Moment, uses: Iterable[str]) -> set[str]:

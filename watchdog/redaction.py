@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"`)<>]+", re.IGNORECASE)
-_SITE_PACKAGES = re.compile(r"<env>[/\\](?:lib[/\\]python[\d.]+|Lib)[/\\]site-packages")
+_SITE_PACKAGES = re.compile(
+    r"(?:<env>[/\\](?:lib[/\\]python[\d.]+|Lib)|<store>(?:[/\\][^/\\\s\"']+){2})[/\\]site-packages"
+)
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _STDLIB = re.compile(r"<python>[/\\](?:lib[/\\]python[\d.]+|Lib)(?=[/\\])")
 # Everything a terminal, a log viewer or a workflow would act on; tab and newline stay.

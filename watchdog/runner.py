@@ -57,6 +57,7 @@ class Runner:
     Attributes:
         seconds, memory_mb: limits of one smoke.
         slots: how many smokes run at once; making and clearing away environments needs none.
+        store: where the packages lie that environments are made of.
         scratch: a folder of this run; each attempt has a folder of its own in it, and cleans up.
     """
 
@@ -66,6 +67,7 @@ class Runner:
     sandbox: Sandbox
     ledger: Ledger
     services: Services
+    store: Path
     scratch: Path
     seconds: int
     memory_mb: int
@@ -201,11 +203,16 @@ class Runner:
         )
 
     def _redactor(self, trial: Trial, folder: Path) -> Redactor:
-        prefix = Path(trial.interpreter.path).parent.parent
-        paths = {str(prefix): "<python>", str(prefix.resolve()): "<python>"}
+        python = Path(trial.interpreter.path)
+        prefix = python.parent.parent
+        # A virtual environment's Python has its library where the link leads.
+        prefixes = (prefix, prefix.resolve(), python.resolve().parent.parent)
+        paths = {str(path): "<python>" for path in prefixes}
         for part in ("env", "work", "home", "tmp", ""):
             path = folder / part if part else folder
             paths |= {str(path): f"<{part or 'cell'}>", str(path.resolve()): f"<{part or 'cell'}>"}
+        # Some code looks through the links that an environment is made of.
+        paths |= {str(self.store): "<store>", str(self.store.resolve()): "<store>"}
         paths[str(self.scratch)] = "<scratch>"
         paths[str(PACKAGE)] = "watchdog"
         paths[str(Path.home())] = "~"

@@ -15,6 +15,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # `cannot import name 'x' from 'y' (/path/y.py)`: the path says where, not what.
     (re.compile(r"\s*\((?:[^()\s]*[/\\][^()]*|unknown location)\)"), ""),
     (re.compile(r"\.? Did you mean:? .*$"), ""),  # CPython's guesses changed with every version
+    # `f() takes …` until Python 3.9, `Class.f() takes …` from 3.10 on.
+    (re.compile(r"\b(?:[\w<>]+\.)+(\w+\(\) (?:takes|missing|got)\b)"), r"\1"),
     (re.compile(r"0x[0-9a-fA-F]+"), "0x…"),
     (re.compile(r"\b[0-9a-fA-F]{16,}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "…"),
     (re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+@-]+)+[/\\]site-packages[/\\]"), "site-packages/"),
@@ -33,12 +35,18 @@ def normalise(text: str) -> str:
     return text.strip()
 
 
+_COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>")
+"""Functions of their own until Python 3.11, part of the one around them since (PEP 709)."""
+
+
 def deepest_package_frame(frames: tuple[Frame, ...]) -> Frame | None:
-    """The innermost frame in an installed package: whose code raised."""
-    for frame in reversed(frames):
-        if frame.file.startswith("site-packages/"):
-            return frame
-    return None
+    """The innermost frame in an installed package: whose code raised.
+
+    Of a comprehension it is the function around it, as on the Pythons where it has no frame.
+    """
+    theirs = [frame for frame in frames if frame.file.startswith("site-packages/")]
+    named = [frame for frame in theirs if frame.function not in _COMPREHENSIONS]
+    return next(reversed(named or theirs), None)
 
 
 def signature(failure: Failure) -> str:

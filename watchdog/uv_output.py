@@ -26,7 +26,9 @@ _NETWORK_FAILED = re.compile(
     re.IGNORECASE,
 )
 _UNPACKED = re.compile(r"/[^\s'\"]*/sdists-v\d+/[^\s'\"]*?/src/")
-"""Where uv unpacks what it builds: another place on every machine, and each time."""
+_BUILDS = re.compile(r"/[^\s'\":]*/builds-v\d+/[^\s'\"/:]+")
+"""Where uv unpacks what it builds, and the tools it builds with: other places on every machine, and
+each time."""
 
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
 _LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
@@ -104,8 +106,8 @@ def answer(done: Finished) -> Resolution:
 
 
 def redacted(errors: str) -> str:
-    """What uv said, without URLs and without the place where it unpacked a source distribution."""
-    return _UNPACKED.sub("", hide_urls(errors))
+    """What uv said, without URLs and without the places of a source distribution and its tools."""
+    return _BUILDS.sub("<build>", _UNPACKED.sub("", hide_urls(errors)))
 
 
 def index_trouble(errors: str) -> str:

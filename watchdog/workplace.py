@@ -113,6 +113,7 @@ class Workplace:
             sandbox=self.sandbox,
             ledger=self.ledger,
             services=self.services,
+            store=package_folder(),
             scratch=self.scratch,
             seconds=limits.seconds,
             memory_mb=limits.memory_mb,
