@@ -59,6 +59,27 @@ def test_a_changed_smoke_is_replayed_from_the_beginning(home: Home) -> None:
     assert second["since"] == first["since"]
 
 
+def test_who_did_it_is_found_out_again_without_running_the_past_again(home: Home) -> None:
+    history(home, day(20), "ext-import")
+    history(home, day(60), "ext-import")
+    path = home.folder / "reports" / "history" / "ext-import.jsonl"
+    whole = Archive(home.folder / "reports").history("ext-import")
+    unknown = path.read_text("utf-8").replace('"proof":"swap"', '"proof":"undetermined"')
+    path.write_text(unknown, "utf-8")
+    before = len(told(home))
+    done = home("history", "ext-import", "--blame-anew", "--as-of", day(60).isoformat())
+    assert done.returncode == 0, done.stderr
+    assert len(told(home)) == before + 1
+    again = Archive(home.folder / "reports").history("ext-import")
+    assert whole is not None
+    assert again is not None
+    assert again.breakages == whole.breakages
+    assert again.gaps == whole.gaps
+    assert again.effort.locks == whole.effort.locks
+    assert again.effort.runs - whole.effort.runs <= 2
+    assert len(Archive(home.folder / "reports").chapters("ext-import")) == 1
+
+
 def test_what_is_known_already_is_not_asked_again(home: Home) -> None:
     history(home, day(20), "ext-works")
     history(home, day(20), "ext-works")

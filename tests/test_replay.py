@@ -109,6 +109,34 @@ def test_a_release_that_no_longer_requires_what_others_use_is_named(
     assert breakage["proof"] == "swap"
 
 
+def test_of_releases_that_need_each_other_the_one_that_let_them_in_is_named(
+    home: Home, made_up: Any
+) -> None:
+    name = "ext-lockstep"
+    parts = ("ext-cog", "ext-gear", "ext-wheel")
+    if name not in made_up.files:
+        for part in parts:
+            module = f"{part.replace('-', '_')}.py"
+            made_up.add(part, "1.0", day(3), files={module: "VERSION = 1\n"})
+            made_up.add(part, "2.0", day(30), files={module: "VERSION = 2\n"})
+        code = (
+            "import ext_cog, ext_gear, ext_wheel\n"
+            "found = {ext_cog.VERSION, ext_gear.VERSION, ext_wheel.VERSION}\n"
+            "assert found == {WANTED}, 'these do not fit'\n"
+        )
+        old = [f"{part}<2" for part in parts]
+        new = [f"{part}>=2" for part in parts]
+        fits = {"ext_lockstep.py": code.replace("WANTED", "1")}
+        fails = {"ext_lockstep.py": code.replace("WANTED", "2") + "raise OSError('no start')\n"}
+        made_up.add(name, "1.0", day(4), files=fits, requires=["flask", *old])
+        made_up.add(name, "2.0", day(40), files=fails, requires=["flask", *new])
+    told, _ = replay(home, name, until=day(60))
+    (breakage,) = told["breakages"]
+    assert breakage["symptom"] == "OSError: no start"
+    assert breakage["culprit"] == {"name": name, "version": "2.0", "last_good": "1.0"}
+    assert breakage["proof"] == "swap"
+
+
 def test_a_symptom_does_not_tell_where_this_machine_keeps_things(home: Home, made_up: Any) -> None:
     name = "ext-telling"
     if name not in made_up.files:

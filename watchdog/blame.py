@@ -148,6 +148,8 @@ async def culprit(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
             for names in combinations(suspects[:_MOST_SUSPECTS], size):
                 if await way(case, outage, good, bad, names):
                     return _named_culprit(names[0], good, bad), proof
+    if len(fresh) == 1 and await _led(case, outage, good, next(iter(fresh))):
+        return _named_culprit(next(iter(fresh)), good, bad), "swap"
     return None, "undetermined"
 
 
@@ -181,6 +183,17 @@ async def _drops(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple
     if outage.signature not in failing.fails:
         return False
     return _as_before(await case.see(timeline.swapped(bad, good, names), python, at), outage)
+
+
+async def _led(case: Case, outage: Outage, good: Lock, name: str) -> bool:
+    """Whether it is as before at the same instant without only the release that arrived then.
+
+    Of several releases that need each other none can be swapped alone; the last one to arrive
+    lets the others in.
+    """
+    at = outage.bad.at or just_after(outage.bad.since)
+    pin = f"{name}=={good.version(name)}"
+    return _as_before(await case.at(outage.bad.python, at, pin), outage)
 
 
 def _as_before(moment: Moment, outage: Outage) -> bool:

@@ -95,9 +95,15 @@ def replay(
     show_default=True,
     help="Of more sets than so many, run some, and those in between where two came out otherwise.",
 )
+@click.option(
+    "--blame-anew",
+    is_flag=True,
+    help="Find out again who did it, also for what is known: for a watchdog that knows more ways.",
+)
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def history(
     settings: Settings, part: Part, within: float | None, sets: int, subjects: tuple[str, ...],
+    *, blame_anew: bool,
 ) -> None:  # fmt: skip
     """Replay the past of every subject since 2019, or what came since the last time.
 
@@ -115,7 +121,9 @@ def history(
         its_own = replace(settings, reports=settings.reports / "past" / subject)
         with missed.beside(subject):
             with open_workplace(its_own) as workplace, observe(console, matrix) as observer:
-                chapter = historian.carry_on(workplace, observer, archive, subject, sets)
+                chapter = historian.carry_on(
+                    workplace, observer, archive, subject, sets, blame_anew=blame_anew
+                )
             locks += chapter.effort.locks
             passed = time.monotonic() - started
             left = passed / done * (len(mine) - done) / 60

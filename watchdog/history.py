@@ -21,9 +21,18 @@ BEGIN = datetime(2019, 1, 1, tzinfo=UTC)
 
 
 def carry_on(
-    workplace: Workplace, observer: Observer, archive: Archive, subject: str, most: int | None
+    workplace: Workplace,
+    observer: Observer,
+    archive: Archive,
+    subject: str,
+    most: int | None,
+    *,
+    blame_anew: bool = False,
 ) -> Chapter:
     """Replay what is not known of a subject's past, and add it to the archive.
+
+    With `blame_anew` who did it is found out again for what is known, too: in a chapter that stands
+    in for all before it.
 
     Raises:
         IncompleteError: trouble of ours would leave a gap in it.
@@ -34,28 +43,39 @@ def carry_on(
     before = archive.chapters(subject)
     same = before and (before[-1].requirements, before[-1].smoke) == (requirements, smoke)
     earlier = joined(before) if same else None
-    if earlier and earlier.until >= until:
+    carried = earlier
+    if earlier and blame_anew:
+        carried, until = None, max(until, earlier.until)
+    elif earlier and earlier.until >= until:
         return before[-1]
     workplace.start_services([subject])
     found: History = whole(
         workplace,
         observer,
         lambda desk: replaying.replay(
-            desk, subject, requirements, since=BEGIN, until=until, earlier=earlier, most=most
+            desk,
+            subject,
+            requirements,
+            since=BEGIN,
+            until=until,
+            earlier=earlier,
+            most=most,
+            blame_anew=blame_anew,
         ),
     )
-    known = set(earlier.breakages) if earlier else set()
+    known = set(carried.breakages) if carried else set()
+    effort = earlier.effort + found.effort if earlier and blame_anew else found.effort
     chapter = Chapter(
         subject=subject,
         requirements=requirements,
         smoke=smoke,
         python=found.python,
-        since=earlier.until if earlier else BEGIN,
+        since=carried.until if carried else BEGIN,
         until=until,
         finished=clock.now().replace(microsecond=0),
         seconds=round(time.monotonic() - started, 1),
-        effort=found.effort,
-        moments=found.moments[len(earlier.moments) if earlier else 0 :],
+        effort=effort,
+        moments=found.moments[len(carried.moments) if carried else 0 :],
         breakages=tuple(b for b in found.breakages if b not in known),
     )
     archive.add(chapter)

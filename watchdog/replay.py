@@ -57,10 +57,12 @@ async def replay(
     python: str = AUTO,
     earlier: History | None = None,
     most: int | None = None,
+    blame_anew: bool = False,
 ) -> History:
     """The history of a subject, installed with these requirements.
 
-    What is known of an earlier time is taken from there: only what came after is looked at.
+    What is known of an earlier time is taken from there: only what came after is looked at, and
+    with `blame_anew` who broke what.
     Of more than `most` sets only some are run; see sampling.
     """
     case, effort = Case(desk, subject, requirements), Effort()
@@ -76,7 +78,7 @@ async def replay(
     moments = await _on_new_pythons(case, moments)
     known = {_key(b): b for b in earlier.breakages} if earlier else {}
     outages = timeline.outages(moments)
-    breakages = await together(_told(case, o, moments, known) for o in outages)
+    breakages = await together(_told(case, o, moments, known, anew=blame_anew) for o in outages)
     effort.runs = desk.ran - ran
     gaps = tuple(timeline.gaps(moments, until))
     return History(subject, python, since, until, _named(breakages), gaps, effort, tuple(moments))
@@ -91,12 +93,16 @@ async def _told(
     outage: Outage,
     moments: Sequence[Moment],
     known: Mapping[tuple[object, ...], PastBreakage],
+    *,
+    anew: bool,
 ) -> PastBreakage:
     """As it was told before, unless it has ended since."""
     before = known.get((outage.signature, outage.test, outage.bad.lock, outage.bad.python))
-    if before is not None and (before.fixed_on is None) == (outage.fixed is None):
+    if before is not None and not anew and (before.fixed_on is None) == (outage.fixed is None):
         return before
-    return await _blame(case, outage, moments)
+    found = await _blame(case, outage, moments)
+    # Of a moment that was kept its log is not known any more.
+    return replace(found, log=found.log or before.log) if before else found
 
 
 async def _on_new_pythons(case: Case, moments: Sequence[Moment]) -> list[Moment]:
