@@ -52,6 +52,17 @@ def test_numbers_are_computed_from_extensions_alone() -> None:
     assert (worst.name, len(worst.breakages)) == ("Werkzeug 3.0.0", 2)
 
 
+def test_the_last_breakage_may_be_one_of_a_scenario_alone() -> None:
+    alone = replace(BREAKAGE, id="alone", broken_from=day(8))
+    same = replace(BREAKAGE, id="same")
+    for broken, last in ((alone, "alone"), (same, BREAKAGE.id)):
+        histories = [history("tutorial", broken), history("ext", BREAKAGE)]
+        found = chronicle(MATRIX, histories, [], {}).numbers
+        assert found is not None
+        assert found.last is not None
+        assert found.last.id == last
+
+
 def test_a_breakage_is_told_in_words() -> None:
     going, over = BREAKAGE, replace(OVER, culprit=None)
     words = {

@@ -255,7 +255,8 @@ def _numbers(
     ended = [b for b in mine if b.fixed_on]
     lengths = [(b.fixed_on - b.broken_from, b.id) for b in ended if b.fixed_on]
     until = max(h.until for h in histories)
-    last = max(mine, key=lambda b: b.broken_from, default=None)
+    # A scenario repeats what an extension suffers, and now and then suffers alone.
+    last = max(raw, key=lambda b: (b.broken_from, matrix.is_package(b.subject)), default=None)
     return NumbersView(
         since=min(h.since for h in histories),
         until=until,
