@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from ecosystem import PYTHON
 
-from watchdog.interpreters import RELEASED, find, how_to_get
+from watchdog.interpreters import RELEASED, find, how_to_get, prefixes
+from watchdog.model import Interpreter
 from watchdog.process import Processes
 
 
@@ -45,3 +46,13 @@ def test_setuptools_comes_with_venv_up_to_3_11_only() -> None:
 def test_release_days_are_in_order() -> None:
     assert list(RELEASED.values()) == sorted(RELEASED.values())
     assert RELEASED["3.12"] == date(2023, 10, 2)
+
+
+def test_the_python_of_a_virtual_environment_is_known_by_both_its_folders(tmp_path: Path) -> None:
+    real, own = tmp_path / "real", tmp_path / "own"
+    for folder in (real, own):
+        (folder / "bin").mkdir(parents=True)
+    (real / "bin" / "python").touch()
+    (own / "bin" / "python").symlink_to(real / "bin" / "python")
+    python = Interpreter(str(own / "bin" / "python"), "3.11.7", None, "linux-x86_64")
+    assert prefixes(python) == {str(own), str(real.resolve()), str(own.resolve())}

@@ -64,14 +64,19 @@ def test_trouble_of_this_machine_is_not_blamed_on_what_was_to_be_built(cause: st
     assert isinstance(answer(Finished(1, "", said, 1.0)), Unknown)
 
 
+def unbuildable(said: str) -> Unbuildable:
+    found = answer(Finished(1, "", said, 1.0))
+    assert isinstance(found, Unbuildable)
+    return found
+
+
 def test_where_a_source_was_unpacked_is_not_told() -> None:
     said = (
         "error: Failed to build `ext==1.0`\n"
         "  FileNotFoundError: [Errno 2] No such file or directory: "
         "'/home/me/.cache/uv/sdists-v11/pypi/ext/1.0/yYc_fh-U/src/docs/README.rst'\n"
     )
-    found = answer(Finished(1, "", said, 1.0))
-    assert isinstance(found, Unbuildable)
+    found = unbuildable(said)
     assert found.symptom.endswith("No such file or directory: 'docs/README.rst'")
     assert "/home/me" not in found.log
 
@@ -82,8 +87,7 @@ def test_where_the_tools_of_a_build_lay_is_not_told() -> None:
         '  File "/home/me/.cache/uv/builds-v0/.tmpq/lib/python3.9/site-packages/setuptools/x.py"\n'
         "  libraries not found in ['/home/me/.cache/uv/builds-v0/.tmpq/lib', '/usr/lib']\n"
     )
-    found = answer(Finished(1, "", said, 1.0))
-    assert isinstance(found, Unbuildable)
+    found = unbuildable(said)
     assert "/home/me" not in found.log
     assert "<build>/lib/python3.9/site-packages/setuptools/x.py" in found.log
     assert "['<build>/lib', '/usr/lib']" in found.log

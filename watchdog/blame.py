@@ -148,17 +148,15 @@ async def culprit(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
             for names in combinations(suspects[:_MOST_SUSPECTS], size):
                 if await way(case, outage, good, bad, names):
                     return _named_culprit(names[0], good, bad), proof
-    if len(fresh) == 1 and await _led(case, outage, good, next(iter(fresh))):
-        return _named_culprit(next(iter(fresh)), good, bad), "swap"
+    if len(fresh) == 1:
+        (name,) = fresh
+        if await _led(case, outage, good, name):
+            return _named_culprit(name, good, bad), "swap"
     return None, "undetermined"
 
 
 async def _swaps(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]) -> bool:
-    """Whether the good lock with only these fails alike, and the bad one without them as before.
-
-    As before means that it works; where one breakage hid behind another, that it fails as the
-    good lock did.
-    """
+    """Whether the good lock with only these fails alike, and the bad one without them as before."""
     python, at = outage.bad.python, outage.bad.at or just_after(outage.bad.since)
     failing, working = await together(
         case.see(lock, python, at)
@@ -197,6 +195,7 @@ async def _led(case: Case, outage: Outage, good: Lock, name: str) -> bool:
 
 
 def _as_before(moment: Moment, outage: Outage) -> bool:
+    """Whether it works; where one breakage hid behind another, fails as the good lock did."""
     return moment.gap is None and _fails(moment, outage.uses) <= _fails(outage.good, outage.uses)
 
 

@@ -43,11 +43,11 @@ def carry_on(
     before = archive.chapters(subject)
     same = before and (before[-1].requirements, before[-1].smoke) == (requirements, smoke)
     earlier = joined(before) if same else None
-    carried = earlier
-    if earlier and blame_anew:
-        carried, until = None, max(until, earlier.until)
-    elif earlier and earlier.until >= until:
+    carried = None if blame_anew else earlier
+    if carried and carried.until >= until:
         return before[-1]
+    if earlier:
+        until = max(until, earlier.until)
     workplace.start_services([subject])
     found: History = whole(
         workplace,
@@ -64,7 +64,7 @@ def carry_on(
         ),
     )
     known = set(carried.breakages) if carried else set()
-    effort = earlier.effort + found.effort if earlier and blame_anew else found.effort
+    effort = earlier.effort + found.effort if earlier and not carried else found.effort
     chapter = Chapter(
         subject=subject,
         requirements=requirements,

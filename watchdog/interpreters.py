@@ -45,6 +45,16 @@ def how_to_get(series: str) -> str:
     return f"Python {series} is not on this machine; get it with: uv python install {series}"
 
 
+def prefixes(interpreter: Interpreter) -> set[str]:
+    """The folders that a traceback may name a Python's library by.
+
+    A virtual environment's Python has it where the link leads.
+    """
+    path = Path(interpreter.path)
+    prefix = path.parent.parent
+    return {str(prefix), str(prefix.resolve()), str(path.resolve().parent.parent)}
+
+
 def find(wanted: Sequence[str], processes: Processes) -> dict[str, Interpreter]:
     """The first working interpreter of each wanted series."""
     with ThreadPoolExecutor(4) as pool:

@@ -66,7 +66,7 @@ class Newcomer:
     scratch: Path
     indexes: Sequence[str]
     hosts: frozenset[str]
-    prefixes: Sequence[str]
+    prefixes: frozenset[str]
     seconds: int
     memory_mb: int
 
@@ -226,7 +226,6 @@ class Newcomer:
     def _fit(self, text: str, folder: Path) -> str:
         """A text without hosts and paths of this machine."""
         paths = {str(folder): "<cell>", str(self.scratch): "<scratch>", str(Path.home()): "~"}
-        for prefix in self.prefixes:
-            paths |= {prefix: "<python>", str(Path(prefix).resolve()): "<python>"}
+        paths |= dict.fromkeys(self.prefixes, "<python>")
         paths |= {str(folder / part): f"<{part}>" for part in ("env", "work", "home", "tmp")}
         return Redactor(self.hosts, paths)(hide_urls(text))

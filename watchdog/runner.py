@@ -23,6 +23,7 @@ from watchdog import clock, reach
 from watchdog.bytecode import Scripts
 from watchdog.environments import Environments
 from watchdog.errors import InfrastructureError, InstallError
+from watchdog.interpreters import prefixes
 from watchdog.judge import agree, judge
 from watchdog.ledger import Ledger
 from watchdog.model import (
@@ -203,11 +204,7 @@ class Runner:
         )
 
     def _redactor(self, trial: Trial, folder: Path) -> Redactor:
-        python = Path(trial.interpreter.path)
-        prefix = python.parent.parent
-        # A virtual environment's Python has its library where the link leads.
-        prefixes = (prefix, prefix.resolve(), python.resolve().parent.parent)
-        paths = {str(path): "<python>" for path in prefixes}
+        paths = dict.fromkeys(prefixes(trial.interpreter), "<python>")
         for part in ("env", "work", "home", "tmp", ""):
             path = folder / part if part else folder
             paths |= {str(path): f"<{part or 'cell'}>", str(path.resolve()): f"<{part or 'cell'}>"}

@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 from watchdog import clock
 from watchdog.desk import Desk, Observer, at, together
 from watchdog.errors import InfrastructureError
+from watchdog.interpreters import prefixes
 from watchdog.model import Lock, Outcome, Run, Stage
 from watchdog.newcomer import Newcomer
 from watchdog.opinion import Drawn, Finding, Opinion, Said, opinion
@@ -45,7 +45,7 @@ def ask(workplace: Workplace, observer: Observer, run: Run, drawn: Sequence[Draw
         scratch=workplace.scratch,
         indexes=Uv(workplace.processes, workplace.scratch).indexes().urls,
         hosts=workplace.hosts,
-        prefixes=[str(Path(i.path).parent.parent) for i in workplace.interpreters.values()],
+        prefixes=frozenset[str]().union(*map(prefixes, workplace.interpreters.values())),
         seconds=limits.seconds,
         memory_mb=limits.memory_mb,
     )
