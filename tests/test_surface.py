@@ -11,6 +11,7 @@ from ecosystem import NOW, PYTHON
 from watchdog import matrix as matrix_file
 from watchdog.model import Lock
 from watchdog.risk import as_use
+from watchdog.surface import Surface
 from watchdog.workplace import Settings, Workplace, open_workplace
 
 LOCK = Lock((("flask", "3.0.0"), ("werkzeug", "3.0.0")))
@@ -29,23 +30,23 @@ def workplace(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace
 def test_what_a_package_uses_is_told_with_its_line(workplace: Workplace) -> None:
     interpreter = workplace.interpreters[PYTHON]
     asked = ("ext-import", "1.0", interpreter, NOW, frozenset({"werkzeug", "flask"}))
-    (use,) = workplace.surface.uses(*asked)
+    (use,) = Surface(workplace).uses(*asked)
     assert (use.symbol, use.file, use.line) == ("werkzeug.gone", "ext_import.py", 1)
-    assert workplace.surface.uses(*asked) == (use,)
-    assert workplace.surface.modules(*asked[:4]) == {"ext_import"}
+    assert Surface(workplace).uses(*asked) == (use,)
+    assert Surface(workplace).modules(*asked[:4]) == {"ext_import"}
 
 
 def test_a_release_is_asked_what_it_offers(workplace: Workplace) -> None:
     interpreter = workplace.interpreters[PYTHON]
     uses = [as_use("werkzeug.gone"), as_use("werkzeug.VERSION"), as_use("nowhere.x")]
-    new = workplace.surface.offers(LOCK, interpreter, NOW, uses)
-    old = workplace.surface.offers(OLDER, interpreter, NOW, uses)
+    new = Surface(workplace).offers(LOCK, interpreter, NOW, uses)
+    old = Surface(workplace).offers(OLDER, interpreter, NOW, uses)
     assert {s: o.offered for s, o in new.items()} == {
         "werkzeug.gone": False, "werkzeug.VERSION": True, "nowhere.x": None,
     }  # fmt: skip
     assert old["werkzeug.gone"].offered is True
-    assert workplace.surface.offers(LOCK, interpreter, NOW, uses) == new
-    assert workplace.surface.offers(LOCK, interpreter, NOW, []) == {}
+    assert Surface(workplace).offers(LOCK, interpreter, NOW, uses) == new
+    assert Surface(workplace).offers(LOCK, interpreter, NOW, []) == {}
 
 
 def test_another_process_finds_what_was_kept(home: Home) -> None:

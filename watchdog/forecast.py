@@ -18,6 +18,7 @@ from watchdog.model import Lock, Outcome, Question, Record, Unknown
 from watchdog.pipeline import core_control
 from watchdog.risk import Forecast, Kind, Offer, Risk, Source
 from watchdog.scan import How, Use
+from watchdog.surface import Surface
 from watchdog.workplace import Workplace
 
 
@@ -125,7 +126,7 @@ async def read(
     stack = frozenset(workplace.settings.matrix.stack_names) - {subject}
     if version is None:
         return None
-    surface = workplace.surface
+    surface = Surface(workplace)
     try:
         uses = await desk.aside(partial(surface.uses, subject, version, interpreter, as_of, stack))
         modules = await desk.aside(partial(surface.modules, subject, version, interpreter, as_of))
@@ -157,7 +158,7 @@ async def asked(
 ) -> Mapping[str, Offer]:
     """What an environment says of these uses; nothing where it cannot be had."""
     workplace = desk.workplace
-    ask = partial(workplace.surface.offers, lock, workplace.interpreters[python], as_of, uses)
+    ask = partial(Surface(workplace).offers, lock, workplace.interpreters[python], as_of, uses)
     try:
         return await desk.aside(ask)
     except (InstallError, InfrastructureError):
@@ -262,7 +263,7 @@ async def _weigh(
         raise InfrastructureError(f"{package}=={version} cannot be resolved on Python {python}")
     desk.observer.stage(f"Asking {package} {version} what it offers")
     try:
-        new = proposed.surface.offers(lock, interpreter, as_of, uses)
+        new = Surface(proposed).offers(lock, interpreter, as_of, uses)
     except InstallError as e:
         raise InfrastructureError(f"{package} {version} cannot be installed: {e}") from e
     if uses and all(offer.offered is None for offer in new.values()):

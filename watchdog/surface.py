@@ -20,15 +20,14 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog import guards, kept, offers, reader, scan, scopes
-from watchdog.bytecode import Scripts
-from watchdog.environments import Environments
 from watchdog.fingerprint import content, digest
 from watchdog.model import Interpreter, Lock
 from watchdog.process import passed_on
 from watchdog.redaction import printable
 from watchdog.risk import Offer
-from watchdog.sandbox import Job, Sandbox
+from watchdog.sandbox import Job
 from watchdog.scan import How, Use
+from watchdog.workplace import Workplace, cache_folder
 
 _USES = TypeAdapter(tuple[Use, ...])
 _OFFERS = TypeAdapter(dict[str, Offer])
@@ -41,19 +40,12 @@ _ANSWER = "answer.json"
 class Surface:
     """Reads sources and asks releases; safe to use from several threads."""
 
-    def __init__(
-        self,
-        environments: Environments,
-        sandbox: Sandbox,
-        scripts: Scripts,
-        cache: Path,
-        scratch: Path,
-    ) -> None:
-        self._environments = environments
-        self._sandbox = sandbox
-        self._scripts = scripts
-        self._cache = cache
-        self._scratch = scratch
+    def __init__(self, workplace: Workplace) -> None:
+        self._environments = workplace.environments
+        self._sandbox = workplace.sandbox
+        self._scripts = workplace.scripts
+        self._cache = cache_folder()
+        self._scratch = workplace.scratch
 
     @cached_property
     def _reading(self) -> str:

@@ -34,7 +34,6 @@ from watchdog.scratch import scratch_folder
 from watchdog.services import Services
 from watchdog.shipped import Shipped
 from watchdog.store import Store
-from watchdog.surface import Surface
 from watchdog.uv import Uv
 from watchdog.workshop import Workshop
 
@@ -121,10 +120,6 @@ class Workplace:
             hosts=self.hosts,
             smokes=self.settings.smokes,
         )
-
-    @cached_property
-    def surface(self) -> Surface:
-        return Surface(self.environments, self.sandbox, self.scripts, cache_folder(), self.scratch)
 
     def releases(self) -> dict[str, tuple[Release, ...]]:
         """The releases of everything in the matrix, as of the cutoff."""
