@@ -40,14 +40,15 @@ from statistics import fmean
 
 import yaml
 
-from watchdog import interpreters, replay
-from watchdog import matrix as matrix_file
-from watchdog.desk import Desk, at, together
-from watchdog.model import Record, Trial
+from watchdog.analysis.history import replay
+from watchdog.environments import interpreters
+from watchdog.harness import PROBE, SMOKES
+from watchdog.matrix import load as matrix_file
+from watchdog.model.evidence import Record, Trial
 from watchdog.pipeline import Selection, prepare
-from watchdog.process import Processes
-from watchdog.runner import PROBE, SMOKES
-from watchdog.workplace import Settings, Workplace, open_workplace
+from watchdog.runner.scheduler import Desk, at, together
+from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.sandbox.process import Processes
 
 ROOT = Path(__file__).parent.parent
 PROCESSORS = os.cpu_count() or 2
@@ -131,7 +132,9 @@ def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
 def pythons(python: str) -> list[str]:
     """The Pythons that are here; the other tools take the one this runs on."""
     wanted = matrix_file.load(ROOT / "matrix.yaml").python
-    return list(interpreters.find([*wanted[wanted.index(FIRST) :], python], Processes()))
+    return list(
+        interpreters.find_interpreters([*wanted[wanted.index(FIRST) :], python], Processes())
+    )
 
 
 def matrix_text(pythons: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchdog.model import Means
+from watchdog.model.evidence import Means
 
 ROOT = Path(__file__).parent.parent
 INJECTED = ("tests/test_faults.py", "tests/test_faults_machine.py")

@@ -26,9 +26,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from watchdog import interpreters, lines
-from watchdog.ledger import Ledger
-from watchdog.process import Processes
+from watchdog.environments import interpreters
+from watchdog.sandbox.process import Processes
+from watchdog.storage.files import read_lines
+from watchdog.storage.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -43,7 +44,7 @@ PARTS = 10
 BETWEEN = ("a damaged store entry", "a torn ledger line", "a full disk")
 KILLED = {
     "SIGKILL of a probe": "/probe.py",
-    "SIGKILL of the keeper": "watchdog/keeper",
+    "SIGKILL of the keeper": "watchdog/sandbox/supervisor",
     "SIGKILL of uv": "/uv",
 }
 ENDED = {
@@ -112,7 +113,7 @@ class Figures:
 
 def publish(index: LoopbackIndex) -> None:
     """A framework and what it stands on, some series of each, and parts that use them."""
-    for interpreter in interpreters.find([PYTHON], Processes()).values():
+    for interpreter in interpreters.find_interpreters([PYTHON], Processes()).values():
         if interpreter.setuptools:
             index.add("setuptools", interpreter.setuptools, START)
     for number in range(SERIES):
@@ -315,7 +316,7 @@ def ledger(reports: Path) -> Said:
     """What the ledger says of each fingerprint: outcome and signature."""
     found: Said = {}
     for path in sorted((reports / "ledger").glob("*.jsonl")):
-        for line in lines.read(path):
+        for line in read_lines(path):
             if line is not None:
                 judged = line["judgement"]
                 told = (str(judged["outcome"]), judged.get("signature"))

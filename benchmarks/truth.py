@@ -15,14 +15,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from watchdog import desk
-from watchdog import matrix as matrix_file
-from watchdog import replay as replaying
-from watchdog.console import observe, say, stderr
-from watchdog.interpreters import RELEASED
-from watchdog.replay import AUTO
-from watchdog.timeline import History, PastBreakage
-from watchdog.workplace import Settings, Workplace, open_workplace
+from watchdog.analysis.history import replay as replaying
+from watchdog.analysis.history.replay import AUTO
+from watchdog.cli.console import observe, say, stderr
+from watchdog.matrix import load as matrix_file
+from watchdog.model.history import History, PastBreakage
+from watchdog.model.release import RELEASED
+from watchdog.runner import scheduler
+from watchdog.runner.workspace import Settings, Workplace, open_workplace
 
 ROOT = Path(__file__).parent.parent
 FACTS = ROOT / "tests" / "known.jsonl"
@@ -85,7 +85,7 @@ def judge(fact: Mapping[str, Any], history: History) -> Score:
     return Score(fact, best, others, tuple(dict.fromkeys(reason for _, _, reason in history.gaps)))
 
 
-def replay(workplace: Workplace, fact: Mapping[str, Any], observer: desk.Observer) -> History:
+def replay(workplace: Workplace, fact: Mapping[str, Any], observer: scheduler.Observer) -> History:
     """The days around one fact, on its Python; around a Python's release on the Pythons of both."""
     at, python = begun(fact), fact["python"]
     matrix = workplace.settings.matrix
@@ -98,7 +98,7 @@ def replay(workplace: Workplace, fact: Mapping[str, Any], observer: desk.Observe
     workplace.start_services([subject])
     after = AROUND_A_PYTHON if python == AUTO else AROUND
     until = min(at + after, workplace.settings.as_of)
-    return desk.at(
+    return scheduler.at(
         workplace,
         observer,
         lambda d: replaying.replay(

@@ -18,11 +18,11 @@ import pytest
 from loopback_index import LoopbackIndex
 from pydantic import TypeAdapter
 
-from watchdog.ledger import Ledger
-from watchdog.model import Run
+from watchdog.model.verdict import Run
+from watchdog.storage.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
-OF_NO_INDEX = ("report", "show", "clean", "schema", "merge", "notify", "pythons")
+OF_NO_INDEX = ("report", "show", "clean", "schema", "merge", "issues", "pythons")
 """Commands that ask no index and run no smoke."""
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from loopback_index import LoopbackIndex
 
-from watchdog.interpreters import find
-from watchdog.process import Processes
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.sandbox.process import Processes
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 START = datetime(2025, 10, 20, 12, tzinfo=UTC)
@@ -148,7 +148,7 @@ BACKEND = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["
 
 def add_setuptools(index: LoopbackIndex) -> None:
     """Publish what `python -m venv` brings on this Python."""
-    for interpreter in find([PYTHON], Processes()).values():
+    for interpreter in find_interpreters([PYTHON], Processes()).values():
         if interpreter.setuptools:
             index.add("setuptools", interpreter.setuptools, day(0))
 

@@ -17,7 +17,7 @@ from conftest import Home
 from ecosystem import PYTHON, SMOKE, day
 from loopback_index import LoopbackIndex
 
-from watchdog import lines
+from watchdog.storage.files import read_lines
 
 NAMES = ("ext-one", "ext-two", "ext-three", "ext-bad")
 TRIALS = len(NAMES) + 1
@@ -59,7 +59,7 @@ class World:
         """What the ledger says of each fingerprint: outcome and signature."""
         found = {}
         for path in sorted((self.reports() / "ledger").glob("*.jsonl")):
-            for line in lines.read(path):
+            for line in read_lines(path):
                 if line is not None:
                     judged = line["judgement"]
                     found[line["fingerprint"]] = (judged["outcome"], judged.get("signature"))

@@ -17,7 +17,7 @@ from typing import Any
 
 from loopback import Loopback
 
-from watchdog.handmade import metadata, wheel
+from watchdog.runner.wheel_builder import metadata, wheel
 
 
 def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:

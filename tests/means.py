@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from ecosystem import PYTHON
 
+from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import ConfigurationError
-from watchdog.interpreters import find
-from watchdog.model import Means
-from watchdog.process import Processes
-from watchdog.sandbox import Sandbox
+from watchdog.model.evidence import Means
+from watchdog.sandbox.process import Processes
+from watchdog.sandbox.sandbox import Sandbox
 
 
 def usable_means() -> list[Any]:
     """Each means, skipped with the reason where this system does not have it."""
-    interpreters = find([PYTHON], Processes()).values()
+    interpreters = find_interpreters([PYTHON], Processes()).values()
     found = []
     chosen = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
     for means in Means if chosen == "auto" else [Means(chosen)]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from watchdog import matrix as matrix_file
-from watchdog.interpreters import find
-from watchdog.process import Processes
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.matrix import load as matrix_file
+from watchdog.sandbox.process import Processes
 
 FIELD = Path(__file__).parent / "field_starlette"
 MATRIX = matrix_file.load(FIELD / "matrix.yaml")
-PYTHONS = find(["3.11", "3.12", "3.13"], Processes())
+PYTHONS = find_interpreters(["3.11", "3.12", "3.13"], Processes())
 
 pytestmark = pytest.mark.real_index
 

@@ -5,9 +5,20 @@ from pathlib import Path
 
 from ecosystem import day
 
-from watchdog.archive import Archive, Chapter, CureNote, PinState, Rot
-from watchdog.model import Lock, Stage
-from watchdog.timeline import Culprit, Effort, Moment, PastBreakage, Sight
+from watchdog.model.evidence import Stage
+from watchdog.model.history import (
+    Chapter,
+    Culprit,
+    CureNote,
+    Effort,
+    Moment,
+    PastBreakage,
+    PinState,
+    Rot,
+    Sight,
+)
+from watchdog.model.lock import Lock
+from watchdog.storage.archive import Archive
 
 GOOD, BAD = Lock((("werkzeug", "2.0.0"),)), Lock((("werkzeug", "3.0.0"),))
 BREAKAGE = PastBreakage(

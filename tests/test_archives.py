@@ -19,16 +19,16 @@ from ecosystem import PYTHON, day
 from loopback_index import LoopbackIndex, Upload
 from means import usable_means
 
-from watchdog import workshop
+from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.handmade import wheel
-from watchdog.index import Index
-from watchdog.interpreters import find
-from watchdog.model import Means
-from watchdog.process import Processes
-from watchdog.sandbox import Sandbox
-from watchdog.uv import Uv
-from watchdog.workshop import Workshop
+from watchdog.model.evidence import Means
+from watchdog.resolver.index import Index
+from watchdog.resolver.uv import Uv
+from watchdog.runner.wheel_builder import wheel
+from watchdog.sandbox import build
+from watchdog.sandbox.build import Workshop
+from watchdog.sandbox.process import Processes
+from watchdog.sandbox.sandbox import Sandbox
 
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
 
@@ -50,7 +50,7 @@ class Place:
         try:
             self.uv.install(
                 [f"evil==1.0 --hash=sha256:{hashed}"],
-                find([PYTHON], Processes())[PYTHON],
+                find_interpreters([PYTHON], Processes())[PYTHON],
                 prefix=self.folder / "into" / "prefix",
             )
         except (InstallError, InfrastructureError) as e:
@@ -74,12 +74,12 @@ def place(
     means: Means = request.param
     monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    monkeypatch.setattr(workshop, "_FILE_BYTES", 20_000_000)
+    monkeypatch.setattr(build, "_FILE_BYTES", 20_000_000)
     processes, scratch = Processes(), tmp_path / "scratch"
     (tmp_path / "into").mkdir()
     scratch.mkdir()
     empty_index.add("flask", "3.0.0", day(1))
-    interpreters = find([PYTHON], Processes()).values()
+    interpreters = find_interpreters([PYTHON], Processes()).values()
     sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
     with contextlib.closing(Index((empty_index.url,), tmp_path / "index")) as index:
         place = Workshop(processes, sandbox, scratch, servers=lambda: index.servers("flask"))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from conftest import Home
 
-from watchdog import matrix as matrix_file
-from watchdog.report.lanes import LEFT, LETTER
+from watchdog.matrix import load as matrix_file
+from watchdog.report.views.history_chart import LEFT, LETTER
 
 PAGES = (
     "index.html", "matrix.html", "history.html", "pins.html", "forecast.html", "declared.html",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from watchdog import interpreters
-from watchdog.bytecode import Scripts, compile_sources, mend
-from watchdog.model import Interpreter
-from watchdog.process import Processes
-from watchdog.runner import PROBE
+from watchdog.environments import interpreters
+from watchdog.environments.bytecode import Scripts, compile_sources, mend
+from watchdog.harness import PROBE
+from watchdog.model.release import Interpreter
+from watchdog.sandbox.process import Processes
 
 SERIES = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
@@ -26,7 +26,7 @@ def processes() -> Iterator[Processes]:
 
 @pytest.fixture
 def pythons(processes: Processes) -> dict[str, Interpreter]:
-    return interpreters.find(SERIES, processes)
+    return interpreters.find_interpreters(SERIES, processes)
 
 
 def test_a_compiled_probe_says_what_the_probe_says_on_every_python(

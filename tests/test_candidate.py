@@ -9,11 +9,11 @@ import pytest
 from conftest import Home
 from ecosystem import day
 
-from watchdog.candidate import Change, Seen, compare
+from watchdog.analysis.candidate import Change, Seen, compare
 from watchdog.errors import ConfigurationError
-from watchdog.handmade import wheel
-from watchdog.model import Outcome
-from watchdog.overlay import read_wheel
+from watchdog.model.evidence import Outcome
+from watchdog.resolver.overlay_index import read_wheel
+from watchdog.runner.wheel_builder import wheel
 
 AT = ("--as-of", day(20).isoformat())
 """An instant at which everything works, with Werkzeug 2.0.0."""

@@ -16,11 +16,10 @@ from conftest import Home
 from ecosystem import day
 from test_archive import BREAKAGE, works
 
-from watchdog import matrix as matrix_file
-from watchdog.archive import CureNote, PinState, Rot
-from watchdog.report.chronicle import chronicle
-from watchdog.report.lanes import LEFT, WIDTH, picture, span
-from watchdog.timeline import Effort, Fix, History, PastBreakage
+from watchdog.matrix import load as matrix_file
+from watchdog.model.history import CureNote, Effort, Fix, History, PastBreakage, PinState, Rot
+from watchdog.report.views.history import chronicle
+from watchdog.report.views.history_chart import LEFT, WIDTH, picture, span
 
 MATRIX = matrix_file.parse(
     'python: ["3.11"]\nlimits: {seconds: 4, memory_mb: 256}\ntables: {today: {}}\n'

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watchdog import clock
+from watchdog.storage import clock
 
 
 def test_source_date_epoch_fixes_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

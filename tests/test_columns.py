@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.columns import FIELDS, TABLES, Columns
+from watchdog.matrix.columns import FIELDS, TABLES, Columns
 
 NAMES = st.sampled_from(("flask", "werkzeug", "anyio", *FIELDS, "a-1"))
 CORES = st.tuples(NAMES, NAMES).filter(lambda core: core[0] != core[1])

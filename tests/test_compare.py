@@ -4,26 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watchdog import compare
-from watchdog.compare import Answer
-from watchdog.model import (
-    Cell,
-    Conflict,
-    Ended,
-    Entry,
-    Evidence,
-    Judgement,
-    Lock,
-    Outcome,
-    Record,
-    Run,
-    Stage,
-    State,
-    Table,
-    Unbuildable,
-    Unknown,
-    Verdict,
-)
+from watchdog.model.cell import Cell, Table
+from watchdog.model.evidence import Ended, Evidence, Judgement, Outcome, Record, Stage
+from watchdog.model.lock import Conflict, Lock, Unbuildable, Unknown
+from watchdog.model.verdict import Entry, Run, State, Verdict, group_breakages
+from watchdog.runner.verdicts import Answer, verdict_of
+from watchdog.storage import journal
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 LOCK = Lock((("flask", "3.1.3"), ("flask-login", "0.6.3")))
@@ -71,7 +57,7 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
     ],
 )
 def test_each_answer_has_its_state(answer: Answer, state: State) -> None:
-    assert compare.verdict(answer, "Flask").state is state
+    assert verdict_of(answer, "Flask").state is state
 
 
 def history(*states: tuple[int, State, str | None]) -> tuple[list[Run], dict[str, Record]]:
@@ -104,7 +90,7 @@ def test_news_is_what_the_last_definite_answer_did_not_say(
 ) -> None:
     runs, records = history(*past)
     verdict = Verdict(cell(), State.BROKEN, symptom="Error: x", signature="x")
-    (found,) = compare.with_history([verdict], runs, records.get)
+    (found,) = journal.with_history([verdict], runs, records.get)
     assert found.new is new
     assert found.since == (NOW - timedelta(days=since) if since else None)
 
@@ -112,7 +98,7 @@ def test_news_is_what_the_last_definite_answer_did_not_say(
 def test_an_expected_failure_is_no_news() -> None:
     runs, records = history((2, State.WORKS, None))
     verdict = Verdict(cell(), State.BROKEN, signature="x", expected="known since long ago")
-    (found,) = compare.with_history([verdict], runs, records.get)
+    (found,) = journal.with_history([verdict], runs, records.get)
     assert not found.new
 
 
@@ -123,7 +109,7 @@ def test_cells_with_one_signature_are_one_breakage_with_every_victim() -> None:
         Verdict(cell("flask-wtf"), State.BROKEN, symptom="E: y", signature="y"),
         Verdict(cell("flask-mail"), State.WORKS),
     ]
-    found = compare.breakages(verdicts, "flask")
+    found = group_breakages(verdicts, "flask")
     assert [b.subjects for b in found] == [("flask-login", "flask-admin"), ("flask-wtf",)]
 
 
@@ -133,7 +119,7 @@ def test_blocked_cells_stand_in_the_breakage_of_the_core() -> None:
         Verdict(cell(s, Table.GRID), State.BLOCKED, symptom="E: x", signature="x")
         for s in ("flask-login", "flask-admin")
     ]
-    (found,) = compare.breakages([core, *blocked], "flask")
+    (found,) = group_breakages([core, *blocked], "flask")
     assert found.core
     assert len(found.blocked) == 2
     assert found.victims == ("flask", "flask-login", "flask-admin")
@@ -145,13 +131,13 @@ def test_new_breakages_come_first_then_todays() -> None:
         Verdict(cell("b"), State.BROKEN, symptom="E: t", signature="t"),
         Verdict(cell("c", Table.GRID), State.BROKEN, symptom="E: n", signature="n", new=True),
     ]
-    assert [b.signature for b in compare.breakages(verdicts, "flask")] == ["n", "t", "g"]
+    assert [b.signature for b in group_breakages(verdicts, "flask")] == ["n", "t", "g"]
 
 
 def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
-    verdict = compare.verdict(Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
+    verdict = verdict_of(Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
     records = {BROKEN.fingerprint: BROKEN}
-    found = compare.remembered(verdict.cell, compare.entry(verdict), records.get)
+    found = journal.remembered(verdict.cell, journal.journal_entry(verdict), records.get)
     assert (found.state, found.symptom, found.signature) == (
         verdict.state,
         verdict.symptom,
@@ -166,13 +152,13 @@ def run_at(days: int, **cells: State) -> Run:
 
 
 def test_a_run_of_a_part_renews_that_part_and_keeps_the_rest() -> None:
-    found = compare.whole([run_at(1, a=State.WORKS, b=State.WORKS), run_at(0, b=State.BROKEN)])
+    found = journal.whole([run_at(1, a=State.WORKS, b=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert {k: e.state for k, e in found.cells.items()} == {"a": State.WORKS, "b": State.BROKEN}
 
 
 def test_what_is_older_than_two_days_does_not_fill_a_page() -> None:
-    found = compare.whole([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
+    found = journal.whole([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert set(found.cells) == {"b"}
 
@@ -181,7 +167,7 @@ def test_parts_of_a_run_are_one_run_and_what_no_part_has_is_never_green() -> Non
     works = Entry(State.WORKS, "a")
     one = Run(NOW, NOW, {"a/today/x": works}, {"z/today/x": "left out"})
     two = Run(NOW, NOW + timedelta(minutes=1), {"b/today/x": works})
-    whole = compare.joined([two, one], ["a/today/x", "b/today/x", "c/today/x", "z/today/x"])
+    whole = journal.join_runs([two, one], ["a/today/x", "b/today/x", "c/today/x", "z/today/x"])
     assert whole.finished == two.finished
     assert {i: e.state for i, e in whole.cells.items()} == {
         "a/today/x": State.WORKS, "b/today/x": State.WORKS, "c/today/x": State.ERROR,

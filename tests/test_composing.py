@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.composing import SITE, Composer, read_entry
+from watchdog.environments.links import SITE, Composer, read_entry
 
 ELSEWHERE = Path("/dev/shm")
 """Another file system than that of tmp_path, mostly."""

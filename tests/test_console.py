@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from test_chronicle import MATRIX
 
-from watchdog.console import Lines
+from watchdog.cli.console import Lines
 
 
 def test_every_few_seconds_a_line_tells_how_far_it_is_and_what_is_left(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ecosystem import day
 
-from watchdog import constraints
-from watchdog.constraints import KnownGood
+from watchdog.storage import constraints
+from watchdog.storage.constraints import KnownGood
 
 SET = KnownGood(
     "3.12", day(3), ("flask==3.1.3", "werkzeug==3.1.9"), ("flask-login", "flask-wtf"),
@@ -21,7 +21,7 @@ def test_a_set_comes_back_as_it_was_written_the_newest_python_first(tmp_path: Pa
     (tmp_path / "constraints-mine.txt").write_text("flask<3\n", "utf-8")
     strange = SET.text.replace(" 2025-", " someday-")
     (tmp_path / "constraints-3.10.txt").write_text(strange, "utf-8")
-    assert constraints.read(tmp_path) == [SET, older]
+    assert constraints.read_constraints(tmp_path) == [SET, older]
 
 
 def test_an_installer_sees_nothing_in_it_but_pins() -> None:

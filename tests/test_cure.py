@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from watchdog.cure import first, typed
+from watchdog.analysis.history.cure import first, typed
 
 
 @given(st.integers(1, 40), st.integers(0, 40))

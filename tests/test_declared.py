@@ -6,9 +6,9 @@ import pytest
 from conftest import Home
 from ecosystem import TABLES, day
 
-from watchdog.declared import series_of
-from watchdog.plan import coordinates
-from watchdog.ranges import Measured, Series, read, text
+from watchdog.analysis.declared import series_of
+from watchdog.model.cell import coordinates
+from watchdog.storage.declared import Measured, Series, declared_json, read_declared
 
 
 def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[Series, ...]:
@@ -61,9 +61,9 @@ def test_what_is_forbidden_is_tried_all_the_same(home: Home, made_up: Any) -> No
     home.write_matrix(tables=TABLES, extra="  ext-strict: {name: Ext-Strict}\n")
     done = home("declared", "--as-of", day(32).isoformat())
     assert done.returncode == 0, done.stderr
-    found = {m.subject: m for m in read(home.folder / "reports")}
+    found = {m.subject: m for m in read_declared(home.folder / "reports")}
     strict_one = found["ext-strict"]
     assert [s.framework for s in strict_one.forbids_working] == ["3.0"]
     assert strict_one.suggestion("flask") is not None
     assert found["ext-works"].allows_broken == ()
-    assert text(list(found.values()))
+    assert declared_json(list(found.values()))

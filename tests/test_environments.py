@@ -12,17 +12,17 @@ import pytest
 from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
-from watchdog.composing import Composer
-from watchdog.environments import Environments
+from watchdog.environments.builder import Environments
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.environments.links import Composer
+from watchdog.environments.store import Store
 from watchdog.errors import InstallError
-from watchdog.index import Index
-from watchdog.interpreters import find
-from watchdog.model import Lock
-from watchdog.process import Processes
-from watchdog.store import Store
-from watchdog.uv import Uv
+from watchdog.model.lock import Lock
+from watchdog.resolver.index import Index
+from watchdog.resolver.uv import Uv
+from watchdog.sandbox.process import Processes
 
-INTERPRETER = find([PYTHON], Processes())[PYTHON]
+INTERPRETER = find_interpreters([PYTHON], Processes())[PYTHON]
 
 
 @dataclass

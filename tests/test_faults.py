@@ -45,8 +45,8 @@ from fault_world import (
 )
 from loopback_index import LoopbackIndex
 
-from watchdog.ledger import Ledger
-from watchdog.model import Outcome
+from watchdog.model.evidence import Outcome
+from watchdog.storage.ledger import Ledger
 
 KILLS = int(os.environ.get("WATCHDOG_KILLS", "3"))
 """At how many random moments a run is killed; 200 have been tried (docs/faults.md)."""
@@ -358,8 +358,10 @@ def test_whatever_ends_the_watchdog_ends_every_cell(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-@pytest.mark.parametrize(("who", "called"), [("probe", b"/probe.py"), ("keeper", b"/keeper")])
-def test_a_killed_probe_or_keeper_is_told_and_the_run_ends(
+@pytest.mark.parametrize(
+    ("who", "called"), [("probe", b"/probe.py"), ("supervisor", b"/supervisor")]
+)
+def test_a_killed_probe_or_supervisor_is_told_and_the_run_ends(
     world: World, tell: Tell, who: str, called: bytes
 ) -> None:
     sleeper(world, SLEEPS)
@@ -372,8 +374,8 @@ def test_a_killed_probe_or_keeper_is_told_and_the_run_ends(
 
     wait_for(there, 5)
     found = there()
-    if not found and who == "keeper":
-        pytest.skip("there is no keeper under plain limits")
+    if not found and who == "supervisor":
+        pytest.skip("there is no supervisor under plain limits")
     assert found, [command(p) for p in marked(mark)]
     end(found)
     code = process.wait(100)

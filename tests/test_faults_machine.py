@@ -34,9 +34,9 @@ from fault_world import (
 )
 from loopback_index import LoopbackIndex
 
-from watchdog.interpreters import find
-from watchdog.ledger import Ledger
-from watchdog.process import Processes
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.sandbox.process import Processes
+from watchdog.storage.ledger import Ledger
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 GROUPS = Path("/sys/fs/cgroup/memory")
@@ -108,7 +108,7 @@ def test_a_clock_that_goes_back_during_a_run_loses_nothing(world: World, tell: T
 
 def copied_python(into: Path) -> Path:
     """A Python of this series that may be removed."""
-    real = Path(find([PYTHON], Processes())[PYTHON].path).resolve()
+    real = Path(find_interpreters([PYTHON], Processes())[PYTHON].path).resolve()
     name = f"python{PYTHON}"
     (into / "bin").mkdir(parents=True)
     shutil.copy2(real, into / "bin" / name)

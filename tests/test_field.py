@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from watchdog import matrix as matrix_file
 from watchdog.errors import InfrastructureError
-from watchdog.model import Lock, Question
-from watchdog.workplace import Settings, Workplace, open_workplace
+from watchdog.matrix import load as matrix_file
+from watchdog.model.lock import Lock, Question
+from watchdog.runner.workspace import Settings, Workplace, open_workplace
 
 MATRIX = matrix_file.load(Path(__file__).parent.parent / "matrix.yaml")
 

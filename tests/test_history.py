@@ -9,7 +9,7 @@ from conftest import Home
 from ecosystem import day
 from loopback_index import LoopbackIndex
 
-from watchdog.archive import Archive
+from watchdog.storage.archive import Archive
 
 
 def told(home: Home, subject: str = "ext-import") -> list[dict[str, Any]]:

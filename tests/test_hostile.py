@@ -26,7 +26,7 @@ from fault_world import trials
 from loopback_index import LoopbackIndex
 from means import usable_means
 
-from watchdog.model import Means
+from watchdog.model.evidence import Means
 
 SECRET = "a-secret-that-no-cell-may-see"
 CONFINED = frozenset({Means.BUBBLEWRAP, Means.NAMESPACES})

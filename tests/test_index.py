@@ -9,7 +9,7 @@ from ecosystem import day
 from loopback_index import LoopbackIndex
 
 from watchdog.errors import InfrastructureError, OfflineError
-from watchdog.index import Index
+from watchdog.resolver.index import Index
 
 Opened = Callable[..., Index]
 

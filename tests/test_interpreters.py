@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 from ecosystem import PYTHON
 
-from watchdog.interpreters import RELEASED, find, how_to_get, prefixes
-from watchdog.model import Interpreter
-from watchdog.process import Processes
+from watchdog.environments.interpreters import find_interpreters, prefixes
+from watchdog.model.release import RELEASED, Interpreter, how_to_get
+from watchdog.sandbox.process import Processes
 
 
 def test_the_python_that_runs_this_is_found_as_its_base_not_its_environment() -> None:
-    found = find([PYTHON], Processes())[PYTHON]
+    found = find_interpreters([PYTHON], Processes())[PYTHON]
     assert found.version.startswith(PYTHON)
     assert Path(found.path).is_absolute()
     assert Path(found.path).resolve() == Path(sys.executable).resolve() or sys.prefix != found.path
 
 
 def test_a_python_that_is_not_here_is_not_found_and_the_way_to_it_is_told() -> None:
-    assert find(["3.99"], Processes()) == {}
+    assert find_interpreters(["3.99"], Processes()) == {}
     assert "uv python install 3.99" in how_to_get("3.99")
 
 
@@ -34,11 +34,11 @@ def test_a_shim_that_does_not_answer_is_stepped_over(
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert find([PYTHON], Processes())[PYTHON].path != str(shim)
+    assert find_interpreters([PYTHON], Processes())[PYTHON].path != str(shim)
 
 
 def test_setuptools_comes_with_venv_up_to_3_11_only() -> None:
-    for series, interpreter in find(list(RELEASED), Processes()).items():
+    for series, interpreter in find_interpreters(list(RELEASED), Processes()).items():
         numbers = tuple(map(int, series.split(".")))
         assert (interpreter.setuptools is not None) == (numbers < (3, 12)), series
 

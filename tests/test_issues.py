@@ -10,8 +10,8 @@ from conftest import Home
 from loopback_issues import TOKEN, LoopbackIssues
 
 from watchdog.errors import InfrastructureError
-from watchdog.issues import Issues
-from watchdog.notices import Issue, Mark, _with
+from watchdog.report.github.issue_sync import Issue, Mark, _with
+from watchdog.report.github.issues import Issues
 
 
 @pytest.fixture
@@ -87,41 +87,41 @@ def test_a_list_that_goes_on_elsewhere_is_not_followed(
         issues.all()
 
 
-def notify(home: Home, github: LoopbackIssues, *args: str) -> str:
+def sync_issues(home: Home, github: LoopbackIssues, *args: str) -> str:
     done = home(
-        "notify", *args, GITHUB_TOKEN=TOKEN, GITHUB_API_URL=github.url,
+        "issues", *args, GITHUB_TOKEN=TOKEN, GITHUB_API_URL=github.url,
         GITHUB_REPOSITORY="someone/watchdog",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stderr
 
 
-def test_notify_opens_an_issue_for_each_breakage_and_nothing_when_run_again(
+def test_issues_opens_an_issue_for_each_breakage_and_nothing_when_run_again(
     finished_run: Home, github: LoopbackIssues
 ) -> None:
-    assert "would be opened" in notify(finished_run, github, "--dry-run")
+    assert "would be opened" in sync_issues(finished_run, github, "--dry-run")
     assert github.issues == []
-    notify(finished_run, github)
+    sync_issues(finished_run, github)
     titles = [issue["title"] for issue in github.issues]
     assert any("ext-import" in title for title in titles)
     assert titles[-1] == "What is broken today"
     assert len(titles) == len(set(titles))
     before = len(github.changes())
-    assert "they say what the site says" in notify(finished_run, github)
+    assert "they say what the site says" in sync_issues(finished_run, github)
     assert len(github.changes()) == before
 
 
-def test_notify_without_a_token_or_pages_says_what_is_missing(
+def test_issues_without_a_token_or_pages_says_what_is_missing(
     home: Home, finished_run: Home, github: LoopbackIssues
 ) -> None:
-    done = finished_run("notify", "--repository", "someone/watchdog")
+    done = finished_run("issues", "--repository", "someone/watchdog")
     assert done.returncode == 2
     assert "GITHUB_TOKEN" in done.stderr
-    done = home("notify", "--repository", "someone/watchdog", GITHUB_TOKEN=TOKEN)
+    done = home("issues", "--repository", "someone/watchdog", GITHUB_TOKEN=TOKEN)
     assert done.returncode == 2
     assert "flask-watchdog report" in done.stderr
     done = finished_run(
-        "notify", "--repository", "someone/watchdog", "--api", github.url, GITHUB_TOKEN="wrong"
+        "issues", "--repository", "someone/watchdog", "--api", github.url, GITHUB_TOKEN="wrong"
     )
     assert done.returncode == 3
     assert "issues: write" in done.stderr

@@ -4,16 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.judge import agree, judge
-from watchdog.model import (
-    Ended,
-    Evidence,
-    Failure,
-    Outcome,
-    Stage,
-    Use,
-    UseOutcome,
-)
+from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Stage, Use, UseOutcome
+from watchdog.runner.judge import agree, judge
 
 FAILURE = Failure("ImportError", "cannot import name 'a' from 'b'")
 

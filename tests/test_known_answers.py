@@ -16,9 +16,9 @@ def damaged(home: Home) -> str:
     folder = home.folder / "damaged"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        "import watchdog.runner\n"
-        "from watchdog.model import Judgement, Outcome, Stage\n"
-        "watchdog.runner.agree = lambda _: Judgement(Outcome.WORKS, Stage.SMOKE)\n",
+        "import watchdog.runner.trials\n"
+        "from watchdog.model.evidence import Judgement, Outcome, Stage\n"
+        "watchdog.runner.trials.agree = lambda _: Judgement(Outcome.WORKS, Stage.SMOKE)\n",
         "utf-8",
     )
     return str(folder)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_compare import record
 
-from watchdog.ledger import Ledger
-from watchdog.model import Entry, Outcome, Run, State
+from watchdog.model.evidence import Outcome
+from watchdog.model.verdict import Entry, Run, State
+from watchdog.storage.ledger import Ledger
 
 
 def test_what_was_appended_comes_back_whole(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from watchdog import lines
+from watchdog.storage import files
 
 
 def test_what_is_added_is_read_back_in_order(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file.jsonl"
-    lines.append(path, {"b": 1, "a": "ü"})
-    lines.append(path, {"c": None})
-    assert list(lines.read(path)) == [{"a": "ü", "b": 1}, {"c": None}]
+    files.append_line(path, {"b": 1, "a": "ü"})
+    files.append_line(path, {"c": None})
+    assert list(files.read_lines(path)) == [{"a": "ü", "b": 1}, {"c": None}]
     assert path.read_text("utf-8").startswith('{"a": "ü", "b": 1}\n')
 
 
@@ -19,9 +19,9 @@ def test_what_is_added_is_read_back_in_order(tmp_path: Path) -> None:
 def test_a_line_that_is_no_object_is_told_and_stepped_over(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "file.jsonl"
     path.write_text(torn, "utf-8")
-    lines.append(path, {"a": 2})
-    assert list(lines.read(path)) == [None, {"a": 2}]
+    files.append_line(path, {"a": 2})
+    assert list(files.read_lines(path)) == [None, {"a": 2}]
 
 
 def test_no_file_is_no_lines(tmp_path: Path) -> None:
-    assert list(lines.read(tmp_path / "none.jsonl")) == []
+    assert list(files.read_lines(tmp_path / "none.jsonl")) == []

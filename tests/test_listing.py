@@ -11,8 +11,8 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.listing import Page, just_after, parse_page, to_releases
-from watchdog.model import File
+from watchdog.model.release import File
+from watchdog.resolver.simple_api import Page, just_after, parse_page, to_releases
 
 
 @given(st.text(max_size=300))

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog import matrix
 from watchdog.errors import ConfigurationError
+from watchdog.matrix import load
+from watchdog.matrix.schema import SCHEMA_FILE, matrix_schema, schema_text
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,16 +32,16 @@ exclude:
 
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
-        matrix.parse(text, "matrix.yaml")
+        load.parse(text, "matrix.yaml")
     return list(caught.value.problems)
 
 
 def test_an_unquoted_3_10_stays_3_10() -> None:
-    assert matrix.parse(GOOD, "matrix.yaml").python == ("3.9", "3.10")
+    assert load.parse(GOOD, "matrix.yaml").python == ("3.9", "3.10")
 
 
 def test_what_a_newcomer_types_is_the_name_and_what_the_smoke_needs() -> None:
-    assert matrix.parse(GOOD, "m").requirements("flask-admin") == (
+    assert load.parse(GOOD, "m").requirements("flask-admin") == (
         "flask-admin",
         "flask-sqlalchemy",
     )
@@ -94,14 +95,14 @@ OTHER = (
 
 
 def test_the_core_is_flask_on_werkzeug_where_none_is_named() -> None:
-    found = matrix.parse(GOOD, "m")
+    found = load.parse(GOOD, "m")
     assert found.core_names == ("flask", "werkzeug")
     assert found.stack_names == ("flask", "werkzeug")
     assert found.title("werkzeug") == "Werkzeug"
 
 
 def test_another_core_names_columns_and_titles() -> None:
-    found = matrix.parse(OTHER, "m")
+    found = load.parse(OTHER, "m")
     assert (found.framework, found.foundation) == ("starlette", "anyio")
     assert found.tables.core is not None
     assert found.tables.core.framework == ("since 1.0",)
@@ -149,7 +150,7 @@ def test_a_file_that_is_no_mapping_is_told(text: str) -> None:
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such file"):
-        matrix.load(tmp_path / "matrix.yaml")
+        load.load(tmp_path / "matrix.yaml")
 
 
 def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() -> None:
@@ -162,7 +163,7 @@ def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() ->
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str) -> None:
     try:
-        matrix.parse(text, "matrix.yaml")
+        load.parse(text, "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
 
@@ -170,37 +171,35 @@ def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str)
 @given(st.sampled_from(GOOD.splitlines()), st.text(max_size=10), st.integers(0, 60))
 def test_a_damaged_file_never_gives_a_traceback(line: str, junk: str, at: int) -> None:
     try:
-        matrix.parse(GOOD.replace(line, line[:at] + junk + line[at:]), "matrix.yaml")
+        load.parse(GOOD.replace(line, line[:at] + junk + line[at:]), "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
 
 
 def test_the_schema_in_the_repository_is_the_one_the_code_gives() -> None:
-    kept = (ROOT / matrix.SCHEMA_FILE).read_text("utf-8")
-    assert kept == matrix.schema_text(), (
-        f"write it anew: flask-watchdog schema > {matrix.SCHEMA_FILE}"
-    )
+    kept = (ROOT / SCHEMA_FILE).read_text("utf-8")
+    assert kept == schema_text(), f"write it anew: flask-watchdog schema > {SCHEMA_FILE}"
 
 
 def test_the_projects_own_matrix_is_valid_and_names_its_schema_first() -> None:
-    matrix.load(ROOT / "matrix.yaml")
+    load.load(ROOT / "matrix.yaml")
     first = (ROOT / "matrix.yaml").read_text("utf-8").splitlines()[0]
-    assert first == f"# yaml-language-server: $schema={matrix.SCHEMA_FILE}"
+    assert first == f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
 def test_the_schema_refuses_unknown_keys() -> None:
-    assert json.dumps(matrix.schema()).count('"additionalProperties": false') >= 7
+    assert json.dumps(matrix_schema()).count('"additionalProperties": false') >= 7
 
 
 @pytest.mark.parametrize("file", ["matrix.yaml", "tests/field_starlette/matrix.yaml"])
 def test_the_schema_takes_a_file_with_the_columns_of_its_core(file: str) -> None:
-    found = matrix.load(ROOT / file)
+    found = load.load(ROOT / file)
     data = yaml.load((ROOT / file).read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
     for limit in ("seconds", "memory_mb"):
         data["limits"][limit] = int(data["limits"][limit])
     for extension in data["extensions"].values():
         extension.update({"rank": int(extension["rank"])} if "rank" in extension else {})
-    schema = matrix.schema(found)
+    schema = matrix_schema(found)
     jsonschema.validate(data, schema)
     data["tables"]["grid"]["framework"] = ["newest"]
     with pytest.raises(jsonschema.ValidationError, match="framework"):

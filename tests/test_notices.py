@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model import State
-from watchdog.notices import Issue, Mark, Published, wanted
+from watchdog.model.verdict import State
 from watchdog.report.api import Broken, Cell, Field, History, Past, Today
+from watchdog.report.github.issue_sync import Issue, Mark, Published, wanted
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from watchdog import offers
+from watchdog.harness import api
 
-SCRIPT = Path(offers.__file__)
+SCRIPT = Path(api.__file__)
 
 PACKAGES = {
     "thing/__init__.py": '''
@@ -378,4 +378,4 @@ def test_what_is_no_question_ends_well_and_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_the_version_of_a_removal_is_read_from_the_text(text: str, version: str | None) -> None:
-    assert offers.removed_in(text) == version
+    assert api.removed_in(text) == version

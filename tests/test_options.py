@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from ecosystem import matrix_yaml
 
-from watchdog.cli import cli
-from watchdog.options import options
-from watchdog.workplace import Settings
+from watchdog.cli.main import cli
+from watchdog.cli.options import options
+from watchdog.runner.workspace import Settings
 
 
 @click.command()

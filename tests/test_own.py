@@ -12,7 +12,7 @@ from conftest import ROOT, Home, git
 from ecosystem import PYTHON, day
 from workflow_runner import Workflow
 
-from watchdog.handmade import wheel
+from watchdog.runner.wheel_builder import wheel
 
 USES_GONE = "from werkzeug import gone\ndef use():\n    return 42\n"
 SMOKE = ecosystem.SMOKE.format(name="ext-mine", module="ext_mine")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from watchdog.runner import PROBE
+from watchdog.harness import PROBE
 
 
 def events(folder: Path, smoke: str) -> list[dict[str, Any]]:

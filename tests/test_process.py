@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.process import Capture, Processes, end_marked
+from watchdog.sandbox.process import Capture, Processes, end_marked
 
 ENV = {"PATH": os.environ.get("PATH", "")}
 

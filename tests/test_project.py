@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.errors import ConfigurationError
-from watchdog.project import Project, parse, read
+from watchdog.resolver.requirements_file import Project, parse, read
 
 
 def test_requirements_txt_is_read_as_pip_reads_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from watchdog.pulse import Pulse, watched
+from watchdog.runner.stall import Pulse, watched
 
 ALARM = pytest.mark.skipif(sys.platform == "win32", reason="this system has no timer of that kind")
 

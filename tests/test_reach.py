@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from watchdog.reach import public, reach
+from watchdog.runner.api_coverage import public, reach
 
 SOURCES = {
     "thing/__init__.py": "def go(): ...\ndef _x(): ...\nclass Thing:\n    def use(self): ...\n",

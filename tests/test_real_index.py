@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from watchdog.interpreters import find
-from watchdog.process import Processes
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.sandbox.process import Processes
 
 ROOT = Path(__file__).parent.parent
-PYTHONS = find(["3.9", "3.11", "3.13"], Processes())
+PYTHONS = find_interpreters(["3.9", "3.11", "3.13"], Processes())
 
 pytestmark = pytest.mark.real_index
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.redaction import Redactor, hide_urls, printable
+from watchdog.sandbox.redaction import Redactor, hide_urls, printable
 
 
 @pytest.mark.parametrize(

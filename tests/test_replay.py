@@ -8,8 +8,8 @@ import pytest
 from conftest import Home
 from ecosystem import PYTHON, day
 
-from watchdog.interpreters import RELEASED
-from watchdog.replay import AUTO, stretches
+from watchdog.analysis.history.replay import AUTO, stretches
+from watchdog.model.release import RELEASED
 
 FIFTH = day(5)
 

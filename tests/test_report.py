@@ -10,12 +10,11 @@ import pytest
 from conftest import Home
 from ecosystem import NOW, PYTHON
 
-from watchdog.compare import breakages
-from watchdog.matrix import load, parse
-from watchdog.model import Cell, State, Table, Verdict
-from watchdog.report.tables import symbols
-from watchdog.report.views import by_people_hurt
-from watchdog.report.wording import date, instant
+from watchdog.matrix.load import load, parse
+from watchdog.model.cell import Cell, Table
+from watchdog.model.verdict import State, Verdict, group_breakages
+from watchdog.report.views.front import by_people_hurt
+from watchdog.report.views.wording import date, instant, symbols
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -184,5 +183,5 @@ def test_breakages_of_the_most_downloaded_come_first() -> None:
     )
     cells = [Cell(f"{s}/today/py3.13", Table.TODAY, s, "3.13", (s,)) for s in matrix.extensions]
     red = [Verdict(c, State.BROKEN, symptom=c.id, signature=c.id) for c in cells]
-    found = breakages(red, matrix.framework)
+    found = group_breakages(red, matrix.framework)
     assert [b.subjects[0] for b in by_people_hurt(matrix, found)] == ["often", "seldom", "nobody"]

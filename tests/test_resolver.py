@@ -11,15 +11,16 @@ import pytest
 from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
-from watchdog.index import Index
-from watchdog.interpreters import find
-from watchdog.listing import just_after
-from watchdog.model import Conflict, Interpreter, Lock, Question, Unbuildable, Unknown
-from watchdog.process import Processes
-from watchdog.resolver import Resolver
-from watchdog.uv import Answer, Uv
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.model.lock import Conflict, Lock, Question, Unbuildable, Unknown
+from watchdog.model.release import Interpreter
+from watchdog.resolver.index import Index
+from watchdog.resolver.resolver import Resolver
+from watchdog.resolver.simple_api import just_after
+from watchdog.resolver.uv import Answer, Uv
+from watchdog.sandbox.process import Processes
 
-INTERPRETER: Interpreter = find([PYTHON], Processes())[PYTHON]
+INTERPRETER: Interpreter = find_interpreters([PYTHON], Processes())[PYTHON]
 Make = Callable[..., Resolver]
 
 

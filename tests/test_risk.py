@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from ecosystem import day
 
-from watchdog import risk
-from watchdog.model import CaughtWarning
-from watchdog.risk import Forecast, Kind, Offer, Risk, Source
-from watchdog.scan import How, Use
+from watchdog.analysis.forecast import risks
+from watchdog.analysis.forecast.risks import Offer
+from watchdog.analysis.forecast.usage import How, Use
+from watchdog.model.evidence import CaughtWarning
+from watchdog.report.views.forecast import earliest
+from watchdog.storage.forecast import Forecast, Kind, Risk, Source, forecast_json, read_forecast
 
 HELD = {"werkzeug": "2.3.7"}
 USE = Use("werkzeug.urls.url_decode", "ext/utils.py", 14, How.IMPORT, text="from werkzeug …")
@@ -41,7 +43,7 @@ def test_a_use_is_a_risk_where_what_it_uses_goes_or_is_gone_and_nothing_guards_i
     use: Use, offer: Offer | None, kind: Kind | None
 ) -> None:
     offers = {use.symbol: offer, f"{use.symbol}(a)": offer} if offer else {}
-    found = list(risk.of_uses("ext", "1.0", [use], offers, HELD))
+    found = list(risks.of_uses("ext", "1.0", [use], offers, HELD))
     assert [r.kind for r in found] == ([kind] if kind else [])
 
 
@@ -71,7 +73,7 @@ WERKZEUG = "site-packages/werkzeug/urls.py:5 url_decode"
 def test_a_warning_is_a_risk_of_the_subject_whose_line_caused_it(
     caught: CaughtWarning, symbols: list[str]
 ) -> None:
-    found = list(risk.of_warnings("ext", "1.0", [caught], ["ext"], HELD))
+    found = list(risks.of_warnings("ext", "1.0", [caught], ["ext"], HELD))
     assert [r.symbol for r in found] == symbols
     assert all(r.package == "werkzeug" for r in found)
 
@@ -79,9 +81,9 @@ def test_a_warning_is_a_risk_of_the_subject_whose_line_caused_it(
 def test_a_symbol_is_told_once_with_the_strongest_word() -> None:
     warned = replace(RISK, source=Source.WARNING, symbol="werkzeug.urls.url_decode")
     deep = replace(RISK, line=90, lazy=True)
-    assert risk.merged([deep, RISK, warned]) == (warned,)
+    assert risks.merged([deep, RISK, warned]) == (warned,)
     gone = replace(RISK, kind=Kind.GONE)
-    assert risk.merged([RISK, gone]) == (gone,)
+    assert risks.merged([RISK, gone]) == (gone,)
 
 
 @pytest.mark.parametrize(
@@ -100,13 +102,13 @@ def test_a_symbol_is_told_once_with_the_strongest_word() -> None:
 def test_an_announcement_gives_the_earliest_release_not_a_date(
     changed: dict[str, Any], words: str
 ) -> None:
-    assert risk.earliest(replace(RISK, **changed), "Werkzeug") == words
+    assert earliest(replace(RISK, **changed), "Werkzeug") == words
 
 
 def test_a_risk_keeps_the_day_on_which_it_was_told_first(tmp_path: Path) -> None:
-    first = risk.dated(Forecast(day(1), "3.13", 1, (RISK,)), None)
-    again = risk.dated(Forecast(day(5), "3.13", 1, (replace(RISK, line=20),)), first)
+    first = risks.dated(Forecast(day(1), "3.13", 1, (RISK,)), None)
+    again = risks.dated(Forecast(day(5), "3.13", 1, (replace(RISK, line=20),)), first)
     assert [r.seen for r in again.risks] == [day(1)]
-    (tmp_path / "forecast.json").write_text(risk.text(again), "utf-8")
-    assert risk.read(tmp_path) == again
-    assert risk.read(tmp_path / "none") is None
+    (tmp_path / "forecast.json").write_text(forecast_json(again), "utf-8")
+    assert read_forecast(tmp_path) == again
+    assert read_forecast(tmp_path / "none") is None

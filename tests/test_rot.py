@@ -3,7 +3,8 @@ from __future__ import annotations
 from conftest import Home
 from ecosystem import day
 
-from watchdog.archive import Archive, PinState, Rot
+from watchdog.model.history import PinState, Rot
+from watchdog.storage.archive import Archive
 
 
 def looked(home: Home, *versions: str) -> dict[str, Rot]:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from watchdog.model import File, Release
-from watchdog.rules import PATTERN, Choice, choose, newest_per_series, series
+from watchdog.matrix.version_rules import PATTERN, Choice, choose, newest_per_series
+from watchdog.model.release import File, Release, series
 
 
 def releases(*versions: str, yanked: tuple[str, ...] = ()) -> list[Release]:

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.environments import Environments
-from watchdog.judge import agree, judge
-from watchdog.model import Ended, Evidence, Failure, Outcome, Stage, Trial, Use, UseOutcome
-from watchdog.process import Finished
-from watchdog.runner import AUTOMATIC, Runner, has_smoke, smoke_file
-from watchdog.testimony import read_events
+from watchdog.harness import AUTOMATIC, has_smoke, smoke_file
+from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Stage, Trial, Use, UseOutcome
+from watchdog.runner.judge import agree, judge
+from watchdog.runner.probe_report import read_events
+from watchdog.runner.trials import Runner
+from watchdog.sandbox.process import Finished
 
 DONE = Finished(0, "", "", 1.0)
 
@@ -114,7 +114,7 @@ class Scripted(Runner):
         self.works = {True: plain, False: composed}
         self.damaged = damaged
         self.asked: list[bool] = []
-        self.environments = cast("Environments", self)
+        self.environments = cast("Any", self)
         self._confirmed = set()
 
     def mend(self, *_trial: object) -> bool:

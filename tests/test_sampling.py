@@ -7,9 +7,9 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model import CaughtWarning
-from watchdog.sampling import between, spread
-from watchdog.timeline import Moment, Sight
+from watchdog.analysis.history.replay import between, spread
+from watchdog.model.evidence import CaughtWarning
+from watchdog.model.history import Moment, Sight
 
 
 def moment(number: int, signature: str | None) -> Moment:

@@ -16,19 +16,20 @@ import pytest
 from conftest import Home
 from ecosystem import PYTHON
 
-from watchdog.interpreters import find
-from watchdog.ledger import Ledger
-from watchdog.model import Interpreter, Means
-from watchdog.process import Processes
-from watchdog.sandbox import Sandbox, visible
-from watchdog.testimony import named_tests
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.model.evidence import Means
+from watchdog.model.release import Interpreter
+from watchdog.runner.probe_report import named_tests
+from watchdog.sandbox.process import Processes
+from watchdog.sandbox.sandbox import Sandbox, visible
+from watchdog.storage.ledger import Ledger
 
 ONLY = ("--only", "ext-works")
 
 
 def confined_here(scratch: Path) -> bool:
     processes = Processes()
-    interpreters = find([PYTHON], processes).values()
+    interpreters = find_interpreters([PYTHON], processes).values()
     sandbox = Sandbox(processes, scratch, scratch / "store", interpreters)
     try:
         return sandbox.choose() is not Means.LIMITS

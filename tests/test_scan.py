@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.scan import How, Use, uses
+from watchdog.analysis.forecast.usage import How, Use, uses
 
 PACKAGES = frozenset({"flask", "werkzeug", "jinja2"})
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ecosystem import day
 
-from watchdog import score
-from watchdog.score import Alarm, Foretold, Score
+from watchdog.report.views import forecast
+from watchdog.storage import forecast_score
+from watchdog.storage.forecast_score import Alarm, Foretold, Score
 
 
 def foretold(name: str, days: dict[str, float], *, private: bool = False) -> Foretold:
@@ -27,7 +28,7 @@ SCORE = Score(
 
 
 def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
-    assert score.told(SCORE, ("flask", "werkzeug")) == {
+    assert forecast.score_lines(SCORE, ("flask", "werkzeug")) == {
         "breakages foretold": "2 of 4 (50%)",
         "foretold of those by flask and werkzeug": "2 of 3 (67%)",
         "foretold by warning": "1 of 4 (25%)",
@@ -40,12 +41,12 @@ def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
 
 
 def test_of_nothing_no_share_is_told() -> None:
-    told = score.told(Score(day(9), (), ()), ("flask", "werkzeug"))
+    told = forecast.score_lines(Score(day(9), (), ()), ("flask", "werkzeug"))
     assert (told["breakages foretold"], told["median lead"]) == ("none", "–")
 
 
 def test_a_score_comes_back_as_it_was_in_an_order_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "forecast-score.json").write_text(score.text(SCORE), "utf-8")
-    assert score.read(tmp_path) == SCORE
+    (tmp_path / "forecast-score.json").write_text(forecast_score.score_json(SCORE), "utf-8")
+    assert forecast_score.read_score(tmp_path) == SCORE
     (tmp_path / "forecast-score.json").write_text("{}", "utf-8")
-    assert score.read(tmp_path) is None
+    assert forecast_score.read_score(tmp_path) is None

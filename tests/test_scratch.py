@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from watchdog import scratch
 from watchdog.errors import InfrastructureError
+from watchdog.sandbox import scratch
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are locked where that is known")
 

@@ -12,9 +12,12 @@ from conftest import Home
 from ecosystem import PYTHON, day
 from test_compare import record
 
-from watchdog.archive import Archive
-from watchdog.model import Entry, Outcome, Record, Run, Stage, State
-from watchdog.opinion import Drawn, Finding, Opinion, Said, finding, opinion, sample, tally
+from watchdog.analysis.second_opinion import finding, opinion, sample
+from watchdog.model.evidence import Outcome, Record, Stage
+from watchdog.model.verdict import Entry, Run, State
+from watchdog.report.views.second_opinions import tally
+from watchdog.storage.archive import Archive
+from watchdog.storage.second_opinions import Drawn, Finding, Opinion, Said
 
 
 def lines(home: Home) -> dict[str, dict[str, Any]]:

@@ -15,8 +15,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from watchdog.process import Processes
-from watchdog.services import Services
+from watchdog.sandbox.process import Processes
+from watchdog.sandbox.services import Services
 
 
 def test_the_smtp_server_delivers_into_the_maildir_and_stops_with_the_run(tmp_path: Path) -> None:

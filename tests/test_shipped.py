@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from watchdog import reach
-from watchdog.environments import Environments
-from watchdog.shipped import Shipped
-from watchdog.store import Package
+from watchdog.environments.builder import Environments
+from watchdog.environments.store import Package
+from watchdog.runner import api_coverage
+from watchdog.runner.public_names import Shipped
 
 THING = cast("Package", "thing")
 OTHER = cast("Package", "other")
@@ -46,7 +46,7 @@ def test_a_file_is_read_once_also_by_later_runs(
     environments: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Shipped(environments, tmp_path / "cache").names([THING])
-    monkeypatch.setattr(reach, "public", lambda _: pytest.fail("it was read again"))
+    monkeypatch.setattr(api_coverage, "public", lambda _: pytest.fail("it was read again"))
     assert Shipped(environments, tmp_path / "cache").names([THING]) == NAMES
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model import Failure, Frame
-from watchdog.signature import normalise, short, signature
+from watchdog.model.evidence import Failure, Frame
+from watchdog.model.signature import normalise, short, signature
 
 
 def failure(message: str, *files: str, kind: str = "ImportError") -> Failure:

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from watchdog import matrix as matrix_file
 from watchdog.errors import InfrastructureError
-from watchdog.matrix import Matrix
-from watchdog.model import Interpreter, Lock, Means, Question
-from watchdog.pipeline import contemporary_questions
-from watchdog.runner import PROBE, SMOKES
-from watchdog.workplace import Settings, Workplace, open_workplace
+from watchdog.harness import PROBE, SMOKES
+from watchdog.matrix import load as matrix_file
+from watchdog.matrix.schema import Matrix
+from watchdog.model.evidence import Means
+from watchdog.model.lock import Lock, Question
+from watchdog.model.release import Interpreter
+from watchdog.runner.controls import contemporary_questions
+from watchdog.runner.workspace import Settings, Workplace, open_workplace
 
 ROOT = Path(__file__).parent.parent
 MATRIX: Matrix = matrix_file.load(ROOT / "matrix.yaml")

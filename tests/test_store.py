@@ -10,15 +10,15 @@ import pytest
 from ecosystem import NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
+from watchdog.environments.gc import collect
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.environments.store import Package, Store
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.garbage import collect
-from watchdog.index import Index
-from watchdog.interpreters import find
-from watchdog.process import Processes
-from watchdog.store import Package, Store
-from watchdog.uv import Uv
+from watchdog.resolver.index import Index
+from watchdog.resolver.uv import Uv
+from watchdog.sandbox.process import Processes
 
-INTERPRETER = find([PYTHON], Processes())[PYTHON]
+INTERPRETER = find_interpreters([PYTHON], Processes())[PYTHON]
 Opened = Callable[[], Store]
 
 

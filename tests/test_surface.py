@@ -8,11 +8,11 @@ import pytest
 from conftest import Home
 from ecosystem import NOW, PYTHON
 
-from watchdog import matrix as matrix_file
-from watchdog.model import Lock
-from watchdog.risk import as_use
-from watchdog.surface import Surface
-from watchdog.workplace import Settings, Workplace, open_workplace
+from watchdog.analysis.forecast.api import Surface
+from watchdog.analysis.forecast.risks import as_use
+from watchdog.matrix import load as matrix_file
+from watchdog.model.lock import Lock
+from watchdog.runner.workspace import Settings, Workplace, open_workplace
 
 LOCK = Lock((("flask", "3.0.0"), ("werkzeug", "3.0.0")))
 OLDER = Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))

@@ -8,19 +8,10 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model import CaughtWarning, Lock, Stage
-from watchdog.timeline import (
-    WHOLE,
-    Moment,
-    Sight,
-    announced,
-    change_points,
-    changed,
-    gaps,
-    outages,
-    swapped,
-    unbuilt,
-)
+from watchdog.analysis.history.timeline import announced, outages, unbuilt
+from watchdog.model.evidence import CaughtWarning, Stage
+from watchdog.model.history import WHOLE, Moment, Sight, change_points, gaps
+from watchdog.model.lock import Lock, changed_packages, swap_versions
 
 LOCK = Lock((("flask", "3.0.0"),))
 OK, GAP = "ok", "gap"
@@ -139,11 +130,11 @@ def test_neighbouring_gaps_with_one_reason_are_one_stretch() -> None:
 def test_a_swap_takes_what_the_release_newly_needs_along() -> None:
     good = Lock((("flask", "2.2"), ("old", "1"), ("werkzeug", "2")))
     bad = Lock((("blinker", "1"), ("flask", "2.3"), ("werkzeug", "3")))
-    assert changed(good, bad) == ["flask", "werkzeug"]
-    assert swapped(good, bad, ["flask"]) == Lock(
+    assert changed_packages(good, bad) == ["flask", "werkzeug"]
+    assert swap_versions(good, bad, ["flask"]) == Lock(
         (("blinker", "1"), ("flask", "2.3"), ("old", "1"), ("werkzeug", "2"))
     )
-    assert swapped(bad, good, ["flask"]) == Lock(
+    assert swap_versions(bad, good, ["flask"]) == Lock(
         (("blinker", "1"), ("flask", "2.2"), ("old", "1"), ("werkzeug", "3"))
     )
 

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback_index import LoopbackIndex
 
+from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import InfrastructureError
-from watchdog.interpreters import find
-from watchdog.model import Interpreter, Lock, Unbuildable, Unknown
-from watchdog.process import Finished, Processes
-from watchdog.uv import Uv
-from watchdog.uv_output import answer
+from watchdog.model.lock import Lock, Unbuildable, Unknown
+from watchdog.model.release import Interpreter
+from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_output import answer
+from watchdog.sandbox.process import Finished, Processes
 
-INTERPRETER: Interpreter = find([PYTHON], Processes())[PYTHON]
+INTERPRETER: Interpreter = find_interpreters([PYTHON], Processes())[PYTHON]
 Make = Callable[..., Uv]
 
 

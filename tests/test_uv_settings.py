@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.uv_settings import configuration, environment, told
+from watchdog.resolver.uv_config import configuration, environment, told
 
 
 def test_uv_gets_what_it_and_compilers_need_and_no_token_of_ours() -> None:

@@ -18,30 +18,27 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from test_archive import BREAKAGE, works
 from test_risk import RISK
 
-from watchdog import matrix as matrix_file
-from watchdog import risk
-from watchdog.archive import CureNote, PinState, Rot
-from watchdog.model import (
-    Cell,
+from watchdog.analysis.forecast import risks
+from watchdog.matrix import load as matrix_file
+from watchdog.model.cell import Cell, Table
+from watchdog.model.evidence import (
     Ended,
-    Entry,
     Evidence,
     Failure,
     Judgement,
     Outcome,
     Record,
-    Run,
     Stage,
-    State,
-    Table,
     Use,
     UseOutcome,
-    Verdict,
 )
-from watchdog.report import api, chronicle, outlook, paste, views
-from watchdog.risk import Forecast, Kind, Source
-from watchdog.score import Alarm, Foretold, Score
-from watchdog.timeline import Effort, Fix, History
+from watchdog.model.history import CureNote, Effort, Fix, History, PinState, Rot
+from watchdog.model.verdict import Entry, Run, State, Verdict
+from watchdog.report import api
+from watchdog.report.views import front, history, paste
+from watchdog.report.views.forecast import outlook
+from watchdog.storage.forecast import Forecast, Kind, Source
+from watchdog.storage.forecast_score import Alarm, Foretold, Score
 
 MATRIX = matrix_file.parse(
     'python: ["3.9", "3.13"]\nlimits: {seconds: 4, memory_mb: 256}\n'
@@ -103,7 +100,7 @@ NOW = run(
 
 
 @pytest.fixture
-def site() -> views.SiteView:
+def site() -> front.SiteView:
     over = replace(
         BREAKAGE, id="over", subject="other", fixed_on=day(5), warned=(day(1), "it goes away"),
         fixed_by=Fix("other", "1.1", "release"),
@@ -117,8 +114,8 @@ def site() -> views.SiteView:
         "2.2.2", day(2), ("flask==2.2.2",), "flask", "3.11", PinState.ROTTED, day(9), day(4),
         BREAKAGE.culprit, "swap", "ImportError: x", ("werkzeug<3",), "3.13",
     )  # fmt: skip
-    past = chronicle.chronicle(MATRIX, histories, [rot], {BREAKAGE.id: cure})
-    return views.site(MATRIX, NOW, RECORDS.get, past, (BEFORE, NOW))
+    past = history.chronicle(MATRIX, histories, [rot], {BREAKAGE.id: cure})
+    return front.site_view(MATRIX, NOW, RECORDS.get, past, (BEFORE, NOW))
 
 
 @pytest.fixture
@@ -126,15 +123,15 @@ def shot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
-def test_the_front_page(site: views.SiteView, shot: Any) -> None:
+def test_the_front_page(site: front.SiteView, shot: Any) -> None:
     assert asdict(site.front) == shot
 
 
-def test_the_page_of_a_subject(site: views.SiteView, shot: Any) -> None:
+def test_the_page_of_a_subject(site: front.SiteView, shot: Any) -> None:
     assert asdict(site.subjects[0]) == shot
 
 
-def test_the_pages_of_the_past(site: views.SiteView, shot: Any) -> None:
+def test_the_pages_of_the_past(site: front.SiteView, shot: Any) -> None:
     assert asdict(site.chronicle) == shot
 
 
@@ -143,18 +140,18 @@ def test_the_forecast(shot: Any) -> None:
     broken = replace(
         RISK, kind=Kind.BROKEN, source=Source.PRERELEASE, symbol="ImportError: y", file="", line=0
     )
-    forecast = risk.dated(Forecast(day(9), "3.13", 3, (RISK, gone, broken)), None)
+    forecast = risks.dated(Forecast(day(9), "3.13", 3, (RISK, gone, broken)), None)
     known = Foretold(
         "ext-1.0--werkzeug-3.0.0", "ext", "werkzeug 3.0.0", {"scan": 9.5}, private=False, why="w"
     )
     unknown = Foretold("other", "other", "click 8.0.0", {}, private=True, why="nothing")
     scored = Score(day(9), (known, unknown), (Alarm("ext", "werkzeug 3.0.0", ("x",), broken=True),))
-    found = outlook.outlook(MATRIX, forecast, scored)
+    found = outlook(MATRIX, forecast, scored)
     assert found is not None
     assert asdict(found) == shot
 
 
-def test_what_machines_read(site: views.SiteView, shot: Any) -> None:
+def test_what_machines_read(site: front.SiteView, shot: Any) -> None:
     told = [asdict(api.today(site)), asdict(api.field(NOW)), asdict(api.history(site.chronicle))]
     assert told == shot
 
@@ -162,7 +159,7 @@ def test_what_machines_read(site: views.SiteView, shot: Any) -> None:
 OTHER = MATRIX.model_copy(update={"core": {"starlette": "Starlette", "anyio": "AnyIO"}})
 
 
-def test_machines_read_the_columns_under_the_names_of_the_core(site: views.SiteView) -> None:
+def test_machines_read_the_columns_under_the_names_of_the_core(site: front.SiteView) -> None:
     for matrix in (MATRIX, OTHER):
         files = dict(api.files(matrix, NOW, site, None))
         data = files["api/v1/field.json"].encode()
@@ -175,16 +172,16 @@ def test_machines_read_the_columns_under_the_names_of_the_core(site: views.SiteV
     assert "flask" not in files["api/v1/pins.schema.json"].lower()
 
 
-def test_what_the_box_for_requirements_knows(site: views.SiteView, shot: Any) -> None:
+def test_what_the_box_for_requirements_knows(site: front.SiteView, shot: Any) -> None:
     assert [asdict(rule) for rule in paste.rules(MATRIX, site)] == shot
 
 
-def test_what_works_today_says_what_to_type(site: views.SiteView, shot: Any) -> None:
+def test_what_works_today_says_what_to_type(site: front.SiteView, shot: Any) -> None:
     assert {s: asdict(f) for s, f in site.fresh.items()} == shot
     assert "ext" not in site.fresh
 
 
-def test_what_is_abandoned_is_not_counted_among_the_maintained(site: views.SiteView) -> None:
+def test_what_is_abandoned_is_not_counted_among_the_maintained(site: front.SiteView) -> None:
     assert [b.who for b in site.front.maintained] == ["Ext"]
     assert [b.who for b in site.front.abandoned] == ["Gone"]
 
@@ -210,4 +207,4 @@ def test_the_headline_counts_what_was_judged(
         Verdict(Cell(f"{subject}/today/py3.13", Table.TODAY, subject, "3.13", (subject,)), state)
         for subject, state in states.items()
     ]
-    assert views.headline(MATRIX, today, alive)[0] == said
+    assert front.headline(MATRIX, today, alive)[0] == said

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.tags import platform_tags
 
-from watchdog.model import File, Interpreter
-from watchdog.wheels import arrivals, taken
+from watchdog.model.release import File, Interpreter
+from watchdog.resolver.wheel_tags import arrivals, taken
 
 PYTHON = Interpreter("/usr/bin/python3.11", "3.11.7", None, "linux-x86_64")
 OWN = next(iter(platform_tags()))

@@ -18,8 +18,8 @@ from ecosystem import PYTHON, SMOKE, day
 from loopback_index import LoopbackIndex
 from means import usable_means
 
-from watchdog.model import Means
-from watchdog.workshop import _addresses, _can_be_named, server
+from watchdog.model.evidence import Means
+from watchdog.sandbox.build import _addresses, _can_be_named, server
 
 SECRET = "a-secret-that-no-build-may-see"
 

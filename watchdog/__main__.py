@@ -34,19 +34,7 @@ def main() -> None:
         raise SystemExit(2) from None
     import click  # noqa: PLC0415
 
-    from watchdog import (  # noqa: F401, PLC0415  each adds its commands
-        cli_candidate,
-        cli_check,
-        cli_doctor,
-        cli_field,
-        cli_forecast,
-        cli_notify,
-        cli_opinion,
-        cli_own,
-        cli_parts,
-        cli_past,
-    )
-    from watchdog.cli import cli  # noqa: PLC0415
+    from watchdog.cli.main import cli  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, _terminated)
     try:

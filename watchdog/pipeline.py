@@ -5,35 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from functools import partial
 
-from packaging.version import InvalidVersion, Version
-
-from watchdog import clock, compare, known_answers, plan
-from watchdog.compare import Answer
-from watchdog.desk import Desk, Observer, at, together
-from watchdog.interpreters import RELEASED, how_to_get
-from watchdog.model import (
-    Breakage,
-    Cell,
-    Lock,
-    Outcome,
-    Question,
-    Record,
-    Release,
-    Resolution,
-    Run,
-    Table,
-    Trial,
-    Verdict,
-)
-from watchdog.workplace import Workplace
-
-Releases = Mapping[str, Sequence[Release]]
-
-_SETTLED = timedelta(days=90)
-"""How long after a Python's release its wheels and fixes had arrived; by then 3.8's had."""
+from watchdog.matrix import shards
+from watchdog.matrix.cells import excluded, expand, expected, newest_releases, select, series_began
+from watchdog.model.cell import Cell, Table
+from watchdog.model.evidence import Outcome, Record, Trial
+from watchdog.model.lock import Lock, Resolution
+from watchdog.model.release import how_to_get
+from watchdog.model.verdict import Breakage, Run, Verdict, group_breakages
+from watchdog.runner import self_test
+from watchdog.runner.controls import Releases, contemporary_questions, core_control
+from watchdog.runner.scheduler import Desk, Observer, at, together
+from watchdog.runner.verdicts import Answer, core_breaks, verdict_of
+from watchdog.runner.workspace import Workplace
+from watchdog.storage import clock, journal
 
 
 @dataclass(frozen=True)
@@ -104,18 +91,18 @@ def run(workplace: Workplace, selection: Selection, observer: Observer) -> Resul
         by_subject = defaultdict(list)
         for cell in choice.cells:
             by_subject[cell.subject].append(cell)
-        async with known_answers.beside(desk) as doubt:
+        async with self_test.beside(desk) as doubt:
             answered = await together(
                 _subject(desk, choice.releases, cells) for cells in by_subject.values()
             )
         answers = {answer.cell.id: answer for group in answered for answer in group}
-        found = [compare.verdict(answers[cell.id], title) for cell in choice.cells]
+        found = [verdict_of(answers[cell.id], title) for cell in choice.cells]
         verdicts = _remember(workplace, choice, found, doubt.why)
         return Result(
             as_of=workplace.settings.as_of,
             finished=clock.now().replace(microsecond=0),
             verdicts=verdicts,
-            breakages=compare.breakages(verdicts, matrix.framework),
+            breakages=group_breakages(verdicts, matrix.framework),
             left_out=choice.left_out,
             ran=desk.ran,
             reused=desk.reused,
@@ -144,8 +131,8 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
     matrix, as_of = workplace.settings.matrix, workplace.settings.as_of
     desk.observer.stage("Reading the index")
     releases = await desk.aside(workplace.releases)
-    chosen = plan.select(
-        plan.cells(matrix, releases),
+    chosen = select(
+        expand(matrix, releases),
         only=selection.only,
         tables=selection.tables,
         pythons=selection.pythons,
@@ -153,8 +140,8 @@ async def choose(desk: Desk, selection: Selection) -> Choice:
     if selection.cells is not None:
         chosen = tuple(cell for cell in chosen if cell.id in selection.cells)
     elif selection.shard != (1, 1):
-        chosen = plan.part(chosen, *selection.shard, partial(seconds, workplace))
-    reasons = [(cell, plan.excluded(cell, matrix, as_of.date())) for cell in chosen]
+        chosen = shards.part(chosen, *selection.shard, partial(seconds, workplace))
+    reasons = [(cell, excluded(cell, matrix, as_of.date())) for cell in chosen]
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     cells = tuple(cell for cell, reason in reasons if not reason)
     services = partial(workplace.start_services, {c.subject for c in cells})
@@ -202,29 +189,10 @@ async def _try(desk: Desk, cell: Cell) -> _Tried:
     planned = await lock(desk, cell)
     core = await desk.record(planned.core, first=True) if planned.core else None
     record = None
-    if planned.trial and not compare.core_breaks(core):
+    if planned.trial and not core_breaks(core):
         record = await desk.record(planned.trial, first=cell.table is Table.CORE)
     desk.observer.advance()
     return _Tried(planned, record, core)
-
-
-async def core_control(desk: Desk, lock: Lock, python: str) -> Trial | None:
-    """For a lock with the framework in it: the trial of its core alone.
-
-    Which packages belong to the core is the resolver's to say: what the framework of that version
-    needs, in the very versions of the lock.
-    """
-    as_of, framework = desk.workplace.settings.as_of, desk.workplace.settings.matrix.framework
-    if not (version := lock.version(framework)):
-        return None
-    alone = Question((f"{framework}=={version}",), python, as_of)
-    closure = await desk.lock(alone)
-    names = {n for n, _ in closure.pins} if isinstance(closure, Lock) else set()
-    pins = tuple(f"{n}=={v}" for n, v in lock.pins if n in names)
-    core = await desk.lock(replace(alone, constraints=pins))
-    if not isinstance(core, Lock):
-        return None
-    return desk.workplace.trial(framework, core, python, as_of)
 
 
 async def _controls(
@@ -263,43 +231,6 @@ async def _spoke(desk: Desk, releases: Releases, subject: str, version: str) -> 
     return False
 
 
-def contemporary_questions(
-    workplace: Workplace, releases: Releases, subject: str, version: str
-) -> list[Question]:
-    """The same version in the world of its own release, on the newest Pythons of that time.
-
-    For a release older than every Python here, the world is read some months after the oldest of
-    them appeared, when the packages of the time had learned to run on it. For a release that came
-    out when its dependencies had already broken it, the world is that of the years before: what
-    works there and not in its own world was broken from outside.
-    """
-    try:
-        wanted = Version(version)
-    except InvalidVersion:
-        return []
-    release = next((r for r in releases.get(subject, ()) if r.version == wanted), None)
-    if release is None or (uploaded := release.uploaded) is None:
-        return []
-    # Wheel and source arrive minutes apart; wheels for later Pythons may follow years after.
-    times = [f.uploaded for f in release.files if f.uploaded]
-    arrived = max(t for t in times if t - uploaded < timedelta(days=1)) + timedelta(seconds=1)
-    extension = workplace.settings.matrix.extensions.get(subject)
-    requirements = (f"{subject}=={version}", *(extension.requires if extension else ()))
-    available = list(workplace.interpreters)
-    of_the_time = [s for s in available if s in RELEASED and RELEASED[s] <= arrived.date()]
-    questions = [Question(requirements, s, arrived) for s in of_the_time[:-4:-1]]
-    if available[0] in RELEASED:
-        appeared = datetime.combine(RELEASED[available[0]], time(), UTC)
-        settled = min(max(arrived, appeared + _SETTLED), workplace.settings.as_of)
-        questions.append(Question(requirements, available[0], settled))
-    for years in (1, 2):
-        before = arrived - timedelta(days=365 * years)
-        pythons = [s for s in available if s in RELEASED and RELEASED[s] <= before.date()]
-        later = ((subject, arrived),)
-        questions += [Question(requirements, p, before, later=later) for p in pythons[-1:]]
-    return list(dict.fromkeys(questions))
-
-
 def _answer(workplace: Workplace, tried: _Tried, speaks: Mapping[tuple[str, str], bool]) -> Answer:
     cell, record, settings = tried.planned.cell, tried.record, workplace.settings
     version = record.lock.get(cell.subject, "") if record else ""
@@ -310,7 +241,7 @@ def _answer(workplace: Workplace, tried: _Tried, speaks: Mapping[tuple[str, str]
         core=tried.core,
         speaks=speaks.get((cell.subject, version)),
         missing=None if cell.python in workplace.interpreters else how_to_get(cell.python),
-        expected=plan.expected(cell, settings.matrix, settings.as_of.date()),
+        expected=expected(cell, settings.matrix, settings.as_of.date()),
     )
 
 
@@ -320,12 +251,12 @@ def _remember(
     """Compare with earlier runs, then add this one to the journal. What is doubted is no news."""
     ledger, as_of = workplace.ledger, workplace.settings.as_of
     runs = [run for run in ledger.runs() if run.as_of < as_of]
-    dated = compare.with_history(verdicts, runs, ledger.get)
+    dated = journal.with_history(verdicts, runs, ledger.get)
     if doubt:
         dated = tuple(replace(verdict, new=False) for verdict in dated)
-    cells = {v.cell.id: compare.entry(v) for v in dated}
+    cells = {v.cell.id: journal.journal_entry(v) for v in dated}
     left_out = {cell.id: reason for cell, reason in choice.left_out}
-    newest = plan.newest(choice.releases)
-    core = plan.series_began(choice.releases, workplace.settings.matrix.core_names)
+    newest = newest_releases(choice.releases)
+    core = series_began(choice.releases, workplace.settings.matrix.core_names)
     ledger.write_run(Run(as_of, clock.now(), cells, left_out, newest, core, doubt))
     return dated

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from ecosystem import day
 from loopback_index import LoopbackIndex
 
-from watchdog.listing import Page, just_after, parse_page, to_releases
-from watchdog.model import Interpreter
+from watchdog.model.release import Interpreter
+from watchdog.resolver.simple_api import Page, just_after, parse_page, to_releases
 
 _PYTHON = Interpreter("/python", "3.11.7", "65.5.0", "linux-x86_64")
 _KINDS = {0x7B: "application/vnd.pypi.simple.v1+json", 0x3C: "text/html"}

@@ -11,14 +11,16 @@ from ecosystem import day
 from pydantic import TypeAdapter
 from test_compare import record
 
-from watchdog import compare, matrix
-from watchdog.ledger import Ledger
-from watchdog.model import Entry, Outcome, Record, Run, State
-from watchdog.report import views
-from watchdog.report.chronicle import NOTHING_PAST
+from watchdog.matrix import load
+from watchdog.model.evidence import Outcome, Record
+from watchdog.model.verdict import Entry, Run, State
+from watchdog.report.views import front
+from watchdog.report.views.history import NOTHING_PAST
+from watchdog.storage import journal
+from watchdog.storage.ledger import Ledger
 
 _FOLDER = tempfile.TemporaryDirectory()
-_MATRIX = matrix.parse(
+_MATRIX = load.parse(
     'python: ["3.13"]\ntables: {today: {}}\nextensions: {flask-login: {name: Flask-Login}}\n', "m"
 )
 _CELL = "flask-login/today/py3.13"
@@ -67,9 +69,9 @@ def check(data: bytes) -> None:
     assert len(runs) - 1 + ledger.skipped_lines - skipped == len(lines)
     if len(runs) + len(records) == _WHOLE:
         return  # nothing was read that could be told wrongly
-    last = compare.whole(runs)
+    last = journal.whole(runs)
     assert last is not None
-    views.site(_MATRIX, last, ledger.get, NOTHING_PAST, runs)
+    front.site_view(_MATRIX, last, ledger.get, NOTHING_PAST, runs)
     assert ledger.seconds("flask-login", "") >= 0
     with tempfile.TemporaryDirectory() as other:
         again = Ledger(Path(other))

@@ -8,9 +8,11 @@ from pathlib import Path
 from ecosystem import day
 from packaging.version import Version
 
-from watchdog import matrix, plan
 from watchdog.errors import ConfigurationError
-from watchdog.model import File, Release
+from watchdog.matrix import load, schema
+from watchdog.matrix.cells import expand
+from watchdog.model.cell import coordinates
+from watchdog.model.release import File, Release
 
 _ROOT = Path(__file__).parent.parent.parent
 _SMALL = b"""\
@@ -38,14 +40,14 @@ WORDS = (
 def check(data: bytes) -> None:
     """Problems are told with the file's name, and never none."""
     try:
-        found = matrix.parse(data.decode("utf-8", "surrogateescape"), "matrix.yaml")
+        found = load.parse(data.decode("utf-8", "surrogateescape"), "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
         assert all(problem.startswith("matrix.yaml:") for problem in e.problems), e.problems
         return
     releases: Mapping[str, Sequence[Release]] = dict.fromkeys(found.distributions, _RELEASES)
-    cells = plan.cells(found, releases)
+    cells = expand(found, releases)
     assert len({cell.id for cell in cells}) == len(cells)
-    assert all(plan.coordinates(cell.id).subject == cell.subject for cell in cells)
+    assert all(coordinates(cell.id).subject == cell.subject for cell in cells)
     assert found.framework in found.distributions
-    assert matrix.schema(found)
+    assert schema.matrix_schema(found)

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from watchdog.judge import agree, judge
-from watchdog.model import Outcome
-from watchdog.process import Finished
-from watchdog.testimony import executed, named_tests, read_events
+from watchdog.model.evidence import Outcome
+from watchdog.runner.judge import agree, judge
+from watchdog.runner.probe_report import executed, named_tests, read_events
+from watchdog.sandbox.process import Finished
 
 _TOKEN = "t"
 _TESTS = ("test_a", "test_b")

@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from watchdog.errors import ConfigurationError
-from watchdog.project import Project, parse, read
+from watchdog.resolver.requirements_file import Project, parse, read
 
 _FOLDER = tempfile.TemporaryDirectory()
 SEEDS = (

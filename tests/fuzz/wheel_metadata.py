@@ -7,12 +7,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from watchdog.environments import changelog_in
+from watchdog.environments.builder import changelog_in
 from watchdog.errors import ConfigurationError
-from watchdog.handmade import metadata, wheel
-from watchdog.model import File, Interpreter
-from watchdog.overlay import read_wheel
-from watchdog.wheels import taken
+from watchdog.model.release import File, Interpreter
+from watchdog.resolver.overlay_index import read_wheel
+from watchdog.resolver.wheel_tags import taken
+from watchdog.runner.wheel_builder import metadata, wheel
 
 _PYTHON = Interpreter("/python", "3.11.7", "65.5.0", "linux-x86_64")
 _FOLDER = tempfile.TemporaryDirectory()

@@ -1,1 +1,1 @@
-"""The report: view models (pure) and the site made from them."""
+"""Turns stored results into everything the outside sees; runs nothing."""

@@ -13,22 +13,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from xml.etree import ElementTree as ET
 
 from pydantic import TypeAdapter
 
-from watchdog.columns import FIELDS
-from watchdog.matrix import Matrix
-from watchdog.model import Run, State
-from watchdog.plan import coordinates
-from watchdog.report.chronicle import ChronicleView, PastView, PinView
-from watchdog.report.outlook import OutlookView
-from watchdog.report.views import BreakageView, SiteView
+from watchdog.matrix.columns import FIELDS
+from watchdog.matrix.schema import Matrix
+from watchdog.model.cell import coordinates
+from watchdog.model.verdict import Run, State
+from watchdog.report.badges import _colour, badge, endpoint
+from watchdog.report.feed import feed
+from watchdog.report.views.forecast import OutlookView
+from watchdog.report.views.front import BreakageView, SiteView
+from watchdog.report.views.history import ChronicleView, PinView
 
 T = TypeVar("T")
 
 VERSION = "v1"
-_ATOM = "http://www.w3.org/2005/Atom"
 
 
 @dataclass(frozen=True)
@@ -307,92 +307,3 @@ def forecast(outlook: OutlookView | None) -> Forecast:
         for r in (*outlook.next, *outlook.gone)
     )  # fmt: skip
     return Forecast(outlook.as_of, threats)
-
-
-_NEWS = 50
-
-
-def feed(matrix: Matrix, site: SiteView, outlook: OutlookView | None = None) -> str:
-    """An Atom feed (RFC 4287): what broke, what was mended, what is to come; ids never change."""
-    ET.register_namespace("", _ATOM)
-    tag = f"tag:{matrix.framework}-compatibility-watchdog,2026"
-    root = ET.Element(f"{{{_ATOM}}}feed")
-    _text(root, "title", matrix.site.title)
-    _text(root, "id", f"{tag}:feed")
-    _text(root, "updated", _instant(site.front.as_of))
-    _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", matrix.site.title)
-    _link(root, "feed.xml", "self")
-    _link(root, "index.html", "alternate")
-    news: list[tuple[datetime, str, PastView]] = []
-    for view in site.chronicle.breakages:
-        news.append((view.began, "broke", view))
-        if view.ended:
-            news.append((view.ended, "mended", view))
-    for when, what, view in sorted(news, key=lambda n: n[0], reverse=True)[:_NEWS]:
-        entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
-        verb = "broke" if what == "broke" else "works again"
-        _text(entry, "title", f"{view.who} {verb}: {view.error}")
-        _text(entry, "id", f"{tag}:{what}/{view.id}")
-        _text(entry, "updated", _instant(when))
-        _link(entry, _page(view.id), "alternate")
-        _text(entry, "summary", view.verdict + (f" {view.cure}" if view.cure else ""))
-    for threat in outlook.next if outlook else ():
-        entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
-        _text(entry, "title", f"{threat.who} may break: {threat.symbol}")
-        _text(entry, "id", f"{tag}:forecast/{threat.id}")
-        _text(entry, "updated", _instant(threat.seen or site.front.as_of))
-        _link(entry, f"forecast.html#{threat.id}", "alternate")
-        _text(entry, "summary", f"{threat.when}: {threat.text}")
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
-
-
-def _text(parent: ET.Element, name: str, text: str) -> None:
-    ET.SubElement(parent, f"{{{_ATOM}}}{name}").text = text
-
-
-def _link(parent: ET.Element, href: str, rel: str) -> None:
-    ET.SubElement(parent, f"{{{_ATOM}}}link", href=href, rel=rel)
-
-
-def _instant(value: datetime) -> str:
-    return value.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def sitemap(url: str, pages: Sequence[str]) -> str:
-    """The pages with whole addresses (sitemaps.org, protocol 0.9)."""
-    root = ET.Element("urlset", xmlns="http://www.sitemaps.org/schemas/sitemap/0.9")
-    for page in pages:
-        ET.SubElement(ET.SubElement(root, "url"), "loc").text = url + page
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
-
-
-_COLOURS = {"works": "3f6b4a", "breaks": "b3261e"}
-
-
-def _colour(word: str) -> str:
-    return _COLOURS.get(word, "6a645c")
-
-
-def endpoint(title: str, word: str) -> str:
-    """A badge as data, in the form that badge servers read."""
-    told = {"schemaVersion": 1, "label": title, "message": word, "color": _colour(word)}
-    return json.dumps(told) + "\n"
-
-
-def badge(title: str, message: str, colour: str) -> str:
-    """A badge as a picture."""
-    left, right = (round(len(text) * 6.6 + 14) for text in (title, message))
-    svg = ET.Element(
-        "svg", xmlns="http://www.w3.org/2000/svg", width=str(left + right), height="20",
-        role="img",
-    )  # fmt: skip
-    svg.set("aria-label", f"{title}: {message}")
-    ET.SubElement(svg, "title").text = f"{title}: {message}"
-    ET.SubElement(svg, "rect", width=str(left), height="20", fill="#22201d")
-    ET.SubElement(svg, "rect", x=str(left), width=str(right), height="20", fill=f"#{colour}")
-    style = {"fill": "#ffffff", "font-family": "Verdana,DejaVu Sans,sans-serif", "font-size": "11"}
-    for x, text in ((7, title), (left + 7, message)):
-        ET.SubElement(svg, "text", {"x": str(x), "y": "14"} | style).text = text
-    return ET.tostring(svg, "unicode") + "\n"

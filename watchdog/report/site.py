@@ -9,29 +9,33 @@ from typing import Any
 
 import jinja2
 
-from watchdog import compare, constraints, kept, ranges, risk, score
-from watchdog.archive import Archive
-from watchdog.columns import FIELDS
-from watchdog.ledger import Ledger
-from watchdog.matrix import Matrix
-from watchdog.report import api, chronicle, lanes, paste, views, wording
-from watchdog.report import outlook as outlooks
-from watchdog.report.opinions import opinions_view
-from watchdog.report.tables import symbols
+from watchdog.matrix.columns import FIELDS
+from watchdog.matrix.schema import Matrix
+from watchdog.report import api, feed
+from watchdog.report.views import forecast as outlooks
+from watchdog.report.views import history, history_chart, paste, wording
+from watchdog.report.views.front import site_view
+from watchdog.report.views.second_opinions import opinions_view
+from watchdog.report.views.wording import symbols
+from watchdog.storage import constraints, declared, files, forecast, forecast_score, journal
+from watchdog.storage.archive import Archive
+from watchdog.storage.ledger import Ledger
 
 
 def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     """Write the site for the last run of the journal; returns the front page."""
     archive, runs = Archive(reports), ledger.runs()
-    run = compare.whole(runs)
+    run = journal.whole(runs)
     histories = {s: h for s in archive.subjects() if (h := archive.history(s))}
-    past = chronicle.chronicle(
+    past = history.chronicle(
         matrix, tuple(histories.values()), archive.pins(), archive.cures(), run.core if run else ()
     )
-    site = views.site(matrix, run, ledger.get, past, runs) if run else None
-    measured = {m.subject: m for m in ranges.read(reports)}
-    sets = constraints.read(reports)
-    outlook = outlooks.outlook(matrix, risk.read(reports), score.read(reports))
+    site = site_view(matrix, run, ledger.get, past, runs) if run else None
+    measured = {m.subject: m for m in declared.read_declared(reports)}
+    sets = constraints.read_constraints(reports)
+    outlook = outlooks.outlook(
+        matrix, forecast.read_forecast(reports), forecast_score.read_score(reports)
+    )
     listed = (
         ("matrix.html", "Matrix", site),
         ("history.html", "History", past.numbers),
@@ -59,7 +63,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
         put(reports / name, text)
 
     for static in sorted((Path(__file__).parent / "static").iterdir()):
-        kept.write(reports / static.name, _static(matrix, static))
+        files.write_whole(reports / static.name, _static(matrix, static))
     front = site.front if site else None
     todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
     now = {b.past.id: b for b in todays if b.past}
@@ -77,7 +81,7 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     for subject in site.subjects:
         name = subject.subject
         mine = [b for b in past.breakages if b.subject == name]
-        lane = lanes.picture(matrix, [histories[name]], run.core) if mine else None
+        lane = history_chart.picture(matrix, [histories[name]], run.core) if mine else None
         risks = [r for r in outlook.next if r.subject == name] if outlook else []
         page(
             f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane, risks=risks
@@ -119,7 +123,7 @@ def _addresses(matrix: Matrix, reports: Path) -> Iterator[tuple[str, str]]:
     )
     if matrix.site.url:
         pages = sorted(p.relative_to(reports).as_posix() for p in reports.rglob("*.html"))
-        yield "sitemap.xml", api.sitemap(matrix.site.url, pages)
+        yield "sitemap.xml", feed.sitemap(matrix.site.url, pages)
 
 
 def _truth(reports: Path) -> list[tuple[str, str]]:
@@ -146,4 +150,4 @@ def _templates() -> jinja2.Environment:
 
 def put(path: Path, text: str) -> None:
     """Write a text, whole or not at all."""
-    kept.write(path, text.encode())
+    files.write_whole(path, text.encode())

@@ -1,0 +1,1 @@
+"""Answers to one question each, by running trials and comparing them."""

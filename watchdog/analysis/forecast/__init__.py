@@ -1,0 +1,1 @@
+"""What breaks next: announced removals in use, missing names, prereleases."""

@@ -1,0 +1,123 @@
+"""The command group: which commands there are, and where each is defined.
+
+A command's module is imported when it is called, so that `--version` and `--help` start fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSource:
+    """Where a command is defined, and how `--help` lists it.
+
+    Attributes:
+        section: heading under which `--help` lists it.
+        attribute: `module:name` of the click command, below `watchdog.cli`.
+        summary: one line for the list of commands.
+    """
+
+    section: str
+    attribute: str
+    summary: str
+
+
+_EVERYDAY = "Everyday"
+_MATRIX = "The matrix"
+_HISTORY = "History"
+_MAINTAINERS = "For maintainers"
+_AUTOMATION = "Automation"
+
+
+def _source(section: str, attribute: str, summary: str) -> CommandSource:
+    return CommandSource(section=section, attribute=attribute, summary=summary)
+
+
+COMMANDS = {
+    "check": _source(_EVERYDAY, "check:check", "Test whether some packages work together."),
+    "explain": _source(
+        _EVERYDAY, "check:explain", "Find which release broke something, and what to pin instead."
+    ),
+    "doctor": _source(_EVERYDAY, "doctor:doctor", "Check that this machine has what a run needs."),
+    "run": _source(_MATRIX, "run:run", "Run the matrix and write the report."),
+    "report": _source(_MATRIX, "run:report", "Write the report again without running anything."),
+    "show": _source(_MATRIX, "run:show", "Show the result, log and packages of one cell."),
+    "cell": _source(_MATRIX, "run:cell", "Build the environment of one cell and keep it."),
+    "replay": _source(
+        _HISTORY, "history:replay", "Find every breakage in the past of one package."
+    ),
+    "history": _source(_HISTORY, "history:history", "Bring the stored history up to date."),
+    "cures": _source(_HISTORY, "history:cures", "Find what to install instead of what is broken."),
+    "pins": _source(_HISTORY, "history:pins", "Test whether each old Flask still installs alone."),
+    "candidate": _source(
+        _MAINTAINERS, "candidate:candidate", "Find what an unpublished release would break."
+    ),
+    "extension": _source(
+        _MAINTAINERS, "extension:extension", "Test your own extension with each Flask."
+    ),
+    "forecast": _source(
+        _MAINTAINERS, "forecast:forecast", "Find what the next releases will break."
+    ),
+    "declared": _source(
+        _MAINTAINERS, "field:declared", "Compare declared version ranges with what works."
+    ),
+    "constraints": _source(
+        _MAINTAINERS, "field:constraints", "Write a constraints file of versions that work."
+    ),
+    "second-opinion": _source(
+        _MAINTAINERS,
+        "second_opinion:second_opinion_",
+        "Repeat a sample of cells with venv and pip.",
+    ),
+    "plan": _source(_AUTOMATION, "shards:plan", "List what a run would do; split it into shards."),
+    "merge": _source(_AUTOMATION, "shards:merge", "Join the reports of several shards."),
+    "issues": _source(_AUTOMATION, "issues:issues", "Open and close issues on GitHub."),
+    "pythons": _source(_AUTOMATION, "shards:pythons", "List the Pythons of matrix.yaml."),
+    "schema": _source(_AUTOMATION, "run:schema", "Print the JSON schema of matrix.yaml."),
+    "clean": _source(_AUTOMATION, "run:clean", "Delete cached packages that are no longer used."),
+}
+"""Every command, in the order in which `--help` lists them."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a command; None if there is none of that name."""
+        source = COMMANDS.get(cmd_name)
+        if source is None:
+            return None
+        module, name = source.attribute.split(":")
+        command = getattr(importlib.import_module(f"watchdog.cli.{module}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101  a wrong table is a bug
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands by section, without importing them."""
+        for section in dict.fromkeys(source.section for source in COMMANDS.values()):
+            with formatter.section(section):
+                formatter.write_dl(
+                    [
+                        (n, source.summary)
+                        for n, source in COMMANDS.items()
+                        if source.section == section
+                    ]
+                )
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flask-watchdog")
+def cli() -> None:
+    """Find out what breaks between Flask, Werkzeug and the popular extensions, by running them.
+
+    Exit codes: 0 nothing new, 1 new breakage, 2 usage or configuration error, 3 infrastructure
+    failure (the index, the disk, a tool), 130 interrupted.
+    """

@@ -1,0 +1,172 @@
+"""The commands of the matrix: run, report, show, cell, and a few small ones."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter
+
+from watchdog import pipeline
+from watchdog.cli import github_annotations
+from watchdog.cli.console import doubted, earlier, observe, say, stderr, summary
+from watchdog.cli.options import (
+    Pythons,
+    matrix_option,
+    options,
+    output_format,
+    part_options,
+    reports_option,
+)
+from watchdog.environments import gc
+from watchdog.errors import ConfigurationError, ExitCode
+from watchdog.matrix import load
+from watchdog.matrix.schema import schema_text
+from watchdog.matrix.shards import Shard
+from watchdog.model.cell import Table
+from watchdog.model.evidence import Record
+from watchdog.model.lock import Conflict
+from watchdog.model.verdict import Entry, Run
+from watchdog.report import site
+from watchdog.report.views import subject
+from watchdog.report.views.wording import symbols
+from watchdog.runner.workspace import Settings, open_workplace, package_folder
+from watchdog.storage.ledger import Ledger
+
+
+@click.command()
+@options(selection=True, python=Pythons.MANY)
+@part_options
+def run(
+    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
+    part: Shard,
+) -> int:  # fmt: skip
+    """Run the matrix and write the report."""
+    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons, part.shard, part.cells)
+    console = stderr()
+    with open_workplace(settings) as workplace:
+        with observe(console, settings.matrix) as observer:
+            result = pipeline.run(workplace, selection, observer)
+            observer.stage("Writing the report")
+            page = site.write(settings.matrix, workplace.ledger, settings.reports)
+        if weakness := workplace.sandbox.weakness:
+            say(console, weakness)
+        summary(console, settings.matrix, result, page)
+        earlier(console, settings.as_of, workplace.ledger.runs())
+        github_annotations.announce(settings.matrix, result)
+    if not result.verdicts and not part.planned:
+        raise ConfigurationError(("no cell of the matrix matches the selection",))
+    if result.doubt:
+        doubted(console, result.doubt)
+        return ExitCode.INFRASTRUCTURE
+    if any(breakage.new for breakage in result.breakages):
+        return ExitCode.NEW_BREAKAGE
+    return ExitCode.NOTHING_NEW
+
+
+@click.command()
+@matrix_option
+@reports_option
+def report(matrix_path: Path, reports: Path) -> None:
+    """Write the pages again from ledger and journal, without running or asking anything."""
+    page = site.write(load.load(matrix_path), Ledger(reports), reports)
+    say(stderr(), f"Report: {page}")
+
+
+@click.command()
+@click.argument("cell_id", metavar="CELL")
+@matrix_option
+@reports_option
+@output_format
+def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
+    """Evidence, log, lock of a cell, and a shell line that reproduces it."""
+    matrix, ledger = load.load(matrix_path), Ledger(reports)
+    run_, entry = _find(ledger, cell_id)
+    state, reason = entry.state, entry.reason
+    # A cell under a broken core was not run itself: its control is the evidence.
+    shown = entry.record or entry.control
+    record = ledger.get(shown) if shown else None
+    line = subject.reproduce(record) if record else None
+    if format_ == "json":
+        data = {"cell": cell_id, "as_of": run_.as_of.isoformat(), "state": state, "reason": reason,
+                "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,
+                "reproduce": line}  # fmt: skip
+        click.echo(json.dumps(data, indent=1))
+        return
+    symbol, word = symbols(matrix)[state]
+    click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
+    if reason:
+        click.echo(f"  {reason}")
+    if record is None:
+        return
+    judgement = record.judgement
+    if judgement.symptom:
+        click.echo(f"  {judgement.stage}: {judgement.symptom}")
+    click.echo(
+        f"  Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items())
+    )
+    for evidence in record.evidence:
+        for test in evidence.tests:
+            click.echo(f"  {test.outcome:<8} {test.title or test.name}")
+        if evidence.log.strip():
+            click.echo("\n" + evidence.log.rstrip() + "\n")
+    click.echo(f"Reproduce with:\n  {line}")
+
+
+def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
+    for run_ in reversed(ledger.runs()):
+        if cell_id in run_.cells:
+            return run_, run_.cells[cell_id]
+    raise ConfigurationError(
+        (f"no run has a cell {cell_id!r}; `flask-watchdog plan` lists their ids",)
+    )
+
+
+@click.command()
+@click.option(
+    "--days",
+    type=click.FloatRange(0),
+    default=30,
+    show_default=True,
+    help="Remove packages that no run used for so long.",
+)
+@click.option("--megabytes", type=click.FloatRange(0), default=10_000, show_default=True,
+              help="Then the longest unused, down to this size.")  # fmt: skip
+def clean(days: float, megabytes: float) -> None:
+    """Remove from the package store what is not used any more; it comes back when wanted."""
+    removed, left = gc.collect(package_folder(), days=days, megabytes=megabytes)
+    say(stderr(), f"{removed} packages removed, {left:.0f} MB left in the package store")
+
+
+@click.command()
+@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path),
+              help="With the columns of this file's core.")  # fmt: skip
+def schema(matrix_path: Path | None) -> None:
+    """Print the JSON schema of matrix.yaml (kept as watchdog/matrix.schema.json)."""
+    matrix = load.load(matrix_path) if matrix_path else None
+    click.echo(schema_text(matrix), nl=False)
+
+
+@click.command()
+@options()
+@click.argument("cell_id", metavar="CELL")
+@click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
+def cell(settings: Settings, cell_id: str, into: Path) -> None:
+    """Build one cell's environment the plain way and leave it there to poke at."""
+    console = stderr()
+    with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
+        _, found = pipeline.prepare(workplace, pipeline.Selection((cell_id,)), observer)
+        planned = next((each for each in found if each.cell.id == cell_id), None)
+        trial = planned.trial if planned else None
+        if trial is None:
+            answer = planned.resolution if planned else None
+            why = answer.reason if isinstance(answer, Conflict) else "matrix.yaml has no such cell"
+            raise ConfigurationError((f"{cell_id} has no lock: {why}",))
+        python = workplace.environments.install(
+            trial.lock, trial.interpreter, into.absolute(), trial.as_of
+        )
+    click.echo(str(into.absolute()))
+    smoke = f"watchdog/smokes/{trial.smoke}.py"
+    say(console, "Run its smoke: " + shlex.join([str(python), "watchdog/harness/probe.py", smoke]))

@@ -1,0 +1,1 @@
+"""Makes a lock importable: interpreters, a store of packages, environments of links."""

@@ -1,0 +1,1 @@
+"""Issues on GitHub: which should exist, and the client that makes them so."""

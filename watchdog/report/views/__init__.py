@@ -1,0 +1,1 @@
+"""View models: from stored values to what a template shows. Pure."""

@@ -1,0 +1,69 @@
+"""Words that several pages share: days, stages, the line that reproduces a cell. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from watchdog.matrix.schema import Matrix
+from watchdog.model.evidence import Stage
+from watchdog.model.verdict import Breakage, State
+
+
+def date(value: datetime) -> str:
+    """`30 Sep 2023`."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def instant(value: datetime) -> str:
+    """`30 Sep 2023 14:36 UTC`."""
+    return f"{date(value)} {value:%H:%M} UTC"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`A, B and C`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
+STAGES = {
+    Stage.RESOLVE: "on resolving",
+    Stage.INSTALL: "on install",
+    Stage.IMPORT: "on import",
+    Stage.SMOKE: "in use",
+}
+
+
+def reproduce(python: str, pins: Sequence[str], smoke: str, subject: str) -> str:
+    """One shell line, in the root of the repository, that runs a smoke on a lock."""
+    series = ".".join(python.split(".")[:2])
+    automatic = f"WATCHDOG_DISTRIBUTIONS={subject} " if smoke == "automatic" else ""
+    return (
+        f"uv venv --python {series} cell && uv pip install --python cell --no-deps "
+        f"{shlex.join(pins)} && {automatic}cell/bin/python watchdog/harness/probe.py "
+        f"watchdog/smokes/{smoke}.py"
+    )
+
+
+def symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
+    """The symbol and the word of each state: the same in terminal, page and feed."""
+    return {
+        State.WORKS: ("✓", "works"),
+        State.BROKEN: ("✕", "breaks"),
+        State.BLOCKED: ("⊘", f"{matrix.title(matrix.framework)} itself breaks"),
+        State.CONFLICT: ("–", "not installable together"),
+        State.FLAKY: ("~", "sometimes"),
+        State.UNJUDGED: ("?", "not judged"),
+        State.ERROR: ("!", "our trouble"),
+    }
+
+
+def row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
+    """A breakage in a table: mark, who has it, in how many cells, what one sees."""
+    mark = "new" if breakage.new else symbols(matrix)[State.BROKEN][0]
+    itself = f"{matrix.title(matrix.framework)} itself"
+    who = itself if breakage.core else ", ".join(breakage.subjects)
+    cells = str(len(breakage.verdicts))
+    if breakage.blocked:
+        cells += f" + {len(breakage.blocked)} blocked"
+    return mark, who, cells, breakage.symptom

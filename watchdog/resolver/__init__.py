@@ -1,0 +1,1 @@
+"""Answers which versions an installer would choose at an instant."""

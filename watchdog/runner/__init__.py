@@ -1,0 +1,1 @@
+"""Owns what a run needs and executes each trial once."""

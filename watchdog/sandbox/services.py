@@ -1,0 +1,159 @@
+"""Real servers on loopback, started once a run and stopped with it.
+
+Each service gives its cells environment variables; one that runs already is named by the same
+variable (`WATCHDOG_MONGODB=mongodb://127.0.0.1:27017/cell{number}`). One that this machine lacks is
+absent: tests that need it say so themselves and count as not judged, with the sentence given here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from watchdog.sandbox.process import Processes, passed_on
+from watchdog.sandbox.sandbox import Sandbox
+
+_DATABASES = 4096
+_MAILDIR = "maildir"
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def _given(name: str) -> dict[str, str]:
+    """Where a server is that somebody else started, told in the environment; nothing of most."""
+    variable = f"WATCHDOG_{name.upper()}"
+    return {variable: os.environ[variable]} if os.environ.get(variable) else {}
+
+
+@dataclass
+class Services:
+    """The services of a run; a context manager that stops what it started.
+
+    Attributes:
+        sandbox: where its cells are; the servers are started where these can reach them.
+    """
+
+    processes: Processes
+    folder: Path
+    sandbox: Sandbox | None = None
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    _tried: set[str] = field(default_factory=set)
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._running:
+            self.processes.end(process)
+        self._running.clear()
+        self.variables.clear()
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start those of the named services that this machine has and that do not run yet."""
+        starters = {
+            "smtp": self._smtp,
+            "redis": self._redis,
+            "mongodb": self._mongodb,
+            "oauth": self._oauth,
+        }
+        fresh = sorted(set(names) - self._tried)
+        self._tried.update(fresh)
+        with ThreadPoolExecutor(len(starters)) as pool:
+            found = pool.map(
+                lambda name: self._brought_in(name) or starters[name](_free_port()), fresh
+            )
+        self.variables |= {name: told for name, told in zip(fresh, found, strict=True) if told}
+
+    def _brought_in(self, name: str) -> dict[str, str]:
+        """Where a server that somebody else started is for a cell."""
+        given = _given(name)
+        if self.sandbox is None:
+            return given
+        try:
+            return {key: self.sandbox.bring_in(value) for key, value in given.items()}
+        except OSError:
+            return {}
+
+    def available(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(set(wanted) & set(self.variables)))
+
+    def environment(self, names: Iterable[str], number: int = 0) -> dict[str, str]:
+        """The variables that tell a cell where its services are.
+
+        `number` sets cells apart: each has a database of its own.
+        """
+        return {
+            key: value.format(number=number % _DATABASES)
+            for name in names
+            for key, value in self.variables.get(name, {}).items()
+        }
+
+    def folders(self, names: Iterable[str]) -> tuple[Path, ...]:
+        """What of the file system a cell shares with its services."""
+        maildir = self.folder / _MAILDIR
+        return (maildir,) if "smtp" in names and maildir.is_dir() else ()
+
+    def _smtp(self, port: int) -> dict[str, str]:
+        maildir = self.folder / _MAILDIR
+        for part in ("cur", "new", "tmp"):
+            (maildir / part).mkdir(parents=True, exist_ok=True)
+        argv = [
+            sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}",
+            "-c", "aiosmtpd.handlers.Mailbox", str(maildir),
+        ]  # fmt: skip
+        address = {"WATCHDOG_SMTP": f"127.0.0.1:{port}", "WATCHDOG_MAILDIR": str(maildir)}
+        return address if self._serve(argv, port) else {}
+
+    def _redis(self, port: int) -> dict[str, str]:
+        argv = [
+            "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no", "--databases", str(_DATABASES), "--dir", str(self.folder),
+        ]  # fmt: skip
+        address = {"WATCHDOG_REDIS": f"redis://127.0.0.1:{port}/{{number}}"}
+        return address if self._serve(argv, port) else {}
+
+    def _mongodb(self, port: int) -> dict[str, str]:
+        data = self.folder / "mongodb"
+        data.mkdir(exist_ok=True)
+        argv = ["mongod", "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(data)]
+        address = {"WATCHDOG_MONGODB": f"mongodb://127.0.0.1:{port}/cell{{number}}"}
+        return address if self._serve(argv, port) else {}
+
+    def _oauth(self, port: int) -> dict[str, str]:
+        argv = [sys.executable, str(Path(__file__).with_name("oauth_provider.py")), str(port)]
+        return {"WATCHDOG_OAUTH": f"http://127.0.0.1:{port}"} if self._serve(argv, port) else {}
+
+    def _serve(self, argv: list[str], port: int) -> bool:
+        """Start a server and wait until its port answers; False when it does not."""
+        if shutil.which(argv[0]) is None:
+            return False
+        # Not the whole environment of ours: a cell may be able to read that of a service.
+        env = passed_on() | {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        if self.sandbox is not None:
+            served = self.sandbox.serve(argv, env, self.folder, port)
+            if served is not None:
+                return served
+        process = self.processes.start(argv, env=env, cwd=self.folder, quiet=True)
+        self._running.append(process)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return True
+            time.sleep(0.05)
+        return False

@@ -1,0 +1,1 @@
+"""Reads and writes everything that is kept on disk, whole or not at all."""
