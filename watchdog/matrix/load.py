@@ -21,7 +21,6 @@ from watchdog.matrix.schema import (
     _MONTH,
     _SERIES,
     _URL,
-    DEFAULT_CORE,
     CoreTable,
     Extension,
     GridTable,
@@ -33,6 +32,7 @@ from watchdog.matrix.schema import (
     Tables,
     TodayTable,
     VersionsTable,
+    columns_of,
 )
 
 
@@ -66,7 +66,7 @@ def parse(text: str, where: str) -> Matrix:
         raise ConfigurationError((f"{where}: not YAML: {e}",)) from None
     if root is None:
         raise ConfigurationError((f"{where}:1:1: empty; it needs python, tables, extensions",))
-    columns = _columns(data.get("core") if isinstance(data, dict) else None)
+    columns = columns_of(data.get("core") if isinstance(data, dict) else None)
     try:
         matrix = Matrix.model_validate(columns.to_fields(data))
     except (ValidationError, RecursionError) as e:
@@ -81,13 +81,6 @@ def parse(text: str, where: str) -> Matrix:
     if problems:
         raise ConfigurationError(tuple(dict.fromkeys(problems)))
     return matrix
-
-
-def _columns(core: object) -> Columns:
-    """The names of the columns, as far as a file says them."""
-    named = core if isinstance(core, dict) and len(core) == len(DEFAULT_CORE) else DEFAULT_CORE
-    framework, foundation = named
-    return Columns((framework, foundation))
 
 
 _FIELDS: dict[str, type[BaseModel]] = {

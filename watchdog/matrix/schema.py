@@ -12,8 +12,7 @@ from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from watchdog.matrix import version_rules
-from watchdog.matrix.columns import TAKEN
-from watchdog.matrix.load import _columns
+from watchdog.matrix.columns import TAKEN, Columns
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
 DEFAULT_CORE = {"flask": "Flask", "werkzeug": "Werkzeug"}
@@ -249,9 +248,16 @@ class Matrix(_Strict):
         return (*self.core_names, *(s for s, e in self.extensions.items() if e.install is None))
 
 
+def columns_of(core: object) -> Columns:
+    """The names of the columns, as far as a file says them."""
+    named = core if isinstance(core, dict) and len(core) == len(DEFAULT_CORE) else DEFAULT_CORE
+    framework, foundation = named
+    return Columns((framework, foundation))
+
+
 def matrix_schema(matrix: Matrix | None = None) -> dict[str, Any]:
     """The JSON schema of matrix.yaml, for editors, with the columns of a matrix's own core."""
-    columns = _columns(matrix.core if matrix else DEFAULT_CORE)
+    columns = columns_of(matrix.core if matrix else DEFAULT_CORE)
     return columns.in_schema(Matrix.model_json_schema())
 
 

@@ -20,11 +20,12 @@ from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import coordinates
 from watchdog.model.verdict import Run, State
-from watchdog.report.badges import _colour, badge, endpoint
+from watchdog.report.badges import badge, colour, endpoint
 from watchdog.report.feed import feed
 from watchdog.report.views.forecast import OutlookView
 from watchdog.report.views.front import BreakageView, SiteView
 from watchdog.report.views.history import ChronicleView, PinView
+from watchdog.report.views.wording import breakage_page
 
 T = TypeVar("T")
 
@@ -187,7 +188,7 @@ def files(
     yield f"api/{VERSION}/field.csv", field_csv(matrix, run)
     yield "feed.xml", feed(matrix, site, outlook)
     for subject, title, symbol, word in site.front.subjects:
-        yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", _colour(word))
+        yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", colour(word))
         yield f"badges/{subject}.json", endpoint(title, word)
 
 
@@ -235,12 +236,8 @@ def _broken(b: BreakageView) -> Broken:
         since=past.began if past else None,
         culprit=past.culprit if past else None,
         cure=past.cure if past else None,
-        page=_page(past.id) if past else None,
+        page=breakage_page(past.id) if past else None,
     )
-
-
-def _page(breakage: str) -> str:
-    return f"breakages/{breakage}.html"
 
 
 def field(run: Run) -> Field:
@@ -275,7 +272,7 @@ def history(past: ChronicleView) -> History:
         tuple(
             Past(
                 v.id, v.subject, v.symptom, v.began, v.ended, v.how_fixed, v.culprit,
-                v.last_good, v.proof, v.missing, v.python, v.cure, _page(v.id),
+                v.last_good, v.proof, v.missing, v.python, v.cure, breakage_page(v.id),
             )
             for v in past.breakages
         )

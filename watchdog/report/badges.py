@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 _COLOURS = {"works": "3f6b4a", "breaks": "b3261e"}
 
 
-def _colour(word: str) -> str:
+def colour(word: str) -> str:
     return _COLOURS.get(word, "6a645c")
 
 
 def endpoint(title: str, word: str) -> str:
     """A badge as data, in the form that badge servers read."""
-    told = {"schemaVersion": 1, "label": title, "message": word, "color": _colour(word)}
+    told = {"schemaVersion": 1, "label": title, "message": word, "color": colour(word)}
     return json.dumps(told) + "\n"
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from watchdog.matrix.schema import Matrix
-from watchdog.report.api import _page
 from watchdog.report.views.forecast import OutlookView
 from watchdog.report.views.front import SiteView
 from watchdog.report.views.history import PastView
+from watchdog.report.views.wording import breakage_page
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -39,7 +39,7 @@ def feed(matrix: Matrix, site: SiteView, outlook: OutlookView | None = None) -> 
         _text(entry, "title", f"{view.who} {verb}: {view.error}")
         _text(entry, "id", f"{tag}:{what}/{view.id}")
         _text(entry, "updated", _instant(when))
-        _link(entry, _page(view.id), "alternate")
+        _link(entry, breakage_page(view.id), "alternate")
         _text(entry, "summary", view.verdict + (f" {view.cure}" if view.cure else ""))
     for threat in outlook.next if outlook else ():
         entry = ET.SubElement(root, f"{{{_ATOM}}}entry")

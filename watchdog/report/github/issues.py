@@ -107,7 +107,8 @@ class Issues:
                 waited += max(wait, _PAUSE)
                 if waited > _PATIENCE:
                     raise InfrastructureError(
-                        f"GitHub's rate limit is used up for {wait:.0f} s; run `flask-watchdog issues` again then"
+                        f"GitHub's rate limit is used up for {wait:.0f} s; run "
+                        "`flask-watchdog issues` again then"
                     )
                 self._sleep(max(wait, _PAUSE))
                 continue

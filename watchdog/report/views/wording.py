@@ -67,3 +67,8 @@ def row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
     if breakage.blocked:
         cells += f" + {len(breakage.blocked)} blocked"
     return mark, who, cells, breakage.symptom
+
+
+def breakage_page(breakage: str) -> str:
+    """Return the address of a breakage's page, relative to the site."""
+    return f"breakages/{breakage}.html"
