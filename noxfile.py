@@ -144,12 +144,12 @@ def fuzz(session: nox.Session) -> None:
     if "--minutes" in targets:
         at = targets.index("--minutes")
         minutes, targets = float(targets[at + 1]), targets[:at] + targets[at + 2 :]
-    inputs = sorted(p.stem for p in Path("tests", "fuzz").glob("*.py"))
+    inputs = sorted(p.stem for p in Path("tests", "support", "fuzz").glob("*.py"))
     for name in targets or [i for i in inputs if i not in ("__init__", "atheris_driver")]:
         # What was found is kept from time to time; an input that fails is left beside it.
         corpus = Path(session.cache_dir, "fuzz", name)
         options = f"-max_total_time={int(minutes * 60)}", f"-artifact_prefix={corpus}-"
-        session.run("python", "tests/fuzz/atheris_driver.py", name, str(corpus), *options)
+        session.run("python", "tests/support/fuzz/atheris_driver.py", name, str(corpus), *options)
 
 
 @nox.session

@@ -1,8 +1,8 @@
 """The watchdog's own score: `nox -s truth`.
 
-For each real breakage in tests/known.jsonl the days around its beginning are replayed, and what
-the watchdog says is compared with the facts: found or not, the culprit, the minute, and what else
-it reported in those days. Each entry of the file was verified by running it.
+For each real breakage in tests/support/known.jsonl the days around its beginning are replayed, and
+what the watchdog says is compared with the facts: found or not, the culprit, the minute, and what
+else it reported in those days. Each entry of the file was verified by running it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, Workplace, open_workplace
 
 ROOT = Path(__file__).parent.parent
-FACTS = ROOT / "tests" / "known.jsonl"
+FACTS = ROOT / "tests" / "support" / "known.jsonl"
 AROUND = timedelta(days=8)
 AROUND_A_PYTHON = timedelta(days=60)
 """Wheels for a new Python arrive over weeks; until then little can be judged on it."""

@@ -1,0 +1,142 @@
+"""The whole site in a real browser: accessible, one width fits, the paste box answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from home import ROOT, Home
+
+from watchdog.matrix import load as matrix_file
+from watchdog.report.views.history_chart import LEFT, LETTER
+
+PAGES = (
+    "index.html", "matrix.html", "history.html", "pins.html", "forecast.html", "declared.html",
+    "known-good.html",
+    "paste.html", "about.html",
+    "subjects/ext-import.html", "breakages/ext-import-1.0--werkzeug-3.0.0.html",
+)  # fmt: skip
+MATRIX = matrix_file.load(ROOT / "matrix.yaml")
+
+
+@pytest.fixture
+def opened(browser: Any, whole: Home) -> Iterator[Any]:
+    """Opens a page of the site; no request may leave the folder, no script may fail."""
+    asked: list[str] = []
+    contexts = []
+
+    def open_(name: str, **options: Any) -> Any:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("pageerror", lambda error: asked.append(str(error)))
+        tab.goto((whole.folder / "reports" / name).as_uri())
+        return tab
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert all(url.startswith(("file:", "data:")) for url in asked), asked
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_has_a_barrier(opened: Any, name: str, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    # axe is put into the page, which its own policy forbids.
+    tab = opened(name, color_scheme=scheme, bypass_csp=True)
+    found = axe.run(tab).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
+
+
+@pytest.mark.parametrize("width", [360, 1280], ids=["phone", "desktop"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_its_window(opened: Any, name: str, width: int) -> None:
+    tab = opened(name, viewport={"width": width, "height": 800}, java_script_enabled=True)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_name_of_the_matrix_fits_left_of_the_lanes(opened: Any) -> None:
+    tab = opened("history.html", bypass_csp=True)
+    titles = [MATRIX.title(name) for name in MATRIX.extensions]
+    over = tab.evaluate(
+        """([titles, letter, least]) => titles.filter(title => {
+            const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+            text.setAttribute("class", "lane");
+            text.textContent = title;
+            document.querySelector(".history svg").append(text);
+            return text.getComputedTextLength() > Math.max(title.length * letter, least);
+        })""",
+        [titles, LETTER, LEFT - 10],
+    )
+    assert (over, len(titles) > 90) == ([], True)
+
+
+def test_a_table_is_filtered_by_what_is_typed(opened: Any) -> None:
+    tab = opened("index.html")
+    rows = tab.locator("#field-tables figure:visible tbody tr:visible")
+    every = rows.count()
+    tab.fill("input[type=search]", "ext-imp")
+    assert rows.all_inner_texts()[0].startswith("Ext-Import")
+    assert rows.count() == 1 < every
+
+
+def test_without_scripts_another_table_is_shown_by_its_label(opened: Any) -> None:
+    tab = opened("index.html", java_script_enabled=False)
+    shown = tab.locator("#field-tables figure:visible table caption")
+    before = shown.inner_text()
+    tab.locator("#field-tables label").nth(1).click()
+    assert shown.inner_text() != before
+    assert not tab.locator("input[type=search]").is_visible()
+
+
+def test_pictures_are_shown_also_from_disk(opened: Any) -> None:
+    tab = opened("subjects/ext-import.html")
+    assert tab.evaluate("[...document.images].map(i => i.naturalWidth)")[0] > 0
+
+
+def test_what_is_to_be_typed_can_be_copied(opened: Any) -> None:
+    page = "breakages/ext-import-1.0--werkzeug-3.0.0.html"
+    tab = opened(page, permissions=["clipboard-read", "clipboard-write"])
+    tab.locator("button.copy").first.click()
+    tab.get_by_text("Copied").wait_for()
+    assert "werkzeug<3" in tab.evaluate("navigator.clipboard.readText()")
+
+
+def test_pasted_requirements_are_answered_with_what_to_add(opened: Any) -> None:
+    tab = opened("paste.html")
+    tab.fill("#requirements", "# mine\nExt_Import==1.0\nsomething-else\n-e .\n")
+    said = tab.inner_text("#answer")
+    assert "Ext-Import 1.0 needs werkzeug<3" in said
+    assert "cannot import name 'gone'" in said
+    assert "Not under watch: something-else" in said
+    tab.fill("#requirements", "ext-import==1.0\nwerkzeug==2.0.0")
+    assert "Nothing in it is known to break" in tab.inner_text("#answer")
+    tab.fill("#requirements", "ext-import\nwerkzeug<2.5")
+    assert "Nothing in it is known to break" in tab.inner_text("#answer")
+    tab.fill("#requirements", "flask==1.0.0")
+    assert "Flask 1.0.0 needs werkzeug<3" in tab.inner_text("#answer")
+
+
+def test_what_is_pasted_is_text_whatever_it_holds(opened: Any) -> None:
+    tab = opened("paste.html")
+    tab.fill("#requirements", "<img src=x onerror=alert(1)>==1\na</script><b>==2")
+    assert tab.locator("#answer img").count() == 0
+    assert tab.locator("#answer b").count() == 0
+
+
+def test_the_keyboard_reaches_everything_in_order(opened: Any) -> None:
+    tab = opened("index.html")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the report"
+    seen = []
+    for _ in range(400):
+        tab.keyboard.press("Tab")
+        tag = tab.evaluate("document.activeElement.tagName")
+        if tag == "BODY":
+            break
+        seen.append(tab.evaluate("document.activeElement.getBoundingClientRect().top + scrollY"))
+    assert len(seen) > 20
+    assert tab.evaluate("document.activeElement.tagName") == "BODY"

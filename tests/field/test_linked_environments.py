@@ -1,0 +1,120 @@
+"""Composed and installed environments are equal over the whole field, on the real index."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from home import ROOT
+
+from watchdog.errors import InfrastructureError
+from watchdog.matrix import load as matrix_file
+from watchdog.model.lock import Lock, Question
+from watchdog.runner.workspace import Settings, Workplace, open_workplace
+
+MATRIX = matrix_file.load(ROOT / "matrix.yaml")
+
+pytestmark = pytest.mark.real_index
+
+# Whatever a program can ask of what is installed: names, versions, entry points, files, the path,
+# namespace packages, and where a module says its file is.
+LOOK = """
+import importlib.metadata as m, importlib.util, json, os, pkgutil, sys
+distributions = {}
+for d in m.distributions():
+    files = sorted(str(f) for f in d.files or [])
+    missing = [f for f in files if not d.locate_file(f).exists()]
+    entries = sorted((e.group, e.name, e.value) for e in d.entry_points)
+    told = [d.version, files, missing, entries, sorted(d.requires or [])]
+    distributions[d.metadata["Name"]] = told
+modules = {}
+for found in pkgutil.iter_modules():
+    spec = importlib.util.find_spec(found.name)
+    places = [spec.origin, *(spec.submodule_search_locations or [])]
+    inside = [os.path.relpath(p, sys.prefix) for p in places if p and p.startswith(sys.prefix)]
+    if inside:
+        modules[found.name] = inside
+path = [os.path.relpath(p, sys.prefix) for p in sys.path if p.startswith(sys.prefix)]
+print(json.dumps([distributions, modules, path], sort_keys=True))
+"""
+
+
+MADE_BY_NO_PACKAGE = (
+    "*__pycache__*", "pyvenv.cfg", "*.lock", "CACHEDIR.TAG", ".gitignore", "*/_virtualenv.p*",
+    "bin/activate*", "bin/deactivate*", "bin/pydoc*", "bin/python*", "lib64*", "*.watchdog-*",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    now = datetime.now(UTC).replace(microsecond=0)
+    settings = Settings(MATRIX, now, tmp_path_factory.mktemp("reports"), jobs=2)
+    try:
+        with open_workplace(settings) as workplace:
+            workplace.releases()
+            yield workplace
+    except InfrastructureError as e:
+        pytest.skip(f"the package index cannot be reached: {e}")
+
+
+def look(python: Path) -> Any:
+    done = subprocess.run(
+        [str(python), "-I", "-c", LOOK], text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def content(environment: Path) -> dict[str, bytes]:
+    """Every file of an environment that a package brought, links followed."""
+    found: dict[str, bytes] = {}
+    for path in environment.rglob("*"):
+        name = str(path.relative_to(environment))
+        if path.is_dir() and path.is_symlink():
+            found |= {f"{name}/{inner}": data for inner, data in content(path.resolve()).items()}
+        elif path.is_file():
+            found[name] = path.read_bytes()
+    return {
+        name: _without_place(name, data, environment)
+        for name, data in found.items()
+        if not any(fnmatchcase(name, made) for made in MADE_BY_NO_PACKAGE)
+    }
+
+
+def _without_place(name: str, data: bytes, environment: Path) -> bytes:
+    """Less what must differ: where the environment is, and the digests of programs that say so."""
+    if name.endswith(".dist-info/RECORD"):
+        lines = data.splitlines()
+        return b"\n".join(
+            line.split(b",")[0] if b"bin/" in line else line for line in sorted(lines)
+        )
+    return data.replace(str(environment).encode(), b"<environment>")
+
+
+@pytest.mark.parametrize("subject", list(MATRIX.extensions))
+def test_composed_and_installed_environments_are_equal(
+    workplace: Workplace, tmp_path: Path, subject: str
+) -> None:
+    for python in reversed(list(workplace.interpreters)):
+        interpreter = workplace.interpreters[python]
+        as_of = workplace.settings.as_of
+        question = Question(MATRIX.requirements(subject), python, as_of)
+        lock = workplace.resolver.answer(question, interpreter)
+        if isinstance(lock, Lock):
+            break
+    else:
+        pytest.fail(f"{subject} cannot be installed on any Python here")
+    environments = workplace.environments
+    environments.fill(environments.missing(lock, interpreter, as_of))
+    composed = environments.compose(lock, interpreter, tmp_path / "composed", as_of)
+    plain = environments.install(lock, interpreter, tmp_path / "plain", as_of)
+    mine, theirs = content(tmp_path / "composed"), content(tmp_path / "plain")
+    assert mine.keys() == theirs.keys()
+    assert [name for name in mine if mine[name] != theirs[name]] == []
+    assert look(composed) == look(plain)

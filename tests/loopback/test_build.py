@@ -1,0 +1,274 @@
+"""What the build of a source distribution may do to the machine it is built on: nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import ecosystem
+import pytest
+from ecosystem import PYTHON, SMOKE, day
+from home import Home
+from loopback_index import LoopbackIndex
+from means import usable_means
+
+from watchdog.model.evidence import Means
+from watchdog.sandbox.build import _addresses, _can_be_named, server
+
+SECRET = "a-secret-that-no-build-may-see"
+
+PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+# Its wheel holds what it found out while it was built; its own METADATA is told likewise.
+BACKEND = """
+import base64, hashlib, os, socket, subprocess, sys, zipfile
+
+INFO = "ext_one-1.0.dist-info"
+META = "Metadata-Version: 2.1\\nName: ext-one\\nVersion: 1.0\\nRequires-Dist: flask\\n"
+FOUND = []
+
+
+def attempt(function):
+    try:
+        if function():
+            FOUND.append(function.__name__)
+    except Exception:
+        pass
+
+
+def reads_a_key():
+    return open("SECRETS/.ssh/id_ed25519").read()
+
+
+def reads_the_reports():
+    return os.listdir("REPORTS")
+
+
+def sees_a_token():
+    return "A_TOKEN" in os.environ
+
+
+def connects_elsewhere():
+    return socket.create_connection(("127.0.0.1", PORT), 2)
+
+
+def plants_something():  # where it may seem to succeed, on a disk of its own
+    open("STORE/planted", "w").write("x")
+
+
+def reads_the_token_of_another_process():
+    for place in os.listdir("/proc"):
+        try:
+            if b"A_TOKEN=" in open("/proc/" + place + "/environ", "rb").read():
+                return True
+        except OSError:
+            pass
+
+
+def sets_the_system():
+    return open("/proc/sys/kernel/core_pattern", "r+").close() is None
+
+
+def mounts():
+    return subprocess.call(["mount", "-t", "tmpfs", "none", "/usr"], stderr=-3) == 0
+
+
+def try_all():
+    for function in (reads_a_key, reads_the_reports, sees_a_token, connects_elsewhere,
+                     plants_something, reads_the_token_of_another_process, MORE):
+        attempt(function)
+    subprocess.Popen(["sleep", "MARK"], start_new_session=True, env={}, stdout=-3, stderr=-3)
+
+
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    EXTRA
+    os.mkdir(os.path.join(folder, INFO))
+    with open(os.path.join(folder, INFO, "METADATA"), "w") as out:
+        out.write(META)
+    return INFO
+
+
+def build_wheel(folder, settings=None, metadata=None):
+    EXTRA
+    try_all()
+    files = {
+        "ext_one.py": "def use():\\n    assert not %r, %r\\n    return 42\\n" % (FOUND, FOUND),
+        INFO + "/METADATA": META,
+        INFO + "/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    record = ""
+    for path, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        record += "%s,sha256=%s,%d\\n" % (path, digest.decode(), len(text))
+    files[INFO + "/RECORD"] = record + INFO + "/RECORD,,\\n"
+    name = "ext_one-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as out:
+        for path, text in files.items():
+            out.writestr(path, text)
+    return name
+"""
+
+
+class World:
+    """An index with one source distribution, whose build does what a test wants."""
+
+    def __init__(self, folder: Path, index: LoopbackIndex) -> None:
+        self.index, self.home = index, Home(folder, index.url, folder / "caches")
+        self.secrets = folder / "home"
+        (self.secrets / ".ssh").mkdir(parents=True)
+        (self.secrets / ".ssh" / "id_ed25519").write_text(SECRET, "utf-8")
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.mark = f"{time.time_ns() % 10**7}00"
+        ecosystem.begin(index, folder)
+        lines = [f'python: ["{PYTHON}"]', "tables:", "  today: {}", "extensions:"]
+        for name in ("ext-one", "ext-two"):
+            module = name.replace("-", "_")
+            smoke = SMOKE.format(name=name, module=module)
+            (folder / "smokes" / f"smoke_{module}.py").write_text(smoke, "utf-8")
+            lines.append(f"  {name}: {{name: {name}}}")
+        index.add("ext-two", "1.0", day(4), files={"ext_two.py": "def use():\n    return 42\n"},
+                  requires=["flask"])  # fmt: skip
+        (folder / "matrix.yaml").write_text("\n".join(lines) + "\n", "utf-8")
+
+    def publish(self, *, extra: str = "pass", more: str = "") -> None:
+        backend = BACKEND
+        for word, value in {
+            "SECRETS": str(self.secrets), "REPORTS": str(self.home.folder / "reports"),
+            "STORE": str(self.home.caches / "watchdog" / "packages"), "EXTRA": extra,
+            "PORT": str(self.listener.getsockname()[1]), "MARK": self.mark, "MORE": more,
+        }.items():  # fmt: skip
+            backend = backend.replace(word, value)
+        files = {"pyproject.toml": PROJECT, "backend.py": backend,
+                 "PKG-INFO": "Metadata-Version: 1.0\nName: ext-one\nVersion: 1.0\n"}  # fmt: skip
+        self.index.add_sdist("ext-one", "1.0", day(4), files=files)
+
+    def run(self, means: Means) -> str:
+        done = self.home("run", "--sandbox", means, HOME=str(self.secrets), A_TOKEN=SECRET)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        assert self.home.states()[f"ext-two/today/py{PYTHON}"] == "works"
+        return done.stderr
+
+    def record(self) -> str:
+        path = self.home.folder / "reports" / "ledger" / "ext-one.jsonl"
+        return path.read_text("utf-8").splitlines()[-1]
+
+    def left(self) -> list[str]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in (place / "cmdline").read_bytes():
+                    found.append(place.name)
+        return found
+
+
+@pytest.fixture
+def world(tmp_path: Path, empty_index: LoopbackIndex) -> Iterator[World]:
+    world = World(tmp_path, empty_index)
+    with world.listener:
+        yield world
+
+
+CONFINED = [m for m in usable_means() if m.values[0] is not Means.LIMITS]
+
+
+@pytest.mark.parametrize("means", CONFINED)
+def test_a_build_sees_and_reaches_nothing_but_the_index(world: World, means: Means) -> None:
+    world.publish(more="sets_the_system, mounts")
+    world.run(means)
+    record = world.record()
+    assert json.loads(record)["judgement"]["outcome"] == "works", record
+    assert SECRET not in record
+    assert world.left() == []
+    assert not list(world.home.caches.rglob("planted"))
+
+
+def test_the_attempts_of_that_build_succeed_where_nothing_holds_it(world: World) -> None:
+    world.publish()
+    (world.home.folder / "reports").mkdir()
+    (world.home.folder / "reports" / "there.txt").touch()
+    (world.home.caches / "watchdog" / "packages").mkdir(parents=True)
+    world.run(Means.LIMITS)
+    found = json.loads(world.record())["judgement"]["symptom"]
+    for name in ("reads_a_key", "reads_the_reports", "connects_elsewhere", "reads_the_token_of"):
+        assert name in found, found
+    assert list(world.home.caches.rglob("planted"))
+    assert "sees_a_token" not in found, "the environment is an allow-list under every means"
+
+
+@pytest.mark.parametrize("means", CONFINED)
+@pytest.mark.parametrize(
+    "extra",
+    ["os.kill(-1, 9)", "[os.fork() for _ in range(11)] and __import__('time').sleep(30)"],
+    ids=["kills-everybody", "forks"],
+)
+def test_a_build_that_attacks_ends_and_the_run_goes_on(
+    world: World, means: Means, extra: str
+) -> None:
+    world.publish(extra=extra)
+    world.run(means)
+    assert world.home.states()[f"ext-one/today/py{PYTHON}"] != "works"
+    assert world.left() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://index.example/simple", ("index.example", 443)),
+        ("http://index.example:3141/root/pypi/+simple/", ("index.example", 3141)),
+        ("https://me:secret@index.example/simple", ("index.example", 443)),
+        ("file:///srv/wheels", None),
+        ("/srv/wheels", None),
+        ("https://index.example:port/simple", None),
+    ],
+)
+def test_a_url_names_the_server_to_be_let_in(url: str, expected: tuple[str, int] | None) -> None:
+    assert server(url) == expected
+
+
+def test_each_server_has_an_address_of_its_own_and_loopback_keeps_its() -> None:
+    servers = [("a.example", 443), ("b.example", 443), ("localhost", 8080)]
+    found = _addresses(servers)
+    assert found["localhost"] == "127.0.0.1"
+    assert len(set(found.values())) == 3
+
+
+def test_a_proxy_or_a_bare_number_cannot_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    assert _can_be_named([("a.example", 443), ("127.0.0.1", 80)])
+    assert not _can_be_named([("192.0.2.7", 443)])
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert not _can_be_named([("a.example", 443)])
+
+
+def test_only_what_is_listed_is_built_where_that_is_asked_for(world: World) -> None:
+    world.publish()
+    done = world.home("run", "--builds", "listed")
+    assert done.returncode == 0, done.stderr
+    cell = f"ext-one/today/py{PYTHON}"
+    entry = world.home.last_run()["cells"][cell]
+    assert entry["state"] == "unjudged"
+    assert "ext-one 1.0 would be built from source; `builds` does not list it" in entry["reason"]
+    assert not list((world.home.caches / "watchdog" / "packages").rglob("ext_one.py"))
+    matrix = world.home.folder / "matrix.yaml"
+    matrix.write_text("builds: [ext-one]\n" + matrix.read_text("utf-8"), "utf-8")
+    assert world.home("run", "--builds", "listed").returncode == 0
+    assert world.home.states()[cell] == "works"
+
+
+def test_a_record_tells_the_hash_of_each_file_and_how_it_was_built(world: World) -> None:
+    world.publish()
+    world.run(Means.LIMITS)
+    record = json.loads(world.record())
+    upload = world.index.files["ext-one"][0]
+    assert record["files"]["ext-one"] == hashlib.sha256(upload.data).hexdigest()
+    assert set(record["files"]) >= {"ext-one", "flask", "werkzeug"}
+    assert list(record["built"]) == ["ext-one"]
+    assert record["built"]["ext-one"].endswith(", limits")

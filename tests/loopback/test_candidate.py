@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ecosystem
+import pytest
+from ecosystem import day
+from home import Home
+
+from watchdog.analysis.candidate import Change, Seen, compare
+from watchdog.errors import ConfigurationError
+from watchdog.model.evidence import Outcome
+from watchdog.resolver.overlay_index import read_wheel
+from watchdog.runner.wheel_builder import wheel
+
+AT = ("--as-of", day(20).isoformat())
+"""An instant at which everything works, with Werkzeug 2.0.0."""
+
+
+def candidate(home: Home, what: str, *options: str, code: int) -> Any:
+    done = home("candidate", what, *AT, "--format", "json", *options)
+    assert done.returncode == code, done.stderr
+    return {e["subject"]: e for e in json.loads(done.stdout)["effects"]}
+
+
+def make(folder: Path, version: str, code: str) -> str:
+    path = folder / f"werkzeug-{version}-py3-none-any.whl"
+    path.write_bytes(wheel("werkzeug", version, {"werkzeug.py": code}))
+    return str(path)
+
+
+def test_a_wheel_that_lacks_a_name_breaks_exactly_those_who_use_it(
+    home: Home, tmp_path: Path
+) -> None:
+    found = candidate(home, make(tmp_path, "2.1.0", "VERSION = 2\n"), code=1)
+    changes = {s: e["change"] for s, e in found.items()}
+    assert [s for s, c in changes.items() if c == "regressed"] == ["ext-import"]
+    assert found["ext-works"]["change"] == "still works"
+    assert "cannot import name 'gone'" in found["ext-import"]["failures"]["import"]
+    assert found["ext-import"]["lock"]["werkzeug"] == "2.1.0"
+
+
+def test_an_unchanged_rebuild_changes_nothing(home: Home, tmp_path: Path) -> None:
+    code = ecosystem.werkzeug(2)["werkzeug.py"]
+    found = candidate(home, make(tmp_path, "2.0.0", code), code=0)
+    assert {e["change"] for e in found.values()} <= {"still works", "not judged"}
+
+
+def test_a_source_tree_is_built(home: Home, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n', "utf-8"
+    )
+    data = wheel("werkzeug", "2.1.0", {"werkzeug.py": "VERSION = 2\n"})
+    (source / "b.py").write_text(
+        "import pathlib\nNAME = 'werkzeug-2.1.0-py3-none-any.whl'\n"
+        f"DATA = {data!r}\n"
+        "def build_wheel(folder, config_settings=None, metadata_directory=None):\n"
+        "    (pathlib.Path(folder) / NAME).write_bytes(DATA)\n    return NAME\n",
+        "utf-8",
+    )
+    found = candidate(home, str(source), "--only", "ext-import", code=1)
+    assert found["ext-import"]["change"] == "regressed"
+
+
+def test_a_release_of_the_index_may_be_the_candidate(home: Home) -> None:
+    done = home("candidate", "werkzeug==3.0.0", "--format", "markdown", "--only", "ext-import",
+                "--as-of", day(31).isoformat())  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1 still broken" in done.stdout
+
+
+def test_markdown_tells_who_breaks_and_what_one_sees(home: Home, tmp_path: Path) -> None:
+    path = make(tmp_path, "2.1.0", "VERSION = 2\n")
+    done = home("candidate", path, *AT, "--format", "markdown", "--only", "ext-import")
+    assert "| regressed | ext-import | `ImportError: cannot import name 'gone'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("werkzeug", "which version"),
+        ("no such thing", "no wheel"),
+        ("gone-1-py3-none-any.whl", "not a wheel"),
+    ],
+)
+def test_what_makes_no_sense_is_said(home: Home, what: str, message: str) -> None:
+    done = home("candidate", what, *AT)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+
+
+def test_a_file_that_is_no_wheel_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x-1-py3-none-any.whl"
+    path.write_bytes(b"no zip")
+    with pytest.raises(ConfigurationError, match="not a wheel"):
+        read_wheel(path)
+
+
+OK, BAD = Seen(Outcome.WORKS), Seen(Outcome.BROKEN, fails=(("test_a", "x"),))
+WORSE = Seen(Outcome.BROKEN, fails=(("test_a", "x"), ("test_b", "y")))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        (OK, OK, Change.STILL_WORKS),
+        (OK, BAD, Change.REGRESSED),
+        (BAD, OK, Change.FIXED),
+        (BAD, BAD, Change.STILL_BROKEN),
+        (BAD, WORSE, Change.REGRESSED),
+        (OK, Seen(Outcome.CONFLICT), Change.NOT_INSTALLABLE),
+        (Seen(Outcome.CONFLICT), Seen(Outcome.CONFLICT), Change.NOT_JUDGED),
+        (OK, Seen(Outcome.FLAKY), Change.NOT_JUDGED),
+        (Seen(Outcome.ERROR), BAD, Change.NOT_JUDGED),
+    ],
+)
+def test_every_pair_of_outcomes_has_its_word(before: Seen, after: Seen, change: Change) -> None:
+    (effect,) = compare("c", "3.13", "c", {"s": before}, {"s": after}).effects
+    assert effect.change is change
+
+
+@pytest.mark.parametrize(
+    ("at", "byte"),
+    [(4, 0x7B), (6, 0x01), (8, 0x63)],
+    ids=["of a version to come", "locked", "packed in an unknown way"],
+)
+def test_an_archive_that_cannot_be_unpacked_is_no_wheel(tmp_path: Path, at: int, byte: int) -> None:
+    data = bytearray(wheel("x", "1.0", {}))
+    # Every entry of the directory, and what stands before each file.
+    for mark, shift in ((b"PK\x01\x02", 2), (b"PK\x03\x04", 0)):
+        place = data.find(mark)
+        while place >= 0:
+            data[place + at + shift] = byte
+            place = data.find(mark, place + 4)
+    path = tmp_path / "x-1.0-py3-none-any.whl"
+    path.write_bytes(bytes(data))
+    with pytest.raises(ConfigurationError, match="is not a wheel"):
+        read_wheel(path)

@@ -1,0 +1,120 @@
+"""A maintainer's own extension, at home and through the action for other repositories."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import ecosystem
+import pytest
+from ecosystem import PYTHON, day
+from home import ROOT, Home, git
+from workflow_runner import Workflow
+
+from watchdog.runner.wheel_builder import wheel
+
+USES_GONE = "from werkzeug import gone\ndef use():\n    return 42\n"
+SMOKE = ecosystem.SMOKE.format(name="ext-mine", module="ext_mine")
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """The repository of an extension that uses something of Werkzeug that is to go."""
+    folder = tmp_path / "ext-mine"
+    folder.mkdir()
+    data = wheel("ext-mine", "1.0", {"ext_mine.py": USES_GONE}, requires=["flask"])
+    (folder / "pyproject.toml").write_text(ecosystem.BACKEND, "utf-8")
+    (folder / "b.py").write_text(
+        "import pathlib\nNAME = 'ext_mine-1.0-py3-none-any.whl'\n"
+        f"DATA = {data!r}\n"
+        "def build_wheel(folder, config_settings=None, metadata_directory=None):\n"
+        "    (pathlib.Path(folder) / NAME).write_bytes(DATA)\n    return NAME\n",
+        "utf-8",
+    )
+    (folder / "smoke.py").write_text(SMOKE, "utf-8")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "-m", "Begin")
+    return folder
+
+
+Checked = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def checked(home: Home, mine: Path) -> Checked:
+    def check(at: float, *args: str) -> subprocess.CompletedProcess[str]:
+        return home(
+            "extension", str(mine), "--smoke", str(mine / "smoke.py"), "--python", PYTHON,
+            "--flask", "since 1.0", "--as-of", day(at).isoformat(), *args,
+        )  # fmt: skip
+
+    return check
+
+
+def test_what_a_release_broke_is_red_once_with_who_did_it(checked: Checked) -> None:
+    before = checked(20)
+    assert before.returncode == 0, before.stderr + before.stdout
+    assert "works" in before.stdout
+    after = checked(40)
+    assert after.returncode == 1, after.stderr + after.stdout
+    assert "Culprit: **werkzeug 3.0.0**" in after.stdout
+    assert "with 2.0.0 it works" in after.stdout
+    assert "New: ImportError: cannot import name 'gone'" in after.stdout
+    again = checked(41)
+    assert again.returncode == 0, again.stderr + again.stdout
+    assert "Known: ImportError" in again.stdout
+
+
+def test_what_is_broken_at_the_first_look_is_red_unless_it_is_named(checked: Checked) -> None:
+    assert checked(40).returncode == 1
+    assert checked(40.5, "--reports", "other", "--known", "ext-mine/*").returncode == 0
+
+
+def test_an_own_smoke_that_passes_nowhere_is_red_and_not_unjudged(home: Home, mine: Path) -> None:
+    (mine / "smoke.py").write_text(SMOKE.replace("42", "43"), "utf-8")
+    done = home(
+        "extension", str(mine), "--smoke", str(mine / "smoke.py"), "--python", PYTHON,
+        "--as-of", day(20).isoformat(),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert "assert" in done.stdout
+
+
+def test_every_mistake_is_told_and_is_no_verdict(checked: Checked, home: Home) -> None:
+    done = checked(40, "--flask", "newer than ever")
+    assert done.returncode == 2
+    assert "is not a rule" in done.stderr
+    done = home("extension", "flask==2.0.0")
+    assert done.returncode == 2
+    assert "neither a wheel nor a folder" in done.stderr
+
+
+@pytest.mark.timeout(600)
+def test_the_workflow_for_other_repositories_goes_red_with_the_culprit_in_its_summary(
+    repository: Path, runner_env: dict[str, str], mine: Path, tmp_path: Path
+) -> None:
+    def check(name: str, at: float) -> Workflow:
+        inputs = {"path": ".", "smoke": "smoke.py", "python": PYTHON, "flask": "since 1.0, newest",
+                  "werkzeug": "resolved", "requires": "", "services": "", "known": "",
+                  "as-of": day(at).isoformat()}  # fmt: skip
+        workflow = Workflow(
+            ROOT / ".github" / "workflows" / "check-extension.yml", mine, tmp_path / name,
+            runner_env, inputs, home=repository, cache=tmp_path / "cache",
+        )  # fmt: skip
+        workflow.run()
+        return workflow
+
+    for name, at, result in (("before", 20, "success"), ("after", 40, "failure")):
+        workflow = check(name, at)
+        assert workflow.jobs["check"].result == result, workflow.jobs["check"].log
+    (summary,) = [
+        text
+        for path in (tmp_path / "after").glob("check-*/temp/GITHUB_STEP_SUMMARY-*")
+        if (text := path.read_text("utf-8"))
+    ]
+    assert "Culprit: **werkzeug 3.0.0**" in summary
+    assert "::error title=ext-mine breaks::ImportError" in workflow.jobs["check"].log
+    assert (tmp_path / "after" / "artifacts" / "flask-watchdog" / "index.html").exists()
+    assert check("again", 41).jobs["check"].result == "success"

@@ -1,0 +1,159 @@
+"""The forecast on a made-up stack: a package that announces, removes, and has a prerelease."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ecosystem import day
+from home import Home
+
+ANNOUNCING = """
+import warnings
+def kept():
+    return 1
+def calling():
+    warnings.warn("'calling' is deprecated and will be removed in Announcer 2.0.",
+                  DeprecationWarning, stacklevel=2)
+    return 1
+def __getattr__(name):
+    if name == "old":
+        warnings.warn("'announcer.old' is deprecated and will be removed in Announcer 2.0. "
+                      "Use 'kept' instead.", DeprecationWarning, stacklevel=2)
+        return kept
+    raise AttributeError(name)
+"""
+PLAIN = "def kept():\n    return 1\ndef calling():\n    return 1\nold = kept\n"
+AFTER = "def kept():\n    return 1\n"
+EARLY = "def other():\n    return 1\n"
+IMPORTS = "import flask\nfrom announcer import old\ndef use():\n    return 42\n"
+CALLS = """
+import flask
+import announcer
+def use():
+    return 42
+def seldom():
+    return announcer.calling()
+def guarded():
+    try:
+        return announcer.never_there()
+    except AttributeError:
+        return None
+"""
+SAFE = "import flask\nfrom announcer import kept\ndef use():\n    return 42\n"
+# Its newest release does not let the prerelease in; its oldest does, and fails.
+HOLDS_BACK = (("0.9", "raise ImportError('long ago')\n", ["announcer"]),
+          ("1.0", SAFE, ["announcer<3a0"]))  # fmt: skip
+SUBJECTS = {"ext-imports-old": IMPORTS, "ext-calls-old": CALLS, "ext-uses-kept": SAFE}
+
+
+@pytest.fixture
+def threatened(home: Home, made_up: Any) -> Home:
+    """The field with a stack of its own."""
+    if "announcer" not in made_up.files:
+        releases = (("1.0", 5, PLAIN), ("1.1", 8, ANNOUNCING), ("2.0", 20, AFTER),
+                    ("3.0rc1", 25, EARLY))  # fmt: skip
+        for version, at, code in releases:
+            made_up.add("announcer", version, day(at), files={"announcer.py": code})
+        for version, code, needs in HOLDS_BACK:
+            made_up.add("ext-holds-back", version, day(6), files={"ext_holds_back.py": code},
+                        requires=["flask", *needs])  # fmt: skip
+        for name, code in SUBJECTS.items():
+            files = {f"{name.replace('-', '_')}.py": code}
+            made_up.add(name, "1.0", day(6), files=files, requires=["flask", "announcer"])
+    for name in (*SUBJECTS, "ext-holds-back"):
+        module = name.replace("-", "_")
+        smoke = f'"""{name}"""\nfrom {module} import use\ndef test_use():\n    assert use() == 42\n'
+        (home.folder / "smokes" / f"smoke_{module}.py").write_text(smoke, "utf-8")
+    matrix = home.folder / "matrix.yaml"
+    names = "".join(
+        f"  {name}: {{name: {name.title()}}}\n" for name in (*SUBJECTS, "ext-holds-back")
+    )
+    text = matrix.read_text("utf-8").replace("extensions:\n", f"extensions:\n{names}")
+    matrix.write_text(f"{text}stack: [announcer]\n", "utf-8")
+    return home
+
+
+def risks(home: Home, at: int, *more: str) -> dict[str, dict[str, Any]]:
+    told = home.json("forecast", *SUBJECTS, "ext-holds-back", "--as-of", day(at).isoformat(), *more)
+    return {r["subject"]: r for r in told["risks"]}
+
+
+def test_what_is_announced_and_used_is_told_with_the_line_that_uses_it(threatened: Home) -> None:
+    found = risks(threatened, 10)
+    assert found.keys() == {"ext-imports-old", "ext-calls-old"}
+    raised = found["ext-imports-old"]
+    assert (raised["source"], raised["kind"], raised["symbol"]) == (
+        "warning", "announced", "announcer.old",
+    )  # fmt: skip
+    assert (raised["file"], raised["line"]) == ("ext_imports_old.py", 2)
+    assert raised["removed_in"] == "2.0"
+    # No smoke comes by there: the source tells.
+    read = found["ext-calls-old"]
+    assert (read["source"], read["lazy"], read["line"]) == ("scan", True, 7)
+    assert "will be removed in Announcer 2.0" in read["text"]
+
+
+def test_before_it_is_announced_nothing_is_told(threatened: Home) -> None:
+    assert risks(threatened, 7) == {}
+
+
+def test_what_is_gone_where_no_smoke_comes_by_is_told_and_what_is_guarded_is_not(
+    threatened: Home,
+) -> None:
+    found = risks(threatened, 22)
+    assert found["ext-calls-old"]["kind"] == "gone"
+    assert found["ext-calls-old"]["symbol"] == "announcer.calling"
+    assert "never_there" not in json.dumps(found)
+
+
+def test_what_works_and_fails_on_a_prerelease_is_told(threatened: Home) -> None:
+    found = risks(threatened, 26)
+    broken = found["ext-uses-kept"]
+    assert (broken["kind"], broken["package_version"]) == ("broken", "3.0rc1")
+    assert "cannot import name 'kept'" in broken["text"]
+    assert "ext-uses-kept" not in risks(threatened, 24)
+    # What the newest version does not let in is no news, whatever an ancient one does.
+    assert "ext-holds-back" not in found
+
+
+def test_a_candidate_is_weighed_without_running_a_smoke(threatened: Home) -> None:
+    found = risks(threatened, 10, "--candidate", "announcer==1.1")
+    assert found == {}
+    found = risks(threatened, 26, "--candidate", "announcer==3.0rc1")
+    # Also who does not let it in yet uses it.
+    assert found.keys() == {"ext-uses-kept", "ext-holds-back"}
+    assert found["ext-uses-kept"]["symbol"] == "announcer.kept"
+
+
+def test_the_whole_forecast_stands_on_its_page_and_in_the_feed(threatened: Home) -> None:
+    when = ("--as-of", day(10).isoformat())
+    assert threatened("run", *when, "--only", "ext-*-old/*").returncode == 0
+    assert threatened("forecast", *when).returncode == 0
+    assert threatened("report").returncode == 0
+    reports = threatened.folder / "reports"
+    page = (reports / "forecast.html").read_text("utf-8")
+    assert "<h1>2 announced removals are in use</h1>" in page
+    assert "ext_imports_old.py:2" in page
+    assert "forecast.html#ext-imports-old--announcer--old" in (reports / "index.html").read_text(
+        "utf-8"
+    )
+    feed = (reports / "feed.xml").read_text("utf-8")
+    assert "forecast/ext-imports-old--announcer--old" in feed
+    told = json.loads((reports / "api" / "v1" / "forecast.json").read_text("utf-8"))
+    assert [t["kind"] for t in told["threats"]] == ["announced", "announced"]
+
+
+def test_the_score_says_what_was_known_before_each_breakage(threatened: Home) -> None:
+    assert threatened("history", *SUBJECTS).returncode == 0
+    done = threatened("forecast-score")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((threatened.folder / "reports" / "forecast-score.json").read_text("utf-8"))
+    (known,) = told["foretold"]
+    assert known["culprit"] == "announcer 2.0"
+    assert known["days"] == {"warning": 12.0, "scan": 12.0}
+    alarms = {a["subject"]: a["broken"] for a in told["alarms"]}
+    # The other one's use is reached by no smoke: what was announced did not break it, as far as
+    # is known.
+    assert alarms == {"ext-imports-old": True, "ext-calls-old": False}

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from ecosystem import day
+from home import Home
+from loopback_index import LoopbackIndex
+
+from watchdog.storage.archive import Archive
+
+
+def told(home: Home, subject: str = "ext-import") -> list[dict[str, Any]]:
+    path = home.folder / "reports" / "history" / f"{subject}.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def history(home: Home, until: datetime, *subjects: str) -> str:
+    done = home("history", *subjects, "--as-of", until.isoformat())
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_history_is_carried_on_from_where_it_ended(home: Home) -> None:
+    history(home, day(20), "ext-import")
+    (first,) = told(home)
+    assert first["breakages"] == []
+    said = history(home, day(60), "ext-import")
+    _, second = told(home)
+    assert second["since"] == first["until"]
+    (breakage,) = second["breakages"]
+    assert breakage["id"] == "ext-import-1.0--werkzeug-3.0.0"
+    assert breakage["proof"] == "swap"
+    assert second["effort"]["locks"] < 4
+    assert "1 breakages" in said
+
+
+def test_carried_on_it_says_the_same_as_in_one_go(home: Home) -> None:
+    history(home, day(20), "ext-import")
+    history(home, day(60), "ext-import")
+    in_two = Archive(home.folder / "reports").history("ext-import")
+    (home.folder / "reports" / "history" / "ext-import.jsonl").unlink()
+    history(home, day(60), "ext-import")
+    in_one = Archive(home.folder / "reports").history("ext-import")
+    assert in_one is not None
+    assert in_two is not None
+    assert in_one.breakages == in_two.breakages
+    assert in_one.gaps == in_two.gaps
+
+
+def test_a_changed_smoke_is_replayed_from_the_beginning(home: Home) -> None:
+    history(home, day(20), "ext-works")
+    smoke = home.folder / "smokes" / "smoke_ext_works.py"
+    smoke.write_text(smoke.read_text("utf-8") + "\n# changed\n", "utf-8")
+    history(home, day(21), "ext-works")
+    first, second = told(home, "ext-works")
+    assert second["since"] == first["since"]
+
+
+def test_who_did_it_is_found_out_again_without_running_the_past_again(home: Home) -> None:
+    history(home, day(20), "ext-import")
+    history(home, day(60), "ext-import")
+    path = home.folder / "reports" / "history" / "ext-import.jsonl"
+    whole = Archive(home.folder / "reports").history("ext-import")
+    unknown = path.read_text("utf-8").replace('"proof":"swap"', '"proof":"undetermined"')
+    path.write_text(unknown, "utf-8")
+    before = len(told(home))
+    done = home("history", "ext-import", "--blame-anew", "--as-of", day(60).isoformat())
+    assert done.returncode == 0, done.stderr
+    assert len(told(home)) == before + 1
+    again = Archive(home.folder / "reports").history("ext-import")
+    assert whole is not None
+    assert again is not None
+    assert again.breakages == whole.breakages
+    assert again.gaps == whole.gaps
+    assert again.effort.locks == whole.effort.locks
+    assert again.effort.runs - whole.effort.runs <= 2
+    assert len(Archive(home.folder / "reports").chapters("ext-import")) == 1
+
+
+def test_what_is_known_already_is_not_asked_again(home: Home) -> None:
+    history(home, day(20), "ext-works")
+    history(home, day(20), "ext-works")
+    assert len(told(home, "ext-works")) == 1
+
+
+def test_parts_of_the_field_are_replayed_apart(home: Home) -> None:
+    history(home, day(3), "ext-works", "ext-import", "--shard", "2/2")
+    assert Archive(home.folder / "reports").subjects() == ["ext-import"]
+
+
+def test_a_past_with_trouble_of_ours_in_it_is_not_kept_and_the_others_go_on(
+    home: Home, made_up: LoopbackIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Home(home.folder, home.index_url, home.folder / "caches")
+
+    def busy(path: str, _: bytes) -> tuple[int, bytes] | None:
+        return (503, b"busy") if path.endswith("ext_works-1.0-py3-none-any.whl") else None
+
+    monkeypatch.setattr(made_up, "fault", busy)
+    asked = ("history", "ext-works", "ext-import", "--as-of", day(20).isoformat())
+    done = alone(*asked)
+    assert done.returncode == 3, done.stderr
+    assert "ext-works is not kept: a part of it could not be looked at: uv cannot" in done.stderr
+    archive = Archive(home.folder / "reports")
+    assert archive.subjects() == ["ext-import"]
+    monkeypatch.setattr(made_up, "fault", None)
+    done = alone(*asked)
+    assert done.returncode == 0, done.stderr
+    past = archive.history("ext-works")
+    assert past is not None
+    assert all("no versions of ext-works" in why for _, _, why in past.gaps)
+
+
+def test_what_makes_no_sense_is_said(home: Home) -> None:
+    done = home("history", "ext-nowhere")
+    assert (done.returncode, "no subject ext-nowhere" in done.stderr) == (2, True)
+    done = home("history", "--shard", "3/2")
+    assert (done.returncode, "2/8" in done.stderr) == (2, True)
+
+
+def test_a_breakage_that_goes_on_gets_its_cure(home: Home) -> None:
+    history(home, day(60), "ext-import")
+    done = home("cures")
+    assert done.returncode == 0, done.stderr
+    note = Archive(home.folder / "reports").cures()["ext-import-1.0--werkzeug-3.0.0"]
+    assert (note.typed, note.how) == (("ext-import", "werkzeug<3"), "bound")
+
+
+def test_of_very_many_sets_some_are_run_and_the_others_are_counted(home: Home) -> None:
+    history(home, day(60), "ext-import", "ext-works")
+    (all_run,) = told(home)
+    for subject in ("ext-import", "ext-works"):
+        (home.folder / "reports" / "history" / f"{subject}.jsonl").unlink()
+    said = history(home, day(60), "ext-import", "ext-works", "--sets", "2")
+    (some_run,) = told(home)
+    assert some_run["breakages"] == all_run["breakages"]
+    (works,) = told(home, "ext-works")
+    assert works["effort"]["passed"] > 0
+    assert f"{works['effort']['passed']} passed by" in said

@@ -1,0 +1,127 @@
+"""The issues of a repository, on a loopback imitation of GitHub's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from home import Home
+from loopback_issues import TOKEN, LoopbackIssues
+
+from watchdog.errors import InfrastructureError
+from watchdog.report.github.issue_sync import Issue, Mark, _with
+from watchdog.report.github.issues import Issues
+
+
+@pytest.fixture
+def github() -> Iterator[LoopbackIssues]:
+    there = LoopbackIssues()
+    there.start()
+    yield there
+    there.stop()
+
+
+@pytest.fixture
+def issues(github: LoopbackIssues) -> Iterator[Issues]:
+    with closing(Issues("someone/watchdog", TOKEN, api=github.url, sleep=lambda _: None)) as opened:
+        yield opened
+
+
+NEW = Issue("ext-a breaks", _with("text", Mark(("ext-a--1",))))
+
+
+def test_every_page_of_the_list_is_read_and_pull_requests_are_no_issues(
+    github: LoopbackIssues, issues: Issues
+) -> None:
+    for number in range(7):
+        github.add(f"issue {number}", None)
+    github.add("a change", pull_request={"url": "…"})
+    github.per_page = 3
+    assert [i.number for i in issues.all()] == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("trouble", [500, 502, 503, "limited", "lost"])
+def test_a_new_issue_is_made_once_whatever_happens_to_the_answer(
+    github: LoopbackIssues, issues: Issues, trouble: object
+) -> None:
+    github.troubles = [trouble]
+    assert issues.put(NEW).number == 1
+    assert len(github.issues) == 1
+
+
+@pytest.mark.parametrize("trouble", [500, "limited", "lost"])
+def test_an_edit_is_tried_again(github: LoopbackIssues, issues: Issues, trouble: object) -> None:
+    github.add("before")
+    github.troubles = [trouble]
+    after = issues.put(Issue("after", "text", open=False, number=1))
+    assert (after.title, after.open) == ("after", False)
+    assert github.issues[0]["state_reason"] == "completed"
+
+
+@pytest.mark.parametrize(("troubles", "words"), [
+    ([500] * 9, "cannot be reached"),
+    (["used-up"], "rate limit is used up"),
+    ([404], "refuses"),
+])  # fmt: skip
+def test_a_trouble_that_stays_is_said(
+    github: LoopbackIssues, issues: Issues, troubles: list[object], words: str
+) -> None:
+    github.troubles = troubles
+    with pytest.raises(InfrastructureError, match=words):
+        issues.all()
+
+
+def test_a_list_that_goes_on_elsewhere_is_not_followed(
+    github: LoopbackIssues, issues: Issues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.add("one")
+    github.add("two")
+    github.per_page = 1
+    page = github._page
+    monkeypatch.setattr(
+        github, "_page",
+        lambda *a: (*page(*a)[:2], {"Link": '<http://example.org/issues?page=2>; rel="next"'}),
+    )  # fmt: skip
+    with pytest.raises(InfrastructureError, match="another server"):
+        issues.all()
+
+
+def sync_issues(home: Home, github: LoopbackIssues, *args: str) -> str:
+    done = home(
+        "issues", *args, GITHUB_TOKEN=TOKEN, GITHUB_API_URL=github.url,
+        GITHUB_REPOSITORY="someone/watchdog",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_issues_opens_an_issue_for_each_breakage_and_nothing_when_run_again(
+    finished_run: Home, github: LoopbackIssues
+) -> None:
+    assert "would be opened" in sync_issues(finished_run, github, "--dry-run")
+    assert github.issues == []
+    sync_issues(finished_run, github)
+    titles = [issue["title"] for issue in github.issues]
+    assert any("ext-import" in title for title in titles)
+    assert titles[-1] == "What is broken today"
+    assert len(titles) == len(set(titles))
+    before = len(github.changes())
+    assert "they say what the site says" in sync_issues(finished_run, github)
+    assert len(github.changes()) == before
+
+
+def test_issues_without_a_token_or_pages_says_what_is_missing(
+    home: Home, finished_run: Home, github: LoopbackIssues
+) -> None:
+    done = finished_run("issues", "--repository", "someone/watchdog")
+    assert done.returncode == 2
+    assert "GITHUB_TOKEN" in done.stderr
+    done = home("issues", "--repository", "someone/watchdog", GITHUB_TOKEN=TOKEN)
+    assert done.returncode == 2
+    assert "flask-watchdog report" in done.stderr
+    done = finished_run(
+        "issues", "--repository", "someone/watchdog", "--api", github.url, GITHUB_TOKEN="wrong"
+    )
+    assert done.returncode == 3
+    assert "issues: write" in done.stderr

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ecosystem import PYTHON, day
+from home import Home
+
+
+def made(home: Home, at: float, *options: str) -> str:
+    done = home("constraints", "--as-of", day(int(at)).isoformat(), *options)
+    assert done.returncode == 0, done.stderr
+    return (home.folder / "reports" / f"constraints-{PYTHON}.txt").read_text("utf-8")
+
+
+def names(text: str, mark: str) -> set[str]:
+    lines = (line for line in text.splitlines() if line.startswith(f"# {mark}: "))
+    return {line.split(": ")[1] for line in lines}
+
+
+def test_what_works_alone_and_together_is_in_the_set(home: Home) -> None:
+    text = made(home, 20, "--cooldown", "0")
+    assert {"ext-works", "ext-import", "ext-warns"} <= names(text, "with")
+    assert {"ext-conflict", "ext-unbuildable"} <= names(text, "without")
+    pins = [line for line in text.splitlines() if not line.startswith("#")]
+    assert "werkzeug==2.0.0" in pins
+    assert "ext-works==1.0" in pins
+    assert "flask==2.0.0" in pins
+
+
+def test_what_is_broken_is_left_out_with_what_one_sees(home: Home) -> None:
+    text = made(home, 31, "--cooldown", "0")
+    assert "# without: ext-import: broken: ImportError: cannot import name 'gone'" in text
+
+
+def test_what_is_too_young_is_not_taken(home: Home) -> None:
+    text = made(home, 31, "--cooldown", "48")
+    assert "werkzeug==2.0.0" in text.splitlines()
+    assert "ext-import" in names(text, "with")
+
+
+def test_of_two_that_exclude_each_other_the_more_used_stays(home: Home, made_up: Any) -> None:
+    if "ext-old" not in made_up.files:
+        good = {"ext_old.py": "def use():\n    return 42\n"}
+        made_up.add("ext-old", "1.0", day(5), files=good, requires=["flask<2"])
+    matrix = home.folder / "matrix.yaml"
+    matrix.write_text(matrix.read_text("utf-8").replace(
+        "  ext-works: {name: Ext-Works}", "  ext-works: {name: Ext-Works, rank: 1}\n"
+        "  ext-old: {name: Ext-Old, rank: 2}"), "utf-8")  # fmt: skip
+    text = made(home, 20, "--cooldown", "0")
+    assert "ext-works" in names(text, "with")
+    assert "# without: ext-old: not together with the others" in text

@@ -1,0 +1,224 @@
+"""Cells run again with venv and pip, on the made-up ecosystem; and what is drawn of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecosystem import PYTHON, day
+from home import Home
+from samples import record
+
+from watchdog.analysis.second_opinion import finding, opinion, sample
+from watchdog.model.evidence import Outcome, Record, Stage
+from watchdog.model.verdict import Entry, Run, State
+from watchdog.report.views.second_opinions import tally
+from watchdog.storage.archive import Archive
+from watchdog.storage.second_opinions import Drawn, Finding, Opinion, Said
+
+
+def lines(home: Home) -> dict[str, dict[str, Any]]:
+    text = (home.folder / "reports" / "second-opinions.jsonl").read_text("utf-8")
+    return {line["cell"].split("/")[0]: line for line in map(json.loads, text.splitlines())}
+
+
+def front(home: Home) -> str:
+    return (home.folder / "reports" / "index.html").read_text("utf-8")
+
+
+def only(*subjects: str) -> list[str]:
+    return [word for subject in subjects for word in ("--only", subject)]
+
+
+def change(home: Home, subject: str, **parts: Any) -> None:
+    """Have the ledger say something else of a subject, in every line of it."""
+    path = home.folder / "reports" / "ledger" / f"{subject}.jsonl"
+    found = [json.loads(line) | parts for line in path.read_text("utf-8").splitlines()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in found), "utf-8")
+
+
+def journal(home: Home, subject: str, state: str) -> str:
+    """Have the journal say that a cell is so; the name of its record."""
+    path = home.folder / "reports" / "runs.jsonl"
+    run = json.loads(path.read_text("utf-8"))
+    record: str = run["cells"][f"{subject}/today/py{PYTHON}"]["record"]
+    run["cells"][f"{subject}/today/py{PYTHON}"] = {"state": state, "record": record}
+    path.write_text(json.dumps(run) + "\n", "utf-8")
+    return record
+
+
+def test_what_works_and_breaks_does_so_with_venv_and_pip_too_and_what_they_refuse_is_told(
+    home: Home,
+) -> None:
+    assert home("run", *only("ext-works", "ext-import", "ext-exits", "ext-warns")).returncode == 0
+    change(home, "ext-warns", lock={"ext-warns": "1.0", "flask": "1.0.0", "werkzeug": "9.9"})
+    done = home("second-opinion")
+    assert done.returncode == 0, done.stderr
+    assert "4 cells run again with venv and pip: 3 agree" in done.stderr
+    found = lines(home)
+    assert {name: (line["theirs"], line["finding"]) for name, line in found.items()} == {
+        "ext-exits": ("broken", "agrees"),
+        "ext-import": ("broken", "agrees"),
+        "ext-works": ("works", "agrees"),
+        "ext-warns": (None, "unclear"),
+    }
+    assert found["ext-import"]["alike"]
+    assert found["ext-import"]["symptom"] == (
+        "ImportError: cannot import name 'gone' from 'werkzeug' (site-packages/werkzeug.py)"
+    )
+    assert found["ext-exits"]["alike"]
+    assert found["ext-works"]["installer"].startswith("pip ")
+    assert found["ext-warns"]["reason"].startswith("pip refuses the set: ERROR: ")
+    page = front(home)
+    assert "Second opinions" in page
+    assert "3 of 3 (100%)" in page
+    assert "Where the two disagree" not in page
+    assert "What cannot be compared, and why" in page
+
+
+def test_what_was_forged_into_the_ledger_is_found_asked_again_and_published(home: Home) -> None:
+    assert home("run", *only("ext-works", "ext-import")).returncode == 0
+    change(home, "ext-import", judgement={"outcome": "works", "stage": "smoke"})
+    name = journal(home, "ext-import", "works")
+    bad = {"outcome": "broken", "stage": "smoke", "symptom": "KeyError: 'made up'"}
+    change(home, "ext-works", judgement=bad)
+    journal(home, "ext-works", "broken")
+    done = home("second-opinion")
+    assert done.returncode == 1, done.stderr
+    assert "missed: broken ImportError: cannot import name" in done.stderr
+    assert "our own way says now: broken" in done.stderr
+    assert f"ext-works/today/py{PYTHON}: false-alarm: works" in done.stderr
+    found = lines(home)
+    assert {s: line["finding"] for s, line in found.items()} == {
+        "ext-import": "missed",
+        "ext-works": "false-alarm",
+    }
+    page = front(home)
+    assert "Where the two disagree" in page
+    assert f'href="subjects/ext-import.html#{name}"' in page
+    assert "the watchdog, asked again, says broken" in page
+    assert page.count("1 of 1 (100%)") == 2
+
+
+def test_an_index_that_is_out_of_order_is_our_trouble_and_nothing_is_written(home: Home) -> None:
+    assert home("run", *only("ext-works")).returncode == 0
+    dead = "http://someone:s3cret@127.0.0.1:9/simple/"
+    done = home("second-opinion", "--cells", "1", UV_DEFAULT_INDEX=dead, PIP_RETRIES="0")
+    assert done.returncode == 3, done.stderr
+    assert "the package index" in done.stderr
+    assert "cannot" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert not (home.folder / "reports" / "second-opinions.jsonl").exists()
+
+
+def test_without_a_run_and_without_the_index_there_is_nothing_to_ask(home: Home) -> None:
+    for args, words in (((), "there is no run yet"), (("--offline",), "pip must read the index")):
+        done = home("second-opinion", *args)
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_what_changes_by_itself_is_no_disagreement(home: Home) -> None:
+    assert home("run", *only("ext-works")).returncode == 0
+    smoke = home.folder / "smokes" / "smoke_ext_works.py"
+    # The folder of an environment has a number; in those with an even one it fails.
+    smoke.write_text(
+        smoke.read_text("utf-8") + "\n\ndef test_number():\n    import re, sys\n"
+        "    number = int(re.search(r'[/\\\\]n(\\d+)[/\\\\]', sys.prefix + '/')[1])\n"
+        "    assert number % 2\n",
+        "utf-8",
+    )
+    done = home("second-opinion", "--cells", "1")
+    assert done.returncode == 0, done.stderr
+    told = lines(home)["ext-works"]
+    assert (told["theirs"], told["finding"]) == ("flaky", "unclear")
+
+
+def run_of(*cells: tuple[str, State, str]) -> Run:
+    return Run(day(1), day(1), {cell: Entry(state, name) for cell, state, name in cells})
+
+
+def records(*names: str) -> dict[str, Record]:
+    """Records by fingerprint; each name is SUBJECT/FINGERPRINT."""
+    return {n: replace(record(Outcome.WORKS, n), subject=n.split("/")[0]) for n in names}
+
+
+def drawn_of(known: dict[str, Record], each: int, asked: list[Opinion]) -> list[str]:
+    run = run_of(*((name, State.WORKS, name) for name in known))
+    series = {".".join(r.python.split(".")[:2]) for r in known.values()}
+    return [d.cell for d in sample(run, known.get, asked, pythons=series, each=each)]
+
+
+def said_of(known: dict[str, Record], name: str) -> Opinion:
+    drawn = Drawn(name, known[name], Outcome.WORKS)
+    return opinion(drawn, Said(Outcome.WORKS, Stage.SMOKE), asked=day(1), run=day(1))
+
+
+def test_a_sample_takes_the_subjects_in_turn_and_is_the_same_every_time() -> None:
+    known = records("a/1", "a/2", "a/3", "a/4", "b/1", "b/2", "c/1")
+    first = drawn_of(known, 3, [])
+    assert {name[0] for name in first} == {"a", "b", "c"}
+    assert first == drawn_of(known, 3, [])
+
+
+def test_what_was_asked_about_comes_last_until_everything_was() -> None:
+    known = records("a/1", "a/2", "b/1", "b/2", "c/1", "c/2")
+    asked: list[Opinion] = []
+    seen: list[str] = []
+    for _ in range(3):
+        now = drawn_of(known, 2, asked)
+        seen += now
+        asked += [said_of(known, name) for name in now]
+    assert sorted(seen) == sorted(known)
+    assert {name[0] for name in seen[:3]} == {"a", "b", "c"}
+    assert len(drawn_of(known, 2, asked)) == 2
+
+
+def test_only_what_works_or_is_broken_here_on_a_python_that_is_here_is_drawn() -> None:
+    known = records("a/1", "b/1", "c/1")
+    run = run_of(
+        ("a", State.CONFLICT, "a/1"), ("b", State.WORKS, "no-such"), ("c", State.BROKEN, "c/1"),
+        ("c again", State.BROKEN, "c/1"),
+    )  # fmt: skip
+    series = ".".join(known["c/1"].python.split(".")[:2])
+    found = sample(run, known.get, [], pythons={series}, each=9)
+    assert [(d.cell, d.ours) for d in found] == [("c", Outcome.BROKEN)]
+    assert sample(run, known.get, [], pythons={"2.7"}, each=9) == ()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (Outcome.WORKS, Outcome.WORKS, Finding.AGREES),
+        (Outcome.BROKEN, Outcome.BROKEN, Finding.AGREES),
+        (Outcome.BROKEN, Outcome.WORKS, Finding.FALSE_ALARM),
+        (Outcome.WORKS, Outcome.BROKEN, Finding.MISSED),
+        (Outcome.WORKS, None, Finding.UNCLEAR),
+        (Outcome.BROKEN, Outcome.FLAKY, Finding.UNCLEAR),
+    ],
+)
+def test_what_two_opinions_say_together(
+    ours: Outcome, theirs: Outcome | None, expected: Finding
+) -> None:
+    assert finding(ours, theirs) is expected
+
+
+def test_opinions_come_back_and_are_counted(tmp_path: Path) -> None:
+    known = records("a/1", "b/1")
+    archive = Archive(tmp_path)
+    kept = [said_of(known, "a/1")]
+    failed = Said(Outcome.BROKEN, Stage.SMOKE, "KeyError: 1")
+    kept.append(
+        opinion(Drawn("b/1", known["b/1"], Outcome.WORKS), failed, asked=day(2), run=day(1))
+    )
+    for each in kept:
+        archive.add_opinion(each)
+    assert archive.opinions() == kept
+    kept_in = tmp_path / "second-opinions.jsonl"
+    kept_in.write_text(kept_in.read_text("utf-8") + '{"cell": 1}\n[]\n{', "utf-8")
+    assert archive.opinions() == kept
+    found = tally(kept)
+    assert (found.asked, found.compared, found.agree, found.missed) == (2, 2, 1, 1)
+    assert Archive(tmp_path / "other").adopt(archive) == 3  # what another version wrote, too

@@ -1,0 +1,61 @@
+"""The tester tested: made-up packages whose outcome is known, beside the real cells."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from home import Home
+
+ONLY = ("--only", "ext-works")
+
+
+def damaged(home: Home) -> str:
+    """Where Python finds what makes the judge call everything fine."""
+    folder = home.folder / "damaged"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import watchdog.runner.trials\n"
+        "from watchdog.model.evidence import Judgement, Outcome, Stage\n"
+        "watchdog.runner.trials.agree = lambda _: Judgement(Outcome.WORKS, Stage.SMOKE)\n",
+        "utf-8",
+    )
+    return str(folder)
+
+
+def test_a_run_whose_known_answers_come_out_right_is_believed_and_keeps_none_of_them(
+    home: Home,
+) -> None:
+    done = home("run", *ONLY)
+    assert done.returncode == 0, done.stderr
+    assert "doubt" not in home.last_run()
+    assert [p.stem for p in (home.folder / "reports" / "ledger").iterdir()] == [
+        "ext-works",
+        "flask",
+    ]
+
+
+def test_where_one_comes_out_wrong_the_run_is_no_news_and_says_why(home: Home) -> None:
+    done = home("run", *ONLY, PYTHONPATH=damaged(home))
+    assert done.returncode == 3, done.stderr
+    assert "not to be believed" in done.stderr
+    assert "known-answer-raises came out as" in done.stderr
+    assert "known-answer-raises" in home.last_run()["doubt"]
+    page = (home.folder / "reports" / "index.html").read_text("utf-8")
+    assert "Do not rely on this run" in page
+    today = json.loads((home.folder / "reports" / "api/v1/today.json").read_text("utf-8"))
+    assert "known-answer-raises" in today["doubt"]
+
+
+def test_where_nothing_is_run_nothing_is_asked(home: Home) -> None:
+    assert home("run", *ONLY).returncode == 0
+    done = home("run", *ONLY, PYTHONPATH=damaged(home))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the sandbox's weakest means is everywhere the same")
+@pytest.mark.parametrize("means", ["limits", "auto"])
+def test_they_come_out_right_under_each_means(home: Home, means: str) -> None:
+    done = home("run", *ONLY, "--sandbox", means)
+    assert done.returncode == 0, done.stderr

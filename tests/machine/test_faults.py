@@ -1,0 +1,391 @@
+"""Faults, injected with real processes: what the user sees, what is lost, the exit code.
+
+`nox -s faults` runs these under each means of the sandbox, as root and not, and writes
+docs/faults.md from what they tell. FLASK_WATCHDOG_SANDBOX chooses the means.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ecosystem import day
+from fault_world import (
+    GOOD,
+    LEAVES,
+    SLEEPS,
+    Fault,
+    Known,
+    World,
+    after_the_pages,
+    cell,
+    command,
+    end,
+    last_line,
+    marked,
+    no_sleeper,
+    opened,
+    published,
+    said,
+    sleeper,
+    start,
+    trials,
+    wait_for,
+)
+from home import Tell
+from loopback_index import LoopbackIndex
+
+from watchdog.model.evidence import Outcome
+from watchdog.storage.ledger import Ledger
+
+KILLS = int(os.environ.get("WATCHDOG_KILLS", "3"))
+"""At how many random moments a run is killed; 200 have been tried (docs/faults.md)."""
+
+MEANS = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
+
+
+@pytest.fixture
+def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
+    yield from opened(empty_index, tmp_path)
+
+
+def page_of(name: str, status: int, change: Callable[[bytes], bytes]) -> Fault:
+    def fault(path: str, data: bytes) -> tuple[int, bytes] | None:
+        return (status, change(data)) if path == f"/simple/{name}/" else None
+
+    return fault
+
+
+def slowly(_path: str, _data: bytes) -> None:
+    time.sleep(0.3)
+
+
+INDEX_FAULTS: dict[str, Fault] = {
+    "the index answers 429": page_of("ext-one", 429, lambda _: b"slow down"),
+    "the index answers 500": page_of("ext-one", 500, lambda _: b"oops"),
+    "the index sends half a page": page_of("ext-one", 200, lambda data: data[: len(data) // 2]),
+    "the index sends something else": page_of("ext-one", 200, lambda _: b"[]"),
+}
+
+
+@pytest.mark.parametrize("name", INDEX_FAULTS)
+def test_an_index_that_answers_wrongly_gives_3_and_no_verdict(
+    world: World, tell: Tell, name: str
+) -> None:
+    world.index.fault = INDEX_FAULTS[name]
+    done = world.run()
+    assert done.returncode == 3, done.stderr
+    assert "the package index cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (world.reports() / "runs.jsonl").exists()
+    world.index.fault = None
+    tell(name, last_line(done.stderr), world.next_run(), done.returncode)
+
+
+def test_an_index_that_is_down_gives_3_and_no_verdict(world: World, tell: Tell) -> None:
+    done = world.run(UV_DEFAULT_INDEX="http://127.0.0.1:9/simple/")
+    assert done.returncode == 3, done.stderr
+    assert "the package index cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+    tell("the index is down", last_line(done.stderr), world.next_run(), done.returncode)
+
+
+def test_a_slow_index_is_waited_for(world: World, tell: Tell) -> None:
+    world.index.fault = slowly
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD
+    world.index.fault = None
+    tell("the index is slow", "it takes longer", world.next_run(), done.returncode)
+
+
+def test_a_file_that_cannot_be_fetched_is_our_trouble(world: World, tell: Tell) -> None:
+    def fault(path: str, _data: bytes) -> tuple[int, bytes] | None:
+        return (500, b"oops") if path.startswith("/files/ext-one/") else None
+
+    world.index.fault = fault
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD | {cell("ext-one"): "error"}
+    seen = world.trouble()
+    world.index.fault = None
+    tell("the index answers 500 for a file", seen, world.next_run(), done.returncode)
+
+
+def test_a_file_with_another_hash_is_never_installed_and_never_a_verdict(
+    world: World, tell: Tell
+) -> None:
+    def fault(path: str, data: bytes) -> tuple[int, bytes] | None:
+        if path.startswith("/files/ext-one/") and path.endswith(".whl"):
+            return 200, data[:-1] + bytes([data[-1] ^ 1])
+        return None
+
+    world.index.fault = fault
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD | {cell("ext-one"): "error"}
+    assert not (world.reports() / "ledger" / "ext-one.jsonl").exists()
+    seen = world.trouble()
+    world.index.fault = None
+    tell("a file with another hash", seen, world.next_run(), done.returncode)
+
+
+def test_a_release_that_is_deleted_while_we_look_is_our_trouble_not_a_breakage(
+    world: World, tell: Tell
+) -> None:
+    held = world.index.files["ext-two"]
+    after_the_pages(world, lambda: world.index.files.__setitem__("ext-two", []))
+    done = world.run("--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() in (GOOD, GOOD | {cell("ext-two"): "error"})
+    seen = world.trouble() or "it was fetched before it went"
+    world.index.files["ext-two"] = held
+    world.index.fault = None
+    fault = "a release is deleted between resolving and installing"
+    tell(fault, seen, world.next_run(), done.returncode)
+
+
+def test_a_release_that_is_yanked_while_we_look_is_still_installed(
+    world: World, tell: Tell
+) -> None:
+    def yank() -> None:
+        for upload in world.index.files["ext-two"]:
+            upload.yanked = True
+
+    after_the_pages(world, yank)
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD
+    for upload in world.index.files["ext-two"]:
+        upload.yanked = False
+    fault = "a release is yanked between resolving and installing"
+    tell(fault, "nothing: the lock pins it", world.next_run(), done.returncode)
+
+
+def in_a_mount(world: World, options: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run where a small or read-only file system lies over a folder, as whoever we are."""
+    if sys.platform != "linux" or not shutil.which("unshare"):
+        pytest.skip("a file system of its own can be mounted on Linux only")
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = f"mount -t tmpfs -o {options} tmpfs {folder}"
+    outside, inside = ["unshare", "-m"], ""
+    if os.geteuid() != 0:  # root of a namespace mounts, then we are ourselves again
+        outside = ["unshare", "-m", "-r"]
+        inside = f"unshare -U --map-user={os.geteuid()} --map-group={os.getegid()} --"
+        mount = f"mount -t tmpfs -o {options},mode=777 tmpfs {folder}"
+        if subprocess.run(
+            [*outside, "sh", "-c", mount], capture_output=True, check=False
+        ).returncode:
+            pytest.skip("this system lets only root mount a file system")
+    return subprocess.run(
+        [*outside, "sh", "-c", f'{mount} && exec {inside} "$@"', "sh", *world.home.argv("run")],
+        cwd=world.home.folder, env=world.home.env, text=True, capture_output=True, timeout=240,
+        check=False,
+    )  # fmt: skip
+
+
+PLACES = {"caches/watchdog": "our caches", "caches/uv": "uv's cache", "reports": "the reports"}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_full_disk_gives_no_verdict(world: World, tell: Tell, place: str) -> None:
+    done = in_a_mount(world, "size=40k", world.home.folder / place)
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 3), done.stderr
+    seen = last_line(done.stderr)
+    if done.returncode == 0 and place != "reports":
+        assert set(world.home.states().values()) <= {"error", "unjudged", "works"}
+        seen = world.trouble()
+    tell(f"the disk is full under {PLACES[place]}", seen, world.next_run(), done.returncode)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_folder_that_cannot_be_written_gives_a_sentence_and_no_verdict(
+    world: World, tell: Tell, place: str
+) -> None:
+    done = in_a_mount(world, "ro", world.home.folder / place)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 3, done.stderr
+    assert "Read-only file system" in done.stderr or "cannot be written" in done.stderr
+    seen = last_line(done.stderr)
+    tell(f"read-only: {PLACES[place]}", seen, world.next_run(), done.returncode)
+
+
+def test_a_torn_line_loses_one_cell_which_runs_again(world: World, tell: Tell) -> None:
+    assert world.run().returncode == 0
+    path = world.reports() / "ledger" / "ext-two.jsonl"
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - 40])
+    assert world.next_run() == 1
+    written = path.read_text("utf-8").splitlines()
+    assert json.loads(written[-1])["subject"] == "ext-two", "a whole line of its own"
+    doctor = world.home("doctor")
+    seen = next(line for line in doctor.stdout.splitlines() if "ledger" in line)
+    tell("the last line of the ledger is torn", f"doctor: {seen}", 1, 0)
+
+
+def test_a_damaged_entry_of_the_store_is_noticed_and_fetched_anew(world: World, tell: Tell) -> None:
+    assert world.run().returncode == 0
+    (file,) = (world.home.caches / "watchdog" / "packages").rglob("ext_one.py")
+    good = file.read_text("utf-8")
+    file.write_text("raise SystemExit\n", "utf-8")
+    shutil.rmtree(world.reports())
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD
+    assert file.read_text("utf-8") == good
+    seen = "nothing: it is fetched anew"
+    tell("a damaged entry of the package store", seen, world.next_run(), done.returncode)
+
+
+def test_damaged_bytecode_in_the_store_is_no_verdict_and_is_removed(
+    world: World, tell: Tell
+) -> None:
+    assert world.run().returncode == 0
+    found = (world.home.caches / "watchdog" / "packages").rglob("*.pyc")
+    damaged = [p for p in found if p.name.startswith(("ext_", "flask.", "werkzeug."))]
+    assert len(damaged) == 6
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:40])
+    shutil.rmtree(world.reports())
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD
+    assert all(path.stat().st_size > 40 for path in damaged)
+    seen = "nothing: it is removed, and made again"
+    tell("damaged bytecode in the package store", seen, world.next_run(), done.returncode)
+
+
+def test_two_runs_at_once_in_one_folder_lose_nothing(world: World, tell: Tell) -> None:
+    started = [
+        subprocess.Popen(
+            world.home.argv("run", "--as-of", day(50 + n).isoformat()), cwd=world.home.folder,
+            env=world.home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    ended = [(p.communicate(timeout=200)[1], p.returncode) for p in started]
+    assert [code for _, code in ended] == [0, 0], ended
+    ledger = Ledger(world.reports())
+    assert len(ledger.runs()) == 2
+    assert ledger.skipped_lines == 0
+    assert all({c: str(e.state) for c, e in r.cells.items()} == GOOD for r in ledger.runs())
+    tell("two runs at once in one folder", "nothing: both end", world.next_run(), 0)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run from nothing gives when nobody disturbs it, and the seconds it takes."""
+
+    seconds: float
+    known: Known
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    index = LoopbackIndex()
+    index.start()
+    world = published(index, tmp_path_factory.mktemp("undisturbed"))
+    started = time.monotonic()
+    done = world.run()
+    seconds = time.monotonic() - started
+    index.stop()
+    assert done.returncode == 0, done.stderr
+    return Undisturbed(seconds, world.known())
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_killed_at_a_random_moment_the_next_run_gives_the_same(
+    world: World,
+    undisturbed: Undisturbed,
+    tell: Tell,
+    record_property: Callable[..., None],
+    seed: int,
+) -> None:
+    share = random.Random(seed).random()  # noqa: S311  a moment, no secret
+    process = start(world)
+    time.sleep(share * undisturbed.seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = len(world.known())
+    again = world.next_run()
+    assert world.known() == undisturbed.known
+    assert Ledger(world.reports()).skipped_lines <= 1
+    for name, value in (("share", round(share, 3)), ("kept", kept), ("again", again)):
+        record_property(name, value)
+    tell("SIGKILL of the watchdog at a random moment", "nothing any more", again, -9)
+
+
+WAYS = {
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGKILL: "SIGKILL while cells leave processes behind",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("means", ["auto", "limits"] if MEANS == "auto" else [MEANS])
+def test_whatever_ends_the_watchdog_ends_every_cell(
+    world: World, tell: Tell, how: signal.Signals, means: str
+) -> None:
+    sleeper(world, LEAVES)
+    mark = f"C.UTF-8@{world.home.folder.name}"
+    process = start(world, "--only", "ext-one", "--sandbox", means, mark=mark)
+    assert wait_for(lambda: [p for p in marked(mark) if b"sleep" in command(p)])
+    process.send_signal(how)
+    code = process.wait(30)
+    assert code in (130, -9)
+    again = None
+    if how is signal.SIGKILL and means == "limits":
+        # Nobody can end then what left its group: the next run does, by the folder it came from.
+        no_sleeper(world)
+        again = world.next_run()
+    assert wait_for(lambda: not marked(mark)), [command(p) for p in marked(mark)]
+    no_sleeper(world)
+    seen = last_line(said(world)) if code == 130 else "nothing any more"
+    tell(WAYS[how], seen, world.next_run() if again is None else again, code)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.parametrize(
+    ("who", "called"), [("probe", b"/probe.py"), ("supervisor", b"/supervisor")]
+)
+def test_a_killed_probe_or_supervisor_is_told_and_the_run_ends(
+    world: World, tell: Tell, who: str, called: bytes
+) -> None:
+    sleeper(world, SLEEPS)
+    mark = f"C.UTF-8@{world.home.folder.name}"
+    process = start(world, mark=mark)
+    assert wait_for(lambda: [p for p in marked(mark) if b"smoke_ext_one" in command(p)])
+
+    def there() -> list[int]:
+        return [p for p in marked(mark) if called in command(p)]
+
+    wait_for(there, 5)
+    found = there()
+    if not found and who == "supervisor":
+        pytest.skip("there is no supervisor under plain limits")
+    assert found, [command(p) for p in marked(mark)]
+    end(found)
+    code = process.wait(100)
+    assert code in (0, 1, 3)
+    for path in (world.reports() / "ledger").glob("ext-one.jsonl"):
+        for line in path.read_text("utf-8").splitlines():
+            assert json.loads(line)["judgement"]["outcome"] != Outcome.WORKS
+    seen = world.trouble() or last_line(said(world))
+    no_sleeper(world)
+    done = world.run()
+    assert done.returncode == 0, done.stderr
+    assert world.home.states() == GOOD
+    tell(f"SIGKILL of a {who}", seen, trials(done.stderr), code)

@@ -1,0 +1,57 @@
+"""Values that tests of several modules start from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ecosystem import day
+
+from watchdog.analysis.forecast.usage import How, Use
+from watchdog.matrix.load import parse
+from watchdog.model.evidence import Ended, Evidence, Judgement, Outcome, Record, Stage
+from watchdog.model.history import Culprit, Moment, PastBreakage, Sight
+from watchdog.model.lock import Lock
+from watchdog.storage.forecast import Kind, Risk, Source
+
+RUN_AT = datetime(2026, 1, 10, tzinfo=UTC)
+LOCK = Lock((("flask", "3.1.3"), ("flask-login", "0.6.3")))
+
+
+def record(
+    outcome: Outcome = Outcome.WORKS, name: str = "f1", signature: str | None = None
+) -> Record:
+    symptom = f"Error: {signature or 'x'}" if outcome is Outcome.BROKEN else None
+    signature = (signature or "x") if outcome is Outcome.BROKEN else None
+    judgement = Judgement(outcome, Stage.SMOKE, symptom, signature)
+    evidence = (Evidence(Ended.REPORTED, Stage.SMOKE),)
+    return Record(
+        name, "flask-login", "3.13.0", "linux", "s", dict(LOCK.pins), judgement, evidence, RUN_AT
+    )
+
+
+GOOD, BAD = Lock((("werkzeug", "2.0.0"),)), Lock((("werkzeug", "3.0.0"),))
+BREAKAGE = PastBreakage(
+    id="ext-1.0--werkzeug-3.0.0", subject="ext", subject_version="1.0", python="3.11",
+    broken_from=day(3), fixed_on=None, culprit=Culprit("werkzeug", "3.0.0", "2.0.0"),
+    fixed_by=None, stage=Stage.IMPORT, test=None, symptom="ImportError: x", missing=None,
+    proof="swap", warned=None, signature="ImportError: x", works=GOOD, breaks=BAD, log="boom",
+)  # fmt: skip
+
+
+def works(number: int) -> Moment:
+    return Moment(day(number), "3.11", GOOD, {"test_use": Sight()})
+
+
+USE = Use("werkzeug.urls.url_decode", "ext/utils.py", 14, How.IMPORT, text="from werkzeug …")
+SAYS = "'werkzeug.urls.url_decode' is deprecated and will be removed in Werkzeug 2.4."
+RISK = Risk(
+    "ext", "1.0", "werkzeug", "2.3.7", USE.symbol, Source.SCAN, Kind.ANNOUNCED, SAYS, "2.4",
+    USE.file, USE.line, USE.text,
+)  # fmt: skip
+
+MATRIX = parse(
+    'python: ["3.11"]\nlimits: {seconds: 4, memory_mb: 256}\ntables: {today: {}}\n'
+    "extensions:\n  ext: {name: Ext}\n  other: {name: Other}\n"
+    "  tutorial: {name: T, install: [ext]}\n",
+    "matrix.yaml",
+)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecosystem import day
+from samples import RISK, SAYS, USE
+
+from watchdog.analysis.forecast import risks
+from watchdog.analysis.forecast.risks import Offer
+from watchdog.analysis.forecast.usage import How, Use
+from watchdog.model.evidence import CaughtWarning
+from watchdog.report.views.forecast import earliest
+from watchdog.storage.forecast import Forecast, Kind, Source, forecast_json, read_forecast
+
+HELD = {"werkzeug": "2.3.7"}
+LOST = Offer(offered=True, unknown_keywords=("a",))
+
+
+@pytest.mark.parametrize(
+    ("use", "offer", "kind"),
+    [
+        (USE, Offer(offered=True, deprecated=SAYS, removed_in="2.4"), Kind.ANNOUNCED),
+        (USE, Offer(offered=False), Kind.GONE),
+        (USE, Offer(offered=True), None),
+        (USE, Offer(offered=None), None),
+        (USE, None, None),
+        (replace(USE, guarded=True), Offer(offered=False), None),
+        (replace(USE, symbol="other.thing"), Offer(offered=False), None),
+        (replace(USE, how=How.STAR), Offer(offered=False), None),
+        (replace(USE, how=How.CALL, keywords=("a",)), LOST, Kind.GONE),
+        (replace(USE, how=How.CALL, keywords=("b",)), LOST, None),
+    ],
+)  # fmt: skip
+def test_a_use_is_a_risk_where_what_it_uses_goes_or_is_gone_and_nothing_guards_it(
+    use: Use, offer: Offer | None, kind: Kind | None
+) -> None:
+    offers = {use.symbol: offer, f"{use.symbol}(a)": offer} if offer else {}
+    found = list(risks.of_uses("ext", "1.0", [use], offers, HELD))
+    assert [r.kind for r in found] == ([kind] if kind else [])
+
+
+def warning(
+    message: str, file: str, warner: str, category: str = "DeprecationWarning"
+) -> CaughtWarning:
+    return CaughtWarning(category, message, file, 14, "x", stack=(warner,))
+
+
+WERKZEUG = "site-packages/werkzeug/urls.py:5 url_decode"
+
+
+@pytest.mark.parametrize(
+    ("caught", "symbols"),
+    [
+        (warning(SAYS, "site-packages/ext/utils.py", WERKZEUG), ["werkzeug.urls.url_decode"]),
+        (warning("'old' goes", "site-packages/ext.py", WERKZEUG), ["old"]),
+        # what another package or the smoke causes is not this subject's
+        (warning(SAYS, "site-packages/other/x.py", WERKZEUG), []),
+        (warning(SAYS, "<cell>/smoke_ext.py", WERKZEUG), []),
+        # what the subject itself announces is not a risk of it
+        (warning("'ext.old' is deprecated", "site-packages/ext/a.py",
+                 "site-packages/ext/a.py:3 old"), []),
+        (warning("unclosed file", "site-packages/ext/a.py", WERKZEUG, "ResourceWarning"), []),
+    ],
+)  # fmt: skip
+def test_a_warning_is_a_risk_of_the_subject_whose_line_caused_it(
+    caught: CaughtWarning, symbols: list[str]
+) -> None:
+    found = list(risks.of_warnings("ext", "1.0", [caught], ["ext"], HELD))
+    assert [r.symbol for r in found] == symbols
+    assert all(r.package == "werkzeug" for r in found)
+
+
+def test_a_symbol_is_told_once_with_the_strongest_word() -> None:
+    warned = replace(RISK, source=Source.WARNING, symbol="werkzeug.urls.url_decode")
+    deep = replace(RISK, line=90, lazy=True)
+    assert risks.merged([deep, RISK, warned]) == (warned,)
+    gone = replace(RISK, kind=Kind.GONE)
+    assert risks.merged([RISK, gone]) == (gone,)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "Werkzeug 2.4 at the earliest"),
+        (
+            {"package_version": "3.0.0"},
+            "the next release of Werkzeug: announced for 2.4, which has passed",
+        ),
+        ({"removed_in": None}, "no release is named; Werkzeug 2.3.7 still has it"),
+        ({"kind": Kind.GONE}, "now, wherever this code is reached"),
+        ({"kind": Kind.BROKEN}, "with Werkzeug 2.3.7"),
+    ],
+)
+def test_an_announcement_gives_the_earliest_release_not_a_date(
+    changed: dict[str, Any], words: str
+) -> None:
+    assert earliest(replace(RISK, **changed), "Werkzeug") == words
+
+
+def test_a_risk_keeps_the_day_on_which_it_was_told_first(tmp_path: Path) -> None:
+    first = risks.dated(Forecast(day(1), "3.13", 1, (RISK,)), None)
+    again = risks.dated(Forecast(day(5), "3.13", 1, (replace(RISK, line=20),)), first)
+    assert [r.seen for r in again.risks] == [day(1)]
+    (tmp_path / "forecast.json").write_text(forecast_json(again), "utf-8")
+    assert read_forecast(tmp_path) == again
+    assert read_forecast(tmp_path / "none") is None

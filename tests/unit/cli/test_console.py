@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from rich.console import Console
+from samples import MATRIX
+
+from watchdog.cli.console import Lines
+
+
+def test_every_few_seconds_a_line_tells_how_far_it_is_and_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, out = 0.0, io.StringIO()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    lines = Lines(Console(file=out), MATRIX)
+    lines.stage("Reading the past of ext, in days", 120)
+    for seconds, days in ((4, 10), (20, 30), (21, 1)):
+        now = seconds
+        lines.advance(days)
+    assert out.getvalue().splitlines() == [
+        "Reading the past of ext, in days (120) …",
+        "Reading the past of ext, in days: 40 of 120, about 40 s left",
+    ]

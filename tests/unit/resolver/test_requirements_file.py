@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ecosystem import day
+from home import Home
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchdog.errors import ConfigurationError
+from watchdog.resolver.requirements_file import Project, parse, read
+
+
+def test_requirements_txt_is_read_as_pip_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "base.txt").write_text("Flask==2.2.2\n-r all.txt\n", "utf-8")
+    (tmp_path / "all.txt").write_text(
+        "\ufeff# a comment\n-r base.txt\n\nflask-login == 0.6.2 \\\n    --hash=sha256:abc\n"
+        "werkzeug<3  # needed\ncelery[redis]; python_version > '3.7'\n"
+        "-e .\n./here\nx @ https://127.0.0.1/x.whl\n--index-url https://127.0.0.1/\n",
+        "utf-8",
+    )
+    project = read(tmp_path / "all.txt")
+    assert project.requirements == (
+        "Flask==2.2.2", "flask-login==0.6.2", "werkzeug<3",
+        'celery[redis]; python_version > "3.7"',
+    )  # fmt: skip
+    assert [place for place, _ in project.skipped] == [
+        "all.txt:8: -e .", "all.txt:9: ./here", "all.txt:10: x @ https://127.0.0.1/x.whl",
+        "all.txt:11: --index-url https://127.0.0.1/",
+    ]  # fmt: skip
+
+
+def test_pyproject_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[project]\ndependencies = ["flask>=2", "flask-login"]\n', "utf-8")
+    assert read(path).requirements == ("flask>=2", "flask-login")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "-e .\n", "no requirement in it"),
+        ("a.txt", "-r gone.txt\n", "a.txt:1"),
+        ("p.toml", "[project", "p.toml"),
+        ("p.toml", "[project]\ndependencies = 3\n", "not a list of texts"),
+        ("p.toml", "project = 3\n", "not a list of texts"),
+    ],
+)
+def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError, match=message):
+        read(tmp_path / name)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
+def test_no_text_is_too_much(text: str) -> None:
+    parse(text)
+
+
+@pytest.mark.parametrize("line", ["-r a\0b.txt", "-r " + "a" * 5000, "-r ."])
+def test_an_include_that_no_file_can_be_is_told(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"flask\n{line}\n", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"requirements\.txt:2: .*cannot be read"):
+        read(path)
+
+
+def test_a_pyproject_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text("x = " + "[" * 50_000, "utf-8")
+    with pytest.raises(ConfigurationError):
+        read(path)
+
+
+def test_a_requirement_takes_the_place_of_those_for_the_same_package() -> None:
+    project = Project(("Flask==2.2.2", "flask_login"))
+    assert project.replacing("flask==3.*").requirements == ("flask_login", "flask==3.*")
+
+
+def write(home: Home, *requirements: str) -> str:
+    path = home.folder / "requirements.txt"
+    path.write_text("\n".join(requirements), "utf-8")
+    return str(path)
+
+
+def test_a_project_runs_every_known_subject_in_its_one_environment(home: Home) -> None:
+    path = write(home, "ext-works", "ext-import", "ext-no-smoke")
+    told = home.json("check", "-r", path, "--as-of", day(32).isoformat())
+    assert {s["subject"]: s["outcome"] for s in told["subjects"]} == {
+        "flask": "works", "ext-works": "works", "ext-import": "broken", "ext-no-smoke": "works",
+    }  # fmt: skip
+    assert told["cure"]["pins"] == ["werkzeug<3"]
+    assert home("check", "-r", path).returncode == 1
+
+
+def test_another_flask_may_be_asked_for(home: Home) -> None:
+    path = write(home, "ext-works", "flask==2.0.0")
+    told = home.json("check", "-r", path, "--flask", "3.0", "--as-of", day(32).isoformat())
+    assert (told["lock"]["flask"], told["outcome"]) == ("3.0.0", "works")
+
+
+def test_an_upgrade_says_what_must_move_first(home: Home) -> None:
+    path = write(home, "ext-works", "flask==2.0.0", "werkzeug==2.0.0")
+    at = ("--as-of", day(32).isoformat())
+    told = home.json("check", "-r", path, "--upgrade-to", "flask==3.0.0", *at)
+    assert told["outcome"] == "conflict"
+    assert told["moves"] == ["werkzeug==3.0.0"]
+
+
+def test_without_requirements_it_says_what_to_name(home: Home) -> None:
+    done = home("check")
+    assert (done.returncode, "-r" in done.stderr) == (2, True)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from samples import LOCK, record
+from samples import RUN_AT as NOW
+
+from watchdog.model.cell import Cell, Table
+from watchdog.model.evidence import Outcome, Record
+from watchdog.model.lock import Conflict, Unbuildable, Unknown
+from watchdog.model.verdict import Entry, Run, State, Verdict, group_breakages
+from watchdog.runner.verdicts import Answer, verdict_of
+from watchdog.storage import journal
+
+
+def cell(subject: str = "flask-login", table: Table = Table.TODAY, where: str = "py3.13") -> Cell:
+    return Cell(f"{subject}/{table}/{where}", table, subject, "3.13", (subject,))
+
+
+WORKS, BROKEN = record(), record(Outcome.BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (Answer(cell(), LOCK, WORKS, core=WORKS), State.WORKS),
+        (Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), State.BROKEN),
+        (Answer(cell(), LOCK, BROKEN, core=WORKS), State.BROKEN),
+        (Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=False), State.UNJUDGED),
+        (Answer(cell(), LOCK, None, core=BROKEN), State.BLOCKED),
+        (Answer(cell(), LOCK, BROKEN, core=BROKEN, speaks=True), State.BLOCKED),
+        (Answer(cell(), LOCK, WORKS, core=BROKEN), State.BLOCKED),
+        (Answer(cell(), LOCK, record(Outcome.FLAKY)), State.FLAKY),
+        (Answer(cell(), LOCK, record(Outcome.ERROR)), State.ERROR),
+        (Answer(cell(), LOCK, record(Outcome.UNJUDGED)), State.UNJUDGED),
+        (Answer(cell(), LOCK, None), State.ERROR),
+        (Answer(cell(), Conflict("because")), State.CONFLICT),
+        (Answer(cell(), Unknown("no index")), State.ERROR),
+        (Answer(cell(), Unknown("not on the list", ours=False)), State.UNJUDGED),
+        (Answer(cell(), Unbuildable("x", "log")), State.BROKEN),
+        (Answer(cell(table=Table.GRID), Unbuildable("x", "log")), State.UNJUDGED),
+        (Answer(cell(), None, missing="get it"), State.UNJUDGED),
+    ],
+)
+def test_each_answer_has_its_state(answer: Answer, state: State) -> None:
+    assert verdict_of(answer, "Flask").state is state
+
+
+def history(*states: tuple[int, State, str | None]) -> tuple[list[Run], dict[str, Record]]:
+    runs, records = [], {}
+    for days, state, signature in states:
+        name = f"{days}"
+        outcome = Outcome.BROKEN if state is State.BROKEN else Outcome.WORKS
+        records[name] = record(outcome, name, signature)
+        at = NOW - timedelta(days=days)
+        runs.append(Run(at, at, {cell().id: Entry(state, name)}))
+    return runs, records
+
+
+@pytest.mark.parametrize(
+    ("past", "new", "since"),
+    [
+        ([], False, None),
+        ([(2, State.WORKS, None)], True, None),
+        ([(2, State.BROKEN, "x")], False, 2),
+        ([(3, State.BROKEN, "x"), (2, State.BROKEN, "x")], False, 3),
+        ([(3, State.BROKEN, "x"), (2, State.WORKS, None)], True, None),
+        ([(2, State.BROKEN, "another")], True, None),
+        ([(3, State.BROKEN, "x"), (2, State.ERROR, None)], False, 3),
+        ([(3, State.WORKS, None), (2, State.UNJUDGED, None)], True, None),
+        ([(2, State.BLOCKED, None)], False, None),
+    ],
+)
+def test_news_is_what_the_last_definite_answer_did_not_say(
+    past: list[tuple[int, State, str | None]], new: bool, since: int | None
+) -> None:
+    runs, records = history(*past)
+    verdict = Verdict(cell(), State.BROKEN, symptom="Error: x", signature="x")
+    (found,) = journal.with_history([verdict], runs, records.get)
+    assert found.new is new
+    assert found.since == (NOW - timedelta(days=since) if since else None)
+
+
+def test_an_expected_failure_is_no_news() -> None:
+    runs, records = history((2, State.WORKS, None))
+    verdict = Verdict(cell(), State.BROKEN, signature="x", expected="known since long ago")
+    (found,) = journal.with_history([verdict], runs, records.get)
+    assert not found.new
+
+
+def test_cells_with_one_signature_are_one_breakage_with_every_victim() -> None:
+    verdicts = [
+        Verdict(cell("flask-login"), State.BROKEN, symptom="E: x", signature="x"),
+        Verdict(cell("flask-admin"), State.BROKEN, symptom="E: x", signature="x"),
+        Verdict(cell("flask-wtf"), State.BROKEN, symptom="E: y", signature="y"),
+        Verdict(cell("flask-mail"), State.WORKS),
+    ]
+    found = group_breakages(verdicts, "flask")
+    assert [b.subjects for b in found] == [("flask-login", "flask-admin"), ("flask-wtf",)]
+
+
+def test_blocked_cells_stand_in_the_breakage_of_the_core() -> None:
+    core = Verdict(cell("flask", Table.CORE), State.BROKEN, symptom="E: x", signature="x")
+    blocked = [
+        Verdict(cell(s, Table.GRID), State.BLOCKED, symptom="E: x", signature="x")
+        for s in ("flask-login", "flask-admin")
+    ]
+    (found,) = group_breakages([core, *blocked], "flask")
+    assert found.core
+    assert len(found.blocked) == 2
+    assert found.victims == ("flask", "flask-login", "flask-admin")
+
+
+def test_new_breakages_come_first_then_todays() -> None:
+    verdicts = [
+        Verdict(cell("a", Table.GRID), State.BROKEN, symptom="E: g", signature="g"),
+        Verdict(cell("b"), State.BROKEN, symptom="E: t", signature="t"),
+        Verdict(cell("c", Table.GRID), State.BROKEN, symptom="E: n", signature="n", new=True),
+    ]
+    assert [b.signature for b in group_breakages(verdicts, "flask")] == ["n", "t", "g"]
+
+
+def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
+    verdict = verdict_of(Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
+    records = {BROKEN.fingerprint: BROKEN}
+    found = journal.remembered(verdict.cell, journal.journal_entry(verdict), records.get)
+    assert (found.state, found.symptom, found.signature) == (
+        verdict.state,
+        verdict.symptom,
+        verdict.signature,
+    )
+    assert found.record is BROKEN
+
+
+def run_at(days: int, **cells: State) -> Run:
+    at = NOW - timedelta(days=days)
+    return Run(at, at, {name: Entry(state) for name, state in cells.items()})
+
+
+def test_a_run_of_a_part_renews_that_part_and_keeps_the_rest() -> None:
+    found = journal.whole([run_at(1, a=State.WORKS, b=State.WORKS), run_at(0, b=State.BROKEN)])
+    assert found
+    assert {k: e.state for k, e in found.cells.items()} == {"a": State.WORKS, "b": State.BROKEN}
+
+
+def test_what_is_older_than_two_days_does_not_fill_a_page() -> None:
+    found = journal.whole([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
+    assert found
+    assert set(found.cells) == {"b"}
+
+
+def test_parts_of_a_run_are_one_run_and_what_no_part_has_is_never_green() -> None:
+    works = Entry(State.WORKS, "a")
+    one = Run(NOW, NOW, {"a/today/x": works}, {"z/today/x": "left out"})
+    two = Run(NOW, NOW + timedelta(minutes=1), {"b/today/x": works})
+    whole = journal.join_runs([two, one], ["a/today/x", "b/today/x", "c/today/x", "z/today/x"])
+    assert whole.finished == two.finished
+    assert {i: e.state for i, e in whole.cells.items()} == {
+        "a/today/x": State.WORKS, "b/today/x": State.WORKS, "c/today/x": State.ERROR,
+    }  # fmt: skip
+    assert "did not end" in (whole.cells["c/today/x"].reason or "")
+    assert whole.left_out == {"z/today/x": "left out"}

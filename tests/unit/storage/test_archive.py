@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ecosystem import day
+from samples import BAD, BREAKAGE, works
+
+from watchdog.model.evidence import Stage
+from watchdog.model.history import (
+    Chapter,
+    CureNote,
+    Effort,
+    Moment,
+    PastBreakage,
+    PinState,
+    Rot,
+    Sight,
+)
+from watchdog.storage.archive import Archive
+
+
+def chapter(first: int, last: int, *moments: Moment, breakage: PastBreakage = BREAKAGE) -> Chapter:
+    return Chapter(
+        subject="ext", requirements=("ext",), smoke="abc", python="auto", since=day(first),
+        until=day(last), finished=day(last), seconds=1.5, effort=Effort(1, 2, 3, 4),
+        moments=moments, breakages=(breakage,),
+    )  # fmt: skip
+
+
+def test_a_chapter_comes_back_as_it_was(tmp_path: Path) -> None:
+    broken = Moment(day(3), "3.11", BAD, {"": Sight("x", "ImportError: x", Stage.IMPORT)})
+    written = chapter(0, 5, works(0), broken)
+    Archive(tmp_path).add(written)
+    assert Archive(tmp_path).chapters("ext") == [written]
+    assert Archive(tmp_path).subjects() == ["ext"]
+
+
+def test_only_moments_that_differ_from_a_neighbour_are_kept(tmp_path: Path) -> None:
+    Archive(tmp_path).add(chapter(0, 9, *(works(n) for n in range(9))))
+    (kept,) = Archive(tmp_path).chapters("ext")
+    assert [m.since for m in kept.moments] == [day(0), day(8)]
+
+
+def test_a_history_is_its_chapters_in_order_with_the_newest_word_on_each_breakage(
+    tmp_path: Path,
+) -> None:
+    archive, over = Archive(tmp_path), replace(BREAKAGE, fixed_on=day(7))
+    archive.add(chapter(0, 5, works(0)))
+    archive.add(chapter(5, 9, works(7), breakage=over))
+    history = archive.history("ext")
+    assert history is not None
+    assert (history.since, history.until) == (day(0), day(9))
+    assert history.breakages == (over,)
+    assert [m.since for m in history.moments] == [day(0), day(7)]
+    assert history.effort == Effort(2, 4, 6, 8)
+
+
+def test_a_chapter_that_begins_anew_replaces_those_before_it(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.add(chapter(0, 5, works(0)))
+    again = replace(chapter(0, 6, works(1)), smoke="changed", breakages=())
+    archive.add(again)
+    assert archive.chapters("ext") == [again]
+
+
+def test_what_is_torn_or_of_another_kind_is_stepped_over(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.add(chapter(0, 5, works(0)))
+    path = tmp_path / "history" / "ext.jsonl"
+    path.write_text(path.read_text() + '{"subject": 3}\n{"torn', "utf-8")
+    assert len(archive.chapters("ext")) == 1
+    assert archive.history("unknown") is None
+
+
+def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    old = Rot("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.WORKS, day(1))
+    new = replace(old, state=PinState.ROTTED, pins=("werkzeug<3",), checked=day(2))
+    other = replace(old, version="10.0", requirements=("flask==10.0",))
+    for rot in (old, new, other):
+        archive.add_pin(rot)
+    assert archive.pins() == [other, new]
+    note = CureNote("id", "3.11", ("ext", "werkzeug<3"), "bound", day(2))
+    archive.add_cure(replace(note, typed=None))
+    archive.add_cure(note)
+    assert archive.cures() == {"id": note}
+
+
+def test_a_pin_of_the_days_when_every_framework_was_flask_is_read(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.add_pin(Rot("2.2.2", day(0), (), "flask", "3.11", PinState.WORKS, day(1)))
+    path = tmp_path / "pins.jsonl"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"version"', '"flask"'), "utf-8")
+    assert text != path.read_text("utf-8")
+    assert [rot.version for rot in archive.pins()] == ["2.2.2"]

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ecosystem import day
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import record
+
+from watchdog.model.evidence import Outcome
+from watchdog.model.verdict import Entry, Run, State
+from watchdog.storage.ledger import Ledger
+
+
+def test_what_was_appended_comes_back_whole(tmp_path: Path) -> None:
+    kept = [record(Outcome.WORKS, "a"), record(Outcome.BROKEN, "b", "it is ✕ – wrong")]
+    ledger = Ledger(tmp_path)
+    for one in kept:
+        ledger.append(one)
+    again = Ledger(tmp_path)
+    assert [again.get("a"), again.get("b")] == kept
+    assert again.skipped_lines == 0
+
+
+def test_a_torn_last_line_is_stepped_over_and_the_next_append_is_whole(tmp_path: Path) -> None:
+    Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
+    Ledger(tmp_path).append(record(Outcome.WORKS, "b"))
+    path = tmp_path / "ledger" / "flask-login.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    torn = Ledger(tmp_path)
+    assert torn.get("a")
+    assert torn.get("b") is None
+    assert torn.skipped_lines == 1
+    torn.append(record(Outcome.WORKS, "c"))
+    again = Ledger(tmp_path)
+    assert again.get("a")
+    assert again.get("c")
+
+
+@pytest.mark.parametrize(
+    "line", ["", "null", "[]", "{}", "not json", '{"fingerprint": 3}', "[" * 5000, "\x00\xff"]
+)
+def test_a_strange_line_is_stepped_over(tmp_path: Path, line: str) -> None:
+    Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
+    path = tmp_path / "ledger" / "flask-login.jsonl"
+    path.write_bytes(line.encode("latin-1") + b"\n" + path.read_bytes())
+    assert Ledger(tmp_path).get("a")
+
+
+def test_one_fingerprint_with_two_outcomes_is_flaky(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append(record(Outcome.WORKS, "a"))
+    joined = ledger.append(record(Outcome.BROKEN, "a"))
+    assert joined.judgement.outcome is Outcome.FLAKY
+    again = Ledger(tmp_path).get("a")
+    assert again
+    assert again.judgement.outcome is Outcome.FLAKY
+
+
+@given(st.lists(st.sampled_from([Outcome.WORKS, Outcome.BROKEN]), min_size=1, max_size=6))
+def test_the_order_of_lines_does_not_matter(outcomes: list[Outcome]) -> None:
+    def together(order: list[Outcome]) -> Outcome:
+        ledger = Ledger(Path("/does/not/exist"))
+        for outcome in order:
+            ledger._keep(record(outcome, "a"))
+        found = ledger.get("a")
+        assert found
+        return found.judgement.outcome
+
+    assert together(outcomes) is together(outcomes[::-1])
+
+
+def _write(folder: Path, name: str) -> None:
+    ledger = Ledger(folder)
+    for i in range(50):
+        ledger.append(replace(record(Outcome.WORKS, f"{name}{i}"), smoke="x" * 5000))
+
+
+def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write, args=(tmp_path, name)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert len(Ledger(tmp_path)) == 100
+
+
+def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for number in (3, 1, 2):
+        ledger.write_run(Run(day(number), day(9), {"a/today/py3.13": Entry(State.WORKS, "f")}))
+    assert [run.as_of for run in Ledger(tmp_path).runs()] == [day(1), day(2), day(3)]
+
+
+def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) -> None:
+    cells = {f"s{n}/today/py3.13": Entry(State.WORKS, f"f{n}") for n in range(500)}
+    runs = [Run(day(1), day(1), cells)]
+    changed = cells | {"s1/today/py3.13": Entry(State.BROKEN, "g")}
+    changed["new/today/py3.13"] = Entry(State.WORKS, "h")
+    del changed["s2/today/py3.13"]
+    runs += [Run(day(n), day(n), changed) for n in (2, 3)]
+    runs.append(Run(day(4), day(4), {"s1/today/py3.13": Entry(State.WORKS, "i")}))
+    for run in runs:
+        Ledger(tmp_path).write_run(run)
+    assert Ledger(tmp_path).runs() == runs
+    sizes = [len(line) for line in (tmp_path / "runs.jsonl").read_text("utf-8").splitlines()]
+    assert sizes[0] > 10_000
+    assert max(sizes[1:]) < 1_000
+
+
+def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -> None:
+    cells = {f"s{n}/today/py3.13": Entry(State.WORKS, f"f{n}") for n in range(9)}
+    for n in (1, 2):
+        Ledger(tmp_path).write_run(Run(day(n), day(n), cells))
+    journal = tmp_path / "runs.jsonl"
+    journal.write_text(journal.read_text("utf-8").splitlines()[1] + "\n", "utf-8")
+    ledger = Ledger(tmp_path)
+    assert (ledger.runs(), ledger.skipped_lines) == ([], 1)
+
+
+def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
+    mine, other = Ledger(tmp_path / "mine"), Ledger(tmp_path / "other")
+    mine.append(record(Outcome.WORKS, "a"))
+    mine.append(record(Outcome.WORKS, "b"))
+    other.append(record(Outcome.BROKEN, "b"))
+    other.append(record(Outcome.WORKS, "a"))
+    other.append(record(Outcome.WORKS, "c"))
+    assert mine.adopt(other) == 2
+    again = Ledger(tmp_path / "mine")
+    assert again.get("c")
+    assert (found := again.get("b"))
+    assert found.judgement.outcome is Outcome.FLAKY
+    assert again.adopt(other) == 0
+
+
+@pytest.mark.parametrize("subject", ["../../elsewhere", "a/b", "", "A", "a\\b", ".a"])
+def test_a_record_that_names_a_file_elsewhere_is_stepped_over_and_never_written_there(
+    tmp_path: Path, subject: str
+) -> None:
+    Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
+    path = tmp_path / "ledger" / "flask-login.jsonl"
+    path.write_text(path.read_text("utf-8").replace('"flask-login"', json.dumps(subject)), "utf-8")
+    ledger = Ledger(tmp_path)
+    assert (len(ledger), ledger.skipped_lines) == (0, 1)
+
+
+@pytest.mark.parametrize("cell", ["no-cell", "a/tomorrow/py3.13", "../today/py3.13", "a/today/py3"])
+def test_a_run_with_a_cell_that_is_none_is_stepped_over_and_counted(
+    tmp_path: Path, cell: str
+) -> None:
+    Ledger(tmp_path).write_run(Run(day(1), day(1), {cell: Entry(State.WORKS, "f")}))
+    ledger = Ledger(tmp_path)
+    assert (ledger.runs(), ledger.skipped_lines) == ([], 1)
