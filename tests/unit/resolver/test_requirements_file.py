@@ -3,8 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ecosystem import day
-from home import Home
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,38 +74,3 @@ def test_a_pyproject_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
 def test_a_requirement_takes_the_place_of_those_for_the_same_package() -> None:
     project = Project(("Flask==2.2.2", "flask_login"))
     assert project.replacing("flask==3.*").requirements == ("flask_login", "flask==3.*")
-
-
-def write(home: Home, *requirements: str) -> str:
-    path = home.folder / "requirements.txt"
-    path.write_text("\n".join(requirements), "utf-8")
-    return str(path)
-
-
-def test_a_project_runs_every_known_subject_in_its_one_environment(home: Home) -> None:
-    path = write(home, "ext-works", "ext-import", "ext-no-smoke")
-    told = home.json("check", "-r", path, "--as-of", day(32).isoformat())
-    assert {s["subject"]: s["outcome"] for s in told["subjects"]} == {
-        "flask": "works", "ext-works": "works", "ext-import": "broken", "ext-no-smoke": "works",
-    }  # fmt: skip
-    assert told["cure"]["pins"] == ["werkzeug<3"]
-    assert home("check", "-r", path).returncode == 1
-
-
-def test_another_flask_may_be_asked_for(home: Home) -> None:
-    path = write(home, "ext-works", "flask==2.0.0")
-    told = home.json("check", "-r", path, "--flask", "3.0", "--as-of", day(32).isoformat())
-    assert (told["lock"]["flask"], told["outcome"]) == ("3.0.0", "works")
-
-
-def test_an_upgrade_says_what_must_move_first(home: Home) -> None:
-    path = write(home, "ext-works", "flask==2.0.0", "werkzeug==2.0.0")
-    at = ("--as-of", day(32).isoformat())
-    told = home.json("check", "-r", path, "--upgrade-to", "flask==3.0.0", *at)
-    assert told["outcome"] == "conflict"
-    assert told["moves"] == ["werkzeug==3.0.0"]
-
-
-def test_without_requirements_it_says_what_to_name(home: Home) -> None:
-    done = home("check")
-    assert (done.returncode, "-r" in done.stderr) == (2, True)

@@ -15,7 +15,7 @@ ALARM = pytest.mark.skipif(sys.platform == "win32", reason="this system has no t
 
 BEGIN = """
 import asyncio, sys, threading, time
-from watchdog.pulse import Pulse, watched
+from watchdog.runner.stall import Pulse, watched
 
 def told():
     sys.stdout.write("children ended")
@@ -113,7 +113,7 @@ def test_work_that_ends_keeps_a_run_alive(monkeypatch: pytest.MonkeyPatch) -> No
 @ALARM
 def test_python_that_goes_round_in_one_instruction_is_killed() -> None:
     done = told(
-        "import itertools, watchdog.pulse\nwatchdog.pulse._SPINNING = 0.2\n"
+        "import itertools, watchdog.runner.stall\nwatchdog.runner.stall._SPINNING = 0.2\n"
         "async def story():\n    sum(itertools.count())\nrun(Pulse(60, 60), story)\n"
     )
     assert done.returncode == -signal.SIGPROF

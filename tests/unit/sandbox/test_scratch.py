@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are locked w
 
 HOLDS = """
 import os, subprocess, time
-from watchdog.scratch import scratch_folder
+from watchdog.sandbox.scratch import scratch_folder
 with scratch_folder() as folder:
     mark = {"HELD": f"{folder}/c1"}
     child = subprocess.Popen(["sleep", "600"], env=os.environ | mark, start_new_session=True)
