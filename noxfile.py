@@ -115,12 +115,35 @@ def audit(session: nox.Session) -> None:
     folder = Path(session.create_tmp())
     pins, report = str(folder / "pins.txt"), folder / "audit.json"
     groups = [f"--group={name}" for name in ("tests", "lint")]
-    session.run("uv", "pip", "compile", "-q", "--no-header", "--no-annotate", "-o", pins,
-                "pyproject.toml", *groups)  # fmt: skip
+    session.run(
+        "uv",
+        "pip",
+        "compile",
+        "-q",
+        "--no-header",
+        "--no-annotate",
+        "-o",
+        pins,
+        "pyproject.toml",
+        *groups,
+    )
     report.unlink(missing_ok=True)
-    session.run("pip-audit", "--no-deps", "--disable-pip", "-r", pins, "--format", "json",
-                "-o", str(report), "--progress-spinner", "off", *session.posargs,
-                silent=True, success_codes=[0, 1])  # fmt: skip
+    session.run(
+        "pip-audit",
+        "--no-deps",
+        "--disable-pip",
+        "-r",
+        pins,
+        "--format",
+        "json",
+        "-o",
+        str(report),
+        "--progress-spinner",
+        "off",
+        *session.posargs,
+        silent=True,
+        success_codes=[0, 1],
+    )
     if not report.exists():
         session.error("3: the vulnerability service cannot be reached; nothing was looked at")
     told = json.loads(report.read_text("utf-8"))["dependencies"]

@@ -46,17 +46,27 @@ from watchdog.harness import PROBE, SMOKES
 from watchdog.matrix import load as matrix_file
 from watchdog.model.evidence import Record, Trial
 from watchdog.pipeline import Selection, prepare
-from watchdog.runner.scheduler import Desk, at, together
-from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.sandbox.process import Processes
 
 ROOT = Path(__file__).parent.parent
 PROCESSORS = os.cpu_count() or 2
 SUBJECTS = (
-    "flask-login", "flask-sqlalchemy", "flask-migrate", "flask-wtf", "flask-cors", "flask-httpauth",
-    "flask-caching", "flask-jwt-extended", "flask-limiter", "flask-babel", "flask-session",
-    "flask-sock", "flask-socketio",
-)  # fmt: skip
+    "flask-login",
+    "flask-sqlalchemy",
+    "flask-migrate",
+    "flask-wtf",
+    "flask-cors",
+    "flask-httpauth",
+    "flask-caching",
+    "flask-jwt-extended",
+    "flask-limiter",
+    "flask-babel",
+    "flask-session",
+    "flask-sock",
+    "flask-socketio",
+)
 TABLES = """tables:
   grid:
     python: {pythons}
@@ -131,7 +141,7 @@ def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
 
 def pythons(python: str) -> list[str]:
     """The Pythons that are here; the other tools take the one this runs on."""
-    wanted = matrix_file.load(ROOT / "matrix.yaml").python
+    wanted = matrix_file.load_matrix(ROOT / "matrix.yaml").python
     return list(
         interpreters.find_interpreters([*wanted[wanted.index(FIRST) :], python], Processes())
     )
@@ -169,20 +179,20 @@ def call_out(argv: Sequence[str]) -> str:
     return subprocess.run(argv, text=True, capture_output=True, check=True).stdout
 
 
-def trials_of(workplace: Workplace) -> list[Trial]:
+def trials_of(workspace: Workspace) -> list[Trial]:
     """What a run of the comparison's matrix runs: its cells and their core controls."""
-    _, planned = prepare(workplace, Selection(), Quiet())
+    _, planned = prepare(workspace, Selection(), Quiet())
     both = [t for each in planned for t in (each.core, each.trial) if t is not None]
     return list({t.fingerprint: t for t in both}.values())
 
 
-def floor(workplace: Workplace, trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
+def floor(workspace: Workspace, trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
     """The smokes' own processes and nothing else, in environments that are made ready here."""
     ready: list[tuple[list[str], Path]] = []
     for number, trial in enumerate(trials):
         place = folder / f"floor{number}"
         place.mkdir(parents=True)
-        python = workplace.environments.compose(
+        python = workspace.environments.link(
             trial.lock, trial.interpreter, place / "env", trial.as_of
         )
         smoke = SMOKES / f"{trial.smoke}.py"
@@ -265,10 +275,10 @@ def comparison(python: str, folder: Path) -> dict[str, Cost]:
     os.environ["FLASK_WATCHDOG_CACHE"] = str(caches / "watchdog")
     os.environ["UV_CACHE_DIR"] = str(caches / "uv")
     now = datetime.now(UTC).replace(microsecond=0)
-    settings = Settings(matrix_file.load(matrix), now, folder / "floor", PROCESSORS)
-    with open_workplace(settings) as workplace:
-        trials = trials_of(workplace)
-        smokes = floor(workplace, trials, folder)
+    settings = Settings(matrix_file.load_matrix(matrix), now, folder / "floor", PROCESSORS)
+    with open_workspace(settings) as workspace:
+        trials = trials_of(workspace)
+        smokes = floor(workspace, trials, folder)
         smokes()  # once for bytecode and for the system's own caches
         floors, runs = [measure(len(trials), smokes)], []
         for n in range(TURNS):
@@ -322,29 +332,30 @@ def past(folder: Path, wanted: int) -> dict[str, Cost]:
     """Distinct locks of the past, once their packages are in the store, byte-compiled."""
     os.environ["UV_CACHE_DIR"] = str(folder / "caches" / "uv")
     now = datetime.now(UTC).replace(microsecond=0)
-    matrix = matrix_file.load(ROOT / "matrix.yaml")
+    matrix = matrix_file.load_matrix(ROOT / "matrix.yaml")
     settings = Settings(matrix, now, folder / "past", PROCESSORS)
 
-    async def collect(desk: Desk) -> list[Trial]:
+    async def collect(scheduler: Scheduler) -> list[Trial]:
         since = [(subject, datetime(year, 1, 1, tzinfo=UTC)) for subject, year in PAST]
-        found = await together(
-            replay.trials(desk, s, matrix.requirements(s), begin, PAST_PYTHON) for s, begin in since
+        found = await gather(
+            replay.trials(scheduler, s, matrix.requirements(s), begin, PAST_PYTHON)
+            for s, begin in since
         )
         trials = list({t.fingerprint: t for trials in found for t in trials}.values())
-        await together(desk.fill(trial) for trial in trials)
-        missing = desk.workplace.environments.missing
+        await gather(scheduler.prefetch_packages(trial) for trial in trials)
+        missing = scheduler.workspace.environments.missing
         return [t for t in trials if not missing(t.lock, t.interpreter, t.as_of)][:wanted]
 
-    with open_workplace(settings) as workplace:
-        trials = at(workplace, Quiet(), collect)
-        smokes = floor(workplace, trials, folder / "past-floor")
+    with open_workspace(settings) as workspace:
+        trials = run_with_scheduler(workspace, Quiet(), collect)
+        smokes = floor(workspace, trials, folder / "past-floor")
         smokes()  # once for bytecode and for the system's own caches
 
-        async def run(desk: Desk) -> None:
-            await together(desk.record(trial) for trial in trials)
+        async def run(scheduler: Scheduler) -> None:
+            await gather(scheduler.record(trial) for trial in trials)
 
         return {
-            "past locks": measure(len(trials), lambda: at(workplace, Quiet(), run)),
+            "past locks": measure(len(trials), lambda: run_with_scheduler(workspace, Quiet(), run)),
             "past locks, floor": measure(len(trials), smokes),
         }
 

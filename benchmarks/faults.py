@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 
 ROOT = Path(__file__).parent.parent
 INJECTED = ("tests/test_faults.py", "tests/test_faults_machine.py")
@@ -60,7 +60,7 @@ class Leg:
         return f"{self.means}-{'root' if self.root else 'user'}"
 
 
-LEGS = tuple(Leg(means.value, root) for root in (True, False) for means in Means)
+LEGS = tuple(Leg(means.value, root) for root in (True, False) for means in Isolation)
 
 
 @dataclass
@@ -87,9 +87,20 @@ class Case:
 def command(leg: Leg, python: str, folder: Path, tests: Sequence[str]) -> list[str]:
     """Pytest for a leg; as nobody where we are root and the leg is not."""
     argv = [
-        python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={folder}/tests",
-        f"--junitxml={folder}/{leg.name}.xml", "-n", "auto", "--dist", "worksteal", *tests,
-    ]  # fmt: skip
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={folder}/tests",
+        f"--junitxml={folder}/{leg.name}.xml",
+        "-n",
+        "auto",
+        "--dist",
+        "worksteal",
+        *tests,
+    ]
     if not leg.root and os.geteuid() == 0:
         argv = [*AS_NOBODY, *argv]
     return argv
@@ -163,7 +174,7 @@ def cases(report: Path) -> list[Case]:
         why = "" if skipped is None else str(skipped.get("message"))
         name = f"{str(case.get('classname')).rpartition('.')[2]}::{case.get('name')}"
         # The means is a part of the name of what is parametrised over it.
-        name = re.sub(rf"(\[|-)({'|'.join(m.value for m in Means)}|auto)(?=-|\])", r"\1", name)
+        name = re.sub(rf"(\[|-)({'|'.join(m.value for m in Isolation)}|auto)(?=-|\])", r"\1", name)
         found.append(Case(name, json.loads(rows[0]) if rows else None, why, failed))
     return found
 
@@ -266,8 +277,13 @@ def main() -> int:
     text = given.into.read_text("utf-8") if given.into.is_file() else ""
     kept = text[text.index(MORE) :] if MORE in text else ""
     given.into.write_text(page(folder, missing, kept), "utf-8")
-    bad = [c.name for leg in LEGS if leg not in missing
-           for c in cases(folder / f"{leg.name}.xml") if c.failed]  # fmt: skip
+    bad = [
+        c.name
+        for leg in LEGS
+        if leg not in missing
+        for c in cases(folder / f"{leg.name}.xml")
+        if c.failed
+    ]
     print(f"{given.into} from the reports in {folder}; {len(bad)} failed", *bad, sep="\n  ")
     return 1 if bad else 0
 

@@ -137,9 +137,16 @@ def write_cells(folder: Path, cells: int) -> None:
     )
     across = min(SERIES, max(1, round(cells**0.5)))
     subjects = [f"scenario-n{n:04}" for n in range(-(-cells // across**2))]
-    told = [f'python: ["{PYTHON}"]', "limits: {seconds: 30, memory_mb: 512}", "tables:", "  grid:",
-            f'    python: ["{PYTHON}"]', f'    flask: ["last {across}"]',
-            f'    werkzeug: ["last {across}"]', "extensions:"]  # fmt: skip
+    told = [
+        f'python: ["{PYTHON}"]',
+        "limits: {seconds: 30, memory_mb: 512}",
+        "tables:",
+        "  grid:",
+        f'    python: ["{PYTHON}"]',
+        f'    flask: ["last {across}"]',
+        f'    werkzeug: ["last {across}"]',
+        "extensions:",
+    ]
     for number, name in enumerate(subjects):
         part = number % PARTS
         smoke = SMOKE.format(number=number, part=f"part_{part}")

@@ -20,9 +20,9 @@ from watchdog.analysis.history.replay import AUTO
 from watchdog.cli.console import observe, say, stderr
 from watchdog.matrix import load as matrix_file
 from watchdog.model.history import History, PastBreakage
-from watchdog.model.release import RELEASED
+from watchdog.model.release import PYTHON_RELEASES
 from watchdog.runner import scheduler
-from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 
 ROOT = Path(__file__).parent.parent
 FACTS = ROOT / "tests" / "support" / "known.jsonl"
@@ -85,21 +85,21 @@ def judge(fact: Mapping[str, Any], history: History) -> Score:
     return Score(fact, best, others, tuple(dict.fromkeys(reason for _, _, reason in history.gaps)))
 
 
-def replay(workplace: Workplace, fact: Mapping[str, Any], observer: scheduler.Observer) -> History:
+def replay(workspace: Workspace, fact: Mapping[str, Any], observer: scheduler.Observer) -> History:
     """The days around one fact, on its Python; around a Python's release on the Pythons of both."""
     at, python = begun(fact), fact["python"]
-    matrix = workplace.settings.matrix
+    matrix = workspace.settings.matrix
     subject = fact["extension"]
     requirements = tuple(fact["requirements"])
     if requirements == (subject,) and subject in matrix.extensions:
         requirements = matrix.requirements(subject)
-    if fact["culprit"] == "python" and RELEASED[python] == at.date():
+    if fact["culprit"] == "python" and PYTHON_RELEASES[python] == at.date():
         python = AUTO
-    workplace.start_services([subject])
+    workspace.start_services([subject])
     after = AROUND_A_PYTHON if python == AUTO else AROUND
-    until = min(at + after, workplace.settings.as_of)
-    return scheduler.at(
-        workplace,
+    until = min(at + after, workspace.settings.as_of)
+    return scheduler.run_with_scheduler(
+        workspace,
         observer,
         lambda d: replaying.replay(
             d, subject, requirements, since=at - AROUND, until=until, python=python
@@ -114,15 +114,15 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, default=ROOT / ".nox" / "truth")
     parser.add_argument("--into", type=Path, help="write the score as JSON")
     given = parser.parse_args()
-    matrix = matrix_file.load(ROOT / "matrix.yaml")
+    matrix = matrix_file.load_matrix(ROOT / "matrix.yaml")
     settings = Settings(matrix, datetime.now(UTC), given.reports, given.jobs)
     scores = []
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console, matrix) as observer:
+    with open_workspace(settings) as workspace, observe(console, matrix) as observer:
         for fact in facts(FACTS):
             if given.only and not fact["id"].startswith(given.only):
                 continue
-            score = judge(fact, replay(workplace, fact, observer))
+            score = judge(fact, replay(workspace, fact, observer))
             scores.append(score)
             say(console, line(score))
     told = summary(scores, {matrix.framework, *matrix.extensions})

@@ -79,8 +79,14 @@ def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         pytest.skip("there is no Chromium on this machine (Debian: apt install chromium)")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ]
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield started
@@ -110,9 +116,17 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 WATCHED = (
-    "ext-conflict", "ext-crashes", "ext-exits", "ext-forges", "ext-import", "ext-no-smoke",
-    "ext-use", "ext-warns", "ext-works", "ext-wrong",
-)  # fmt: skip
+    "ext-conflict",
+    "ext-crashes",
+    "ext-exits",
+    "ext-forges",
+    "ext-import",
+    "ext-no-smoke",
+    "ext-use",
+    "ext-warns",
+    "ext-works",
+    "ext-wrong",
+)
 """Subjects whose smokes are quick."""
 
 

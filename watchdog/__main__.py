@@ -6,10 +6,8 @@ import gc
 import signal
 import sys
 from types import FrameType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what is imported here may be another package of the same name
-    from watchdog.errors import WatchdogError
+from watchdog.errors import WatchdogError
 
 _GARBAGE = 200_000
 """Values between two searches for cycles; a run makes millions of small ones and no cycles."""

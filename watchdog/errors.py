@@ -43,28 +43,28 @@ class IncompleteError(InfrastructureError):
 
 
 @dataclass
-class Missed:
+class IncompleteResults:
     """What of many things was not whole: the others go on, and in the end it is said."""
 
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @contextmanager
-    def beside(self, what: str) -> Iterator[None]:
+    def collect(self, what: str) -> Iterator[None]:
         """Do one of them."""
         try:
             yield
         except IncompleteError as error:
-            self.told.append(f"{what} is not kept: {error}")
+            self.messages.append(f"{what} is not kept: {error}")
 
-    def own_up(self) -> None:
+    def raise_if_any(self) -> None:
         """Say what was missed.
 
         Raises:
             IncompleteError: something was.
         """
-        if self.told:
+        if self.messages:
             again = "What was run is in the ledger; the same command tries the rest again."
-            raise IncompleteError("\n".join((*self.told, again)))
+            raise IncompleteError("\n".join((*self.messages, again)))
 
 
 class OfflineError(InfrastructureError):

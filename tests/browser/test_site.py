@@ -12,12 +12,19 @@ from watchdog.matrix import load as matrix_file
 from watchdog.report.views.history_chart import LEFT, LETTER
 
 PAGES = (
-    "index.html", "matrix.html", "history.html", "pins.html", "forecast.html", "declared.html",
+    "index.html",
+    "matrix.html",
+    "history.html",
+    "pins.html",
+    "forecast.html",
+    "declared.html",
     "known-good.html",
-    "paste.html", "about.html",
-    "subjects/ext-import.html", "breakages/ext-import-1.0--werkzeug-3.0.0.html",
-)  # fmt: skip
-MATRIX = matrix_file.load(ROOT / "matrix.yaml")
+    "paste.html",
+    "about.html",
+    "subjects/ext-import.html",
+    "breakages/ext-import-1.0--werkzeug-3.0.0.html",
+)
+MATRIX = matrix_file.load_matrix(ROOT / "matrix.yaml")
 
 
 @pytest.fixture

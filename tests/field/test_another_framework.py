@@ -16,7 +16,7 @@ from watchdog.matrix import load as matrix_file
 from watchdog.sandbox.process import Processes
 
 FIELD = ROOT / "tests" / "support" / "field_starlette"
-MATRIX = matrix_file.load(FIELD / "matrix.yaml")
+MATRIX = matrix_file.load_matrix(FIELD / "matrix.yaml")
 PYTHONS = find_interpreters(["3.11", "3.12", "3.13"], Processes())
 
 pytestmark = pytest.mark.real_index
@@ -59,8 +59,9 @@ def test_every_cell_of_another_framework_is_judged_and_works(ran: Path) -> None:
     assert {cell["subject"] for cell in cells} == {"starlette", *MATRIX.extensions}
     assert len({cell["starlette"] for cell in cells if cell["table"] == "grid"}) == 2
     assert {cell["anyio"] for cell in cells if cell["table"] == "core"} == {
-        "resolved", "oldest-allowed",
-    }  # fmt: skip
+        "resolved",
+        "oldest-allowed",
+    }
 
 
 def test_no_page_of_it_names_a_framework_that_is_not_its_own(ran: Path) -> None:

@@ -15,10 +15,10 @@ from home import ROOT
 
 from watchdog.errors import InfrastructureError
 from watchdog.matrix import load as matrix_file
-from watchdog.model.lock import Lock, Question
-from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.model.lock import Lock, LockRequest
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 
-MATRIX = matrix_file.load(ROOT / "matrix.yaml")
+MATRIX = matrix_file.load_matrix(ROOT / "matrix.yaml")
 
 pytestmark = pytest.mark.real_index
 
@@ -46,19 +46,29 @@ print(json.dumps([distributions, modules, path], sort_keys=True))
 
 
 MADE_BY_NO_PACKAGE = (
-    "*__pycache__*", "pyvenv.cfg", "*.lock", "CACHEDIR.TAG", ".gitignore", "*/_virtualenv.p*",
-    "bin/activate*", "bin/deactivate*", "bin/pydoc*", "bin/python*", "lib64*", "*.watchdog-*",
-)  # fmt: skip
+    "*__pycache__*",
+    "pyvenv.cfg",
+    "*.lock",
+    "CACHEDIR.TAG",
+    ".gitignore",
+    "*/_virtualenv.p*",
+    "bin/activate*",
+    "bin/deactivate*",
+    "bin/pydoc*",
+    "bin/python*",
+    "lib64*",
+    "*.watchdog-*",
+)
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     now = datetime.now(UTC).replace(microsecond=0)
     settings = Settings(MATRIX, now, tmp_path_factory.mktemp("reports"), jobs=2)
     try:
-        with open_workplace(settings) as workplace:
-            workplace.releases()
-            yield workplace
+        with open_workspace(settings) as workspace:
+            workspace.releases()
+            yield workspace
     except InfrastructureError as e:
         pytest.skip(f"the package index cannot be reached: {e}")
 
@@ -99,22 +109,22 @@ def _without_place(name: str, data: bytes, environment: Path) -> bytes:
 
 @pytest.mark.parametrize("subject", list(MATRIX.extensions))
 def test_composed_and_installed_environments_are_equal(
-    workplace: Workplace, tmp_path: Path, subject: str
+    workspace: Workspace, tmp_path: Path, subject: str
 ) -> None:
-    for python in reversed(list(workplace.interpreters)):
-        interpreter = workplace.interpreters[python]
-        as_of = workplace.settings.as_of
-        question = Question(MATRIX.requirements(subject), python, as_of)
-        lock = workplace.resolver.answer(question, interpreter)
+    for python in reversed(list(workspace.interpreters)):
+        interpreter = workspace.interpreters[python]
+        as_of = workspace.settings.as_of
+        question = LockRequest(MATRIX.requirements(subject), python, as_of)
+        lock = workspace.resolver.answer(question, interpreter)
         if isinstance(lock, Lock):
             break
     else:
         pytest.fail(f"{subject} cannot be installed on any Python here")
-    environments = workplace.environments
-    environments.fill(environments.missing(lock, interpreter, as_of))
-    composed = environments.compose(lock, interpreter, tmp_path / "composed", as_of)
-    plain = environments.install(lock, interpreter, tmp_path / "plain", as_of)
+    environments = workspace.environments
+    environments.fetch(environments.missing(lock, interpreter, as_of))
+    composed = environments.link(lock, interpreter, tmp_path / "composed", as_of)
+    reference = environments.install(lock, interpreter, tmp_path / "plain", as_of)
     mine, theirs = content(tmp_path / "composed"), content(tmp_path / "plain")
     assert mine.keys() == theirs.keys()
     assert [name for name in mine if mine[name] != theirs[name]] == []
-    assert look(composed) == look(plain)
+    assert look(composed) == look(reference)

@@ -16,13 +16,13 @@ from watchdog.errors import InfrastructureError
 from watchdog.harness import PROBE, SMOKES
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import Matrix
-from watchdog.model.evidence import Means
-from watchdog.model.lock import Lock, Question
+from watchdog.model.evidence import Isolation
+from watchdog.model.lock import Lock, LockRequest
 from watchdog.model.release import Interpreter
-from watchdog.runner.controls import contemporary_questions
-from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.runner.controls import contemporary_requests
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 
-MATRIX: Matrix = matrix_file.load(ROOT / "matrix.yaml")
+MATRIX: Matrix = matrix_file.load_matrix(ROOT / "matrix.yaml")
 FILES = sorted(SMOKES.glob("smoke_*.py"))
 SUBJECTS = ("flask", *MATRIX.extensions)
 # Longer than a quickstart, each for a reason: the core smoke tries a dozen things that every
@@ -98,9 +98,16 @@ class TestContract:
 
     def test_at_module_level_it_only_imports_and_defines(self, path: Path) -> None:
         allowed = (
-            ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AugAssign,
-            ast.Try, ast.If, ast.Expr,
-        )  # fmt: skip
+            ast.Import,
+            ast.ImportFrom,
+            ast.FunctionDef,
+            ast.ClassDef,
+            ast.Assign,
+            ast.AugAssign,
+            ast.Try,
+            ast.If,
+            ast.Expr,
+        )
         for node in ast.parse(path.read_text("utf-8")).body:
             assert isinstance(node, allowed), ast.unparse(node)
 
@@ -111,16 +118,16 @@ class TestContract:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     reports = tmp_path_factory.mktemp("reports")
     # The probe is run here and not by a runner, so the services must be here too.
-    now, means = datetime.now(UTC).replace(microsecond=0), Means.LIMITS
+    now, means = datetime.now(UTC).replace(microsecond=0), Isolation.LIMITS
     settings = Settings(MATRIX, now, reports, jobs=2, sandbox=means)
     try:
-        with open_workplace(settings) as workplace:
-            workplace.releases()
-            workplace.start_services(SUBJECTS)
-            yield workplace
+        with open_workspace(settings) as workspace:
+            workspace.releases()
+            workspace.start_services(SUBJECTS)
+            yield workspace
     except InfrastructureError as e:
         pytest.skip(f"the package index cannot be reached: {e}")
 
@@ -144,44 +151,44 @@ def empty(source: str, qualified: str) -> str:
     assert nodes, f"{qualified} is not there"
     for node in nodes:
         assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        node.body = [ast.Return(ast.Constant(None))] if not isinstance(node, ast.ClassDef) else [
-            ast.Pass()
-        ]  # fmt: skip
+        node.body = (
+            [ast.Return(ast.Constant(None))] if not isinstance(node, ast.ClassDef) else [ast.Pass()]
+        )
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
 class Bench:
     """One subject in an environment of its own, whose files may be changed."""
 
-    def __init__(self, workplace: Workplace, subject: str, folder: Path) -> None:
-        self.workplace, self.subject, self.folder = workplace, subject, folder
+    def __init__(self, workspace: Workspace, subject: str, folder: Path) -> None:
+        self.workspace, self.subject, self.folder = workspace, subject, folder
         self._runs = 0
 
-    def questions(self) -> Iterator[Question]:
+    def questions(self) -> Iterator[LockRequest]:
         """Today on the newest Python; for what is broken today, the world it was made for."""
-        place = self.workplace
+        place = self.workspace
         newest = list(place.interpreters)[-1]
         requirements = MATRIX.requirements(self.subject)
-        yield Question(requirements, newest, place.settings.as_of)
+        yield LockRequest(requirements, newest, place.settings.as_of)
         for python in reversed(list(place.interpreters)[:-1]):
-            yield Question(requirements, python, place.settings.as_of)
+            yield LockRequest(requirements, python, place.settings.as_of)
         if self.subject in MATRIX.distributions:
             releases = place.releases()
             versions = [r for r in releases[self.subject] if not r.version.is_prerelease]
             for release in versions[:-4:-1]:
                 version = str(release.version)
-                yield from contemporary_questions(place, releases, self.subject, version)
+                yield from contemporary_requests(place, releases, self.subject, version)
 
     def install(self) -> Path:
         """The site-packages of the first world in which the smoke passes."""
         for number, question in enumerate(self.questions()):
-            interpreter: Interpreter = self.workplace.interpreters[question.python]
-            lock = self.workplace.resolver.answer(question, interpreter)
+            interpreter: Interpreter = self.workspace.interpreters[question.python]
+            lock = self.workspace.resolver.answer(question, interpreter)
             if not isinstance(lock, Lock):
                 continue
             into = self.folder / f"env{number}"
             as_of = max([question.as_of, *(t for _, t in question.later)])
-            self.python = self.workplace.environments.install(lock, interpreter, into, as_of)
+            self.python = self.workspace.environments.install(lock, interpreter, into, as_of)
             if self.passes():
                 return next(into.rglob("site-packages"))
         pytest.fail(f"there is no world in which {file_of(self.subject).name} passes")
@@ -196,14 +203,19 @@ class Bench:
         extension = MATRIX.extensions.get(self.subject)
         wanted = extension.services if extension else ()
         env = {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(work), "LANG": "C.UTF-8"}
-        env |= self.workplace.services.environment(self.workplace.services.available(wanted))
+        env |= self.workspace.services.environment(self.workspace.services.available(wanted))
         config = {"events": str(events), "token": "t", "seconds": 60, "memory_mb": 4096}
         try:
             subprocess.run(
                 [str(self.python), "-I", str(PROBE), str(smoke), "--watched"],
-                input=json.dumps(config), text=True, capture_output=True, cwd=work, env=env,
-                timeout=60, check=False,
-            )  # fmt: skip
+                input=json.dumps(config),
+                text=True,
+                capture_output=True,
+                cwd=work,
+                env=env,
+                timeout=60,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             return False
         told = [json.loads(line) for line in events.read_text("utf-8").splitlines()]
@@ -215,9 +227,9 @@ class Bench:
 @pytest.mark.real_index
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_with_any_central_function_emptied_the_smoke_fails(
-    workplace: Workplace, tmp_path: Path, subject: str
+    workspace: Workspace, tmp_path: Path, subject: str
 ) -> None:
-    bench = Bench(workplace, subject, tmp_path)
+    bench = Bench(workspace, subject, tmp_path)
     site = bench.install()
     undetected = []
     for entry in sabotage_of(file_of(subject)):
@@ -234,12 +246,12 @@ def test_with_any_central_function_emptied_the_smoke_fails(
 
 @pytest.mark.real_index
 def test_a_smoke_that_asserts_nothing_is_found_out(
-    workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     idle = tmp_path / "smoke_flask_login.py"
     idle.write_text("import flask_login\n\n\ndef test_idle():\n    'Nothing'\n", encoding="utf-8")
     monkeypatch.setitem(globals(), "file_of", lambda _: idle)
-    bench = Bench(workplace, "flask-login", tmp_path)
+    bench = Bench(workspace, "flask-login", tmp_path)
     site = bench.install()
     path = site / "flask_login/utils.py"
     source = path.read_text("utf-8")

@@ -8,45 +8,47 @@ import pytest
 from ecosystem import NOW, PYTHON
 from home import Home
 
-from watchdog.analysis.forecast.api import Surface
+from watchdog.analysis.forecast.api import ApiReader
 from watchdog.analysis.forecast.risks import as_use
 from watchdog.matrix import load as matrix_file
 from watchdog.model.lock import Lock
-from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 
 LOCK = Lock((("flask", "3.0.0"), ("werkzeug", "3.0.0")))
 OLDER = Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
 
 
 @pytest.fixture
-def workplace(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
+def workspace(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     for name, value in home.env.items():
         monkeypatch.setenv(name, value)
-    matrix = matrix_file.load(home.folder / "matrix.yaml")
-    with open_workplace(Settings(matrix, NOW, home.folder / "reports", 2)) as opened:
+    matrix = matrix_file.load_matrix(home.folder / "matrix.yaml")
+    with open_workspace(Settings(matrix, NOW, home.folder / "reports", 2)) as opened:
         yield opened
 
 
-def test_what_a_package_uses_is_told_with_its_line(workplace: Workplace) -> None:
-    interpreter = workplace.interpreters[PYTHON]
+def test_what_a_package_uses_is_told_with_its_line(workspace: Workspace) -> None:
+    interpreter = workspace.interpreters[PYTHON]
     asked = ("ext-import", "1.0", interpreter, NOW, frozenset({"werkzeug", "flask"}))
-    (use,) = Surface(workplace).uses(*asked)
+    (use,) = ApiReader(workspace).uses(*asked)
     assert (use.symbol, use.file, use.line) == ("werkzeug.gone", "ext_import.py", 1)
-    assert Surface(workplace).uses(*asked) == (use,)
-    assert Surface(workplace).modules(*asked[:4]) == {"ext_import"}
+    assert ApiReader(workspace).uses(*asked) == (use,)
+    assert ApiReader(workspace).modules(*asked[:4]) == {"ext_import"}
 
 
-def test_a_release_is_asked_what_it_offers(workplace: Workplace) -> None:
-    interpreter = workplace.interpreters[PYTHON]
+def test_a_release_is_asked_what_it_offers(workspace: Workspace) -> None:
+    interpreter = workspace.interpreters[PYTHON]
     uses = [as_use("werkzeug.gone"), as_use("werkzeug.VERSION"), as_use("nowhere.x")]
-    new = Surface(workplace).offers(LOCK, interpreter, NOW, uses)
-    old = Surface(workplace).offers(OLDER, interpreter, NOW, uses)
+    new = ApiReader(workspace).offers(LOCK, interpreter, NOW, uses)
+    old = ApiReader(workspace).offers(OLDER, interpreter, NOW, uses)
     assert {s: o.offered for s, o in new.items()} == {
-        "werkzeug.gone": False, "werkzeug.VERSION": True, "nowhere.x": None,
-    }  # fmt: skip
+        "werkzeug.gone": False,
+        "werkzeug.VERSION": True,
+        "nowhere.x": None,
+    }
     assert old["werkzeug.gone"].offered is True
-    assert Surface(workplace).offers(LOCK, interpreter, NOW, uses) == new
-    assert Surface(workplace).offers(LOCK, interpreter, NOW, []) == {}
+    assert ApiReader(workspace).offers(LOCK, interpreter, NOW, uses) == new
+    assert ApiReader(workspace).offers(LOCK, interpreter, NOW, []) == {}
 
 
 def test_another_process_finds_what_was_kept(home: Home) -> None:

@@ -21,12 +21,12 @@ from means import usable_means
 
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
-from watchdog.runner.wheel_builder import wheel
+from watchdog.runner.wheel_builder import build_wheel
 from watchdog.sandbox import build
-from watchdog.sandbox.build import Workshop
+from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import Processes
 from watchdog.sandbox.sandbox import Sandbox
 
@@ -71,7 +71,7 @@ def place(
     empty_index: LoopbackIndex,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Place]:
-    means: Means = request.param
+    means: Isolation = request.param
     monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setattr(build, "_FILE_BYTES", 20_000_000)
@@ -82,9 +82,9 @@ def place(
     interpreters = find_interpreters([PYTHON], Processes()).values()
     sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
     with contextlib.closing(Index((empty_index.url,), tmp_path / "index")) as index:
-        place = Workshop(processes, sandbox, scratch, servers=lambda: index.servers("flask"))
+        place = BuildSandbox(processes, sandbox, scratch, servers=lambda: index.servers("flask"))
         try:
-            yield Place(tmp_path, empty_index, Uv(processes, scratch, workshop=place))
+            yield Place(tmp_path, empty_index, Uv(processes, scratch, build_sandbox=place))
         finally:
             processes.stop_all()
             place.close()
@@ -93,7 +93,7 @@ def place(
 
 def added(*entries: tuple[zipfile.ZipInfo | str, bytes]) -> bytes:
     """A right wheel with more in it than its RECORD lists."""
-    out = io.BytesIO(wheel("evil", "1.0", {"evil.py": ""}))
+    out = io.BytesIO(build_wheel("evil", "1.0", {"evil.py": ""}))
     with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, data in entries:
             archive.writestr(name, data)
@@ -176,7 +176,7 @@ def test_a_file_that_grows_without_end_is_stopped_where_the_workshop_has_limits(
 ) -> None:
     place.offer("evil-1.0-py3-none-any.whl", added(("bomb.bin", b"0" * 60_000_000)))
     refused = place.install()
-    if place.uv.means is Means.LIMITS:
+    if place.uv.means is Isolation.LIMITS:
         pytest.skip("plain limits do not hold uv; SECURITY.md says so")
     assert refused
     sizes = [path.stat().st_size for path in place.folder.rglob("*") if path.is_file()]

@@ -26,7 +26,7 @@ class Fault:
     message: str
     when: tuple[tuple[str, int, int], ...]
 
-    def holds(self, versions: dict[str, int]) -> bool:
+    def has(self, versions: dict[str, int]) -> bool:
         return all(low <= versions[lib] < high for lib, low, high in self.when)
 
 
@@ -39,7 +39,7 @@ class Planted:
     faults: tuple[Fault, ...]
 
     def symptom(self, versions: dict[str, int]) -> str | None:
-        return next((f.message for f in self.faults if f.holds(versions)), None)
+        return next((f.message for f in self.faults if f.has(versions)), None)
 
     def worlds(self) -> Iterator[tuple[int, str, dict[str, int]]]:
         """After each release: the day, the library, the newest versions."""
@@ -57,7 +57,7 @@ class Planted:
         fault = next(f for f in self.faults if f.message == symptom)
         began = None
         for number, library, versions in self.worlds():
-            if not fault.holds(versions):
+            if not fault.has(versions):
                 began = None
             elif began is None:
                 began = (symptom, library, number)

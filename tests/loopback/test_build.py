@@ -18,7 +18,7 @@ from home import Home
 from loopback_index import LoopbackIndex
 from means import usable_means
 
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 from watchdog.sandbox.build import _addresses, _can_be_named, server
 
 SECRET = "a-secret-that-no-build-may-see"
@@ -132,23 +132,35 @@ class World:
             smoke = SMOKE.format(name=name, module=module)
             (folder / "smokes" / f"smoke_{module}.py").write_text(smoke, "utf-8")
             lines.append(f"  {name}: {{name: {name}}}")
-        index.add("ext-two", "1.0", day(4), files={"ext_two.py": "def use():\n    return 42\n"},
-                  requires=["flask"])  # fmt: skip
+        index.add(
+            "ext-two",
+            "1.0",
+            day(4),
+            files={"ext_two.py": "def use():\n    return 42\n"},
+            requires=["flask"],
+        )
         (folder / "matrix.yaml").write_text("\n".join(lines) + "\n", "utf-8")
 
     def publish(self, *, extra: str = "pass", more: str = "") -> None:
         backend = BACKEND
         for word, value in {
-            "SECRETS": str(self.secrets), "REPORTS": str(self.home.folder / "reports"),
-            "STORE": str(self.home.caches / "watchdog" / "packages"), "EXTRA": extra,
-            "PORT": str(self.listener.getsockname()[1]), "MARK": self.mark, "MORE": more,
-        }.items():  # fmt: skip
+            "SECRETS": str(self.secrets),
+            "REPORTS": str(self.home.folder / "reports"),
+            "STORE": str(self.home.caches / "watchdog" / "packages"),
+            "EXTRA": extra,
+            "PORT": str(self.listener.getsockname()[1]),
+            "MARK": self.mark,
+            "MORE": more,
+        }.items():
             backend = backend.replace(word, value)
-        files = {"pyproject.toml": PROJECT, "backend.py": backend,
-                 "PKG-INFO": "Metadata-Version: 1.0\nName: ext-one\nVersion: 1.0\n"}  # fmt: skip
+        files = {
+            "pyproject.toml": PROJECT,
+            "backend.py": backend,
+            "PKG-INFO": "Metadata-Version: 1.0\nName: ext-one\nVersion: 1.0\n",
+        }
         self.index.add_sdist("ext-one", "1.0", day(4), files=files)
 
-    def run(self, means: Means) -> str:
+    def run(self, means: Isolation) -> str:
         done = self.home("run", "--sandbox", means, HOME=str(self.secrets), A_TOKEN=SECRET)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
@@ -175,11 +187,11 @@ def world(tmp_path: Path, empty_index: LoopbackIndex) -> Iterator[World]:
         yield world
 
 
-CONFINED = [m for m in usable_means() if m.values[0] is not Means.LIMITS]
+CONFINED = [m for m in usable_means() if m.values[0] is not Isolation.LIMITS]
 
 
 @pytest.mark.parametrize("means", CONFINED)
-def test_a_build_sees_and_reaches_nothing_but_the_index(world: World, means: Means) -> None:
+def test_a_build_sees_and_reaches_nothing_but_the_index(world: World, means: Isolation) -> None:
     world.publish(more="sets_the_system, mounts")
     world.run(means)
     record = world.record()
@@ -194,7 +206,7 @@ def test_the_attempts_of_that_build_succeed_where_nothing_holds_it(world: World)
     (world.home.folder / "reports").mkdir()
     (world.home.folder / "reports" / "there.txt").touch()
     (world.home.caches / "watchdog" / "packages").mkdir(parents=True)
-    world.run(Means.LIMITS)
+    world.run(Isolation.LIMITS)
     found = json.loads(world.record())["judgement"]["symptom"]
     for name in ("reads_a_key", "reads_the_reports", "connects_elsewhere", "reads_the_token_of"):
         assert name in found, found
@@ -209,7 +221,7 @@ def test_the_attempts_of_that_build_succeed_where_nothing_holds_it(world: World)
     ids=["kills-everybody", "forks"],
 )
 def test_a_build_that_attacks_ends_and_the_run_goes_on(
-    world: World, means: Means, extra: str
+    world: World, means: Isolation, extra: str
 ) -> None:
     world.publish(extra=extra)
     world.run(means)
@@ -265,7 +277,7 @@ def test_only_what_is_listed_is_built_where_that_is_asked_for(world: World) -> N
 
 def test_a_record_tells_the_hash_of_each_file_and_how_it_was_built(world: World) -> None:
     world.publish()
-    world.run(Means.LIMITS)
+    world.run(Isolation.LIMITS)
     record = json.loads(world.record())
     upload = world.index.files["ext-one"][0]
     assert record["files"]["ext-one"] == hashlib.sha256(upload.data).hexdigest()

@@ -14,7 +14,7 @@ from loopback_index import LoopbackIndex
 
 from watchdog.environments.builder import Environments
 from watchdog.environments.interpreters import find_interpreters
-from watchdog.environments.links import Composer
+from watchdog.environments.links import Linker
 from watchdog.environments.store import Store
 from watchdog.errors import InstallError
 from watchdog.model.lock import Lock
@@ -31,8 +31,8 @@ class Place:
     environments: Environments
     folder: Path
 
-    def make(self, *pins: tuple[str, str], plain: bool = False, name: str = "e") -> Path:
-        build = self.environments.install if plain else self.environments.compose
+    def make(self, *pins: tuple[str, str], reference: bool = False, name: str = "e") -> Path:
+        build = self.environments.install if reference else self.environments.link
         return build(Lock(tuple(sorted(pins))), INTERPRETER, self.folder / name, NOW)
 
     def run(self, python: Path, code: str) -> str:
@@ -55,7 +55,7 @@ def place(
     with contextlib.closing(Index((empty_index.url,), tmp_path / "pages")) as index:
         uv = Uv(processes, tmp_path)
         environments = Environments(
-            uv, Store(uv, index, processes, tmp_path / "store"), Composer(tmp_path / "links")
+            uv, Store(uv, index, processes, tmp_path / "store"), Linker(tmp_path / "links")
         )
         yield Place(empty_index, environments, tmp_path)
 
@@ -74,10 +74,12 @@ print(json.dumps([names, entry, data, one.__name__, two.VALUE,
 def publish(place: Place) -> tuple[tuple[str, str], ...]:
     """A package with data and entry points, a bare module, and two that share a namespace."""
     place.index.add(
-        "one", "1.0", day(1),
+        "one",
+        "1.0",
+        day(1),
         files={"one/__init__.py": "", "one/data.txt": "some data"},
         entry_points="[made.up]\nx = one:y\n\n[console_scripts]\nsay-one = two:say\n",
-    )  # fmt: skip
+    )
     place.index.add(
         "two", "1.0", day(1), files={"two.py": "VALUE = 2\ndef say():\n    print('said')\n"}
     )
@@ -89,8 +91,8 @@ def publish(place: Place) -> tuple[tuple[str, str], ...]:
 def test_a_composed_environment_behaves_like_an_installed_one(place: Place) -> None:
     pins = publish(place)
     composed = place.make(*pins, name="composed")
-    plain = place.make(*pins, plain=True, name="plain")
-    assert json.loads(place.run(composed, LOOK)) == json.loads(place.run(plain, LOOK))
+    reference = place.make(*pins, reference=True, name="plain")
+    assert json.loads(place.run(composed, LOOK)) == json.loads(place.run(reference, LOOK))
 
 
 def test_console_scripts_run(place: Place) -> None:
@@ -127,7 +129,7 @@ def test_the_setuptools_of_venv_is_there_in_a_world_older_than_it(place: Place) 
     place.index.files["setuptools"][0].uploaded = NOW - timedelta(days=1)
     place.index.add("one", "1.0", day(1), files={"one.py": ""})
     lock, early = Lock((("one", "1.0"),)), NOW - timedelta(days=9)
-    for build in (place.environments.compose, place.environments.install):
+    for build in (place.environments.link, place.environments.install):
         python = build(lock, INTERPRETER, place.folder / build.__name__, early)
         assert place.run(python, "import one, setuptools; print(one.__name__)") == "one"
 
@@ -141,12 +143,14 @@ def test_two_packages_with_one_file_leave_the_later_ones_as_pip_does(place: Plac
 
 def test_what_does_not_build_is_evidence_and_not_our_trouble(place: Place) -> None:
     place.index.add_sdist(
-        "bad", "1.0", day(1),
+        "bad",
+        "1.0",
+        day(1),
         {
             "pyproject.toml": BACKEND,
             "b.py": "raise RuntimeError('no')\n",
             "PKG-INFO": "Metadata-Version: 1.0\nName: bad\nVersion: 1.0\n",
         },
-    )  # fmt: skip
+    )
     with pytest.raises(InstallError, match="RuntimeError: no"):
         place.make(("bad", "1.0"))

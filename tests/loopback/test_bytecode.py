@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchdog.environments import interpreters
-from watchdog.environments.bytecode import Scripts, compile_sources, mend
+from watchdog.environments.bytecode import Scripts, compile_sources, repair_bytecode
 from watchdog.harness import PROBE
 from watchdog.model.release import Interpreter
 from watchdog.sandbox.process import Processes
@@ -43,10 +43,12 @@ def test_a_compiled_probe_says_what_the_probe_says_on_every_python(
         said = [
             subprocess.run(
                 [python.path, "-I", str(script), str(smoke)],
-                capture_output=True, text=True, check=False,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             for script in (PROBE, compiled)
-        ]  # fmt: skip
+        ]
         assert "FAIL test_a  It adds." in said[1].stdout
         assert said[1].stdout == said[0].stdout
         assert said[1].stderr == said[0].stderr
@@ -83,7 +85,7 @@ def test_a_python_that_is_gone_compiles_and_mends_nothing(
     source = tmp_path / "a.py"
     source.write_text("a = 1\n", "utf-8")
     compile_sources(processes, gone, [str(source)])
-    assert mend(processes, gone, [tmp_path]) == []
+    assert repair_bytecode(processes, gone, [tmp_path]) == []
     (tmp_path / "cell").mkdir()
     put = Scripts(processes, tmp_path / "scripts").put(source, gone, tmp_path / "cell")
     assert put.name == "a.py"

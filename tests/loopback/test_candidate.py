@@ -9,11 +9,11 @@ import pytest
 from ecosystem import day
 from home import Home
 
-from watchdog.analysis.candidate import Change, Seen, compare
+from watchdog.analysis.candidate import Change, Observation, compare
 from watchdog.errors import ConfigurationError
 from watchdog.model.evidence import Outcome
 from watchdog.resolver.overlay_index import read_wheel
-from watchdog.runner.wheel_builder import wheel
+from watchdog.runner.wheel_builder import build_wheel
 
 AT = ("--as-of", day(20).isoformat())
 """An instant at which everything works, with Werkzeug 2.0.0."""
@@ -27,7 +27,7 @@ def candidate(home: Home, what: str, *options: str, code: int) -> Any:
 
 def make(folder: Path, version: str, code: str) -> str:
     path = folder / f"werkzeug-{version}-py3-none-any.whl"
-    path.write_bytes(wheel("werkzeug", version, {"werkzeug.py": code}))
+    path.write_bytes(build_wheel("werkzeug", version, {"werkzeug.py": code}))
     return str(path)
 
 
@@ -54,7 +54,7 @@ def test_a_source_tree_is_built(home: Home, tmp_path: Path) -> None:
     (source / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n', "utf-8"
     )
-    data = wheel("werkzeug", "2.1.0", {"werkzeug.py": "VERSION = 2\n"})
+    data = build_wheel("werkzeug", "2.1.0", {"werkzeug.py": "VERSION = 2\n"})
     (source / "b.py").write_text(
         "import pathlib\nNAME = 'werkzeug-2.1.0-py3-none-any.whl'\n"
         f"DATA = {data!r}\n"
@@ -67,8 +67,16 @@ def test_a_source_tree_is_built(home: Home, tmp_path: Path) -> None:
 
 
 def test_a_release_of_the_index_may_be_the_candidate(home: Home) -> None:
-    done = home("candidate", "werkzeug==3.0.0", "--format", "markdown", "--only", "ext-import",
-                "--as-of", day(31).isoformat())  # fmt: skip
+    done = home(
+        "candidate",
+        "werkzeug==3.0.0",
+        "--format",
+        "markdown",
+        "--only",
+        "ext-import",
+        "--as-of",
+        day(31).isoformat(),
+    )
     assert done.returncode == 0, done.stderr
     assert "1 still broken" in done.stdout
 
@@ -99,8 +107,8 @@ def test_a_file_that_is_no_wheel_is_refused(tmp_path: Path) -> None:
         read_wheel(path)
 
 
-OK, BAD = Seen(Outcome.WORKS), Seen(Outcome.BROKEN, fails=(("test_a", "x"),))
-WORSE = Seen(Outcome.BROKEN, fails=(("test_a", "x"), ("test_b", "y")))
+OK, BAD = Observation(Outcome.WORKS), Observation(Outcome.BROKEN, fails=(("test_a", "x"),))
+WORSE = Observation(Outcome.BROKEN, fails=(("test_a", "x"), ("test_b", "y")))
 
 
 @pytest.mark.parametrize(
@@ -111,13 +119,15 @@ WORSE = Seen(Outcome.BROKEN, fails=(("test_a", "x"), ("test_b", "y")))
         (BAD, OK, Change.FIXED),
         (BAD, BAD, Change.STILL_BROKEN),
         (BAD, WORSE, Change.REGRESSED),
-        (OK, Seen(Outcome.CONFLICT), Change.NOT_INSTALLABLE),
-        (Seen(Outcome.CONFLICT), Seen(Outcome.CONFLICT), Change.NOT_JUDGED),
-        (OK, Seen(Outcome.FLAKY), Change.NOT_JUDGED),
-        (Seen(Outcome.ERROR), BAD, Change.NOT_JUDGED),
+        (OK, Observation(Outcome.CONFLICT), Change.NOT_INSTALLABLE),
+        (Observation(Outcome.CONFLICT), Observation(Outcome.CONFLICT), Change.NOT_JUDGED),
+        (OK, Observation(Outcome.FLAKY), Change.NOT_JUDGED),
+        (Observation(Outcome.ERROR), BAD, Change.NOT_JUDGED),
     ],
 )
-def test_every_pair_of_outcomes_has_its_word(before: Seen, after: Seen, change: Change) -> None:
+def test_every_pair_of_outcomes_has_its_word(
+    before: Observation, after: Observation, change: Change
+) -> None:
     (effect,) = compare("c", "3.13", "c", {"s": before}, {"s": after}).effects
     assert effect.change is change
 
@@ -128,7 +138,7 @@ def test_every_pair_of_outcomes_has_its_word(before: Seen, after: Seen, change: 
     ids=["of a version to come", "locked", "packed in an unknown way"],
 )
 def test_an_archive_that_cannot_be_unpacked_is_no_wheel(tmp_path: Path, at: int, byte: int) -> None:
-    data = bytearray(wheel("x", "1.0", {}))
+    data = bytearray(build_wheel("x", "1.0", {}))
     # Every entry of the directory, and what stands before each file.
     for mark, shift in ((b"PK\x01\x02", 2), (b"PK\x03\x04", 0)):
         place = data.find(mark)

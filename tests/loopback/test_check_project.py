@@ -16,8 +16,11 @@ def test_a_project_runs_every_known_subject_in_its_one_environment(home: Home) -
     path = write(home, "ext-works", "ext-import", "ext-no-smoke")
     told = home.json("check", "-r", path, "--as-of", day(32).isoformat())
     assert {s["subject"]: s["outcome"] for s in told["subjects"]} == {
-        "flask": "works", "ext-works": "works", "ext-import": "broken", "ext-no-smoke": "works",
-    }  # fmt: skip
+        "flask": "works",
+        "ext-works": "works",
+        "ext-import": "broken",
+        "ext-no-smoke": "works",
+    }
     assert told["cure"]["pins"] == ["werkzeug<3"]
     assert home("check", "-r", path).returncode == 1
 

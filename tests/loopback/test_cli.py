@@ -14,10 +14,23 @@ def test_check_prints_one_json_object_to_stdout_alone(home: Home) -> None:
     done = home("check", "ext-import", "--format", "json")
     answer = json.loads(done.stdout)
     assert list(answer) == [
-        "as_of", "python", "requirements", "lock", "outcome", "stage", "symptom",
-        "blocked_by_core", "reason", "subjects", "since", "culprit", "proof", "changelog",
-        "missing", "cure",
-    ]  # fmt: skip
+        "as_of",
+        "python",
+        "requirements",
+        "lock",
+        "outcome",
+        "stage",
+        "symptom",
+        "blocked_by_core",
+        "reason",
+        "subjects",
+        "since",
+        "culprit",
+        "proof",
+        "changelog",
+        "missing",
+        "cure",
+    ]
     assert answer["as_of"] == NOW.isoformat()
     assert answer["requirements"] == ["ext-import"]
     assert answer["lock"]["werkzeug"] == "3.0.0"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from watchdog.analysis.history.cure import first, typed
+from watchdog.analysis.history.cure import first, pip_arguments
 
 
 @given(st.integers(1, 40), st.integers(0, 40))
@@ -41,7 +41,7 @@ def test_the_first_that_passes_is_found_and_its_neighbour_was_tried(size: int, w
 def test_pins_stand_beside_what_was_typed_or_in_its_place(
     requirements: tuple[str, ...], pins: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    assert typed(requirements, pins) == words
+    assert pip_arguments(requirements, pins) == words
 
 
 def check(home: Home, *requirements: str, at: int = 60) -> Any:
@@ -51,9 +51,11 @@ def check(home: Home, *requirements: str, at: int = 60) -> Any:
 def test_check_names_the_culprit_and_the_widest_bound(home: Home) -> None:
     told = check(home, "ext-import")
     assert told["culprit"] == {
-        "name": "werkzeug", "version": "3.0.0", "last_good": "2.0.0",
+        "name": "werkzeug",
+        "version": "3.0.0",
+        "last_good": "2.0.0",
         "released": day(30).isoformat().replace("+00:00", "Z"),
-    }  # fmt: skip
+    }
     assert (told["missing"], told["proof"]) == ("werkzeug.gone", "swap")
     assert told["cure"] == {"pins": ["werkzeug<3"], "verified": True, "how": "bound"}
 

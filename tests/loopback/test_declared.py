@@ -7,26 +7,30 @@ from ecosystem import TABLES, day
 from home import Home
 
 from watchdog.analysis.declared import series_of
-from watchdog.model.cell import coordinates
-from watchdog.storage.declared import Measured, Series, declared_json, read_declared
+from watchdog.model.cell import parse_cell_id
+from watchdog.storage.declared import Measured, SeriesResult, declared_json, read_declared
 
 
-def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[Series, ...]:
-    return tuple(Series(version, allowed, works) for version, allowed, works in seen)
+def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[SeriesResult, ...]:
+    return tuple(SeriesResult(version, allowed, works) for version, allowed, works in seen)
 
 
 @pytest.mark.parametrize(
     ("seen", "suggestion"),
     [
         ([("1.1.4", True, True), ("2.0.3", True, True)], "flask>=1.1"),
-        ([("1.1.4", True, False), ("2.0.3", True, True), ("3.0.0", True, False)],
-         "flask>=2.0,<3.0"),
-        ([("2.0.3", True, True), ("2.1.3", True, False), ("2.2.5", True, True)],
-         "flask>=2.0,!=2.1.*"),
+        (
+            [("1.1.4", True, False), ("2.0.3", True, True), ("3.0.0", True, False)],
+            "flask>=2.0,<3.0",
+        ),
+        (
+            [("2.0.3", True, True), ("2.1.3", True, False), ("2.2.5", True, True)],
+            "flask>=2.0,!=2.1.*",
+        ),
         ([("1.1.4", True, None), ("2.0.3", True, True)], "flask>=2.0"),
         ([("1.1.4", True, False)], None),
     ],
-)  # fmt: skip
+)
 def test_the_suggestion_allows_what_works_and_no_more(
     seen: list[tuple[str, bool | None, bool | None]], suggestion: str | None
 ) -> None:
@@ -35,18 +39,21 @@ def test_the_suggestion_allows_what_works_and_no_more(
 
 
 def test_a_prerelease_among_the_columns_is_no_series() -> None:
-    ids = [f"ext/grid/py3.13/flask-{label}/werkzeug-resolved" for label in
-           ("2.0", "10.0", "prerelease", "3.1")]  # fmt: skip
-    assert series_of([coordinates(cell_id) for cell_id in ids]) == ["2.0", "3.1", "10.0"]
+    ids = [
+        f"ext/grid/py3.13/flask-{label}/werkzeug-resolved"
+        for label in ("2.0", "10.0", "prerelease", "3.1")
+    ]
+    assert series_of([parse_cell_id(cell_id) for cell_id in ids]) == ["2.0", "3.1", "10.0"]
 
 
 def test_both_directions_are_told() -> None:
     measured = Measured(
-        "ext", "1.0",
+        "ext",
+        "1.0",
         series(
             ("1.1", True, False), ("2.0", True, True), ("3.0", False, True), ("4.0", False, None)
         ),
-    )  # fmt: skip
+    )
     assert [s.framework for s in measured.allows_broken] == ["1.1"]
     assert [s.framework for s in measured.forbids_working] == ["3.0"]
 

@@ -12,7 +12,7 @@ from ecosystem import PYTHON, day
 from home import ROOT, Home, git
 from workflow_runner import Workflow
 
-from watchdog.runner.wheel_builder import wheel
+from watchdog.runner.wheel_builder import build_wheel
 
 USES_GONE = "from werkzeug import gone\ndef use():\n    return 42\n"
 SMOKE = ecosystem.SMOKE.format(name="ext-mine", module="ext_mine")
@@ -23,7 +23,7 @@ def mine(tmp_path: Path) -> Path:
     """The repository of an extension that uses something of Werkzeug that is to go."""
     folder = tmp_path / "ext-mine"
     folder.mkdir()
-    data = wheel("ext-mine", "1.0", {"ext_mine.py": USES_GONE}, requires=["flask"])
+    data = build_wheel("ext-mine", "1.0", {"ext_mine.py": USES_GONE}, requires=["flask"])
     (folder / "pyproject.toml").write_text(ecosystem.BACKEND, "utf-8")
     (folder / "b.py").write_text(
         "import pathlib\nNAME = 'ext_mine-1.0-py3-none-any.whl'\n"
@@ -46,9 +46,18 @@ Checked = Callable[..., "subprocess.CompletedProcess[str]"]
 def checked(home: Home, mine: Path) -> Checked:
     def check(at: float, *args: str) -> subprocess.CompletedProcess[str]:
         return home(
-            "extension", str(mine), "--smoke", str(mine / "smoke.py"), "--python", PYTHON,
-            "--flask", "since 1.0", "--as-of", day(at).isoformat(), *args,
-        )  # fmt: skip
+            "extension",
+            str(mine),
+            "--smoke",
+            str(mine / "smoke.py"),
+            "--python",
+            PYTHON,
+            "--flask",
+            "since 1.0",
+            "--as-of",
+            day(at).isoformat(),
+            *args,
+        )
 
     return check
 
@@ -75,9 +84,15 @@ def test_what_is_broken_at_the_first_look_is_red_unless_it_is_named(checked: Che
 def test_an_own_smoke_that_passes_nowhere_is_red_and_not_unjudged(home: Home, mine: Path) -> None:
     (mine / "smoke.py").write_text(SMOKE.replace("42", "43"), "utf-8")
     done = home(
-        "extension", str(mine), "--smoke", str(mine / "smoke.py"), "--python", PYTHON,
-        "--as-of", day(20).isoformat(),
-    )  # fmt: skip
+        "extension",
+        str(mine),
+        "--smoke",
+        str(mine / "smoke.py"),
+        "--python",
+        PYTHON,
+        "--as-of",
+        day(20).isoformat(),
+    )
     assert done.returncode == 1, done.stderr + done.stdout
     assert "assert" in done.stdout
 
@@ -96,13 +111,26 @@ def test_the_workflow_for_other_repositories_goes_red_with_the_culprit_in_its_su
     repository: Path, runner_env: dict[str, str], mine: Path, tmp_path: Path
 ) -> None:
     def check(name: str, at: float) -> Workflow:
-        inputs = {"path": ".", "smoke": "smoke.py", "python": PYTHON, "flask": "since 1.0, newest",
-                  "werkzeug": "resolved", "requires": "", "services": "", "known": "",
-                  "as-of": day(at).isoformat()}  # fmt: skip
+        inputs = {
+            "path": ".",
+            "smoke": "smoke.py",
+            "python": PYTHON,
+            "flask": "since 1.0, newest",
+            "werkzeug": "resolved",
+            "requires": "",
+            "services": "",
+            "known": "",
+            "as-of": day(at).isoformat(),
+        }
         workflow = Workflow(
-            ROOT / ".github" / "workflows" / "check-extension.yml", mine, tmp_path / name,
-            runner_env, inputs, home=repository, cache=tmp_path / "cache",
-        )  # fmt: skip
+            ROOT / ".github" / "workflows" / "check-extension.yml",
+            mine,
+            tmp_path / name,
+            runner_env,
+            inputs,
+            home=repository,
+            cache=tmp_path / "cache",
+        )
         workflow.run()
         return workflow
 

@@ -43,8 +43,10 @@ def guarded():
 """
 SAFE = "import flask\nfrom announcer import kept\ndef use():\n    return 42\n"
 # Its newest release does not let the prerelease in; its oldest does, and fails.
-HOLDS_BACK = (("0.9", "raise ImportError('long ago')\n", ["announcer"]),
-          ("1.0", SAFE, ["announcer<3a0"]))  # fmt: skip
+HOLDS_BACK = (
+    ("0.9", "raise ImportError('long ago')\n", ["announcer"]),
+    ("1.0", SAFE, ["announcer<3a0"]),
+)
 SUBJECTS = {"ext-imports-old": IMPORTS, "ext-calls-old": CALLS, "ext-uses-kept": SAFE}
 
 
@@ -52,13 +54,22 @@ SUBJECTS = {"ext-imports-old": IMPORTS, "ext-calls-old": CALLS, "ext-uses-kept":
 def threatened(home: Home, made_up: Any) -> Home:
     """The field with a stack of its own."""
     if "announcer" not in made_up.files:
-        releases = (("1.0", 5, PLAIN), ("1.1", 8, ANNOUNCING), ("2.0", 20, AFTER),
-                    ("3.0rc1", 25, EARLY))  # fmt: skip
+        releases = (
+            ("1.0", 5, PLAIN),
+            ("1.1", 8, ANNOUNCING),
+            ("2.0", 20, AFTER),
+            ("3.0rc1", 25, EARLY),
+        )
         for version, at, code in releases:
             made_up.add("announcer", version, day(at), files={"announcer.py": code})
         for version, code, needs in HOLDS_BACK:
-            made_up.add("ext-holds-back", version, day(6), files={"ext_holds_back.py": code},
-                        requires=["flask", *needs])  # fmt: skip
+            made_up.add(
+                "ext-holds-back",
+                version,
+                day(6),
+                files={"ext_holds_back.py": code},
+                requires=["flask", *needs],
+            )
         for name, code in SUBJECTS.items():
             files = {f"{name.replace('-', '_')}.py": code}
             made_up.add(name, "1.0", day(6), files=files, requires=["flask", "announcer"])
@@ -85,8 +96,10 @@ def test_what_is_announced_and_used_is_told_with_the_line_that_uses_it(threatene
     assert found.keys() == {"ext-imports-old", "ext-calls-old"}
     raised = found["ext-imports-old"]
     assert (raised["source"], raised["kind"], raised["symbol"]) == (
-        "warning", "announced", "announcer.old",
-    )  # fmt: skip
+        "warning",
+        "announced",
+        "announcer.old",
+    )
     assert (raised["file"], raised["line"]) == ("ext_imports_old.py", 2)
     assert raised["removed_in"] == "2.0"
     # No smoke comes by there: the source tells.

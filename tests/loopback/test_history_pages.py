@@ -16,14 +16,25 @@ from ecosystem import day
 from home import Home
 from samples import BREAKAGE, MATRIX, works
 
-from watchdog.model.history import CureNote, Effort, Fix, History, PastBreakage, PinState, Rot
-from watchdog.report.views.history import chronicle
-from watchdog.report.views.history_chart import LEFT, WIDTH, picture, span
+from watchdog.model.history import (
+    CureRecord,
+    Effort,
+    Fix,
+    History,
+    PastBreakage,
+    PinState,
+    PinStatus,
+)
+from watchdog.report.views.history import history_view
+from watchdog.report.views.history_chart import LEFT, WIDTH, history_chart, span
 
 OVER = replace(
-    BREAKAGE, id="over", fixed_on=day(5), fixed_by=Fix("ext", "1.1", "release"),
+    BREAKAGE,
+    id="over",
+    fixed_on=day(5),
+    fixed_by=Fix("ext", "1.1", "release"),
     warned=(day(1), "it goes away"),
-)  # fmt: skip
+)
 
 
 def history(subject: str, *breakages: PastBreakage) -> History:
@@ -32,7 +43,7 @@ def history(subject: str, *breakages: PastBreakage) -> History:
 
 
 def test_numbers_are_computed_from_extensions_alone() -> None:
-    found = chronicle(
+    found = history_view(
         MATRIX, [history("ext", BREAKAGE, OVER), history("tutorial", OVER)], [], {}
     ).numbers
     assert found is not None
@@ -49,7 +60,7 @@ def test_the_last_breakage_may_be_one_of_a_scenario_alone() -> None:
     same = replace(BREAKAGE, id="same")
     for broken, last in ((alone, "alone"), (same, BREAKAGE.id)):
         histories = [history("tutorial", broken), history("ext", BREAKAGE)]
-        found = chronicle(MATRIX, histories, [], {}).numbers
+        found = history_view(MATRIX, histories, [], {}).numbers
         assert found is not None
         assert found.last is not None
         assert found.last.id == last
@@ -58,7 +69,8 @@ def test_the_last_breakage_may_be_one_of_a_scenario_alone() -> None:
 def test_a_breakage_is_told_in_words() -> None:
     going, over = BREAKAGE, replace(OVER, culprit=None)
     words = {
-        v.id: v.verdict for v in chronicle(MATRIX, [history("ext", going, over)], [], {}).breakages
+        v.id: v.verdict
+        for v in history_view(MATRIX, [history("ext", going, over)], [], {}).breakages
     }
     assert words[going.id] == ("Ext 1.0 has been broken by Werkzeug 3.0.0 since 23 Oct 2025.")
     assert words["over"] == "Ext 1.0 was broken for 2 days. Fixed by Ext 1.1 on 25 Oct 2025."
@@ -66,12 +78,14 @@ def test_a_breakage_is_told_in_words() -> None:
 
 def test_victims_of_one_release_know_each_other() -> None:
     mine, other = replace(BREAKAGE, id="a"), replace(BREAKAGE, id="b")
-    views = chronicle(MATRIX, [history("ext", mine), history("other", other)], [], {}).breakages
+    views = history_view(MATRIX, [history("ext", mine), history("other", other)], [], {}).breakages
     assert {v.id: v.victims for v in views} == {"a": (("b", "Other"),), "b": (("a", "Ext"),)}
 
 
 def test_bars_lie_within_the_picture_from_release_to_release() -> None:
-    picture = chronicle(MATRIX, [history("ext", OVER)], [], {}, [("flask", "3.0", day(2))]).picture
+    picture = history_view(
+        MATRIX, [history("ext", OVER)], [], {}, [("flask", "3.0", day(2))]
+    ).picture
     assert picture is not None
     (lane,) = picture.lanes
     (bar,) = lane.bars
@@ -86,7 +100,7 @@ def test_a_long_name_has_room_left_of_the_lanes() -> None:
     matrix = MATRIX.model_copy(
         update={"extensions": {"ext": MATRIX.extensions["ext"].model_copy(update={"name": long})}}
     )
-    found = picture(matrix, [history("ext", OVER)])
+    found = history_chart(matrix, [history("ext", OVER)])
     assert found.left > LEFT
     assert found.lanes[0].bars[0].x == pytest.approx(
         found.left + 0.3 * (WIDTH - found.left), abs=0.1
@@ -96,22 +110,32 @@ def test_a_long_name_has_room_left_of_the_lanes() -> None:
 @pytest.mark.parametrize(
     ("length", "words"),
     [
-        (timedelta(days=1148), "1,148 days"), (timedelta(days=1), "1 day"),
-        (timedelta(hours=23), "23 hours"), (timedelta(minutes=38), "38 minutes"),
+        (timedelta(days=1148), "1,148 days"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(hours=23), "23 hours"),
+        (timedelta(minutes=38), "38 minutes"),
         (timedelta(seconds=20), "less than a minute"),
     ],
-)  # fmt: skip
+)
 def test_lengths_are_in_the_unit_people_would_use(length: timedelta, words: str) -> None:
     assert span(length) == words
 
 
 def test_a_pin_shows_what_to_type() -> None:
-    rot = Rot("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.ROTTED, day(9),
-              pins=("werkzeug<3",))  # fmt: skip
-    (view,) = chronicle(MATRIX, [], [rot], {}).pins
+    rot = PinStatus(
+        "2.2.2",
+        day(0),
+        ("flask==2.2.2",),
+        "flask",
+        "3.11",
+        PinState.ROTTED,
+        day(9),
+        pins=("werkzeug<3",),
+    )
+    (view,) = history_view(MATRIX, [], [rot], {}).pins
     assert view.cure == "pip install flask==2.2.2 'werkzeug<3'"
-    note = CureNote(BREAKAGE.id, "3.11", ("ext", "werkzeug<3"), "bound", day(9))
-    (past,) = chronicle(MATRIX, [history("ext", BREAKAGE)], [], {note.breakage: note}).breakages
+    note = CureRecord(BREAKAGE.id, "3.11", ("ext", "werkzeug<3"), "bound", day(9))
+    (past,) = history_view(MATRIX, [history("ext", BREAKAGE)], [], {note.breakage: note}).breakages
     assert past.cure == "pip install ext 'werkzeug<3'"
 
 
@@ -164,8 +188,12 @@ def test_what_the_site_says_in_json_is_valid_by_its_schemas(whole: Home) -> None
     folder = whole.folder / "reports" / "api" / "v1"
     schemas = sorted(folder.glob("*.schema.json"))
     assert [p.name.split(".")[0] for p in schemas] == [
-        "field", "forecast", "history", "pins", "today",
-    ]  # fmt: skip
+        "field",
+        "forecast",
+        "history",
+        "pins",
+        "today",
+    ]
     for path in schemas:
         schema = json.loads(path.read_text("utf-8"))
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -205,4 +233,4 @@ def test_a_badge_says_what_the_page_says(whole: Home) -> None:
 
 
 def test_without_a_history_there_is_no_picture() -> None:
-    assert chronicle(MATRIX, [], [], {}).picture is None
+    assert history_view(MATRIX, [], [], {}).picture is None

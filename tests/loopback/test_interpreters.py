@@ -10,7 +10,7 @@ import pytest
 from ecosystem import PYTHON
 
 from watchdog.environments.interpreters import find_interpreters, prefixes
-from watchdog.model.release import RELEASED, Interpreter, how_to_get
+from watchdog.model.release import PYTHON_RELEASES, Interpreter, how_to_install_python
 from watchdog.sandbox.process import Processes
 
 
@@ -23,7 +23,7 @@ def test_the_python_that_runs_this_is_found_as_its_base_not_its_environment() ->
 
 def test_a_python_that_is_not_here_is_not_found_and_the_way_to_it_is_told() -> None:
     assert find_interpreters(["3.99"], Processes()) == {}
-    assert "uv python install 3.99" in how_to_get("3.99")
+    assert "uv python install 3.99" in how_to_install_python("3.99")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell script for a Python")
@@ -38,14 +38,14 @@ def test_a_shim_that_does_not_answer_is_stepped_over(
 
 
 def test_setuptools_comes_with_venv_up_to_3_11_only() -> None:
-    for series, interpreter in find_interpreters(list(RELEASED), Processes()).items():
+    for series, interpreter in find_interpreters(list(PYTHON_RELEASES), Processes()).items():
         numbers = tuple(map(int, series.split(".")))
         assert (interpreter.setuptools is not None) == (numbers < (3, 12)), series
 
 
 def test_release_days_are_in_order() -> None:
-    assert list(RELEASED.values()) == sorted(RELEASED.values())
-    assert RELEASED["3.12"] == date(2023, 10, 2)
+    assert list(PYTHON_RELEASES.values()) == sorted(PYTHON_RELEASES.values())
+    assert PYTHON_RELEASES["3.12"] == date(2023, 10, 2)
 
 
 def test_the_python_of_a_virtual_environment_is_known_by_both_its_folders(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from home import Home
 from loopback_issues import TOKEN, LoopbackIssues
 
 from watchdog.errors import InfrastructureError
-from watchdog.report.github.issue_sync import Issue, Mark, _with
-from watchdog.report.github.issues import Issues
+from watchdog.report.github.issue_sync import Issue, IssueMarker, _with
+from watchdog.report.github.issues import IssueTracker
 
 
 @pytest.fixture
@@ -23,16 +23,18 @@ def github() -> Iterator[LoopbackIssues]:
 
 
 @pytest.fixture
-def issues(github: LoopbackIssues) -> Iterator[Issues]:
-    with closing(Issues("someone/watchdog", TOKEN, api=github.url, sleep=lambda _: None)) as opened:
+def issues(github: LoopbackIssues) -> Iterator[IssueTracker]:
+    with closing(
+        IssueTracker("someone/watchdog", TOKEN, api=github.url, sleep=lambda _: None)
+    ) as opened:
         yield opened
 
 
-NEW = Issue("ext-a breaks", _with("text", Mark(("ext-a--1",))))
+NEW = Issue("ext-a breaks", _with("text", IssueMarker(("ext-a--1",))))
 
 
 def test_every_page_of_the_list_is_read_and_pull_requests_are_no_issues(
-    github: LoopbackIssues, issues: Issues
+    github: LoopbackIssues, issues: IssueTracker
 ) -> None:
     for number in range(7):
         github.add(f"issue {number}", None)
@@ -43,7 +45,7 @@ def test_every_page_of_the_list_is_read_and_pull_requests_are_no_issues(
 
 @pytest.mark.parametrize("trouble", [500, 502, 503, "limited", "lost"])
 def test_a_new_issue_is_made_once_whatever_happens_to_the_answer(
-    github: LoopbackIssues, issues: Issues, trouble: object
+    github: LoopbackIssues, issues: IssueTracker, trouble: object
 ) -> None:
     github.troubles = [trouble]
     assert issues.put(NEW).number == 1
@@ -51,7 +53,9 @@ def test_a_new_issue_is_made_once_whatever_happens_to_the_answer(
 
 
 @pytest.mark.parametrize("trouble", [500, "limited", "lost"])
-def test_an_edit_is_tried_again(github: LoopbackIssues, issues: Issues, trouble: object) -> None:
+def test_an_edit_is_tried_again(
+    github: LoopbackIssues, issues: IssueTracker, trouble: object
+) -> None:
     github.add("before")
     github.troubles = [trouble]
     after = issues.put(Issue("after", "text", open=False, number=1))
@@ -59,13 +63,16 @@ def test_an_edit_is_tried_again(github: LoopbackIssues, issues: Issues, trouble:
     assert github.issues[0]["state_reason"] == "completed"
 
 
-@pytest.mark.parametrize(("troubles", "words"), [
-    ([500] * 9, "cannot be reached"),
-    (["used-up"], "rate limit is used up"),
-    ([404], "refuses"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("troubles", "words"),
+    [
+        ([500] * 9, "cannot be reached"),
+        (["used-up"], "rate limit is used up"),
+        ([404], "refuses"),
+    ],
+)
 def test_a_trouble_that_stays_is_said(
-    github: LoopbackIssues, issues: Issues, troubles: list[object], words: str
+    github: LoopbackIssues, issues: IssueTracker, troubles: list[object], words: str
 ) -> None:
     github.troubles = troubles
     with pytest.raises(InfrastructureError, match=words):
@@ -73,25 +80,29 @@ def test_a_trouble_that_stays_is_said(
 
 
 def test_a_list_that_goes_on_elsewhere_is_not_followed(
-    github: LoopbackIssues, issues: Issues, monkeypatch: pytest.MonkeyPatch
+    github: LoopbackIssues, issues: IssueTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     github.add("one")
     github.add("two")
     github.per_page = 1
     page = github._page
     monkeypatch.setattr(
-        github, "_page",
+        github,
+        "_page",
         lambda *a: (*page(*a)[:2], {"Link": '<http://example.org/issues?page=2>; rel="next"'}),
-    )  # fmt: skip
+    )
     with pytest.raises(InfrastructureError, match="another server"):
         issues.all()
 
 
 def sync_issues(home: Home, github: LoopbackIssues, *args: str) -> str:
     done = home(
-        "issues", *args, GITHUB_TOKEN=TOKEN, GITHUB_API_URL=github.url,
+        "issues",
+        *args,
+        GITHUB_TOKEN=TOKEN,
+        GITHUB_API_URL=github.url,
         GITHUB_REPOSITORY="someone/watchdog",
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stderr
 

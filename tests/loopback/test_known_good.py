@@ -43,9 +43,13 @@ def test_of_two_that_exclude_each_other_the_more_used_stays(home: Home, made_up:
         good = {"ext_old.py": "def use():\n    return 42\n"}
         made_up.add("ext-old", "1.0", day(5), files=good, requires=["flask<2"])
     matrix = home.folder / "matrix.yaml"
-    matrix.write_text(matrix.read_text("utf-8").replace(
-        "  ext-works: {name: Ext-Works}", "  ext-works: {name: Ext-Works, rank: 1}\n"
-        "  ext-old: {name: Ext-Old, rank: 2}"), "utf-8")  # fmt: skip
+    matrix.write_text(
+        matrix.read_text("utf-8").replace(
+            "  ext-works: {name: Ext-Works}",
+            "  ext-works: {name: Ext-Works, rank: 1}\n  ext-old: {name: Ext-Old, rank: 2}",
+        ),
+        "utf-8",
+    )
     text = made(home, 20, "--cooldown", "0")
     assert "ext-works" in names(text, "with")
     assert "# without: ext-old: not together with the others" in text

@@ -3,11 +3,11 @@ from __future__ import annotations
 from ecosystem import day
 from home import Home
 
-from watchdog.model.history import PinState, Rot
+from watchdog.model.history import PinState, PinStatus
 from watchdog.storage.archive import Archive
 
 
-def looked(home: Home, *versions: str) -> dict[str, Rot]:
+def looked(home: Home, *versions: str) -> dict[str, PinStatus]:
     done = home("pins", *versions)
     assert done.returncode == 0, done.stderr
     return {rot.version: rot for rot in Archive(home.folder / "reports").pins()}
@@ -16,8 +16,10 @@ def looked(home: Home, *versions: str) -> dict[str, Rot]:
 def test_each_pinned_flask_is_told_with_the_day_it_rotted_and_what_cures_it(home: Home) -> None:
     found = looked(home)
     assert {v: r.state for v, r in found.items()} == {
-        "3.0.0": PinState.WORKS, "2.0.0": PinState.WORKS, "1.0.0": PinState.ROTTED,
-    }  # fmt: skip
+        "3.0.0": PinState.WORKS,
+        "2.0.0": PinState.WORKS,
+        "1.0.0": PinState.ROTTED,
+    }
     rotten = found["1.0.0"]
     assert rotten.rotted_on == day(30)
     assert rotten.culprit is not None
@@ -38,5 +40,5 @@ def test_of_what_is_known_only_the_end_is_tried_again(home: Home) -> None:
 def test_a_cure_that_works_no_more_is_looked_for_anew(home: Home) -> None:
     before = looked(home, "1.0.0")["1.0.0"]
     archive = Archive(home.folder / "reports")
-    archive.add_pin(Rot(**{**vars(before), "pins": ("werkzeug<9",)}))
+    archive.add_pin(PinStatus(**{**vars(before), "pins": ("werkzeug<9",)}))
     assert looked(home, "1.0.0")["1.0.0"].pins == ("werkzeug<3",)

@@ -191,9 +191,12 @@ def test_killed_in_the_middle_it_loses_only_cells_in_flight_and_says_nothing_fal
     home: Home, finished_run: Home
 ) -> None:
     process = subprocess.Popen(
-        home.argv("run", "--jobs", "2"), cwd=home.folder, env=home.env,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        home.argv("run", "--jobs", "2"),
+        cwd=home.folder,
+        env=home.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     ledger = home.folder / "reports" / "ledger"
     deadline = time.monotonic() + 120
     while len(list(ledger.glob("*.jsonl"))) < 4 and time.monotonic() < deadline:
@@ -219,10 +222,12 @@ def test_cells_of_a_killed_watchdog_end_by_themselves(home: Home) -> None:
         return found
 
     process = subprocess.Popen(
-        home.argv("run", "--only", "ext-hangs"), cwd=home.folder,
+        home.argv("run", "--only", "ext-hangs"),
+        cwd=home.folder,
         env=home.env | {"LC_ALL": f"C.UTF-8@{home.folder.name}-orphan"},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 60
     while len(cells()) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -236,11 +241,15 @@ def test_cells_of_a_killed_watchdog_end_by_themselves(home: Home) -> None:
 
 def test_interrupted_it_stops_at_once_and_the_same_command_goes_on(home: Home) -> None:
     process = subprocess.Popen(
-        home.argv("run", "--only", "ext-hangs", "--only", "ext-works"), cwd=home.folder,
-        env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        home.argv("run", "--only", "ext-hangs", "--only", "ext-works"),
+        cwd=home.folder,
+        env=home.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         # A shell's background jobs are born deaf to Ctrl-C, and so would be their children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no threads
-    )  # fmt: skip
+    )
     ledger = home.folder / "reports" / "ledger" / "ext-works.jsonl"
     deadline = time.monotonic() + 120
     while not ledger.exists() and time.monotonic() < deadline:

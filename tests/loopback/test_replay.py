@@ -9,7 +9,7 @@ from ecosystem import PYTHON, day
 from home import Home
 
 from watchdog.analysis.history.replay import AUTO, stretches
-from watchdog.model.release import RELEASED
+from watchdog.model.release import PYTHON_RELEASES
 
 FIFTH = day(5)
 
@@ -18,18 +18,26 @@ def test_a_newcomers_python_is_the_newest_that_was_released() -> None:
     since, until = datetime(2019, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
     found = stretches(["3.8", "3.11", "3.12"], AUTO, since, until)
     assert [(s, a.date(), b.date()) for s, a, b in found] == [
-        ("3.8", since.date(), RELEASED["3.11"]),
-        ("3.11", RELEASED["3.11"], RELEASED["3.12"]),
-        ("3.12", RELEASED["3.12"], until.date()),
+        ("3.8", since.date(), PYTHON_RELEASES["3.11"]),
+        ("3.11", PYTHON_RELEASES["3.11"], PYTHON_RELEASES["3.12"]),
+        ("3.12", PYTHON_RELEASES["3.12"], until.date()),
     ]
     assert stretches(["3.8", "3.11"], "3.8", since, until) == [("3.8", since, until)]
 
 
 def replay(home: Home, *requirements: str, until: datetime, since: datetime = FIFTH) -> Any:
     done = home(
-        "replay", *requirements, "--python", PYTHON, "--since", since.isoformat(),
-        "--until", until.isoformat(), "--format", "json",
-    )  # fmt: skip
+        "replay",
+        *requirements,
+        "--python",
+        PYTHON,
+        "--since",
+        since.isoformat(),
+        "--until",
+        until.isoformat(),
+        "--format",
+        "json",
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
 

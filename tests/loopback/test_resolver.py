@@ -12,12 +12,12 @@ from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
 from watchdog.environments.interpreters import find_interpreters
-from watchdog.model.lock import Conflict, Lock, Question, Unbuildable, Unknown
+from watchdog.model.lock import Conflict, Lock, LockRequest, NoAnswer, Unbuildable
 from watchdog.model.release import Interpreter
 from watchdog.resolver.index import Index
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.simple_api import just_after
-from watchdog.resolver.uv import Answer, Uv
+from watchdog.resolver.uv import Uv, UvResult
 from watchdog.sandbox.process import Processes
 
 INTERPRETER: Interpreter = find_interpreters([PYTHON], Processes())[PYTHON]
@@ -29,7 +29,7 @@ class Counting(Uv):
 
     asked = 0
 
-    def ask(self, *args: Any, **parts: Any) -> Answer:
+    def ask(self, *args: Any, **parts: Any) -> UvResult:
         self.asked += 1
         return super().ask(*args, **parts)
 
@@ -59,9 +59,9 @@ def asked(resolver: Resolver) -> int:
     return resolver._uv.asked
 
 
-def ask(*requirements: str, **parts: object) -> Question:
+def ask(*requirements: str, **parts: object) -> LockRequest:
     as_of = parts.pop("as_of", NOW)
-    return Question(requirements, PYTHON, as_of, **parts)  # type: ignore[arg-type]
+    return LockRequest(requirements, PYTHON, as_of, **parts)  # type: ignore[arg-type]
 
 
 def test_a_lock_is_what_the_cutoff_allows(make: Make) -> None:
@@ -85,7 +85,7 @@ def test_the_newest_version_is_found_although_only_an_older_ones_metadata_is_cac
 def test_offline_an_incomplete_cache_is_no_answer(make: Make) -> None:
     assert isinstance(make().answer(ask("flask==2.0.0"), INTERPRETER), Lock)
     found = make(offline=True).answer(ask("flask"), INTERPRETER)
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NoAnswer)
     assert "without --offline" in found.reason
 
 
@@ -145,8 +145,9 @@ def test_where_one_release_is_missing_nothing_else_is_read(
     assert second == Lock((("core", "2.0"), ("daily", "2.0"), ("old", "1.0")))
     read = [p.rpartition("/")[2] for p in empty_index.requests if p.startswith("/files/")]
     assert sorted(set(read)) == [
-        "core-2.0-py3-none-any.whl.metadata", "daily-2.0-py3-none-any.whl.metadata",
-    ]  # fmt: skip
+        "core-2.0-py3-none-any.whl.metadata",
+        "daily-2.0-py3-none-any.whl.metadata",
+    ]
 
 
 def test_the_oldest_allowed_is_the_oldest_the_others_allow(make: Make) -> None:
@@ -182,7 +183,7 @@ def test_a_reason_reads_the_same_at_every_cutoff_at_which_it_holds(make: Make) -
 
 def test_a_name_the_index_does_not_know_is_no_conflict(make: Make) -> None:
     found = make().answer(ask("no-such-package"), INTERPRETER)
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NoAnswer)
     assert "no-such-package was not found" in found.reason
 
 
@@ -194,7 +195,7 @@ def test_a_source_distribution_that_does_not_build_names_the_error(make: Make) -
 
 def test_an_index_that_fails_while_resolving_is_unknown_and_shows_no_secret(make: Make) -> None:
     found = make("http://me:secret@127.0.0.1:9/simple").answer(ask("flask"), INTERPRETER)
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NoAnswer)
     assert "secret" not in found.reason
 
 
@@ -241,7 +242,7 @@ def test_the_first_cutoff_after_an_upload_lets_it_in(
 
 def test_trouble_is_not_remembered(make: Make, made_up: LoopbackIndex) -> None:
     found = make("http://127.0.0.1:9/simple").answer(ask("flask"), INTERPRETER)
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NoAnswer)
     assert isinstance(make(made_up.url).answer(ask("flask"), INTERPRETER), Lock)
 
 

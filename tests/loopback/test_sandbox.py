@@ -17,9 +17,9 @@ from ecosystem import PYTHON
 from home import Home
 
 from watchdog.environments.interpreters import find_interpreters
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 from watchdog.model.release import Interpreter
-from watchdog.runner.probe_report import named_tests
+from watchdog.runner.probe_report import test_names
 from watchdog.sandbox.process import Processes
 from watchdog.sandbox.sandbox import Sandbox, visible
 from watchdog.storage.ledger import Ledger
@@ -32,7 +32,7 @@ def confined_here(scratch: Path) -> bool:
     interpreters = find_interpreters([PYTHON], processes).values()
     sandbox = Sandbox(processes, scratch, scratch / "store", interpreters)
     try:
-        return sandbox.choose() is not Means.LIMITS
+        return sandbox.choose() is not Isolation.LIMITS
     finally:
         processes.stop_all()
         sandbox.close()
@@ -136,8 +136,8 @@ def test_a_python_in_the_home_does_not_show_the_home(
 
 
 def test_the_tests_of_a_smoke_are_read_not_run() -> None:
-    assert named_tests("def test_a():\n    1/0\nif x:\n    def test_b(): pass\n") == ("test_a",)
-    assert named_tests("def (:") == ()
+    assert test_names("def test_a():\n    1/0\nif x:\n    def test_b(): pass\n") == ("test_a",)
+    assert test_names("def (:") == ()
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="apt install redis-server")

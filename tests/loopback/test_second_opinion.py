@@ -12,12 +12,12 @@ from ecosystem import PYTHON, day
 from home import Home
 from samples import record
 
-from watchdog.analysis.second_opinion import finding, opinion, sample
+from watchdog.analysis.second_opinion import agreement, sample_cells, second_opinion
 from watchdog.model.evidence import Outcome, Record, Stage
-from watchdog.model.verdict import Entry, Run, State
+from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report.views.second_opinions import tally
 from watchdog.storage.archive import Archive
-from watchdog.storage.second_opinions import Drawn, Finding, Opinion, Said
+from watchdog.storage.second_opinions import Agreement, PipOutcome, SampledCell, SecondOpinion
 
 
 def lines(home: Home) -> dict[str, dict[str, Any]]:
@@ -137,7 +137,7 @@ def test_what_changes_by_itself_is_no_disagreement(home: Home) -> None:
 
 
 def run_of(*cells: tuple[str, State, str]) -> Run:
-    return Run(day(1), day(1), {cell: Entry(state, name) for cell, state, name in cells})
+    return Run(day(1), day(1), {cell: JournalEntry(state, name) for cell, state, name in cells})
 
 
 def records(*names: str) -> dict[str, Record]:
@@ -145,15 +145,15 @@ def records(*names: str) -> dict[str, Record]:
     return {n: replace(record(Outcome.WORKS, n), subject=n.split("/")[0]) for n in names}
 
 
-def drawn_of(known: dict[str, Record], each: int, asked: list[Opinion]) -> list[str]:
+def drawn_of(known: dict[str, Record], each: int, asked: list[SecondOpinion]) -> list[str]:
     run = run_of(*((name, State.WORKS, name) for name in known))
     series = {".".join(r.python.split(".")[:2]) for r in known.values()}
-    return [d.cell for d in sample(run, known.get, asked, pythons=series, each=each)]
+    return [d.cell for d in sample_cells(run, known.get, asked, pythons=series, each=each)]
 
 
-def said_of(known: dict[str, Record], name: str) -> Opinion:
-    drawn = Drawn(name, known[name], Outcome.WORKS)
-    return opinion(drawn, Said(Outcome.WORKS, Stage.SMOKE), asked=day(1), run=day(1))
+def said_of(known: dict[str, Record], name: str) -> SecondOpinion:
+    drawn = SampledCell(name, known[name], Outcome.WORKS)
+    return second_opinion(drawn, PipOutcome(Outcome.WORKS, Stage.SMOKE), asked=day(1), run=day(1))
 
 
 def test_a_sample_takes_the_subjects_in_turn_and_is_the_same_every_time() -> None:
@@ -165,7 +165,7 @@ def test_a_sample_takes_the_subjects_in_turn_and_is_the_same_every_time() -> Non
 
 def test_what_was_asked_about_comes_last_until_everything_was() -> None:
     known = records("a/1", "a/2", "b/1", "b/2", "c/1", "c/2")
-    asked: list[Opinion] = []
+    asked: list[SecondOpinion] = []
     seen: list[str] = []
     for _ in range(3):
         now = drawn_of(known, 2, asked)
@@ -179,39 +179,43 @@ def test_what_was_asked_about_comes_last_until_everything_was() -> None:
 def test_only_what_works_or_is_broken_here_on_a_python_that_is_here_is_drawn() -> None:
     known = records("a/1", "b/1", "c/1")
     run = run_of(
-        ("a", State.CONFLICT, "a/1"), ("b", State.WORKS, "no-such"), ("c", State.BROKEN, "c/1"),
+        ("a", State.CONFLICT, "a/1"),
+        ("b", State.WORKS, "no-such"),
+        ("c", State.BROKEN, "c/1"),
         ("c again", State.BROKEN, "c/1"),
-    )  # fmt: skip
+    )
     series = ".".join(known["c/1"].python.split(".")[:2])
-    found = sample(run, known.get, [], pythons={series}, each=9)
+    found = sample_cells(run, known.get, [], pythons={series}, each=9)
     assert [(d.cell, d.ours) for d in found] == [("c", Outcome.BROKEN)]
-    assert sample(run, known.get, [], pythons={"2.7"}, each=9) == ()
+    assert sample_cells(run, known.get, [], pythons={"2.7"}, each=9) == ()
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "expected"),
     [
-        (Outcome.WORKS, Outcome.WORKS, Finding.AGREES),
-        (Outcome.BROKEN, Outcome.BROKEN, Finding.AGREES),
-        (Outcome.BROKEN, Outcome.WORKS, Finding.FALSE_ALARM),
-        (Outcome.WORKS, Outcome.BROKEN, Finding.MISSED),
-        (Outcome.WORKS, None, Finding.UNCLEAR),
-        (Outcome.BROKEN, Outcome.FLAKY, Finding.UNCLEAR),
+        (Outcome.WORKS, Outcome.WORKS, Agreement.AGREES),
+        (Outcome.BROKEN, Outcome.BROKEN, Agreement.AGREES),
+        (Outcome.BROKEN, Outcome.WORKS, Agreement.FALSE_ALARM),
+        (Outcome.WORKS, Outcome.BROKEN, Agreement.MISSED),
+        (Outcome.WORKS, None, Agreement.UNCLEAR),
+        (Outcome.BROKEN, Outcome.FLAKY, Agreement.UNCLEAR),
     ],
 )
 def test_what_two_opinions_say_together(
-    ours: Outcome, theirs: Outcome | None, expected: Finding
+    ours: Outcome, theirs: Outcome | None, expected: Agreement
 ) -> None:
-    assert finding(ours, theirs) is expected
+    assert agreement(ours, theirs) is expected
 
 
 def test_opinions_come_back_and_are_counted(tmp_path: Path) -> None:
     known = records("a/1", "b/1")
     archive = Archive(tmp_path)
     kept = [said_of(known, "a/1")]
-    failed = Said(Outcome.BROKEN, Stage.SMOKE, "KeyError: 1")
+    failed = PipOutcome(Outcome.BROKEN, Stage.SMOKE, "KeyError: 1")
     kept.append(
-        opinion(Drawn("b/1", known["b/1"], Outcome.WORKS), failed, asked=day(2), run=day(1))
+        second_opinion(
+            SampledCell("b/1", known["b/1"], Outcome.WORKS), failed, asked=day(2), run=day(1)
+        )
     )
     for each in kept:
         archive.add_opinion(each)

@@ -10,11 +10,11 @@ import pytest
 from ecosystem import NOW, PYTHON
 from home import Home
 
-from watchdog.matrix.load import load, parse
+from watchdog.matrix.load import load_matrix, parse_matrix
 from watchdog.model.cell import Cell, Table
 from watchdog.model.verdict import State, Verdict, group_breakages
 from watchdog.report.views.front import by_people_hurt
-from watchdog.report.views.wording import date, instant, symbols
+from watchdog.report.views.wording import date, instant, state_symbols
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -86,9 +86,9 @@ def test_all_links_and_fragments_resolve_within_the_site(finished_run: Home) -> 
 
 def test_every_state_is_shown_by_symbol_and_word(finished_run: Home) -> None:
     text = (finished_run.folder / "reports" / "index.html").read_text("utf-8")
-    matrix = load(finished_run.folder / "matrix.yaml")
+    matrix = load_matrix(finished_run.folder / "matrix.yaml")
     for state in State:
-        symbol, word = symbols(matrix)[state]
+        symbol, word = state_symbols(matrix)[state]
         assert f'<b aria-hidden="true">{symbol}</b> {word}' in text
     first = r'<td class="s-broken"[^>]*>(.*?)</td>'
     glance = re.search(first, text, re.DOTALL)
@@ -175,7 +175,7 @@ def test_json_lines_of_the_journal_name_cells_and_records(finished_run: Home) ->
 
 
 def test_breakages_of_the_most_downloaded_come_first() -> None:
-    matrix = parse(
+    matrix = parse_matrix(
         'python: ["3.13"]\ntables: {today: {}}\nranks_of: 2026-11\nextensions:\n'
         "  seldom: {name: Seldom, rank: 9000}\n  nobody: {name: Nobody}\n"
         "  often: {name: Often, rank: 10}\n",

@@ -10,7 +10,7 @@ import pytest
 from ecosystem import NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
-from watchdog.environments.gc import collect
+from watchdog.environments.gc import collect_garbage
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.environments.store import Package, Store
 from watchdog.errors import InfrastructureError, InstallError
@@ -63,11 +63,11 @@ def test_fetched_together_or_alone_an_entry_holds_the_same(
     together = opened()
     packages = [package(together, "one"), package(together, "two")]
     together.fill_together(packages)
-    assert all(together.holds(p) for p in packages)
-    both = {p.name: listing(together.fill(p)) for p in packages}
+    assert all(together.has(p) for p in packages)
+    both = {p.name: listing(together.fetch(p)) for p in packages}
     (tmp_path / "store").rename(tmp_path / "away")
     alone = opened()
-    assert both == {p.name: listing(alone.fill(p)) for p in packages}
+    assert both == {p.name: listing(alone.fetch(p)) for p in packages}
 
 
 def test_what_two_packages_both_ship_is_fetched_one_by_one(
@@ -78,7 +78,7 @@ def test_what_two_packages_both_ship_is_fetched_one_by_one(
     store = opened()
     packages = [package(store, "one"), package(store, "two")]
     store.fill_together(packages)
-    texts = [(store.fill(p) / "site-packages" / "same.py").read_text("utf-8") for p in packages]
+    texts = [(store.fetch(p) / "site-packages" / "same.py").read_text("utf-8") for p in packages]
     assert texts == ["from_one = 1", "from_two = 2"]
 
 
@@ -91,16 +91,16 @@ def test_one_that_does_not_build_does_not_take_the_others_with_it(
     store = opened()
     packages = [package(store, "good"), package(store, "bad")]
     store.fill_together(packages)
-    assert (store.fill(packages[0]) / "site-packages" / "good.py").exists()
+    assert (store.fetch(packages[0]) / "site-packages" / "good.py").exists()
     with pytest.raises(InstallError):
-        store.fill(packages[1])
+        store.fetch(packages[1])
 
 
 def test_one_alone_is_fetched_ahead_too(empty_index: LoopbackIndex, opened: Opened) -> None:
     empty_index.add("one", "1.0", day(1), files={"one.py": ""})
     store = opened()
     store.fill_together([package(store, "one")])
-    assert store.holds(package(store, "one"))
+    assert store.has(package(store, "one"))
 
 
 def test_a_failure_that_is_told_again_remembers_nobody_who_heard_it_before(
@@ -112,7 +112,7 @@ def test_a_failure_that_is_told_again_remembers_nobody_who_heard_it_before(
     told = []
     for _ in range(3):
         with pytest.raises(InstallError) as raised:
-            store.fill(package(store, "bad"))
+            store.fetch(package(store, "bad"))
         told.append(raised)
     assert len({(r.value.symptom, r.value.log) for r in told}) == 1
     assert len(told[2].traceback) == len(told[1].traceback) < 5
@@ -130,7 +130,7 @@ def test_a_file_with_another_hash_than_the_index_gives_is_refused(
     (row,) = page._versions["1.0"]
     page._versions["1.0"] = [row._replace(sha256="0" * 64)]
     with pytest.raises(InfrastructureError, match=r"(?i)hash"):
-        store.fill(wanted)
+        store.fetch(wanted)
 
 
 def test_what_was_written_to_in_the_cache_of_the_installer_is_fetched_anew(
@@ -138,12 +138,12 @@ def test_what_was_written_to_in_the_cache_of_the_installer_is_fetched_anew(
 ) -> None:
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
     store = opened()
-    store.fill(package(store, "one"))
+    store.fetch(package(store, "one"))
     (tmp_path / "store").rename(tmp_path / "away")
     (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
     cached.write_text("written to", "utf-8")
     again = opened()
-    entry = again.fill(package(again, "one"))
+    entry = again.fetch(package(again, "one"))
     assert (entry / "site-packages/one/data.txt").read_text("utf-8") == "as published"
 
 
@@ -152,7 +152,7 @@ def test_an_entry_shares_no_file_with_the_cache_of_the_installer(
 ) -> None:
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
     store = opened()
-    entry = store.fill(package(store, "one"))
+    entry = store.fetch(package(store, "one"))
     (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
     cached.write_text("written to", "utf-8")
     assert (entry / "site-packages/one/data.txt").read_text("utf-8") == "as published"
@@ -175,14 +175,14 @@ def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
     for name in ("old", "new"):
         empty_index.add(name, "1.0", day(1), files={f"{name}.py": ""})
     store = opened()
-    places = {name: store.fill(package(store, name)) for name in ("old", "new")}
+    places = {name: store.fetch(package(store, name)) for name in ("old", "new")}
     long_ago = time.time() - 40 * 86400
     os.utime(places["old"] / ".watchdog-used", (long_ago, long_ago))
-    assert collect(tmp_path / "store", days=30, megabytes=1000)[0] == 1
+    assert collect_garbage(tmp_path / "store", days=30, megabytes=1000)[0] == 1
     assert not places["old"].exists()
     assert places["new"].exists()
     again = opened()
-    assert (again.fill(package(again, "old")) / "site-packages" / "old.py").exists()
+    assert (again.fetch(package(again, "old")) / "site-packages" / "old.py").exists()
 
 
 def test_over_its_size_the_longest_unused_go_first(
@@ -192,11 +192,11 @@ def test_over_its_size_the_longest_unused_go_first(
     for name in names:
         empty_index.add(name, "1.0", day(1), files={f"{name}/data.txt": "x" * 1_000_000})
     store = opened()
-    places = {name: store.fill(package(store, name)) for name in names}
+    places = {name: store.fetch(package(store, name)) for name in names}
     for number, name in enumerate(names):
         used = time.time() - 86400 + number * 3600
         os.utime(places[name] / ".watchdog-used", (used, used))
-    assert collect(tmp_path / "store", days=30, megabytes=2.5)[0] == 1
+    assert collect_garbage(tmp_path / "store", days=30, megabytes=2.5)[0] == 1
     assert not places["a"].exists()
     assert places["c"].exists()
 
@@ -236,10 +236,10 @@ def test_what_is_built_has_an_entry_for_each_major_version_of_the_build_tools(
     empty_index.add_sdist("old", "1.0", day(0), files={"pyproject.toml": TO_BUILD})
     store = opened()
     for cutoff, major in ((day(1.5), 1), (NOW, 2)):
-        entry = store.fill(store.package("old", "1.0", INTERPRETER, cutoff))
+        entry = store.fetch(store.package("old", "1.0", INTERPRETER, cutoff))
         assert (entry / "site-packages/old.py").read_text("utf-8") == f"built_with = {major}"
     again = opened()
-    assert again.holds(again.package("old", "1.0", INTERPRETER, day(1.6)))
+    assert again.has(again.package("old", "1.0", INTERPRETER, day(1.6)))
 
 
 def test_what_could_be_built_once_and_cannot_today_does_not_come_from_the_store(
@@ -249,9 +249,9 @@ def test_what_could_be_built_once_and_cannot_today_does_not_come_from_the_store(
     files = {"pyproject.toml": TO_BUILD, "uses-the-old": ""}
     empty_index.add_sdist("old", "1.0", day(0), files=files)
     store = opened()
-    store.fill(store.package("old", "1.0", INTERPRETER, day(1.5)))
+    store.fetch(store.package("old", "1.0", INTERPRETER, day(1.5)))
     with pytest.raises(InstallError, match="taken away"):
-        store.fill(store.package("old", "1.0", INTERPRETER, NOW))
+        store.fetch(store.package("old", "1.0", INTERPRETER, NOW))
 
 
 def test_a_plain_installation_is_checked_like_an_entry(
@@ -260,7 +260,7 @@ def test_a_plain_installation_is_checked_like_an_entry(
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
     store = opened()
     wanted = package(store, "one")
-    store.fill(wanted)
+    store.fetch(wanted)
     (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
     cached.write_text("written to", "utf-8")
     python = store._uv.venv(tmp_path / "plain", INTERPRETER)

@@ -12,11 +12,11 @@ from loopback_index import LoopbackIndex
 
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import InfrastructureError
-from watchdog.model.lock import Lock, Unbuildable, Unknown
+from watchdog.model.lock import Lock, NoAnswer, Unbuildable
 from watchdog.model.release import Interpreter
 from watchdog.resolver.uv import Uv
 from watchdog.resolver.uv_output import answer
-from watchdog.sandbox.process import Finished, Processes
+from watchdog.sandbox.process import Processes, ProcessResult
 
 INTERPRETER: Interpreter = find_interpreters([PYTHON], Processes())[PYTHON]
 Make = Callable[..., Uv]
@@ -49,24 +49,25 @@ def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -
 
 @given(st.text(max_size=300), st.integers(0, 3))
 def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
-    found = answer(Finished(code, text, text, 1.0))
+    found = answer(ProcessResult(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
 
 
 @pytest.mark.parametrize(
     "cause",
     [
-        "No space left on device (os error 28)", "Timeout (300s) when waiting for lock on `/a/b`",
+        "No space left on device (os error 28)",
+        "Timeout (300s) when waiting for lock on `/a/b`",
         "Connection refused (os error 111)",
     ],
-)  # fmt: skip
+)
 def test_trouble_of_this_machine_is_not_blamed_on_what_was_to_be_built(cause: str) -> None:
     said = f"error: Failed to download and build `numpy==1.17.2`\n  cause: {cause}\n"
-    assert isinstance(answer(Finished(1, "", said, 1.0)), Unknown)
+    assert isinstance(answer(ProcessResult(1, "", said, 1.0)), NoAnswer)
 
 
 def unbuildable(said: str) -> Unbuildable:
-    found = answer(Finished(1, "", said, 1.0))
+    found = answer(ProcessResult(1, "", said, 1.0))
     assert isinstance(found, Unbuildable)
     return found
 

@@ -189,9 +189,13 @@ def in_a_mount(world: World, options: str, folder: Path) -> subprocess.Completed
             pytest.skip("this system lets only root mount a file system")
     return subprocess.run(
         [*outside, "sh", "-c", f'{mount} && exec {inside} "$@"', "sh", *world.home.argv("run")],
-        cwd=world.home.folder, env=world.home.env, text=True, capture_output=True, timeout=240,
+        cwd=world.home.folder,
+        env=world.home.env,
+        text=True,
+        capture_output=True,
+        timeout=240,
         check=False,
-    )  # fmt: skip
+    )
 
 
 PLACES = {"caches/watchdog": "our caches", "caches/uv": "uv's cache", "reports": "the reports"}
@@ -269,11 +273,15 @@ def test_damaged_bytecode_in_the_store_is_no_verdict_and_is_removed(
 def test_two_runs_at_once_in_one_folder_lose_nothing(world: World, tell: Tell) -> None:
     started = [
         subprocess.Popen(
-            world.home.argv("run", "--as-of", day(50 + n).isoformat()), cwd=world.home.folder,
-            env=world.home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            world.home.argv("run", "--as-of", day(50 + n).isoformat()),
+            cwd=world.home.folder,
+            env=world.home.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for n in range(2)
-    ]  # fmt: skip
+    ]
     ended = [(p.communicate(timeout=200)[1], p.returncode) for p in started]
     assert [code for _, code in ended] == [0, 0], ended
     ledger = Ledger(world.reports())

@@ -94,10 +94,14 @@ def test_a_clock_that_goes_back_during_a_run_loses_nothing(world: World, tell: T
     subprocess.run(argv, input=CLOCK, text=True, check=True)
     after_the_pages(world, went_back.touch)
     done = subprocess.run(
-        world.home.argv("run")[:-2], cwd=world.home.folder, text=True, capture_output=True,
-        timeout=240, check=False,
+        world.home.argv("run")[:-2],
+        cwd=world.home.folder,
+        text=True,
+        capture_output=True,
+        timeout=240,
+        check=False,
         env=world.home.env | {"LD_PRELOAD": str(library), "WENT_BACK": str(went_back)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert world.home.states() == GOOD
     assert world.home.last_run()["finished"] < world.home.last_run()["as_of"], "it did go back"
@@ -114,9 +118,11 @@ def copied_python(into: Path) -> Path:
     shutil.copy2(real, into / "bin" / name)
     left_out = ("test", "tests", "site-packages", "dist-packages", "idlelib", "config-*", "tkinter")
     shutil.copytree(
-        real.parent.parent / "lib" / name, into / "lib" / name,
-        ignore=shutil.ignore_patterns(*left_out), symlinks=False,
-    )  # fmt: skip
+        real.parent.parent / "lib" / name,
+        into / "lib" / name,
+        ignore=shutil.ignore_patterns(*left_out),
+        symlinks=False,
+    )
     (into / "lib" / name / "site-packages").mkdir(exist_ok=True)
     return into / "bin" / name
 
@@ -155,10 +161,15 @@ def limited(world: World, megabytes: int) -> subprocess.CompletedProcess[str]:
     """Run with so much address space for each process."""
     size = megabytes * 1024 * 1024
     return subprocess.run(
-        world.home.argv("run"), cwd=world.home.folder, env=world.home.env, text=True,
-        capture_output=True, timeout=240, check=False,
+        world.home.argv("run"),
+        cwd=world.home.folder,
+        env=world.home.env,
+        text=True,
+        capture_output=True,
+        timeout=240,
+        check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
-    )  # fmt: skip
+    )
 
 
 @LINUX
@@ -208,9 +219,15 @@ def test_a_cell_that_the_kernel_kills_for_want_of_memory_is_our_trouble(
             (group / "cgroup.procs").write_text(str(os.getpid()))
 
         done = subprocess.run(
-            world.home.argv("run", "--jobs", "1"), cwd=world.home.folder, env=world.home.env,
-            text=True, capture_output=True, timeout=240, check=False, preexec_fn=join,
-        )  # fmt: skip
+            world.home.argv("run", "--jobs", "1"),
+            cwd=world.home.folder,
+            env=world.home.env,
+            text=True,
+            capture_output=True,
+            timeout=240,
+            check=False,
+            preexec_fn=join,
+        )
     assert done.returncode in (0, 3, -9), done.stderr
     assert "Traceback" not in done.stderr
     seen = "nothing any more"

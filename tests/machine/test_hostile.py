@@ -26,11 +26,11 @@ from home import Home, Tell
 from loopback_index import LoopbackIndex
 from means import usable_means
 
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 
 SECRET = "a-secret-that-no-cell-may-see"
-CONFINED = frozenset({Means.BUBBLEWRAP, Means.NAMESPACES})
-ALL = frozenset(Means)
+CONFINED = frozenset({Isolation.BUBBLEWRAP, Isolation.NAMESPACES})
+ALL = frozenset(Isolation)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Attack:
     """What a package does, under which means it is tried, and what its record must show."""
 
     code: str
-    means: frozenset[Means] = ALL
+    means: frozenset[Isolation] = ALL
     outcome: str = "broken"
     symptom: str = ""
 
@@ -48,23 +48,27 @@ ATTACKS = {
     "reads-ssh": Attack(
         "def use():\n    assert 'BACKWARDS'[::-1] in open('SECRETS/.ssh/id_ed25519').read()\n"
         "    return 42\n",
-        CONFINED, symptom="FileNotFoundError",
+        CONFINED,
+        symptom="FileNotFoundError",
     ),
     "reads-home": Attack(
         "import os\ndef use():\n    there = os.path.isdir('REALHOME')\n"
         "    found = os.listdir('REALHOME') if there else []\n"
         "    assert set(found) - {'.pyenv', '.local', '.cache'}, 'nothing of it'\n    return 42\n",
-        CONFINED, symptom="nothing of it",
+        CONFINED,
+        symptom="nothing of it",
     ),
     "reads-ledger": Attack(
         "import os\ndef use():\n    os.listdir('REPORTS')\n    return 42\n",
-        CONFINED, symptom="FileNotFoundError",
+        CONFINED,
+        symptom="FileNotFoundError",
     ),
     "reads-cells": Attack(
         "import os\ndef use():\n    own = os.path.dirname(os.getcwd())\n"
         "    others = set(os.listdir(os.path.dirname(own))) - {os.path.basename(own)}\n"
         "    assert others, 'nobody else is here'\n    return 42\n",
-        CONFINED, symptom="nobody else is here",
+        CONFINED,
+        symptom="nobody else is here",
     ),
     "reads-own-environment": Attack(
         "import os\ndef use():\n    assert 'BACKWARDS'[::-1] in str(os.environ), 'not in it'\n"
@@ -76,17 +80,20 @@ ATTACKS = {
         "        try:\n            if b'BACKWARDS'[::-1] in open(name, 'rb').read():\n"
         "                return 42\n        except OSError:\n            pass\n"
         "    raise KeyError('nothing of it')\n",
-        CONFINED, symptom="nothing of it",
+        CONFINED,
+        symptom="nothing of it",
     ),
     "connects-out": Attack(
         "import socket\ndef use():\n"
         "    socket.create_connection(('127.0.0.1', PORT), 2).close()\n    return 42\n",
-        CONFINED, symptom="ConnectionRefusedError",
+        CONFINED,
+        symptom="ConnectionRefusedError",
     ),
     "asks-a-name": Attack(
         "import socket\ndef use():\n    socket.create_connection(('192.0.2.1', 80), 2)\n"
         "    return 42\n",
-        CONFINED, symptom="unreachable",
+        CONFINED,
+        symptom="unreachable",
     ),
     "forks": Attack(
         "import os, time\ndef use():\n    for _ in range(10):\n        try:\n"
@@ -97,7 +104,8 @@ ATTACKS = {
         "import os, time\ndef use():\n    for _ in range(5):\n        if os.fork() == 0:\n"
         "            held = b'x' * 150_000_000\n            time.sleep(60)\n"
         "    time.sleep(60)\n",
-        CONFINED, symptom="MB of memory, all its processes together",
+        CONFINED,
+        symptom="MB of memory, all its processes together",
     ),
     "prints-a-result": Attack(
         "import json, os\ndef use():\n"
@@ -157,7 +165,8 @@ ATTACKS = {
         "import subprocess\ndef use():\n"
         "    subprocess.Popen(['sleep', 'MARK2'], start_new_session=True, env={})\n"
         "    return 42\n",
-        CONFINED, outcome="works",
+        CONFINED,
+        outcome="works",
     ),
     "injects": Attack(
         "def use():\n    raise ValueError('<script>alert(1)</script>' + chr(27) + '[31m' + "
@@ -176,14 +185,16 @@ ATTACKS = {
         "import flask, os\ndef use():\n    path = os.path.realpath(flask.__file__)\n"
         "    folder = os.path.dirname(path)\n    os.mkdir(folder + '/planted')\n"
         "    os.rename(path, path + '.gone')\n    return 42\n",
-        CONFINED, outcome="works",
+        CONFINED,
+        outcome="works",
     ),
     "makes-namespaces": Attack(
         "import ctypes\ndef use():\n    libc = ctypes.CDLL(None, use_errno=True)\n"
         "    assert libc.unshare(0x10000000) == 0, 'not allowed'\n    return 42\n",
-        CONFINED, symptom="not allowed",
+        CONFINED,
+        symptom="not allowed",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -191,7 +202,7 @@ class Ran:
     """A run over the hostile packages, and what was seen of it from outside."""
 
     home: Home
-    means: Means
+    means: Isolation
     code: int
     errors: str
     accepted: list[Any]
@@ -214,7 +225,7 @@ class Ran:
 
 @pytest.fixture(scope="module", params=usable_means())
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    means: Means = request.param
+    means: Isolation = request.param
     folder = tmp_path_factory.mktemp("hostile")
     secrets = folder / "home"
     (secrets / ".ssh").mkdir(parents=True)
@@ -228,26 +239,42 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ecosystem.begin(index, folder)
     replaced = {
         "REALHOME": str(Path.home()),
-        "SECRETS": str(secrets), "REPORTS": str(folder / "reports"), "MARK": mark + "00",
-        "PORT": str(listener.getsockname()[1]), "BACKWARDS": SECRET[::-1],
-    }  # fmt: skip
+        "SECRETS": str(secrets),
+        "REPORTS": str(folder / "reports"),
+        "MARK": mark + "00",
+        "PORT": str(listener.getsockname()[1]),
+        "BACKWARDS": SECRET[::-1],
+    }
     for name in names:
         module, code = f"ext_{name.replace('-', '_')}", ATTACKS[name].code
         for word, value in replaced.items():
             code = code.replace(word, value)
-        index.add(f"ext-{name}", "1.0", ecosystem.day(4), files={f"{module}.py": code},
-                  requires=["flask"])  # fmt: skip
+        index.add(
+            f"ext-{name}", "1.0", ecosystem.day(4), files={f"{module}.py": code}, requires=["flask"]
+        )
         smoke = ecosystem.SMOKE.format(name=f"ext-{name}", module=module)
         (folder / "smokes" / f"smoke_{module}.py").write_text(smoke, "utf-8")
-    matrix = [f'python: ["{PYTHON}"]', "limits: {seconds: 8, memory_mb: 300}", "tables:",
-              "  today: {}", "extensions:"]  # fmt: skip
+    matrix = [
+        f'python: ["{PYTHON}"]',
+        "limits: {seconds: 8, memory_mb: 300}",
+        "tables:",
+        "  today: {}",
+        "extensions:",
+    ]
     matrix += [f"  ext-{name}: {{name: {name}}}" for name in names]
     (folder / "matrix.yaml").write_text("\n".join(matrix) + "\n", "utf-8")
     home = Home(folder, index.url, folder / "caches")
     done = home(
-        "run", "--sandbox", means, "--jobs", "3",
-        HOME=str(secrets), GITHUB_TOKEN=SECRET, GITHUB_ACTIONS="true", A_TOKEN=SECRET,
-    )  # fmt: skip
+        "run",
+        "--sandbox",
+        means,
+        "--jobs",
+        "3",
+        HOME=str(secrets),
+        GITHUB_TOKEN=SECRET,
+        GITHUB_ACTIONS="true",
+        A_TOKEN=SECRET,
+    )
     with contextlib.suppress(BlockingIOError):
         accepted.append(listener.accept()[1])
     listener.close()
@@ -280,7 +307,7 @@ def test_the_run_goes_on_to_its_end(ran: Ran) -> None:
 
 
 def test_nobody_outside_of_the_sandbox_was_reached(ran: Ran) -> None:
-    if ran.means is Means.LIMITS:
+    if ran.means is Isolation.LIMITS:
         pytest.skip("plain limits do not close the network; SECURITY.md says so")
     assert ran.accepted == []
 
@@ -303,7 +330,7 @@ def test_no_text_of_a_package_acts_on_terminal_page_or_workflow(ran: Ran) -> Non
 
 
 def test_the_store_is_as_it_was_filled(ran: Ran) -> None:
-    if ran.means is Means.LIMITS:
+    if ran.means is Isolation.LIMITS:
         pytest.skip("plain limits do not protect files; SECURITY.md says so")
     store = ran.home.caches / "watchdog" / "packages"
     assert list(store.rglob("flask.py"))

@@ -15,8 +15,19 @@ from home import ROOT
 @pytest.mark.timeout(1200)
 def test_cells_that_were_disturbed_at_random_say_what_undisturbed_ones_do(tmp_path: Path) -> None:
     into = tmp_path / "soak.json"
-    argv = [sys.executable, str(ROOT / "benchmarks" / "soak.py"), "--cells", "60",
-            "--minutes", "0.3", "--pause", "3", "--loud", "--into", str(into)]  # fmt: skip
+    argv = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "soak.py"),
+        "--cells",
+        "60",
+        "--minutes",
+        "0.3",
+        "--pause",
+        "3",
+        "--loud",
+        "--into",
+        str(into),
+    ]
     done = subprocess.run(argv, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(into.read_text("utf-8"))

@@ -183,19 +183,25 @@ def build(index: LoopbackIndex) -> None:
         needs = ["flask", f"{name}-core"]
         index.add(name, "1.0", day(4), files={f"{module}.py": use}, requires=needs)
     index.add(
-        "ext-conflict", "1.0", day(4), files={"ext_conflict.py": "def use():\n    return 42\n"},
+        "ext-conflict",
+        "1.0",
+        day(4),
+        files={"ext_conflict.py": "def use():\n    return 42\n"},
         requires=["flask", "werkzeug<3", "flask>=3"],
-    )  # fmt: skip
+    )
     index.add_sdist(
-        "ext-unbuildable", "1.0", day(4),
+        "ext-unbuildable",
+        "1.0",
+        day(4),
         {
             "pyproject.toml": BACKEND,
             "b.py": "raise RuntimeError('this never builds')\n",
             "PKG-INFO": "Metadata-Version: 1.0\nName: ext-unbuildable\nVersion: 1.0\n",
         },
-    )  # fmt: skip
-    index.add("ext-no-smoke", "1.0", day(4), files={"ext_no_smoke.py": AUTOMATIC},
-              requires=["flask"])  # fmt: skip
+    )
+    index.add(
+        "ext-no-smoke", "1.0", day(4), files={"ext_no_smoke.py": AUTOMATIC}, requires=["flask"]
+    )
     # ... and then the world moved on.
     index.add("werkzeug", "3.0.0", day(30), files=werkzeug(3))
     index.add("flask", "3.0.0", day(31), files=flask(), requires=["werkzeug>=3.0"])
@@ -210,8 +216,13 @@ def build(index: LoopbackIndex) -> None:
             return 42
         raise ConnectionError("not this time")
     """
-    index.add("ext-flaky", "1.0", day(4), files={"ext_flaky.py": textwrap.dedent(code)},
-              requires=["flask"])  # fmt: skip
+    index.add(
+        "ext-flaky",
+        "1.0",
+        day(4),
+        files={"ext_flaky.py": textwrap.dedent(code)},
+        requires=["flask"],
+    )
 
 
 AUTOMATIC = """

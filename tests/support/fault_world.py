@@ -120,11 +120,14 @@ def start(world: World, *args: str, mark: str = "C.UTF-8") -> subprocess.Popen[b
     """Start a run that a test means to disturb; what it prints lies in its folder."""
     with (world.home.folder / "errors.txt").open("wb") as errors:
         process = subprocess.Popen(
-            world.home.argv("run", *args), cwd=world.home.folder,
-            env=world.home.env | {"LC_ALL": mark}, stdout=subprocess.DEVNULL, stderr=errors,
+            world.home.argv("run", *args),
+            cwd=world.home.folder,
+            env=world.home.env | {"LC_ALL": mark},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
             # Whoever runs the tests in the background lets them inherit that it is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-        )  # fmt: skip
+        )
     world.started.append(process)
     return process
 

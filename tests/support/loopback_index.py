@@ -17,7 +17,7 @@ from typing import Any
 
 from loopback import Loopback
 
-from watchdog.runner.wheel_builder import metadata, wheel
+from watchdog.runner.wheel_builder import build_wheel, wheel_metadata
 
 
 def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:
@@ -67,9 +67,9 @@ class LoopbackIndex(Loopback):
         self.files.setdefault(name, []).append(
             Upload(
                 f"{name.replace('-', '_')}-{version}-py3-none-any.whl",
-                wheel(name, version, files, **parts),
+                build_wheel(name, version, files, **parts),
                 uploaded,
-                metadata(name, version, requires, requires_python),
+                wheel_metadata(name, version, requires, requires_python),
                 requires_python=requires_python,
             )
         )

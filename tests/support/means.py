@@ -13,7 +13,7 @@ from ecosystem import PYTHON
 
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import ConfigurationError
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 from watchdog.sandbox.process import Processes
 from watchdog.sandbox.sandbox import Sandbox
 
@@ -23,7 +23,7 @@ def usable_means() -> list[Any]:
     interpreters = find_interpreters([PYTHON], Processes()).values()
     found = []
     chosen = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
-    for means in Means if chosen == "auto" else [Means(chosen)]:
+    for means in Isolation if chosen == "auto" else [Isolation(chosen)]:
         processes, scratch = Processes(), Path(tempfile.mkdtemp(prefix="fw-")).resolve()
         sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
         try:

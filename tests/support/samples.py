@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from ecosystem import day
 
-from watchdog.analysis.forecast.usage import How, Use
-from watchdog.matrix.load import parse
+from watchdog.analysis.forecast.usage import How, SymbolUse
+from watchdog.matrix.load import parse_matrix
 from watchdog.model.evidence import Ended, Evidence, Judgement, Outcome, Record, Stage
-from watchdog.model.history import Culprit, Moment, PastBreakage, Sight
+from watchdog.model.history import Culprit, PastBreakage, Snapshot, UseStatus
 from watchdog.model.lock import Lock
 from watchdog.storage.forecast import Kind, Risk, Source
 
@@ -31,25 +31,49 @@ def record(
 
 GOOD, BAD = Lock((("werkzeug", "2.0.0"),)), Lock((("werkzeug", "3.0.0"),))
 BREAKAGE = PastBreakage(
-    id="ext-1.0--werkzeug-3.0.0", subject="ext", subject_version="1.0", python="3.11",
-    broken_from=day(3), fixed_on=None, culprit=Culprit("werkzeug", "3.0.0", "2.0.0"),
-    fixed_by=None, stage=Stage.IMPORT, test=None, symptom="ImportError: x", missing=None,
-    proof="swap", warned=None, signature="ImportError: x", works=GOOD, breaks=BAD, log="boom",
-)  # fmt: skip
+    id="ext-1.0--werkzeug-3.0.0",
+    subject="ext",
+    subject_version="1.0",
+    python="3.11",
+    broken_from=day(3),
+    fixed_on=None,
+    culprit=Culprit("werkzeug", "3.0.0", "2.0.0"),
+    fixed_by=None,
+    stage=Stage.IMPORT,
+    test=None,
+    symptom="ImportError: x",
+    missing=None,
+    proof="swap",
+    warned=None,
+    signature="ImportError: x",
+    works=GOOD,
+    breaks=BAD,
+    log="boom",
+)
 
 
-def works(number: int) -> Moment:
-    return Moment(day(number), "3.11", GOOD, {"test_use": Sight()})
+def works(number: int) -> Snapshot:
+    return Snapshot(day(number), "3.11", GOOD, {"test_use": UseStatus()})
 
 
-USE = Use("werkzeug.urls.url_decode", "ext/utils.py", 14, How.IMPORT, text="from werkzeug …")
+USE = SymbolUse("werkzeug.urls.url_decode", "ext/utils.py", 14, How.IMPORT, text="from werkzeug …")
 SAYS = "'werkzeug.urls.url_decode' is deprecated and will be removed in Werkzeug 2.4."
 RISK = Risk(
-    "ext", "1.0", "werkzeug", "2.3.7", USE.symbol, Source.SCAN, Kind.ANNOUNCED, SAYS, "2.4",
-    USE.file, USE.line, USE.text,
-)  # fmt: skip
+    "ext",
+    "1.0",
+    "werkzeug",
+    "2.3.7",
+    USE.symbol,
+    Source.SCAN,
+    Kind.ANNOUNCED,
+    SAYS,
+    "2.4",
+    USE.file,
+    USE.line,
+    USE.text,
+)
 
-MATRIX = parse(
+MATRIX = parse_matrix(
     'python: ["3.11"]\nlimits: {seconds: 4, memory_mb: 256}\ntables: {today: {}}\n'
     "extensions:\n  ext: {name: Ext}\n  other: {name: Other}\n"
     "  tutorial: {name: T, install: [ext]}\n",

@@ -97,10 +97,14 @@ class Workflow:
 
     def _contexts(self, more: Mapping[str, Any]) -> dict[str, Any]:
         github = {
-            "event_name": "schedule", "token": "a-token", "ref": "refs/heads/main",
-            "ref_name": "main", "event": {"repository": {"default_branch": "main"}},
-            "run_id": "1", "action_path": "",
-        }  # fmt: skip
+            "event_name": "schedule",
+            "token": "a-token",
+            "ref": "refs/heads/main",
+            "ref_name": "main",
+            "event": {"repository": {"default_branch": "main"}},
+            "run_id": "1",
+            "action_path": "",
+        }
         return {"github": github, "inputs": self.inputs, "vars": self.variables, **more}
 
     def _one(
@@ -174,9 +178,15 @@ class _Steps:
         told = yaml.load((folder / "action.yml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
         inputs = {k: str(v.get("default", "")) for k, v in told.get("inputs", {}).items()} | given
         mine = Workflow(
-            self.workflow.file, self.workflow.origin, self.workflow.folder, self.workflow.env,
-            inputs, steps_run=self.workflow.steps_run, home=home, cache=self.workflow.cache,
-        )  # fmt: skip
+            self.workflow.file,
+            self.workflow.origin,
+            self.workflow.folder,
+            self.workflow.env,
+            inputs,
+            steps_run=self.workflow.steps_run,
+            home=home,
+            cache=self.workflow.cache,
+        )
         env = self.env | {"GITHUB_ACTION_PATH": str(folder)}
         inner = _Steps(mine, self.job, self.value, self.place, env, self.log, self.path)
         steps: dict[str, Any] = {}
@@ -192,8 +202,10 @@ class _Steps:
     def _run(self, step: dict[str, Any], env: dict[str, str]) -> dict[str, str]:
         name = step.get("name", "")
         self.workflow.steps_run.append((self.job, name))
-        files = {n: self.place / "temp" / f"{n}-{len(self.workflow.steps_run)}"
-                 for n in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}  # fmt: skip
+        files = {
+            n: self.place / "temp" / f"{n}-{len(self.workflow.steps_run)}"
+            for n in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
+        }
         for file in files.values():
             file.touch()
         whole = self.env | env | {k: str(v) for k, v in files.items()}
@@ -201,9 +213,13 @@ class _Steps:
         whole["PATH"] = os.pathsep.join([*reversed(self.path), whole["PATH"]])
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.place / "work", env=whole, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            cwd=self.place / "work",
+            env=whole,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         if (self.job, self.value, name) == self.workflow.kill:
             time.sleep(0.1)
             os.killpg(process.pid, signal.SIGKILL)
@@ -329,9 +345,12 @@ _TOKEN = re.compile(r"('[^']*')|(&&)|(\|\|)|(!=|==)|(!)|([A-Za-z_][\w.-]*)|(\(|\
 def _value(expression: str, contexts: dict[str, Any], *, well: bool) -> Any:
     """An expression of the workflow language, read as Python's."""
     calls = {
-        "success": lambda: well, "failure": lambda: not well, "always": lambda: True,
-        "cancelled": lambda: False, "fromJSON": json.loads,
-    }  # fmt: skip
+        "success": lambda: well,
+        "failure": lambda: not well,
+        "always": lambda: True,
+        "cancelled": lambda: False,
+        "fromJSON": json.loads,
+    }
     python = "".join(_python(expression))
     names = {"at": lambda path: _at(contexts, path), **calls}
     return eval(python, {"__builtins__": {}}, names)  # noqa: S307  of our own files

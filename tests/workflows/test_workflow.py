@@ -34,7 +34,7 @@ Started = Callable[..., Workflow]
 @pytest.fixture
 def started(
     repository: Path, runner_env: dict[str, str], tmp_path: Path, github: LoopbackIssues
-) -> Started:  # fmt: skip
+) -> Started:
     """Runs the workflow once, in a clone of its own of the repository."""
     env = runner_env | {"GITHUB_REPOSITORY": "someone/watchdog", "GITHUB_API_URL": github.url}
 
@@ -103,8 +103,10 @@ def test_a_killed_machine_leaves_its_cells_not_run_and_the_next_run_runs_them(
     for name in lost:
         assert {s for i, s in states.items() if i.startswith(f"{name}/")} == {"error"}
     assert {s for i, s in states.items() if i.split("/")[0] not in lost} <= {
-        "works", "broken", "conflict",
-    }  # fmt: skip
+        "works",
+        "broken",
+        "conflict",
+    }
     opened = len(github.issues)
     assert opened > 1
     # The next run, an hour later, finds what the first remembered on its branch.
@@ -118,8 +120,10 @@ def test_a_killed_machine_leaves_its_cells_not_run_and_the_next_run_runs_them(
     latest = (ecosystem.NOW + timedelta(hours=2)).isoformat()
     third = started("third", origin=first.origin, inputs={"as_of": latest})
     assert results(third) == dict.fromkeys(third.jobs, "success") | {
-        "cells": "skipped", "outlook": "skipped", "doubt": "skipped",
-    }, logs(third)  # fmt: skip
+        "cells": "skipped",
+        "outlook": "skipped",
+        "doubt": "skipped",
+    }, logs(third)
     now = {c["state"] for c in json.loads(pages(third)["api/v1/field.json"])["cells"]}
     assert "error" not in now
     titles = [issue["title"] for issue in github.issues]

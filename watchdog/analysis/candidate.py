@@ -8,9 +8,9 @@ from enum import StrEnum
 from functools import partial
 
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Conflict, Lock, Question, Unbuildable, Unknown
-from watchdog.runner.scheduler import Desk, Observer, at, together
-from watchdog.runner.workspace import Workplace
+from watchdog.model.lock import Conflict, Lock, LockRequest, NoAnswer, Unbuildable
+from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
+from watchdog.runner.workspace import Workspace
 
 
 class Change(StrEnum):
@@ -25,7 +25,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """A subject in one of the two worlds.
 
     Attributes:
@@ -49,8 +49,8 @@ class Effect:
 
     subject: str
     change: Change
-    before: Seen
-    after: Seen
+    before: Observation
+    after: Observation
     also: tuple[str, ...] = ()
 
     @property
@@ -60,7 +60,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """The whole field with and without a candidate.
 
     Attributes:
@@ -77,68 +77,74 @@ class Compared:
 
 
 def look(
-    workplace: Workplace,
+    workspace: Workspace,
     observer: Observer,
     subjects: Sequence[str],
     python: str,
     *,
     name: str,
     pin: str | None = None,
-) -> dict[str, Seen]:
+) -> dict[str, Observation]:
     """How each subject whose set holds a package fares, with a pin on it where one is given."""
-    workplace.start_services(subjects)
-    return at(workplace, observer, partial(_look, subjects, python, name, pin))
+    workspace.start_services(subjects)
+    return run_with_scheduler(workspace, observer, partial(_look, subjects, python, name, pin))
 
 
 async def _look(
-    subjects: Sequence[str], python: str, name: str, pin: str | None, desk: Desk
-) -> dict[str, Seen]:
+    subjects: Sequence[str], python: str, name: str, pin: str | None, scheduler: Scheduler
+) -> dict[str, Observation]:
     told = f" with {pin}" if pin else ""
-    desk.observer.stage(f"Running the field{told}", len(subjects))
-    seen = await together(_see(desk, s, python, name, pin) for s in subjects)
+    scheduler.observer.stage(f"Running the field{told}", len(subjects))
+    seen = await gather(_see(scheduler, s, python, name, pin) for s in subjects)
     return {s: found for s, found in zip(subjects, seen, strict=True) if found}
 
 
-async def _see(desk: Desk, subject: str, python: str, name: str, pin: str | None) -> Seen | None:
-    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
-    requirements = workplace.settings.matrix.requirements(subject)
+async def _see(
+    scheduler: Scheduler, subject: str, python: str, name: str, pin: str | None
+) -> Observation | None:
+    workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
+    requirements = workspace.settings.matrix.requirements(subject)
     asked = (*requirements, pin) if pin else requirements
-    resolution = await desk.lock(Question(asked, python, as_of))
-    found: Seen | None
+    resolution = await scheduler.lock(LockRequest(asked, python, as_of))
+    found: Observation | None
     match resolution:
         case Lock() as lock:
             found = None
             if lock.version(name):
-                trial = workplace.trial(subject, lock, python, as_of)
-                found = seen(await desk.record(trial))
+                trial = workspace.trial(subject, lock, python, as_of)
+                found = seen(await scheduler.record(trial))
         case Conflict(reason):
-            found = Seen(Outcome.CONFLICT, reason=reason)
+            found = Observation(Outcome.CONFLICT, reason=reason)
         case Unbuildable(symptom, _):
-            found = Seen(Outcome.UNJUDGED, reason=f"it does not build: {symptom}")
-        case Unknown(reason):
-            found = Seen(Outcome.ERROR, reason=reason)
-    desk.observer.advance()
+            found = Observation(Outcome.UNJUDGED, reason=f"it does not build: {symptom}")
+        case NoAnswer(reason):
+            found = Observation(Outcome.ERROR, reason=reason)
+    scheduler.observer.advance()
     return found
 
 
-def seen(record: Record) -> Seen:
+def seen(record: Record) -> Observation:
     """What a record says, as far as it is compared."""
     lock, judgement = Lock(tuple(sorted(record.lock.items()))), record.judgement
     tests = record.evidence[-1].tests
     fails = tuple((t.name, t.failure.symptom) for t in tests if t.failure)
     if judgement.outcome is Outcome.BROKEN and not fails:
         fails = (("import", judgement.symptom or ""),)
-    return Seen(judgement.outcome, lock, fails, judgement.reason)
+    return Observation(judgement.outcome, lock, fails, judgement.reason)
 
 
 def compare(
-    candidate: str, python: str, name: str, without: Mapping[str, Seen], with_: Mapping[str, Seen]
-) -> Compared:
+    candidate: str,
+    python: str,
+    name: str,
+    without: Mapping[str, Observation],
+    with_: Mapping[str, Observation],
+) -> Comparison:
     """Both worlds side by side. Pure."""
     concerned = [s for s in with_ if s in without]
     effects = tuple(_effect(s, name, without[s], with_[s]) for s in concerned)
     order = list(Change)
-    return Compared(
+    return Comparison(
         candidate,
         python,
         tuple(sorted(effects, key=lambda e: (order.index(e.change), e.subject))),
@@ -146,7 +152,7 @@ def compare(
     )
 
 
-def _effect(subject: str, name: str, before: Seen, after: Seen) -> Effect:
+def _effect(subject: str, name: str, before: Observation, after: Observation) -> Effect:
     also: tuple[str, ...] = ()
     if before.lock and after.lock:
         first, second = dict(before.lock.pins), dict(after.lock.pins)
@@ -164,7 +170,7 @@ _PLAIN = {
 }
 
 
-def _change(before: Seen, after: Seen) -> Change:
+def _change(before: Observation, after: Observation) -> Change:
     if before.outcome is Outcome.BROKEN and after.outcome is Outcome.BROKEN:
         known = {name for name, _ in before.fails}
         more = {name for name, _ in after.fails} - known

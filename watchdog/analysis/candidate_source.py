@@ -16,11 +16,11 @@ from watchdog.resolver.uv import Uv
 from watchdog.sandbox.process import Processes
 from watchdog.sandbox.scratch import scratch_folder
 
-Meant = Wheel | Requirement
+CandidateSource = Wheel | Requirement
 
 
 @contextmanager
-def meant(what: str) -> Iterator[Meant]:
+def resolve_candidate(what: str) -> Iterator[CandidateSource]:
     """The wheel or requirement that is meant; sources are built, and gone in the end."""
     path = Path(what)
     with scratch_folder() as folder:

@@ -10,25 +10,25 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis.history import bisect, cure
-from watchdog.analysis.history.bisect import Case
+from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure
 from watchdog.harness import has_smoke
 from watchdog.model.cell import Cell
 from watchdog.model.evidence import Outcome, Record, Stage
-from watchdog.model.history import Culprit, Moment, PastBreakage
-from watchdog.model.lock import Conflict, Lock, Question, Resolution, Unbuildable, Unknown
-from watchdog.model.signature import missing
+from watchdog.model.history import Culprit, PastBreakage, Snapshot
+from watchdog.model.lock import Conflict, Lock, LockRequest, NoAnswer, Resolution, Unbuildable
+from watchdog.model.signature import missing_symbol
 from watchdog.runner.controls import core_control
-from watchdog.runner.scheduler import Desk, together
-from watchdog.runner.verdicts import core_breaks
-from watchdog.runner.workspace import Workplace
+from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.runner.verdicts import core_is_broken
+from watchdog.runner.workspace import Workspace
 from watchdog.storage.archive import Archive
 
 _BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """The answer of a check; `records` hold the evidence, one per subject that was run."""
 
     python: str
@@ -49,60 +49,60 @@ class Checked:
 
 
 async def check(
-    desk: Desk,
+    scheduler: Scheduler,
     requirements: tuple[str, ...],
     python: str,
     *,
     project: bool = False,
     explain: bool = True,
-) -> Checked:
+) -> CheckResult:
     """Resolve as a person would type it, run what speaks for it, look at the core beside it.
 
     Of a project all known subjects run, in the one environment that its requirements give.
     """
-    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
-    desk.observer.stage("Resolving")
-    question = Question(requirements, python, as_of)
-    await desk.expect([question])
-    resolution = await desk.lock(question)
+    workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
+    scheduler.observer.stage("Resolving")
+    question = LockRequest(requirements, python, as_of)
+    await scheduler.prefetch_pages([question])
+    resolution = await scheduler.lock(question)
     if not isinstance(resolution, Lock):
         return _without_lock(python, requirements, resolution)
     if project:
-        subjects = await _subjects_of_project(desk, requirements, resolution, python)
+        subjects = await _subjects_of_project(scheduler, requirements, resolution, python)
     else:
-        subjects = choose_subjects(workplace, requirements, resolution)
-    workplace.start_services(subjects)
-    trials = [workplace.trial(s, resolution, python, as_of) for s in subjects]
-    desk.observer.stage("Running " + ", ".join(subjects))
-    records = await together(desk.record(trial) for trial in trials)
+        subjects = choose_subjects(workspace, requirements, resolution)
+    workspace.start_services(subjects)
+    trials = [workspace.trial(s, resolution, python, as_of) for s in subjects]
+    scheduler.observer.stage("Running " + ", ".join(subjects))
+    records = await gather(scheduler.record(trial) for trial in trials)
     worst = min(records, key=_badness)
     checked = _judged(python, requirements, resolution, records)
-    matrix = workplace.settings.matrix
+    matrix = workspace.settings.matrix
     if checked.outcome is Outcome.BROKEN and set(subjects) - set(matrix.core_names):
-        core = await core_control(desk, resolution, python)
-        if core_breaks(await desk.record(core) if core else None):
+        core = await core_control(scheduler, resolution, python)
+        if core_is_broken(await scheduler.record(core) if core else None):
             why = f"{matrix.title(matrix.framework)} itself breaks in this set"
             checked = replace(checked, blocked_by_core=True, reason=why)
     if checked.outcome is not Outcome.BROKEN or not explain:
         return checked
     judged = (Outcome.WORKS, Outcome.BROKEN)
     others = [r.subject for r in records if r is not worst and r.judgement.outcome in judged]
-    case = Case(desk, worst.subject, requirements, tuple(others) if project else ())
+    case = Experiment(scheduler, worst.subject, requirements, tuple(others) if project else ())
     return await _explained(case, checked, as_of)
 
 
-async def explain(desk: Desk, cell: Cell) -> Checked:
+async def explain(scheduler: Scheduler, cell: Cell) -> CheckResult:
     """Why a cell of the matrix is red: as check() tells it, for the cell's own subject."""
-    workplace, as_of = desk.workplace, desk.workplace.settings.as_of
-    resolution = await desk.lock(cell.question(as_of))
+    workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
+    resolution = await scheduler.lock(cell.question(as_of))
     if not isinstance(resolution, Lock):
         return _without_lock(cell.python, cell.requirements, resolution)
-    workplace.start_services([cell.subject])
-    record = await desk.record(workplace.trial(cell.subject, resolution, cell.python, as_of))
+    workspace.start_services([cell.subject])
+    record = await scheduler.record(workspace.trial(cell.subject, resolution, cell.python, as_of))
     checked = _judged(cell.python, cell.requirements, resolution, [record])
     if checked.outcome is not Outcome.BROKEN:
         return checked
-    return await _explained(Case(desk, cell.subject, cell.requirements), checked, as_of)
+    return await _explained(Experiment(scheduler, cell.subject, cell.requirements), checked, as_of)
 
 
 def _badness(record: Record) -> int:
@@ -111,10 +111,10 @@ def _badness(record: Record) -> int:
 
 def _judged(
     python: str, requirements: tuple[str, ...], lock: Lock, records: Sequence[Record]
-) -> Checked:
+) -> CheckResult:
     """The answer that the worst of the records gives."""
     judgement = min(records, key=_badness).judgement
-    return Checked(
+    return CheckResult(
         python=python,
         requirements=requirements,
         lock=lock,
@@ -126,23 +126,23 @@ def _judged(
     )
 
 
-async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
+async def _explained(case: Experiment, checked: CheckResult, as_of: datetime) -> CheckResult:
     """With culprit and cure, both found by running."""
-    case.desk.observer.stage("Looking for what broke it, and for what to type instead")
+    case.scheduler.observer.stage("Looking for what broke it, and for what to type instead")
     bad = await case.at(checked.python, as_of)
-    turned = await bisect.last_that_worked(case, checked.python, as_of)
+    turned = await bisect.last_working_snapshot(case, checked.python, as_of)
     good = turned[0] if turned else None
-    outage = await bisect.began(case, good, bad) if good else None
+    outage = await bisect.locate_onset(case, good, bad) if good else None
     culprit, proof, since = None, "undetermined", None
     if outage is not None:
-        culprit, proof, since = await bisect.blamed(case, outage, good)
+        culprit, proof, since = await bisect.explain_outage(case, outage, good)
     if culprit is None and (known := _in_history(case, bad, as_of)):
         culprit, proof, since = known.culprit, known.proof, known.broken_from
     changelog = None
     if culprit and culprit.name != "python":
-        workplace = case.desk.workplace
-        changelog = workplace.environments.changelog(
-            culprit.name, culprit.version, workplace.interpreters[checked.python], as_of
+        workspace = case.scheduler.workspace
+        changelog = workspace.environments.changelog(
+            culprit.name, culprit.version, workspace.interpreters[checked.python], as_of
         )
     return replace(
         checked,
@@ -150,13 +150,13 @@ async def _explained(case: Case, checked: Checked, as_of: datetime) -> Checked:
         since=since,
         culprit=culprit,
         proof=proof,
-        missing=missing(checked.symptom or ""),
-        cure=await cure.find(case, checked.python, as_of, good),
+        missing=missing_symbol(checked.symptom or ""),
+        cure=await cure.find_cure(case, checked.python, as_of, good),
     )
 
 
-async def moves(
-    desk: Desk,
+async def upgrade_moves(
+    scheduler: Scheduler,
     requirements: tuple[str, ...],
     wanted: tuple[str, ...],
     python: str,
@@ -169,11 +169,11 @@ async def moves(
     """
     bound = [r for r in requirements if Requirement(r).specifier and r not in wanted]
 
-    async def attempt(kept: Sequence[str]) -> Checked:
+    async def attempt(kept: Sequence[str]) -> CheckResult:
         freed = tuple(
             r if r in kept or r not in bound else Requirement(r).name for r in requirements
         )
-        return await check(desk, freed, python, project=project, explain=False)
+        return await check(scheduler, freed, python, project=project, explain=False)
 
     best = await attempt(())
     if best.outcome is not Outcome.WORKS:
@@ -188,9 +188,9 @@ async def moves(
     return tuple(f"{name}=={lock[name]}" for name in names if name in lock)
 
 
-def _in_history(case: Case, bad: Moment, as_of: datetime) -> PastBreakage | None:
+def _in_history(case: Experiment, bad: Snapshot, as_of: datetime) -> PastBreakage | None:
     """The breakage as the history tells it, seen on the Pythons of its time."""
-    settings = case.desk.workplace.settings
+    settings = case.scheduler.workspace.settings
     history = Archive(settings.reports).history(case.subject)
     if history is None or case.requirements != settings.matrix.requirements(case.subject):
         return None
@@ -207,7 +207,7 @@ def _in_history(case: Case, bad: Moment, as_of: datetime) -> PastBreakage | None
 
 
 def choose_subjects(
-    workplace: Workplace, requirements: tuple[str, ...], lock: Lock
+    workspace: Workspace, requirements: tuple[str, ...], lock: Lock
 ) -> tuple[str, ...]:
     """Whose smokes speak for these requirements.
 
@@ -215,7 +215,7 @@ def choose_subjects(
     smoke, unless it is no more than a companion of one that has; the core where it stands alone.
     """
     names = [canonicalize_name(Requirement(r).name) for r in requirements]
-    matrix, folder = workplace.settings.matrix, workplace.settings.smokes
+    matrix, folder = workspace.settings.matrix, workspace.settings.smokes
     asked = [n for n in names if n not in matrix.core_names]
     if known := [n for n in asked if has_smoke(n, folder)]:
         return tuple(dict.fromkeys(known))
@@ -225,10 +225,10 @@ def choose_subjects(
 
 
 async def _subjects_of_project(
-    desk: Desk, requirements: tuple[str, ...], lock: Lock, python: str
+    scheduler: Scheduler, requirements: tuple[str, ...], lock: Lock, python: str
 ) -> tuple[str, ...]:
     """Every subject of the set that finds what it needs there, and what stands on the framework."""
-    matrix, held = desk.workplace.settings.matrix, {name for name, _ in lock.pins}
+    matrix, held = scheduler.workspace.settings.matrix, {name for name, _ in lock.pins}
     known, framework = matrix.extensions, matrix.framework
     found = [
         name
@@ -239,25 +239,36 @@ async def _subjects_of_project(
     ]
     names = {canonicalize_name(Requirement(r).name) for r in requirements}
     for name in sorted((names & held) - known.keys() - set(matrix.core_names)):
-        alone = Question((f"{name}=={lock.version(name)}",), python, desk.workplace.settings.as_of)
-        closure = await desk.lock(alone)
+        alone = LockRequest(
+            (f"{name}=={lock.version(name)}",), python, scheduler.workspace.settings.as_of
+        )
+        closure = await scheduler.lock(alone)
         if isinstance(closure, Lock) and closure.version(framework):
             found.append(name)
     return (*({framework} & held), *found) or (min(names & held),)
 
 
-def _without_lock(python: str, requirements: tuple[str, ...], resolution: Resolution) -> Checked:
+def _without_lock(
+    python: str, requirements: tuple[str, ...], resolution: Resolution
+) -> CheckResult:
     match resolution:
         case Conflict(reason):
-            return Checked(
+            return CheckResult(
                 python, requirements, None, Outcome.CONFLICT, Stage.RESOLVE, reason=reason
             )
         case Unbuildable(symptom, _):
-            return Checked(
-                python, requirements, None, Outcome.BROKEN, Stage.INSTALL, symptom=symptom,
+            return CheckResult(
+                python,
+                requirements,
+                None,
+                Outcome.BROKEN,
+                Stage.INSTALL,
+                symptom=symptom,
                 reason="a source distribution does not build",
-            )  # fmt: skip
-        case Unknown(reason):
-            return Checked(python, requirements, None, Outcome.ERROR, Stage.RESOLVE, reason=reason)
+            )
+        case NoAnswer(reason):
+            return CheckResult(
+                python, requirements, None, Outcome.ERROR, Stage.RESOLVE, reason=reason
+            )
         case Lock():
             raise AssertionError("a lock is not without one")

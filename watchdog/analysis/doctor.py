@@ -15,11 +15,16 @@ from packaging.version import Version
 
 from watchdog.environments import interpreters
 from watchdog.errors import ConfigurationError, InfrastructureError
-from watchdog.model.evidence import Means, Record
+from watchdog.model.evidence import Isolation, Record
 from watchdog.model.release import Interpreter
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
-from watchdog.runner.workspace import ROOM, Settings, cache_folder, room
+from watchdog.runner.workspace import (
+    REQUIRED_ADDRESS_SPACE,
+    Settings,
+    cache_folder,
+    require_address_space,
+)
 from watchdog.sandbox.process import Processes
 from watchdog.sandbox.sandbox import Sandbox
 from watchdog.sandbox.scratch import scratch_folder
@@ -45,7 +50,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line: what was looked at, how it is, and what to do where it could be better."""
 
     about: str
@@ -54,16 +59,16 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     """Look at everything a run needs. Nothing of other people runs, and nothing stays."""
     try:
         with scratch_folder() as folder:
             yield from _examined(settings, folder)
     except InfrastructureError as e:
-        yield Finding("disk", Level.WRONG, str(e), "free some space")
+        yield Diagnosis("disk", Level.WRONG, str(e), "free some space")
 
 
-def _examined(settings: Settings, folder: Path) -> Iterator[Finding]:
+def _examined(settings: Settings, folder: Path) -> Iterator[Diagnosis]:
     processes = Processes()
     try:
         found = interpreters.find_interpreters(settings.matrix.python, processes)
@@ -78,27 +83,35 @@ def _examined(settings: Settings, folder: Path) -> Iterator[Finding]:
         processes.stop_all()
 
 
-def _pythons(settings: Settings, found: dict[str, Interpreter]) -> Iterator[Finding]:
+def _pythons(settings: Settings, found: dict[str, Interpreter]) -> Iterator[Diagnosis]:
     for series in settings.matrix.python:
         about = f"python {series}"
         if series in found:
-            yield Finding(about, Level.OK, found[series].version)
+            yield Diagnosis(about, Level.OK, found[series].version)
         else:
             level = Level.NOTE if found else Level.WRONG
-            yield Finding(about, level, "not on this machine: its cells are not judged",
-                          f"uv python install {series}")  # fmt: skip
+            yield Diagnosis(
+                about,
+                level,
+                "not on this machine: its cells are not judged",
+                f"uv python install {series}",
+            )
 
 
-def _uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Finding]:
+def _uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
     try:
         uv = Uv(processes, scratch, offline=settings.offline)
         version = re.search(r"\d+(\.\d+)+", uv.version)
         old = version is None or Version(version.group()) < _OLDEST_UV
-        yield Finding("uv", Level.WRONG if old else Level.OK, uv.version,
-                      "python -m pip install -U uv" if old else "")  # fmt: skip
+        yield Diagnosis(
+            "uv",
+            Level.WRONG if old else Level.OK,
+            uv.version,
+            "python -m pip install -U uv" if old else "",
+        )
         urls = uv.indexes().urls
     except InfrastructureError as e:
-        yield Finding("uv", Level.WRONG, str(e), "python -m pip install -U uv")
+        yield Diagnosis("uv", Level.WRONG, str(e), "python -m pip install -U uv")
         return
     if settings.offline:
         return
@@ -107,20 +120,29 @@ def _uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Fin
         try:
             page = index.page(framework)
         except InfrastructureError as e:
-            yield Finding("index", Level.WRONG, str(e).partition(". ")[0],
-                          "look at UV_DEFAULT_INDEX, uv.toml, network and proxy")  # fmt: skip
+            yield Diagnosis(
+                "index",
+                Level.WRONG,
+                str(e).partition(". ")[0],
+                "look at UV_DEFAULT_INDEX, uv.toml, network and proxy",
+            )
             return
     if page is None:
-        yield Finding("index", Level.WRONG, f"it has no {framework}",
-                      "look at UV_DEFAULT_INDEX, uv.toml")  # fmt: skip
+        yield Diagnosis(
+            "index", Level.WRONG, f"it has no {framework}", "look at UV_DEFAULT_INDEX, uv.toml"
+        )
     elif not any(release.uploaded for release in page.releases(settings.as_of)):
-        yield Finding("index", Level.WRONG, "it does not tell when files were uploaded",
-                      "configure an index with upload times (PEP 700)")  # fmt: skip
+        yield Diagnosis(
+            "index",
+            Level.WRONG,
+            "it does not tell when files were uploaded",
+            "configure an index with upload times (PEP 700)",
+        )
     else:
-        yield Finding("index", Level.OK, "it answers, and tells when files were uploaded")
+        yield Diagnosis("index", Level.OK, "it answers, and tells when files were uploaded")
 
 
-def _disk(settings: Settings, scratch: Path) -> Iterator[Finding]:
+def _disk(settings: Settings, scratch: Path) -> Iterator[Diagnosis]:
     places = {"caches": cache_folder(), "reports": settings.reports, "temporary files": scratch}
     for about, place in places.items():
         try:
@@ -129,68 +151,82 @@ def _disk(settings: Settings, scratch: Path) -> Iterator[Finding]:
                 file.write(b"x" * 4096)
             free = shutil.disk_usage(place).free / 1e9
         except OSError as e:
-            yield Finding(f"disk: {about}", Level.WRONG, f"cannot be written: {e.strerror}",
-                          "free some space, or look at its rights")  # fmt: skip
+            yield Diagnosis(
+                f"disk: {about}",
+                Level.WRONG,
+                f"cannot be written: {e.strerror}",
+                "free some space, or look at its rights",
+            )
             continue
         level = Level.OK if free > _LITTLE_GB else Level.NOTE
         level = level if free > _TOO_LITTLE_GB else Level.WRONG
         advice = "" if level is Level.OK else "free some space, for instance: flask-watchdog clean"
-        yield Finding(f"disk: {about}", level, f"{free:.1f} GB free", advice)
+        yield Diagnosis(f"disk: {about}", level, f"{free:.1f} GB free", advice)
 
 
-def _memory() -> Finding:
+def _memory() -> Diagnosis:
     try:
-        room()
+        require_address_space()
     except InfrastructureError as e:
-        return Finding("memory", Level.WRONG, str(e), "raise the limit, or use another machine")
-    return Finding("memory", Level.OK, f"a process may have {ROOM >> 20} MB of address space")
+        return Diagnosis("memory", Level.WRONG, str(e), "raise the limit, or use another machine")
+    return Diagnosis(
+        "memory", Level.OK, f"a process may have {REQUIRED_ADDRESS_SPACE >> 20} MB of address space"
+    )
 
 
 def _sandbox(
     settings: Settings, found: dict[str, Interpreter], processes: Processes, scratch: Path
-) -> Finding:
+) -> Diagnosis:
     if not found:
-        return Finding("sandbox", Level.WRONG, "there is no Python to try it with")
+        return Diagnosis("sandbox", Level.WRONG, "there is no Python to try it with")
     store = scratch / "packages"
     sandbox = Sandbox(processes, scratch, store, found.values(), wanted=settings.sandbox)
     try:
         means = sandbox.choose()
     except ConfigurationError as e:
-        return Finding("sandbox", Level.WRONG, str(e), "choose another, or --sandbox auto")
+        return Diagnosis("sandbox", Level.WRONG, str(e), "choose another, or --sandbox auto")
     finally:
         sandbox.close()
     why = "; ".join(f"{m}: {reason}" for m, reason in sandbox.lacking.items())
-    if means is Means.LIMITS:
+    if means is Isolation.LIMITS:
         advice = "Linux: apt install bubblewrap, allow unprivileged user namespaces"
-        return Finding("sandbox", Level.NOTE, f"{means} only: packages can read your files ({why})",
-                       advice)  # fmt: skip
-    return Finding("sandbox", Level.OK, means + (f" ({why})" if why else ""))
+        return Diagnosis(
+            "sandbox", Level.NOTE, f"{means} only: packages can read your files ({why})", advice
+        )
+    return Diagnosis("sandbox", Level.OK, means + (f" ({why})" if why else ""))
 
 
-def _services(processes: Processes, scratch: Path) -> Iterator[Finding]:
+def _services(processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
     with Services(processes, scratch) as services:
         services.start(_SERVICES)
         there = services.available(_SERVICES)
     for name, advice in _SERVICES.items():
         if name in there:
-            yield Finding(f"service {name}", Level.OK, "it starts and answers")
+            yield Diagnosis(f"service {name}", Level.OK, "it starts and answers")
         else:
-            yield Finding(f"service {name}", Level.NOTE, "not here: its tests are not judged",
-                          advice)  # fmt: skip
+            yield Diagnosis(
+                f"service {name}", Level.NOTE, "not here: its tests are not judged", advice
+            )
 
 
-def _ledger(reports: Path) -> Finding:
+def _ledger(reports: Path) -> Diagnosis:
     try:
         ledger = Ledger(reports)
         runs = len(ledger.runs())
     except OSError as e:
-        return Finding("ledger", Level.WRONG, f"cannot be read: {e.strerror}", "look at its rights")
+        return Diagnosis(
+            "ledger", Level.WRONG, f"cannot be read: {e.strerror}", "look at its rights"
+        )
     told = f"{len(ledger)} records, {runs} runs"
     if ledger.schema_version > Record.schema_version:
-        return Finding("ledger", Level.WRONG, f"{told}; lines of a newer version of this program",
-                       "python -m pip install -U flask-watchdog")  # fmt: skip
+        return Diagnosis(
+            "ledger",
+            Level.WRONG,
+            f"{told}; lines of a newer version of this program",
+            "python -m pip install -U flask-watchdog",
+        )
     if ledger.skipped_lines:
         torn = f"{told}; {ledger.skipped_lines} lines torn or unknown"
         advice = "nothing: they are stepped over, and their cells run again"
-        return Finding("ledger", Level.NOTE, torn, advice)
-    return Finding("ledger", Level.OK, told)
+        return Diagnosis("ledger", Level.NOTE, torn, advice)
+    return Diagnosis("ledger", Level.OK, told)

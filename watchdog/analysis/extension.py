@@ -18,16 +18,16 @@ from packaging.specifiers import SpecifierSet
 
 from watchdog import pipeline
 from watchdog.analysis import check as checking
-from watchdog.analysis.check import Checked
+from watchdog.analysis.check import CheckResult
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import DEFAULT_CORE, Matrix
 from watchdog.model.cell import Table, smoke_name
-from watchdog.model.release import RELEASED
+from watchdog.model.release import PYTHON_RELEASES
 from watchdog.model.verdict import Breakage, Verdict
-from watchdog.resolver.overlay_index import Overlay, Wheel
+from watchdog.resolver.overlay_index import OverlayIndex, Wheel
 from watchdog.runner import scheduler
 from watchdog.runner.scheduler import Observer
-from watchdog.runner.workspace import Settings, open_workplace
+from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.sandbox.scratch import scratch_folder
 
 _LONG_AGO = timedelta(days=365 * 4)
@@ -37,7 +37,7 @@ _OLDEST_PYTHON = "3.8"  # that the probe runs on
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExtensionCheck:
     """What a maintainer wants to know.
 
     Attributes:
@@ -59,7 +59,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExtensionFinding:
     """Cells that fail for one cause, and who did it.
 
     Attributes:
@@ -67,31 +67,31 @@ class Finding:
     """
 
     breakage: Breakage
-    checked: Checked
+    checked: CheckResult
     new: bool
 
 
 @dataclass(frozen=True)
-class Report:
+class ExtensionReport:
     """What is known of an extension's own wheel."""
 
     wheel: Wheel
     verdicts: tuple[Verdict, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[ExtensionFinding, ...]
 
     @property
-    def new(self) -> tuple[Finding, ...]:
+    def new(self) -> tuple[ExtensionFinding, ...]:
         return tuple(finding for finding in self.findings if finding.new)
 
 
 def default_pythons(wheel: Wheel) -> tuple[str, ...]:
     """The Pythons that a wheel says it runs on."""
     allowed = SpecifierSet(wheel.requires_python or "")
-    series = list(RELEASED)
+    series = list(PYTHON_RELEASES)
     return tuple(s for s in series[series.index(_OLDEST_PYTHON) :] if allowed.contains(f"{s}.99"))
 
 
-def extension_matrix(asked: Asked) -> Matrix:
+def extension_matrix(asked: ExtensionCheck) -> Matrix:
     """A matrix of the one extension: unpinned, and under each series of the columns.
 
     Raises:
@@ -101,23 +101,23 @@ def extension_matrix(asked: Asked) -> Matrix:
     rules = (list(asked.framework), list(asked.foundation))
     columns = dict(zip(asked.core, rules, strict=True))
     extension = {
-        "name": name, "requires": list(asked.requires), "services": list(asked.services),
-    }  # fmt: skip
+        "name": name,
+        "requires": list(asked.requires),
+        "services": list(asked.services),
+    }
     whole = {
         "core": dict(asked.core),
         "python": pythons,
         "site": {"title": f"{name} {asked.wheel.version}"},
         "tables": {"today": {}, "grid": {"python": pythons} | columns},
         "extensions": {name: extension},
-        "known_issues": [
-            {"cells": glob, "reason": "named with --known"} for glob in asked.known
-        ],
-    }  # fmt: skip
-    return matrix_file.parse(yaml.safe_dump(whole, sort_keys=False), f"the matrix of {name}")
+        "known_issues": [{"cells": glob, "reason": "named with --known"} for glob in asked.known],
+    }
+    return matrix_file.parse_matrix(yaml.safe_dump(whole, sort_keys=False), f"the matrix of {name}")
 
 
 @contextmanager
-def smokes(asked: Asked, folder: Path) -> Iterator[Path]:
+def extension_smokes(asked: ExtensionCheck, folder: Path) -> Iterator[Path]:
     """The smokes of a folder, with the maintainer's own in its place."""
     with scratch_folder() as place:
         into = place / "smokes"
@@ -127,27 +127,32 @@ def smokes(asked: Asked, folder: Path) -> Iterator[Path]:
         yield into
 
 
-def check_extension(settings: Settings, asked: Asked, observer: Observer) -> Report:
+def check_extension(
+    settings: Settings, asked: ExtensionCheck, observer: Observer
+) -> ExtensionReport:
     """Run the wheel through its matrix, and find who broke what is broken."""
     long_ago = settings.as_of - _LONG_AGO
-    with smokes(asked, settings.smokes) as folder, Overlay(asked.wheel, long_ago) as overlay:
+    with (
+        extension_smokes(asked, settings.smokes) as folder,
+        OverlayIndex(asked.wheel, long_ago) as overlay,
+    ):
         settings = replace(settings, smokes=folder, overlay=overlay.url, own=True)
-        with open_workplace(settings) as workplace:
-            result = pipeline.run(workplace, pipeline.Selection(), observer)
+        with open_workspace(settings) as workspace:
+            result = pipeline.run(workspace, pipeline.Selection(), observer)
             found = [b for b in result.breakages if not _all_known(b)]
             cells = [_first(breakage).cell for breakage in found]
-            explained = scheduler.at(
-                workplace,
+            explained = scheduler.run_with_scheduler(
+                workspace,
                 observer,
-                lambda d: scheduler.together(checking.explain(d, c) for c in cells),
+                lambda d: scheduler.gather(checking.explain(d, c) for c in cells),
             )
     findings = tuple(map(_finding, found, explained))
-    return Report(asked.wheel, result.verdicts, findings)
+    return ExtensionReport(asked.wheel, result.verdicts, findings)
 
 
-def _finding(breakage: Breakage, checked: Checked) -> Finding:
+def _finding(breakage: Breakage, checked: CheckResult) -> ExtensionFinding:
     new = any(v.since is None and v.expected is None for v in breakage.verdicts)
-    return Finding(breakage, checked, new=new)
+    return ExtensionFinding(breakage, checked, new=new)
 
 
 def _all_known(breakage: Breakage) -> bool:

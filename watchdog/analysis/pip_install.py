@@ -15,14 +15,14 @@ from pathlib import Path
 
 from watchdog.errors import InfrastructureError
 from watchdog.harness import BARE
-from watchdog.model.evidence import Means, Outcome, Record, Stage
+from watchdog.model.evidence import Isolation, Outcome, Record, Stage
 from watchdog.resolver.uv import python_of
-from watchdog.sandbox.build import Workshop
-from watchdog.sandbox.process import Finished
+from watchdog.sandbox.build import BuildSandbox
+from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import Redactor, hide_urls
-from watchdog.sandbox.sandbox import Job, Ran, Sandbox, environment
+from watchdog.sandbox.sandbox import Job, JobResult, Sandbox, cell_environment
 from watchdog.sandbox.services import Services
-from watchdog.storage.second_opinions import Said
+from watchdog.storage.second_opinions import PipOutcome
 
 _RESULT = "result"
 _INSTALLING = 1200
@@ -49,7 +49,7 @@ _READ_ONLY = "[Errno 30]"
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class PipInstaller:
     """Somebody who tries things out; safe to use from several threads.
 
     Attributes:
@@ -60,7 +60,7 @@ class Newcomer:
         seconds, memory_mb: limits of one smoke.
     """
 
-    workshop: Workshop
+    build_sandbox: BuildSandbox
     sandbox: Sandbox
     services: Services
     scratch: Path
@@ -72,7 +72,7 @@ class Newcomer:
 
     def tries(
         self, record: Record, python: str, smoke: Path, services: Sequence[str], number: int
-    ) -> Said:
+    ) -> PipOutcome:
         """Install the lock of a record and run its smoke.
 
         Args:
@@ -95,9 +95,14 @@ class Newcomer:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _tries(
-        self, folder: Path, record: Record, python: str, smoke: Path, services: Sequence[str],
+        self,
+        folder: Path,
+        record: Record,
+        python: str,
+        smoke: Path,
+        services: Sequence[str],
         number: int,
-    ) -> Said:  # fmt: skip
+    ) -> PipOutcome:
         made = self._run([python, "-m", "venv", str(folder / "env")], folder)
         if made.returncode:
             raise InfrastructureError(
@@ -118,35 +123,44 @@ class Newcomer:
         shutil.copyfile(smoke, copied)
         shutil.copyfile(BARE, folder / BARE.name)
         job = Job(
-            argv=[str(own), str(folder / BARE.name), str(folder), smoke.stem,
-                  str(folder / _RESULT)],
+            argv=[
+                str(own),
+                str(folder / BARE.name),
+                str(folder),
+                smoke.stem,
+                str(folder / _RESULT),
+            ],
             env={
-                **environment(folder, own),
+                **cell_environment(folder, own),
                 **self.services.environment(services, number),
                 # Whom the automatic smoke is about; the others do not read it.
                 "WATCHDOG_DISTRIBUTIONS": record.subject,
             },
             folder=folder,
-            shown=("env", copied.name, BARE.name),
+            visible=("env", copied.name, BARE.name),
             channel=_RESULT,
             stdin="",
             seconds=self.seconds,
             memory_mb=self.memory_mb,
             shared=self.services.folders(services),
-        )  # fmt: skip
+        )
         return self._said(self.sandbox.run(job), folder, installer)
 
-    def _run(self, argv: Sequence[str], folder: Path) -> Finished:
+    def _run(self, argv: Sequence[str], folder: Path) -> ProcessResult:
         env = self._environment()
         cache = Path(env["PIP_CACHE_DIR"])
         cache.mkdir(exist_ok=True)
         named = [env[name] for name in _NAMES_FILES if name in env]
         named += [url.removeprefix("file://") for url in self.indexes]
-        done = self.workshop.run(
-            argv, env=env, stdin="", cwd=folder, timeout=_INSTALLING,
+        done = self.build_sandbox.run(
+            argv,
+            env=env,
+            stdin="",
+            cwd=folder,
+            timeout=_INSTALLING,
             readable=[path for path in map(Path, named) if path.is_absolute()],
             writable=[folder, cache],
-        )  # fmt: skip
+        )
         if done.interrupted:
             raise InfrastructureError("interrupted")
         return replace(done, output=done.output + done.errors)
@@ -172,12 +186,12 @@ class Newcomer:
             "PIP_PROGRESS_BAR": "off",
         }
 
-    def _refused(self, done: Finished, folder: Path, installer: str) -> Said:
+    def _refused(self, done: ProcessResult, folder: Path, installer: str) -> PipOutcome:
         """What it means that pip did not install a lock."""
         output = self._fit(done.output, folder)
         if done.timed_out:
             reason = f"pip took longer than {_INSTALLING} s"
-            return Said(None, Stage.INSTALL, reason=reason, installer=installer)
+            return PipOutcome(None, Stage.INSTALL, reason=reason, installer=installer)
         # Of every package of a lock some release is there: one that pip cannot see at all, though
         # none was passed over, is on an index that it could not read (it says so in silence).
         unseen = "(from versions: none)" in output and "Ignored the following" not in output
@@ -189,34 +203,36 @@ class Newcomer:
         first = output.find("ERROR:")
         if _NO_SET.search(output):
             reason = "pip refuses the set: " + " ".join(output[max(first, 0) :].split())[:500]
-            return Said(None, Stage.RESOLVE, reason=reason, installer=installer)
+            return PipOutcome(None, Stage.RESOLVE, reason=reason, installer=installer)
         seen = _EXCEPTION.findall(output) or [output[max(first, 0) :].strip().partition("\n")[0]]
         symptom = " ".join(seen[-1].split())[:300]
         reason = f"pip cannot install it: {symptom}"
-        return Said(None, Stage.INSTALL, symptom=symptom, reason=reason, installer=installer)
+        return PipOutcome(None, Stage.INSTALL, symptom=symptom, reason=reason, installer=installer)
 
-    def _said(self, ran: Ran, folder: Path, installer: str) -> Said:
+    def _said(self, ran: JobResult, folder: Path, installer: str) -> PipOutcome:
         """What the last line of the result says, or its absence."""
         done = ran.finished
         if done.interrupted:
             raise InfrastructureError("interrupted")
-        lines = self._fit(ran.told, folder).splitlines()
+        lines = self._fit(ran.reported, folder).splitlines()
         kind, _, rest = (lines[-1] if lines else "").partition(" ")
         rest = rest[:300]
         if kind == "works":
-            return Said(Outcome.WORKS, Stage.SMOKE, installer=installer)
+            return PipOutcome(Outcome.WORKS, Stage.SMOKE, installer=installer)
         if kind == "skipped":
-            return Said(None, Stage.SMOKE, reason=f"nothing was tried: {rest}", installer=installer)
+            return PipOutcome(
+                None, Stage.SMOKE, reason=f"nothing was tried: {rest}", installer=installer
+            )
         symptom = rest if kind == "broken" else self._death(done)
         reason = None
         if done.returncode == _KILLED and not (done.timed_out or done.note or kind):
             reason = "the process was killed from outside (is memory short here?)"
-        elif _READ_ONLY in symptom and ran.means is not Means.LIMITS:
+        elif _READ_ONLY in symptom and ran.means is not Isolation.LIMITS:
             reason = "it writes where the sandbox lets nobody write"
         outcome = None if reason else Outcome.BROKEN
-        return Said(outcome, Stage.SMOKE, symptom=symptom, reason=reason, installer=installer)
+        return PipOutcome(outcome, Stage.SMOKE, symptom=symptom, reason=reason, installer=installer)
 
-    def _death(self, done: Finished) -> str:
+    def _death(self, done: ProcessResult) -> str:
         if done.timed_out:
             return f"Timeout: no result after {self.seconds} s"
         if done.returncode < 0 or done.note:

@@ -13,18 +13,18 @@ import click
 
 from watchdog import pipeline
 from watchdog.analysis import check as checking
-from watchdog.analysis.history.cure import typed
+from watchdog.analysis.history.cure import pip_arguments
 from watchdog.cli import history_text
 from watchdog.cli.console import observe, say, stderr
 from watchdog.cli.options import Pythons, one_python, options, output_format, requirement_problem
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome
 from watchdog.model.verdict import State
-from watchdog.report.views.wording import symbols
+from watchdog.report.views.wording import state_symbols
 from watchdog.resolver import requirements_file
 from watchdog.resolver.requirements_file import Project
 from watchdog.runner import scheduler
-from watchdog.runner.workspace import Settings, open_workplace
+from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.archive import Archive
 
 
@@ -54,24 +54,28 @@ from watchdog.storage.archive import Archive
 )
 @click.argument("requirements", nargs=-1)
 def check(
-    settings: Settings, python: str | None, format_: str, files: tuple[Path, ...],
+    settings: Settings,
+    python: str | None,
+    format_: str,
+    files: tuple[Path, ...],
     framework: str | None,
-    upgrades: tuple[str, ...], requirements: tuple[str, ...],
-) -> int:  # fmt: skip
+    upgrades: tuple[str, ...],
+    requirements: tuple[str, ...],
+) -> int:
     """Do these requirements work together? For any extension, in the matrix or not."""
     series = [f"{settings.matrix.framework}=={framework}.*"] if framework else []
     project = _asked(files, requirements, (*upgrades, *series))
     whole, asked, moves = bool(files), project.requirements, None
-    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
-        on = one_python(workplace, python)
-        checked = scheduler.at(
-            workplace, observer, lambda d: checking.check(d, asked, on, project=whole)
+    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
+        on = one_python(workspace, python)
+        checked = scheduler.run_with_scheduler(
+            workspace, observer, lambda d: checking.check(d, asked, on, project=whole)
         )
         if upgrades and checked.outcome in (Outcome.CONFLICT, Outcome.BROKEN):
-            moves = scheduler.at(
-                workplace,
+            moves = scheduler.run_with_scheduler(
+                workspace,
                 observer,
-                lambda d: checking.moves(d, asked, upgrades, on, project=whole),
+                lambda d: checking.upgrade_moves(d, asked, upgrades, on, project=whole),
             )
     if format_ == "json":
         more = {"moves": list(moves) if moves is not None else None} if upgrades else {}
@@ -96,7 +100,7 @@ def _asked(
         problems.append("name requirements, or a file of them with -r")
     if problems:
         raise ConfigurationError(tuple(problems))
-    found = [requirements_file.read(path) for path in files]
+    found = [requirements_file.read_requirements(path) for path in files]
     for line, why in (skipped for p in found for skipped in p.skipped):
         say(stderr(), f"left out, {why}: {line}")
     asked = Project((*requirements, *(r for p in found for r in p.requirements)))
@@ -105,7 +109,7 @@ def _asked(
     return asked
 
 
-def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
+def _checked_json(checked: checking.CheckResult, as_of: datetime) -> dict[str, Any]:
     culprit, cure = checked.culprit, checked.cure
     return {
         "as_of": as_of.isoformat(),
@@ -141,8 +145,8 @@ def _checked_json(checked: checking.Checked, as_of: datetime) -> dict[str, Any]:
     }
 
 
-def _checked_text(checked: checking.Checked, settings: Settings) -> None:
-    shown, as_of = symbols(settings.matrix), settings.as_of
+def _checked_text(checked: checking.CheckResult, settings: Settings) -> None:
+    shown, as_of = state_symbols(settings.matrix), settings.as_of
     symbol, word = shown[State(checked.outcome.value)]
     what = " ".join(checked.requirements)
     click.echo(
@@ -166,7 +170,7 @@ def _checked_text(checked: checking.Checked, settings: Settings) -> None:
     if checked.cure:
         click.echo(
             "  it works with: pip install "
-            + shlex.join(typed(checked.requirements, checked.cure.pins))
+            + shlex.join(pip_arguments(checked.requirements, checked.cure.pins))
         )
     elif checked.outcome is Outcome.BROKEN:
         click.echo("  no pins were found that make it work")
@@ -188,14 +192,16 @@ def explain(settings: Settings, format_: str, what: str) -> None:
         if format_ != "json" and (note := archive.cures().get(what)):
             click.echo("  " + history_text.cure_line(note))
         return
-    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
-        _, found = pipeline.prepare(workplace, pipeline.Selection((what,)), observer)
+    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
+        _, found = pipeline.prepare(workspace, pipeline.Selection((what,)), observer)
         planned = next((p for p in found if p.cell.id == what), None)
-        if planned is None or planned.cell.python not in workplace.interpreters:
+        if planned is None or planned.cell.python not in workspace.interpreters:
             raise ConfigurationError(
                 (f"neither a cell nor a breakage is called {what}; `plan` lists the cells",)
             )
-        checked = scheduler.at(workplace, observer, lambda d: checking.explain(d, planned.cell))
+        checked = scheduler.run_with_scheduler(
+            workspace, observer, lambda d: checking.explain(d, planned.cell)
+        )
     if format_ == "json":
         click.echo(json.dumps(_checked_json(checked, settings.as_of)))
     else:

@@ -30,11 +30,11 @@ from rich.table import Table as RichTable
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import Run, State, Verdict, count_states
-from watchdog.pipeline import Result
-from watchdog.report.views.wording import row, symbols
+from watchdog.pipeline import RunResult
+from watchdog.report.views.wording import breakage_row, state_symbols
 
 
-class Progressing:
+class ProgressBar:
     """Progress on a terminal: a bar with counts and remaining time, news above it."""
 
     def __init__(self, console: Console, matrix: Matrix) -> None:
@@ -79,7 +79,7 @@ class Progressing:
             self._progress.update(self._task, news=f"{self._broken} broken")
 
 
-class Lines:
+class ProgressLines:
     """Plain lines, for logs and pipes: stages, news, and a word every few seconds."""
 
     def __init__(self, console: Console, matrix: Matrix) -> None:
@@ -136,9 +136,11 @@ def _found(matrix: Matrix, record: Record, seen: set[str]) -> str | None:
 
 
 @contextmanager
-def observe(console: Console, matrix: Matrix) -> Iterator[Progressing | Lines]:
+def observe(console: Console, matrix: Matrix) -> Iterator[ProgressBar | ProgressLines]:
     """The observer that fits where stderr goes."""
-    observer = Progressing(console, matrix) if console.is_terminal else Lines(console, matrix)
+    observer = (
+        ProgressBar(console, matrix) if console.is_terminal else ProgressLines(console, matrix)
+    )
     with observer:
         yield observer
 
@@ -151,12 +153,12 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def doubted(console: Console, why: str) -> None:
+def warn_self_test_failed(console: Console, why: str) -> None:
     """That a package of known outcome came out wrong."""
     say(console, f"This run is not to be believed, and no news: {why}")
 
 
-def earlier(console: Console, as_of: datetime, runs: Sequence[Run]) -> None:
+def warn_later_runs(console: Console, as_of: datetime, runs: Sequence[Run]) -> None:
     """That the journal knows a later moment than this run, as when a clock went back."""
     later = [run.as_of for run in runs if run.as_of > as_of]
     if later:
@@ -168,14 +170,14 @@ def earlier(console: Console, as_of: datetime, runs: Sequence[Run]) -> None:
         )
 
 
-def summary(console: Console, matrix: Matrix, result: Result, page: Path) -> None:
+def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Path) -> None:
     """The end of a run: breakages with symptom, what was counted, where the page is."""
     if result.breakages:
         table = RichTable(title="Breakages", title_justify="left", box=None, pad_edge=False)
         for heading in ("", "who", "cells", "symptom"):
             table.add_column(heading, overflow="fold", no_wrap=heading == "")
         for breakage in result.breakages:
-            table.add_row(*(escape(text) for text in row(matrix, breakage)))
+            table.add_row(*(escape(text) for text in breakage_row(matrix, breakage)))
         console.print(table)
     for verdict in _expected_but_working(result.verdicts):
         say(
@@ -183,7 +185,7 @@ def summary(console: Console, matrix: Matrix, result: Result, page: Path) -> Non
             f"{verdict.cell.id} works, although matrix.yaml expects it to break "
             f"({verdict.expected}): remove the mark.",
         )
-    shown = symbols(matrix)
+    shown = state_symbols(matrix)
     words = [
         f"{shown[state][0]} {number} {shown[state][1]}"
         for state, number in count_states(result.verdicts).items()

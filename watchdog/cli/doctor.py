@@ -18,7 +18,7 @@ _WORDS = {Level.OK: "ok", Level.NOTE: "note", Level.WRONG: "WRONG"}
 def doctor(settings: Settings) -> int:
     """Look at everything a run needs, and say what to do; exit code 3 where it cannot run."""
     worst = ExitCode.NOTHING_NEW
-    for found in examining.examine(settings):
+    for found in examining.diagnose(settings):
         advice = f"; {found.advice}" if found.advice else ""
         click.echo(f"{_WORDS[found.level]:<6} {found.about}: {found.what}{advice}")
         if found.level is Level.WRONG:

@@ -10,9 +10,9 @@ import click
 
 from watchdog.analysis import candidate_source
 from watchdog.analysis.extension import (
-    Asked,
-    Finding,
-    Report,
+    ExtensionCheck,
+    ExtensionFinding,
+    ExtensionReport,
     check_extension,
     default_pythons,
     extension_matrix,
@@ -26,7 +26,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.verdict import Verdict, count_states
 from watchdog.report import site
-from watchdog.report.views.wording import symbols
+from watchdog.report.views.wording import state_symbols
 from watchdog.resolver.overlay_index import Wheel
 from watchdog.runner.workspace import Settings
 from watchdog.storage.ledger import Ledger
@@ -88,27 +88,45 @@ from watchdog.storage.ledger import Ledger
 @reports_option
 @smokes_option
 def extension(
-    path: str, smoke: Path | None, pythons: tuple[str, ...], framework: tuple[str, ...],
-    foundation: tuple[str, ...], requires: tuple[str, ...], services: tuple[str, ...],
-    known: tuple[str, ...], as_of: datetime | None, jobs: int, reports: Path,
-    matrix_path: Path | None, smokes: Path,
-) -> int:  # fmt: skip
+    path: str,
+    smoke: Path | None,
+    pythons: tuple[str, ...],
+    framework: tuple[str, ...],
+    foundation: tuple[str, ...],
+    requires: tuple[str, ...],
+    services: tuple[str, ...],
+    known: tuple[str, ...],
+    as_of: datetime | None,
+    jobs: int,
+    reports: Path,
+    matrix_path: Path | None,
+    smokes: Path,
+) -> int:
     """Does the extension in this folder work with the series of Flask? If not, since which release?
 
     Exit code 1 when something breaks that the folder of reports did not know yet.
     """
     console = stderr()
-    with candidate_source.meant(path) as wheel:
+    with candidate_source.resolve_candidate(path) as wheel:
         if not isinstance(wheel, Wheel):
             raise ConfigurationError((f"{path} is neither a wheel nor a folder to build",))
-        core = load.load(matrix_path).core if matrix_path else schema.DEFAULT_CORE
-        asked = Asked(wheel, smoke, pythons or default_pythons(wheel), framework, foundation,
-                      requires, services, known, core)  # fmt: skip
+        core = load.load_matrix(matrix_path).core if matrix_path else schema.DEFAULT_CORE
+        asked = ExtensionCheck(
+            wheel,
+            smoke,
+            pythons or default_pythons(wheel),
+            framework,
+            foundation,
+            requires,
+            services,
+            known,
+            core,
+        )
         matrix = extension_matrix(asked)
         settings = Settings(matrix, as_of or datetime.now(UTC), reports, jobs, smokes=smokes)
         with observe(console, matrix) as observer:
             found = check_extension(settings, asked, observer)
-        page = site.write(matrix, Ledger(reports), reports)
+        page = site.write_site(matrix, Ledger(reports), reports)
     text = _markdown(matrix, found)
     click.echo(text)
     summarise(text)
@@ -118,7 +136,7 @@ def extension(
     return ExitCode.NEW_BREAKAGE if found.new else ExitCode.NOTHING_NEW
 
 
-def _by(finding: Finding) -> str:
+def _by(finding: ExtensionFinding) -> str:
     """Who did it, in words; nothing where nobody could be proved."""
     by = finding.checked.culprit
     if by is None:
@@ -126,16 +144,19 @@ def _by(finding: Finding) -> str:
     return f"(through {by.name} {by.version}{_since(finding)}; it works with {by.last_good})"
 
 
-def _since(finding: Finding) -> str:
+def _since(finding: ExtensionFinding) -> str:
     since = finding.checked.since
     return f" since {since:%Y-%m-%d}" if since else ""
 
 
-def _markdown(matrix: Matrix, report: Report) -> str:
-    wheel, counts, shown = report.wheel, count_states(report.verdicts), symbols(matrix)
+def _markdown(matrix: Matrix, report: ExtensionReport) -> str:
+    wheel, counts, shown = report.wheel, count_states(report.verdicts), state_symbols(matrix)
     told = [f"{n} {shown[state][1]}" for state, n in counts.items() if n]
-    lines = [f"## {wheel.name} {wheel.version}", "", f"{len(report.verdicts)} cells: "
-             + ", ".join(told) + "."]  # fmt: skip
+    lines = [
+        f"## {wheel.name} {wheel.version}",
+        "",
+        f"{len(report.verdicts)} cells: " + ", ".join(told) + ".",
+    ]
     for finding in report.findings:
         lines += ["", *_told(finding)]
     lines += ["", "| Python | " + " | ".join(columns := _columns(report)) + " |"]
@@ -147,7 +168,7 @@ def _markdown(matrix: Matrix, report: Report) -> str:
     return "\n".join(lines)
 
 
-def _told(finding: Finding) -> list[str]:
+def _told(finding: ExtensionFinding) -> list[str]:
     breakage, checked = finding.breakage, finding.checked
     lines = [
         f"### {'New' if finding.new else 'Known'}: {table_cell(breakage.symptom)}",
@@ -166,7 +187,7 @@ def _told(finding: Finding) -> list[str]:
     return lines
 
 
-def _columns(report: Report) -> list[str]:
+def _columns(report: ExtensionReport) -> list[str]:
     return list(dict.fromkeys(map(_column, report.verdicts)))
 
 

@@ -17,8 +17,8 @@ from watchdog.cli.options import Pythons, one_python, options, output_format, su
 from watchdog.errors import ConfigurationError
 from watchdog.report import site
 from watchdog.report.views.forecast import earliest, score_lines
-from watchdog.resolver.overlay_index import Overlay, Wheel
-from watchdog.runner.workspace import Settings, open_workplace
+from watchdog.resolver.overlay_index import OverlayIndex, Wheel
+from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.archive import Archive
 from watchdog.storage.forecast import Forecast, forecast_json, read_forecast
 from watchdog.storage.forecast_score import score_json
@@ -45,25 +45,25 @@ def forecast(
     console = stderr()
     with ExitStack() as stack:
         observer = stack.enter_context(observe(console, settings.matrix))
-        workplace = stack.enter_context(open_workplace(settings))
-        on = one_python(workplace, python)
+        workspace = stack.enter_context(open_workspace(settings))
+        on = one_python(workspace, python)
         if candidate is None:
-            found = foretelling.foretell(workplace, observer, chosen, on)
+            found = foretelling.make_forecast(workspace, observer, chosen, on)
         else:
-            meant = stack.enter_context(candidate_source.meant(candidate))
+            meant = stack.enter_context(candidate_source.resolve_candidate(candidate))
             asked = settings
             if isinstance(meant, Wheel):
-                overlay = stack.enter_context(Overlay(meant, settings.as_of))
+                overlay = stack.enter_context(OverlayIndex(meant, settings.as_of))
                 asked = replace(settings, overlay=overlay.url)
             pin = (canonicalize_name(meant.name), _version(meant))
-            proposed = stack.enter_context(open_workplace(asked))
-            found = foretelling.weigh(workplace, observer, chosen, on, pin, proposed)
+            proposed = stack.enter_context(open_workspace(asked))
+            found = foretelling.weigh_candidate(workspace, observer, chosen, on, pin, proposed)
     if candidate is None and not subjects:
         earlier = read_forecast(settings.reports)
-        found = risks.dated(found, earlier)
+        found = risks.date_risks(found, earlier)
         # What is asked of the past is for whoever asks; the page shows the newest.
         if earlier is None or earlier.as_of <= found.as_of:
-            site.put(settings.reports / "forecast.json", forecast_json(found))
+            site.write_text(settings.reports / "forecast.json", forecast_json(found))
     click.echo(forecast_json(found) if format_ == "json" else _table(found), nl=format_ != "json")
     say(console, f"{len(found.risks)} risks for {found.subjects} packages")
 
@@ -73,14 +73,14 @@ def forecast(
 def forecast_score(settings: Settings) -> None:
     """What the forecast would have said before each breakage of the history."""
     its_own = replace(settings, reports=settings.reports / "past" / "score")
-    with open_workplace(its_own) as workplace, observe(stderr(), settings.matrix) as observer:
-        found = backtest.score(workplace, observer, Archive(settings.reports))
-    site.put(settings.reports / "forecast-score.json", score_json(found))
+    with open_workspace(its_own) as workspace, observe(stderr(), settings.matrix) as observer:
+        found = backtest.score_forecast(workspace, observer, Archive(settings.reports))
+    site.write_text(settings.reports / "forecast-score.json", score_json(found))
     for words, number in score_lines(found, settings.matrix.core_names).items():
         click.echo(f"{number:>20}  {words}")
 
 
-def _version(meant: candidate_source.Meant) -> str:
+def _version(meant: candidate_source.CandidateSource) -> str:
     if isinstance(meant, Wheel):
         return meant.version
     exact = [s.version for s in meant.specifier if s.operator == "=="]

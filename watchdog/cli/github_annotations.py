@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 from watchdog.matrix.schema import Matrix
-from watchdog.pipeline import Result
-from watchdog.report.views.wording import row
+from watchdog.pipeline import RunResult
+from watchdog.report.views.wording import breakage_row
 
 
-def announce(matrix: Matrix, result: Result) -> None:
+def announce(matrix: Matrix, result: RunResult) -> None:
     """What a run found that is new, and a table of all that is broken."""
     for breakage in result.breakages:
         if breakage.new:
@@ -28,7 +28,7 @@ def announce(matrix: Matrix, result: Result) -> None:
     ]
     lines += ["| new | who | cells | symptom |", "|---|---|---|---|"] if result.breakages else []
     for breakage in result.breakages:
-        lines.append("| " + " | ".join(map(table_cell, row(matrix, breakage))) + " |")
+        lines.append("| " + " | ".join(map(table_cell, breakage_row(matrix, breakage))) + " |")
     summarise("\n".join(lines))
 
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from watchdog.analysis.history import replay as replaying
 from watchdog.analysis.history import update as historian
-from watchdog.analysis.history.pins import look_at_all
+from watchdog.analysis.history.pins import check_pins
 from watchdog.cli import history_text
 from watchdog.cli.console import observe, say, stderr
 from watchdog.cli.options import (
@@ -22,14 +22,14 @@ from watchdog.cli.options import (
     one_python,
     options,
     output_format,
-    part_options,
     requirement_problem,
+    shard_options,
     subjects_of,
 )
-from watchdog.errors import ConfigurationError, Missed
+from watchdog.errors import ConfigurationError, IncompleteResults
 from watchdog.matrix.shards import Shard
 from watchdog.runner import scheduler
-from watchdog.runner.workspace import Settings, open_workplace
+from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.archive import Archive
 
 
@@ -40,9 +40,13 @@ from watchdog.storage.archive import Archive
 @click.option("--until", type=Instant(), help="Default: now.")
 @click.argument("requirements", nargs=-1, required=True, metavar="SUBJECT|REQUIREMENT…")
 def replay(
-    settings: Settings, python: str | None, format_: str, since: datetime, until: datetime | None,
+    settings: Settings,
+    python: str | None,
+    format_: str,
+    since: datetime,
+    until: datetime | None,
     requirements: tuple[str, ...],
-) -> None:  # fmt: skip
+) -> None:
     """The past of a subject: what broke it, when, by which release, and what ended it.
 
     --python auto (the default) takes for each moment the newest Python that was released then.
@@ -56,20 +60,20 @@ def replay(
     if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
         requirements = settings.matrix.requirements(subject)
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
+    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
         auto = python in (None, replaying.AUTO)
-        on = replaying.AUTO if auto else one_python(workplace, python)
-        workplace.start_services([subject])
-        history = scheduler.at(
-            workplace,
+        on = replaying.AUTO if auto else one_python(workspace, python)
+        workspace.start_services([subject])
+        history = scheduler.run_with_scheduler(
+            workspace,
             observer,
             lambda d: replaying.replay(
                 d, subject, requirements, since=since, until=until or settings.as_of, python=on
             ),
         )
-    told = history_text.history_json(history)
+    messages = history_text.history_json(history)
     if format_ == "json":
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(messages))
     else:
         click.echo(history_text.history_text(history))
     effort = history.effort
@@ -82,7 +86,7 @@ def replay(
 
 @click.command()
 @options()
-@part_options
+@shard_options
 @click.option(
     "--within",
     type=click.FloatRange(0),
@@ -103,9 +107,14 @@ def replay(
 )
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def history(
-    settings: Settings, part: Shard, within: float | None, sets: int, subjects: tuple[str, ...],
-    *, blame_anew: bool,
-) -> None:  # fmt: skip
+    settings: Settings,
+    part: Shard,
+    within: float | None,
+    sets: int,
+    subjects: tuple[str, ...],
+    *,
+    blame_anew: bool,
+) -> None:
     """Replay the past of every subject since 2019, or what came since the last time.
 
     A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
@@ -113,61 +122,67 @@ def history(
     mine = part.of(subjects_of(settings, subjects))
     matrix = settings.matrix
     console, archive, started = stderr(), Archive(settings.reports), time.monotonic()
-    locks, missed = 0, Missed()
+    locks, missed = 0, IncompleteResults()
     for done, subject in enumerate(mine, 1):
         if within is not None and time.monotonic() - started > within * 60:
             say(console, f"{len(mine) - done + 1} subjects are left for another time")
             break
         # A ledger for each: none of them grows with the field, and `run` reads none of them.
         its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with missed.beside(subject):
-            with open_workplace(its_own) as workplace, observe(console, matrix) as observer:
-                chapter = historian.carry_on(
-                    workplace, observer, archive, subject, sets, blame_anew=blame_anew
+        with missed.collect(subject):
+            with open_workspace(its_own) as workspace, observe(console, matrix) as observer:
+                chapter = historian.update_history(
+                    workspace, observer, archive, subject, sets, blame_anew=blame_anew
                 )
             locks += chapter.effort.locks
             passed = time.monotonic() - started
             left = passed / done * (len(mine) - done) / 60
-            say(console, f"{done} of {len(mine)}: {history_text.chapter_line(chapter)}; "
-                         f"about {left:.0f} min left")  # fmt: skip
+            say(
+                console,
+                f"{done} of {len(mine)}: {history_text.chapter_line(chapter)}; "
+                f"about {left:.0f} min left",
+            )
     say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
-    missed.own_up()
+    missed.raise_if_any()
 
 
 @click.command()
 @options()
 @click.argument("versions", nargs=-1, metavar="[FLASK_VERSION…]")
 def pins(
-    settings: Settings, versions: tuple[str, ...],
-) -> None:  # fmt: skip
+    settings: Settings,
+    versions: tuple[str, ...],
+) -> None:
     """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
     its_own = replace(settings, reports=settings.reports / "past" / "pins")
     console, archive = stderr(), Archive(settings.reports)
-    with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
-        looking = look_at_all(workplace, observer, archive.pins(), versions)
+    with open_workspace(its_own) as workspace, observe(console, settings.matrix) as observer:
+        looking = check_pins(workspace, observer, archive.pins(), versions)
         for found in looking:
             archive.add_pin(found)
-            say(console, history_text.rot_line(found))
+            say(console, history_text.pin_line(found))
 
 
 @click.command()
 @options()
-@part_options
+@shard_options
 @click.option("--all", "every", is_flag=True, help="Also those that are over: how to stay on them.")
 def cures(
-    settings: Settings, part: Shard, every: bool,  # noqa: FBT001
-) -> None:  # fmt: skip
+    settings: Settings,
+    part: Shard,
+    every: bool,  # noqa: FBT001
+) -> None:
     """What to type instead, for each breakage of the history that goes on today."""
     console, archive = stderr(), Archive(settings.reports)
-    mine, missed = part.of(archive.subjects()), Missed()
-    for subject, breakages in historian.to_cure(archive, settings.as_of, every=every):
+    mine, missed = part.of(archive.subjects()), IncompleteResults()
+    for subject, breakages in historian.breakages_to_cure(archive, settings.as_of, every=every):
         if subject not in mine:
             continue
         its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with open_workplace(its_own) as workplace, observe(console, settings.matrix) as observer:
+        with open_workspace(its_own) as workspace, observe(console, settings.matrix) as observer:
             for breakage in breakages:
-                with missed.beside(breakage.id):
-                    note = historian.look_for_cure(workplace, observer, breakage)
+                with missed.collect(breakage.id):
+                    note = historian.find_breakage_cure(workspace, observer, breakage)
                     archive.add_cure(note)
                     say(console, history_text.cure_line(note))
-    missed.own_up()
+    missed.raise_if_any()

@@ -6,7 +6,7 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.model.history import Chapter, CureNote, History, PastBreakage, PinState, Rot
+from watchdog.model.history import Chapter, CureRecord, History, PastBreakage, PinState, PinStatus
 
 
 def instant(value: datetime | None) -> str | None:
@@ -44,7 +44,7 @@ def chapter_line(chapter: Chapter) -> str:
     )
 
 
-def rot_line(rot: Rot) -> str:
+def pin_line(rot: PinStatus) -> str:
     """What became of a pin, in a line."""
     what = " ".join(rot.requirements)
     if rot.state is PinState.WORKS:
@@ -58,7 +58,7 @@ def rot_line(rot: Rot) -> str:
     return f"✕ {what}: since {rot.rotted_on:%Y-%m-%d}, by {by} (Python {rot.python}); {pins}"
 
 
-def cure_line(note: CureNote) -> str:
+def cure_line(note: CureRecord) -> str:
     """What cures a breakage, in a line."""
     if note.typed is None:
         return f"{note.breakage}: no pins were found that make it work on Python {note.python}"

@@ -14,10 +14,10 @@ from watchdog.cli.options import matrix_option, reports_option
 from watchdog.errors import ConfigurationError
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import Matrix
-from watchdog.report.api import VERSION, Field, History, Today, parsed
+from watchdog.report.api import VERSION, Field, History, Today, parse_api_file
 from watchdog.report.github import issue_sync
-from watchdog.report.github.issue_sync import Published
-from watchdog.report.github.issues import Issues
+from watchdog.report.github.issue_sync import SiteData
+from watchdog.report.github.issues import IssueTracker
 
 T = TypeVar("T")
 
@@ -48,17 +48,17 @@ def issues(matrix_path: Path, reports: Path, repository: str, api: str, dry_run:
     token = os.environ.get("GITHUB_TOKEN")
     if not token:
         raise ConfigurationError(("GITHUB_TOKEN is not set; it must be allowed to write issues",))
-    matrix = matrix_file.load(matrix_path)
-    site = Published(
+    matrix = matrix_file.load_matrix(matrix_path)
+    site = SiteData(
         _published(matrix, reports, "today", Today),
         _published(matrix, reports, "field", Field),
         _published(matrix, reports, "history", History),
         matrix.site.url,
     )
     console = stderr()
-    with contextlib.closing(Issues(repository, token, api=api)) as issues:
+    with contextlib.closing(IssueTracker(repository, token, api=api)) as issues:
         there = issues.all()
-        changes = issue_sync.wanted(site, there)
+        changes = issue_sync.plan_changes(site, there)
         known = {issue.number: issue for issue in there}
         for change in changes:
             before = known.get(change.number)
@@ -75,7 +75,7 @@ def issues(matrix_path: Path, reports: Path, repository: str, api: str, dry_run:
 def _published(matrix: Matrix, reports: Path, name: str, kind: type[T]) -> T:
     path = reports / "api" / VERSION / f"{name}.json"
     try:
-        return parsed(matrix, kind, path.read_bytes())
+        return parse_api_file(matrix, kind, path.read_bytes())
     except (OSError, ValueError):
         message = f"{path}: no such page for machines; write the pages with `flask-watchdog report`"
         raise ConfigurationError((message,)) from None

@@ -20,9 +20,9 @@ from watchdog.matrix import load as matrix_file
 from watchdog.matrix import shards
 from watchdog.matrix.shards import Shard
 from watchdog.model.cell import Table
-from watchdog.model.evidence import Means
-from watchdog.model.release import how_to_get
-from watchdog.runner.workspace import Settings, Workplace
+from watchdog.model.evidence import Isolation
+from watchdog.model.release import how_to_install_python
+from watchdog.runner.workspace import Settings, Workspace
 
 Command = Callable[..., Any]
 _AUTO = "auto"
@@ -88,18 +88,32 @@ def options(
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_settings(
-            *, as_of: datetime | None, jobs: int, offline: bool, matrix_path: Path, reports: Path,
-            smokes: Path, sandbox: str, cooldown: float, builds: str,
+            *,
+            as_of: datetime | None,
+            jobs: int,
+            offline: bool,
+            matrix_path: Path,
+            reports: Path,
+            smokes: Path,
+            sandbox: str,
+            cooldown: float,
+            builds: str,
             **rest: Any,  # noqa: ANN401  click's types
-        ) -> Any:  # fmt: skip  # noqa: ANN401
-            matrix = matrix_file.load(matrix_path)
+        ) -> Any:  # noqa: ANN401
+            matrix = matrix_file.load_matrix(matrix_path)
             cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
             cutoff -= timedelta(hours=cooldown)
-            means = None if sandbox == _AUTO else Means(sandbox)
+            means = None if sandbox == _AUTO else Isolation(sandbox)
             settings = Settings(
-                matrix, cutoff, reports, jobs, offline=offline, smokes=smokes, sandbox=means,
+                matrix,
+                cutoff,
+                reports,
+                jobs,
+                offline=offline,
+                smokes=smokes,
+                sandbox=means,
                 builds=frozenset(matrix.builds) if builds == "listed" else None,
-            )  # fmt: skip
+            )
             _known_pythons(settings, rest, auto=python is Pythons.ONE_OR_AUTO)
             return command(settings=settings, **rest)
 
@@ -110,16 +124,32 @@ def options(
             matrix_option,
             reports_option,
             smokes_option,
-            click.option("--sandbox", type=click.Choice([_AUTO, *(m.value for m in Means)]),
-                         default=_AUTO, envvar="FLASK_WATCHDOG_SANDBOX", show_envvar=True,
-                         help="How cells are confined; auto takes the strongest that works."),
-            click.option("--cooldown", type=click.FloatRange(0), default=cooldown,
-                         show_default=True, metavar="HOURS",
-                         help="For so long a release is left out."),
-            click.option("--builds", type=click.Choice(["any", "listed"]), default="any",
-                         envvar="FLASK_WATCHDOG_BUILDS", show_envvar=True, show_default=True,
-                         help="Which packages may be built from source: listed in matrix.yaml."),
-        ]  # fmt: skip
+            click.option(
+                "--sandbox",
+                type=click.Choice([_AUTO, *(m.value for m in Isolation)]),
+                default=_AUTO,
+                envvar="FLASK_WATCHDOG_SANDBOX",
+                show_envvar=True,
+                help="How cells are confined; auto takes the strongest that works.",
+            ),
+            click.option(
+                "--cooldown",
+                type=click.FloatRange(0),
+                default=cooldown,
+                show_default=True,
+                metavar="HOURS",
+                help="For so long a release is left out.",
+            ),
+            click.option(
+                "--builds",
+                type=click.Choice(["any", "listed"]),
+                default="any",
+                envvar="FLASK_WATCHDOG_BUILDS",
+                show_envvar=True,
+                show_default=True,
+                help="Which packages may be built from source: listed in matrix.yaml.",
+            ),
+        ]
         if python is Pythons.MANY:
             options.insert(
                 1, click.option("--python", "pythons", multiple=True, help="Only this Python, X.Y.")
@@ -129,9 +159,14 @@ def options(
         if selection:
             options += [
                 click.option("--only", multiple=True, metavar="GLOB", help="Cells whose id fits."),
-                click.option("--table", "tables", multiple=True,
-                             type=click.Choice([t.value for t in Table][:4]), help="Only it."),
-            ]  # fmt: skip
+                click.option(
+                    "--table",
+                    "tables",
+                    multiple=True,
+                    type=click.Choice([t.value for t in Table][:4]),
+                    help="Only it.",
+                ),
+            ]
         for option in reversed(options):
             with_settings = option(with_settings)
         return with_settings
@@ -153,27 +188,38 @@ def _known_pythons(settings: Settings, given: Mapping[str, Any], *, auto: bool) 
 
 as_of_option = click.option("--as-of", type=Instant(), help="Read the index as it was then (UTC).")
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 2, show_default="processors",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=os.cpu_count() or 2,
+    show_default="processors",
     help="How many cells run at once.",
-)  # fmt: skip
+)
 matrix_option = click.option(
-    "--matrix", "matrix_path", type=click.Path(path_type=Path), default=Path("matrix.yaml"),
+    "--matrix",
+    "matrix_path",
+    type=click.Path(path_type=Path),
+    default=Path("matrix.yaml"),
     show_default=True,
-)  # fmt: skip
+)
 reports_option = click.option(
-    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"),
-    show_default=True, help="Folder of pages, ledger and journal.",
-)  # fmt: skip
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder of pages, ledger and journal.",
+)
 smokes_option = click.option(
-    "--smokes", type=click.Path(path_type=Path, file_okay=False, exists=True), default=SMOKES,
+    "--smokes",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=SMOKES,
     help="Folder of the smokes, instead of the built-in one.",
-)  # fmt: skip
+)
 output_format = click.option(
     "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 
 
-def part_options(command: Command) -> Command:
+def shard_options(command: Command) -> Command:
     """Adds --shard and --plan; the command is given the Part they make.
 
     Raises:
@@ -194,11 +240,16 @@ def part_options(command: Command) -> Command:
         return command(part=Shard(shard, planned), **rest)
 
     for option in (
-        click.option("--plan", "plan_path", type=click.Path(path_type=Path, dir_okay=False),
-                     help="The parts are those of this plan; part 0 is what needs no running."),
-        click.option("--shard", type=ShardNumber(), default="1/1",
-                     help="Only this part of so many."),
-    ):  # fmt: skip
+        click.option(
+            "--plan",
+            "plan_path",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The parts are those of this plan; part 0 is what needs no running.",
+        ),
+        click.option(
+            "--shard", type=ShardNumber(), default="1/1", help="Only this part of so many."
+        ),
+    ):
         with_part = option(with_part)
     return with_part
 
@@ -215,15 +266,15 @@ def subjects_of(settings: Settings, asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked) or everything
 
 
-def one_python(workplace: Workplace, asked: str | None) -> str:
+def one_python(workspace: Workspace, asked: str | None) -> str:
     """The Python that a command answers for: the one asked for, else the newest that is here.
 
     Raises:
         ConfigurationError: it is not on this machine.
     """
-    python = asked or list(workplace.interpreters)[-1]
-    if python not in workplace.interpreters:
-        raise ConfigurationError((how_to_get(python),))
+    python = asked or list(workspace.interpreters)[-1]
+    if python not in workspace.interpreters:
+        raise ConfigurationError((how_to_install_python(python),))
     return python
 
 

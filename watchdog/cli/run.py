@@ -11,14 +11,21 @@ from pydantic import TypeAdapter
 
 from watchdog import pipeline
 from watchdog.cli import github_annotations
-from watchdog.cli.console import doubted, earlier, observe, say, stderr, summary
+from watchdog.cli.console import (
+    observe,
+    print_summary,
+    say,
+    stderr,
+    warn_later_runs,
+    warn_self_test_failed,
+)
 from watchdog.cli.options import (
     Pythons,
     matrix_option,
     options,
     output_format,
-    part_options,
     reports_option,
+    shard_options,
 )
 from watchdog.environments import gc
 from watchdog.errors import ConfigurationError, ExitCode
@@ -28,38 +35,41 @@ from watchdog.matrix.shards import Shard
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Record
 from watchdog.model.lock import Conflict
-from watchdog.model.verdict import Entry, Run
+from watchdog.model.verdict import JournalEntry, Run
 from watchdog.report import site
 from watchdog.report.views import subject
-from watchdog.report.views.wording import symbols
-from watchdog.runner.workspace import Settings, open_workplace, package_folder
+from watchdog.report.views.wording import state_symbols
+from watchdog.runner.workspace import Settings, open_workspace, package_folder
 from watchdog.storage.ledger import Ledger
 
 
 @click.command()
 @options(selection=True, python=Pythons.MANY)
-@part_options
+@shard_options
 def run(
-    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
+    settings: Settings,
+    pythons: tuple[str, ...],
+    only: tuple[str, ...],
+    tables: tuple[str, ...],
     part: Shard,
-) -> int:  # fmt: skip
+) -> int:
     """Run the matrix and write the report."""
     selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons, part.shard, part.cells)
     console = stderr()
-    with open_workplace(settings) as workplace:
+    with open_workspace(settings) as workspace:
         with observe(console, settings.matrix) as observer:
-            result = pipeline.run(workplace, selection, observer)
+            result = pipeline.run(workspace, selection, observer)
             observer.stage("Writing the report")
-            page = site.write(settings.matrix, workplace.ledger, settings.reports)
-        if weakness := workplace.sandbox.weakness:
-            say(console, weakness)
-        summary(console, settings.matrix, result, page)
-        earlier(console, settings.as_of, workplace.ledger.runs())
+            page = site.write_site(settings.matrix, workspace.ledger, settings.reports)
+        if downgrade_reason := workspace.sandbox.downgrade_reason:
+            say(console, downgrade_reason)
+        print_summary(console, settings.matrix, result, page)
+        warn_later_runs(console, settings.as_of, workspace.ledger.runs())
         github_annotations.announce(settings.matrix, result)
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
     if result.doubt:
-        doubted(console, result.doubt)
+        warn_self_test_failed(console, result.doubt)
         return ExitCode.INFRASTRUCTURE
     if any(breakage.new for breakage in result.breakages):
         return ExitCode.NEW_BREAKAGE
@@ -71,7 +81,7 @@ def run(
 @reports_option
 def report(matrix_path: Path, reports: Path) -> None:
     """Write the pages again from ledger and journal, without running or asking anything."""
-    page = site.write(load.load(matrix_path), Ledger(reports), reports)
+    page = site.write_site(load.load_matrix(matrix_path), Ledger(reports), reports)
     say(stderr(), f"Report: {page}")
 
 
@@ -82,7 +92,7 @@ def report(matrix_path: Path, reports: Path) -> None:
 @output_format
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Evidence, log, lock of a cell, and a shell line that reproduces it."""
-    matrix, ledger = load.load(matrix_path), Ledger(reports)
+    matrix, ledger = load.load_matrix(matrix_path), Ledger(reports)
     run_, entry = _find(ledger, cell_id)
     state, reason = entry.state, entry.reason
     # A cell under a broken core was not run itself: its control is the evidence.
@@ -90,12 +100,17 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     record = ledger.get(shown) if shown else None
     line = subject.reproduce(record) if record else None
     if format_ == "json":
-        data = {"cell": cell_id, "as_of": run_.as_of.isoformat(), "state": state, "reason": reason,
-                "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,
-                "reproduce": line}  # fmt: skip
+        data = {
+            "cell": cell_id,
+            "as_of": run_.as_of.isoformat(),
+            "state": state,
+            "reason": reason,
+            "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,
+            "reproduce": line,
+        }
         click.echo(json.dumps(data, indent=1))
         return
-    symbol, word = symbols(matrix)[state]
+    symbol, word = state_symbols(matrix)[state]
     click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
     if reason:
         click.echo(f"  {reason}")
@@ -115,7 +130,7 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     click.echo(f"Reproduce with:\n  {line}")
 
 
-def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
+def _find(ledger: Ledger, cell_id: str) -> tuple[Run, JournalEntry]:
     for run_ in reversed(ledger.runs()):
         if cell_id in run_.cells:
             return run_, run_.cells[cell_id]
@@ -132,20 +147,29 @@ def _find(ledger: Ledger, cell_id: str) -> tuple[Run, Entry]:
     show_default=True,
     help="Remove packages that no run used for so long.",
 )
-@click.option("--megabytes", type=click.FloatRange(0), default=10_000, show_default=True,
-              help="Then the longest unused, down to this size.")  # fmt: skip
+@click.option(
+    "--megabytes",
+    type=click.FloatRange(0),
+    default=10_000,
+    show_default=True,
+    help="Then the longest unused, down to this size.",
+)
 def clean(days: float, megabytes: float) -> None:
     """Remove from the package store what is not used any more; it comes back when wanted."""
-    removed, left = gc.collect(package_folder(), days=days, megabytes=megabytes)
+    removed, left = gc.collect_garbage(package_folder(), days=days, megabytes=megabytes)
     say(stderr(), f"{removed} packages removed, {left:.0f} MB left in the package store")
 
 
 @click.command()
-@click.option("--matrix", "matrix_path", type=click.Path(path_type=Path),
-              help="With the columns of this file's core.")  # fmt: skip
+@click.option(
+    "--matrix",
+    "matrix_path",
+    type=click.Path(path_type=Path),
+    help="With the columns of this file's core.",
+)
 def schema(matrix_path: Path | None) -> None:
     """Print the JSON schema of matrix.yaml (kept as watchdog/matrix.schema.json)."""
-    matrix = load.load(matrix_path) if matrix_path else None
+    matrix = load.load_matrix(matrix_path) if matrix_path else None
     click.echo(schema_text(matrix), nl=False)
 
 
@@ -156,15 +180,15 @@ def schema(matrix_path: Path | None) -> None:
 def cell(settings: Settings, cell_id: str, into: Path) -> None:
     """Build one cell's environment the plain way and leave it there to poke at."""
     console = stderr()
-    with open_workplace(settings) as workplace, observe(console, settings.matrix) as observer:
-        _, found = pipeline.prepare(workplace, pipeline.Selection((cell_id,)), observer)
+    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
+        _, found = pipeline.prepare(workspace, pipeline.Selection((cell_id,)), observer)
         planned = next((each for each in found if each.cell.id == cell_id), None)
         trial = planned.trial if planned else None
         if trial is None:
             answer = planned.resolution if planned else None
             why = answer.reason if isinstance(answer, Conflict) else "matrix.yaml has no such cell"
             raise ConfigurationError((f"{cell_id} has no lock: {why}",))
-        python = workplace.environments.install(
+        python = workspace.environments.install(
             trial.lock, trial.interpreter, into.absolute(), trial.as_of
         )
     click.echo(str(into.absolute()))

@@ -11,19 +11,19 @@ from typing import Any
 import click
 
 from watchdog import pipeline
-from watchdog.cli.console import doubted, observe, say, stderr
+from watchdog.cli.console import observe, say, stderr, warn_self_test_failed
 from watchdog.cli.options import Pythons, matrix_option, options, reports_option
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix import shards
-from watchdog.matrix.shards import LEFT_OUT, RUN, Row, Schedule
+from watchdog.matrix.shards import LEFT_OUT, RUN, PlannedCell, ShardPlan
 from watchdog.model.cell import Table
-from watchdog.model.release import how_to_get
+from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import Run, State
 from watchdog.report import site
 from watchdog.runner import verdicts
-from watchdog.runner.workspace import Settings, Workplace, open_workplace
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.sandbox.process import Processes
 from watchdog.storage import clock, journal
 from watchdog.storage.archive import Archive
@@ -49,30 +49,41 @@ from watchdog.storage.ledger import Ledger
     show_default=True,
     help="So long may the smokes of one part take, one after another.",
 )
-@click.option("--parts", type=click.IntRange(1, 256), default=20, show_default=True,
-              help="No more parts than this.")  # fmt: skip
+@click.option(
+    "--parts",
+    type=click.IntRange(1, 256),
+    default=20,
+    show_default=True,
+    help="No more parts than this.",
+)
 def plan(
-    settings: Settings, pythons: tuple[str, ...], only: tuple[str, ...], tables: tuple[str, ...],
-    format_: str, into: Path | None, minutes: float, parts: int,
-) -> None:  # fmt: skip
+    settings: Settings,
+    pythons: tuple[str, ...],
+    only: tuple[str, ...],
+    tables: tuple[str, ...],
+    format_: str,
+    into: Path | None,
+    minutes: float,
+    parts: int,
+) -> None:
     """What would run and why, without running it; in parts, for as many machines."""
     selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
     lengths: dict[str, float] = defaultdict(float)
-    with open_workplace(settings) as workplace, observe(stderr(), settings.matrix) as observer:
-        choice, planned = pipeline.prepare(workplace, selection, observer)
-        rows = [_plan_row(workplace, each) for each in planned]
+    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
+        choice, planned = pipeline.prepare(workspace, selection, observer)
+        rows = [_plan_row(workspace, each) for each in planned]
         for each, row in zip(planned, rows, strict=True):
             if row["would"] == RUN:
-                lengths[each.cell.subject] += pipeline.seconds(workplace, each.cell)
+                lengths[each.cell.subject] += pipeline.expected_seconds(workspace, each.cell)
     rows += [{"cell": c.id, "would": LEFT_OUT, "why": why} for c, why in choice.left_out]
-    found = Schedule(
+    found = ShardPlan(
         settings.as_of,
-        tuple(Row(row["cell"], row["would"]) for row in rows),
-        shards.deal(lengths, part=minutes * 60, most=parts),
+        tuple(PlannedCell(row["cell"], row["would"]) for row in rows),
+        shards.plan_shards(lengths, part=minutes * 60, most=parts),
     )
     told = json.dumps(shards.plan_json(found, {row["cell"]: row for row in rows}), indent=1)
     if into:
-        site.put(into, told + "\n")
+        site.write_text(into, told + "\n")
     if format_ == "json":
         click.echo(told)
     elif format_ == "github":
@@ -84,21 +95,21 @@ def plan(
             click.echo(f"{row['would']:<12} {row['cell']}  {row['why']}")
 
 
-def _plan_row(workplace: Workplace, planned: pipeline.Planned) -> dict[str, Any]:
+def _plan_row(workspace: Workspace, planned: pipeline.Planned) -> dict[str, Any]:
     trial, core, answer = planned.trial, planned.core, planned.resolution
     row: dict[str, Any] = {"cell": planned.cell.id}
     if answer is None:
-        return row | {"would": "not judge", "why": how_to_get(planned.cell.python)}
+        return row | {"would": "not judge", "why": how_to_install_python(planned.cell.python)}
     if trial is None:
         reason = str(getattr(answer, "reason", getattr(answer, "symptom", "")))
         return row | {"would": "not run", "why": reason}
     row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
-    if (known := workplace.ledger.get(trial.fingerprint)) is not None:
+    if (known := workspace.ledger.get(trial.fingerprint)) is not None:
         if known.reach:
             row["reach"] = {"executed": known.reach[0], "public": known.reach[1]}
         return row | {"would": "reuse", "why": f"known: {known.judgement.outcome}"}
-    control = workplace.ledger.get(core.fingerprint) if core else None
-    if verdicts.core_breaks(control):
+    control = workspace.ledger.get(core.fingerprint) if core else None
+    if verdicts.core_is_broken(control):
         return row | {"would": "not run", "why": "its core control is broken"}
     return row | {"would": RUN, "why": "no record of this lock, Python and smoke"}
 
@@ -122,7 +133,7 @@ def merge(
     matrix_path: Path, reports: Path, plan_path: Path | None, folders: tuple[Path, ...]
 ) -> int:
     """Join the reports of parts of a run into one, and write its pages. Runs nothing."""
-    matrix, ledger = matrix_file.load(matrix_path), Ledger(reports)
+    matrix, ledger = matrix_file.load_matrix(matrix_path), Ledger(reports)
     planned = shards.read_plan(plan_path) if plan_path else None
     parts = [Ledger(folder) for folder in folders]
     runs = [run for part in parts for run in part.runs()]
@@ -140,7 +151,7 @@ def merge(
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
     ledger.write_run(joined)
-    page = site.write(matrix, ledger, reports)
+    page = site.write_site(matrix, ledger, reports)
     console = stderr()
     say(
         console,
@@ -148,7 +159,7 @@ def merge(
         f"history added: {page}",
     )
     if joined.doubt:
-        doubted(console, joined.doubt)
+        warn_self_test_failed(console, joined.doubt)
         return ExitCode.INFRASTRUCTURE
     if lost := [i for i, entry in joined.cells.items() if entry.reason == NOT_ENDED]:
         say(console, f"{len(lost)} cells were not run: their part did not end ({lost[0]}, …)")
@@ -162,7 +173,7 @@ def merge(
 @click.option("--missing", is_flag=True, help="Only those that this machine lacks.")
 def pythons(matrix_path: Path, missing: bool) -> None:  # noqa: FBT001  click's way
     """The Pythons of matrix.yaml, a line each."""
-    wanted = matrix_file.load(matrix_path).python
+    wanted = matrix_file.load_matrix(matrix_path).python
     here = find_interpreters(wanted, Processes()) if missing else {}
     for python in wanted:
         if python not in here:

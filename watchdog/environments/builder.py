@@ -13,7 +13,7 @@ from datetime import datetime
 from email.parser import HeaderParser
 from pathlib import Path
 
-from watchdog.environments.links import SITE, Composer, bare
+from watchdog.environments.links import SITE, Linker, create_venv
 from watchdog.environments.store import ALWAYS, Package, Store, seed
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.lock import Lock
@@ -25,14 +25,14 @@ from watchdog.sandbox.process import POSIX
 class Environments:
     """Builds environments; safe to use from several threads and processes."""
 
-    def __init__(self, uv: Uv, store: Store, composer: Composer) -> None:
+    def __init__(self, uv: Uv, store: Store, composer: Linker) -> None:
         self._uv = uv
         self._store = store
         self._composer = composer
 
-    def offer(self, name: str, version: str, wheel: Path) -> None:
+    def add_local_wheel(self, name: str, version: str, wheel: Path) -> None:
         """Let a release be one that lies here and on no index."""
-        self._store.offer(name, version, wheel)
+        self._store.add_local_wheel(name, version, wheel)
 
     def pins(self, lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
         """What a newcomer's environment holds: the lock, and the setuptools of `python -m venv`."""
@@ -53,9 +53,9 @@ class Environments:
 
     def missing(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> list[Package]:
         """The packages of a lock that the store does not hold yet."""
-        return [p for p in self.packages(lock, interpreter, as_of) if not self._store.holds(p)]
+        return [p for p in self.packages(lock, interpreter, as_of) if not self._store.has(p)]
 
-    def fill(self, packages: Sequence[Package]) -> None:
+    def fetch(self, packages: Sequence[Package]) -> None:
         """Fetch packages of one lock ahead; what cannot be had is met again by compose()."""
         by_cutoff = defaultdict(list)
         for package in packages:
@@ -63,15 +63,15 @@ class Environments:
         for group in by_cutoff.values():
             self._store.fill_together(group)
 
-    def learn(self, interpreter: Interpreter, bytecode: Sequence[str]) -> None:
+    def cache_bytecode(self, interpreter: Interpreter, bytecode: Sequence[str]) -> None:
         """Keep the bytecode that a cell made of packages of the store, compiled by us."""
-        self._store.learn(interpreter, bytecode)
+        self._store.cache_bytecode(interpreter, bytecode)
 
-    def mend(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> bool:
+    def repair_bytecode(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> bool:
         """Remove what is damaged of the bytecode of a lock's packages; whether any ever was."""
-        return self._store.mend(interpreter, self.packages(lock, interpreter, as_of))
+        return self._store.repair_bytecode(interpreter, self.packages(lock, interpreter, as_of))
 
-    def compose(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
+    def link(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
         """An environment linked together from the store; the path of its python.
 
         Raises:
@@ -80,8 +80,8 @@ class Environments:
         """
         packages = self.packages(lock, interpreter, as_of)
         entries = [self._store.entry(package) for package in packages]
-        python = bare(into, interpreter) if POSIX else self._uv.venv(into, interpreter)
-        self._composer.compose(entries, python, _site_packages(into, interpreter))
+        python = create_venv(into, interpreter) if POSIX else self._uv.venv(into, interpreter)
+        self._composer.link(entries, python, _site_packages(into, interpreter))
         return python
 
     def install(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:

@@ -87,7 +87,9 @@ def compile_modules(processes: Processes, interpreter: Interpreter, folder: Path
     _run(processes, interpreter, ["-m", "compileall", "-qq", "-l", str(folder)], "")
 
 
-def mend(processes: Processes, interpreter: Interpreter, folders: Iterable[Path]) -> list[Path]:
+def repair_bytecode(
+    processes: Processes, interpreter: Interpreter, folders: Iterable[Path]
+) -> list[Path]:
     """Remove damaged bytecode in and below these folders; what was removed.
 
     A machine that loses its power, or a full disk, leaves part of a file. Python does not compile

@@ -14,7 +14,7 @@ USED = ".watchdog-used"
 _IN_USE = 3600.0
 
 
-def collect(folder: Path, *, days: float, megabytes: float) -> tuple[int, float]:
+def collect_garbage(folder: Path, *, days: float, megabytes: float) -> tuple[int, float]:
     """Remove what no run used for so long, then the longest unused down to a size.
 
     What was used within the last hour stays: a run may be using it. Returns how many entries went

@@ -20,7 +20,7 @@ SITE = "site-packages"
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoreEntry:
     """A folder of the store: `site-packages`, and what goes elsewhere in an environment.
 
     Attributes:
@@ -35,11 +35,11 @@ class Entry:
     programs: tuple[tuple[str, bytes], ...]
 
 
-def read_entry(path: Path) -> Entry:
+def read_entry(path: Path) -> StoreEntry:
     """What an environment takes from a folder of the store."""
     programs = [p for folder in ("bin", "Scripts") for p in path.glob(f"{folder}/*") if p.is_file()]
     ours = ("bin", "Scripts", SITE)
-    return Entry(
+    return StoreEntry(
         path=str(path),
         items=tuple(_listing(f"{path}{os.sep}{SITE}")),
         others=tuple(
@@ -51,7 +51,7 @@ def read_entry(path: Path) -> Entry:
     )
 
 
-def bare(into: Path, interpreter: Interpreter) -> Path:
+def create_venv(into: Path, interpreter: Interpreter) -> Path:
     """What `python -m venv --without-pip` makes, less the scripts for shells (PEP 405).
 
     Returns the path of its python.
@@ -70,7 +70,7 @@ def bare(into: Path, interpreter: Interpreter) -> Path:
     return into / "bin" / "python"
 
 
-class Composer:
+class Linker:
     """Links packages into environments; safe to use from several threads.
 
     Each symbolic link is made once, in a folder of the run, and gets a further name in each
@@ -82,7 +82,7 @@ class Composer:
         self._made: dict[str, str] = {}
         self._making = threading.Lock()
 
-    def compose(self, entries: Iterable[Entry], python: Path, site_packages: Path) -> None:
+    def link(self, entries: Iterable[StoreEntry], python: Path, site_packages: Path) -> None:
         """Link the packages into an environment, and write their programs."""
         site, root = str(site_packages), str(python.parent.parent)
         for entry in entries:

@@ -25,7 +25,7 @@ def lay_out(prefix: Path, into: Path) -> Path:
     return into
 
 
-def recorded(record: Path) -> list[str]:
+def record_sizes(record: Path) -> list[str]:
     """The files a RECORD lists, from the environment's root, as lay_out() lays them."""
     found = []
     for row in _rows(record):  # relative to lib/pythonX.Y/site-packages
@@ -34,7 +34,7 @@ def recorded(record: Path) -> list[str]:
     return found
 
 
-def altered(prefix: Path) -> bool:
+def altered_files(prefix: Path) -> bool:
     """Whether a file is not what its RECORD says (path, "sha256=" and digest, size: PEP 376)."""
     for record in prefix.rglob("site-packages/*.dist-info/RECORD"):
         for path, *told in _rows(record):
@@ -53,10 +53,10 @@ def _rows(record: Path) -> list[list[str]]:
         return [row for row in csv.reader(lines) if row]
 
 
-def missized(place: Path) -> bool:
+def wrong_size_files(place: Path) -> bool:
     """Whether a file of an entry is not there, or has another size than is recorded."""
     for record in place.glob(f"{SITE}/*.dist-info/RECORD"):
-        for row, path in zip(_rows(record), recorded(record), strict=True):
+        for row, path in zip(_rows(record), record_sizes(record), strict=True):
             if len(row) > 2 and row[2].isdigit():  # noqa: PLR2004  path, hash, size: PEP 376
                 try:
                     if (place / path).stat().st_size != int(row[2]):

@@ -27,8 +27,8 @@ from packaging.utils import canonicalize_name
 
 from watchdog.environments import bytecode
 from watchdog.environments.gc import USED
-from watchdog.environments.links import COMPLETE, SITE, Entry, read_entry
-from watchdog.environments.record_file import altered, lay_out, missized, recorded
+from watchdog.environments.links import COMPLETE, SITE, StoreEntry, read_entry
+from watchdog.environments.record_file import altered_files, lay_out, record_sizes, wrong_size_files
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock
@@ -91,13 +91,13 @@ class Store:
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
         self._failed: dict[Package, InstallError] = {}
         self._held: set[Package] = set()
-        self._entries: dict[Path, Entry] = {}
+        self._entries: dict[Path, StoreEntry] = {}
         self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
         self._learned: set[str] = set()
         self._mended: set[Path] = set()
         self._offered: dict[tuple[str, str], Path] = {}
 
-    def offer(self, name: str, version: str, wheel: Path) -> None:
+    def add_local_wheel(self, name: str, version: str, wheel: Path) -> None:
         """Let a release be one that lies here and on no index; a pure wheel."""
         self._offered[name, version] = wheel
 
@@ -112,7 +112,7 @@ class Store:
                 sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
                 which, universal = sha256[:8], True
             elif page := self._index.page(name):
-                file = wheel_tags.taken(page.files(version, as_of), interpreter)
+                file = wheel_tags.installer_choice(page.files(version, as_of), interpreter)
             if file is not None:
                 universal = file.name.endswith("-none-any.whl")
                 tools = "" if file.name.endswith(".whl") else self._tools(as_of)
@@ -150,7 +150,7 @@ class Store:
             return f"{package.tools}, {(self._place(package) / _BUILT).read_text('utf-8')}"
         return package.tools
 
-    def holds(self, package: Package) -> bool:
+    def has(self, package: Package) -> bool:
         if package not in self._held:
             place = self._place(package)
             if (place / COMPLETE).exists() and (place / _ready(package)).exists():
@@ -177,7 +177,7 @@ class Store:
             for name in (*files, "."):
                 os.chown(f"{folder}/{name}", self._owner, self._owner, follow_symlinks=False)
 
-    def learn(self, interpreter: Interpreter, written: Sequence[str]) -> None:
+    def cache_bytecode(self, interpreter: Interpreter, written: Sequence[str]) -> None:
         """Compile what a cell had to compile, so that no later one must.
 
         It tells where in its copy of the store it wrote bytecode: `…/__pycache__/x.cpython-….pyc`.
@@ -195,14 +195,14 @@ class Store:
         if sources:
             bytecode.compile_sources(self._processes, interpreter, sources)
 
-    def mend(self, interpreter: Interpreter, packages: Sequence[Package]) -> bool:
+    def repair_bytecode(self, interpreter: Interpreter, packages: Sequence[Package]) -> bool:
         """Remove what is damaged of the bytecode of these packages.
 
         Returns whether there was any since this store was opened: of two cells that met the same
         damage, one finds it removed.
         """
         places = [self._place(package) for package in packages]
-        for path in bytecode.mend(self._processes, interpreter, places):
+        for path in bytecode.repair_bytecode(self._processes, interpreter, places):
             self._mended |= {place for place in places if path.is_relative_to(place)}
         mended = self._mended.intersection(places)
         if mended:
@@ -211,25 +211,25 @@ class Store:
             self._compile_modules(place / SITE, interpreter)
         return bool(mended)
 
-    def entry(self, package: Package) -> Entry:
+    def entry(self, package: Package) -> StoreEntry:
         """What an environment takes from a package, which is fetched if need be.
 
         Raises:
             InstallError: it cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
-        path = self.fill(package)
+        path = self.fetch(package)
         if path not in self._entries:
             self._entries[path] = read_entry(path)
         return self._entries[path]
 
-    def fill(self, package: Package) -> Path:
+    def fetch(self, package: Package) -> Path:
         """Have a package in the store; its folder there. Raises as entry() does."""
         place = self._place(package)
-        if self.holds(package):
+        if self.has(package):
             return place
         with self._locks[place]:
-            if self.holds(package):
+            if self.has(package):
                 return place
             if failed := self._failed.get(package):
                 # A new one each time: it carries with it whoever was on the way to it.
@@ -257,7 +257,7 @@ class Store:
         fresh = [p for p in packages if not (self._place(p) / COMPLETE).exists()]
         try:
             if len(fresh) == 1:
-                self.fill(fresh[0])
+                self.fetch(fresh[0])
             elif fresh:
                 with self._aside() as aside:
                     self.install(fresh, prefix=aside / "whole")
@@ -274,7 +274,7 @@ class Store:
         for info in (whole / SITE).glob("*.dist-info"):
             name, _, _ = info.name.removesuffix(".dist-info").rpartition("-")
             records[canonicalize_name(name)] = info / "RECORD"
-        files = {p: recorded(records[p.name]) for p in packages if p.name in records}
+        files = {p: record_sizes(records[p.name]) for p in packages if p.name in records}
         owners = Counter(file for listed in files.values() for file in listed)
         for package, listed in files.items():
             if any(owners[file] > 1 or not (whole / file).is_file() for file in listed):
@@ -297,7 +297,7 @@ class Store:
 
     def _settle(self, aside: Path, place: Path) -> None:
         """Make a whole folder an entry. Of two processes that fill the same, the first wins."""
-        if not missized(aside):  # some list what they do not ship
+        if not wrong_size_files(aside):  # some list what they do not ship
             (aside / _WHOLE).touch()
         (aside / COMPLETE).touch()
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -314,7 +314,7 @@ class Store:
         if package.tools and self._uv.means and not (place / _BUILT).exists():
             (place / _BUILT).write_text(self._uv.means, "utf-8")
         (place / _ready(package)).touch()
-        self.holds(package)
+        self.has(package)
 
     def install(
         self, packages: Sequence[Package], *, prefix: Path | None = None, python: Path | None = None
@@ -346,7 +346,7 @@ class Store:
             if cache and cache.is_dir():
                 (cache / USED).touch()
             place = prefix or (python.parent.parent if python else None)
-            if place and altered(place) and not self._uv.offline:
+            if place and altered_files(place) and not self._uv.offline:
                 install(fresh=True)
 
     def _pins(self, packages: Sequence[Package]) -> list[str]:
@@ -385,7 +385,7 @@ def damaged(place: Path) -> bool:
     By size alone: that is what a crash, a full disk or a hand leave. Contents were checked against
     the index's hash, and no cell can write to them.
     """
-    return (place / _WHOLE).exists() and missized(place)
+    return (place / _WHOLE).exists() and wrong_size_files(place)
 
 
 def seed(lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from watchdog.matrix.schema import CoreTable, GridTable, Matrix
-from watchdog.matrix.version_rules import Choice, choose
-from watchdog.model.cell import Cell, Table, matches
+from watchdog.matrix.version_rules import VersionChoice, choose_versions
+from watchdog.model.cell import Cell, Table, matches_glob
 from watchdog.model.release import Release
 
 Releases = Mapping[str, Sequence[Release]]
 
 
-def expand(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
+def expand_cells(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
     """Every cell of the matrix, in the order of its tables; excluded ones too (see excluded())."""
     return tuple(
         dict.fromkeys(
@@ -27,7 +27,7 @@ def expand(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
     )
 
 
-def select(
+def select_cells(
     cells: Sequence[Cell],
     *,
     only: Sequence[str] = (),
@@ -38,46 +38,46 @@ def select(
     return tuple(
         cell
         for cell in cells
-        if (not only or any(matches(cell.id, glob) for glob in only))
+        if (not only or any(matches_glob(cell.id, glob) for glob in only))
         and (not tables or cell.table in tables)
         and (not pythons or cell.python in pythons)
     )
 
 
-def excluded(cell: Cell, matrix: Matrix, today: date) -> str | None:
+def exclusion_reason(cell: Cell, matrix: Matrix, today: date) -> str | None:
     """Why matrix.yaml leaves this cell out, if it does."""
     return _mark(cell, matrix.exclude, today)
 
 
-def expected(cell: Cell, matrix: Matrix, today: date) -> str | None:
+def known_issue_reason(cell: Cell, matrix: Matrix, today: date) -> str | None:
     """Why matrix.yaml expects this cell to break, if it does."""
     return _mark(cell, matrix.known_issues, today)
 
 
 def _mark(cell: Cell, marks: Sequence[object], today: date) -> str | None:
     for mark in marks:
-        if mark.holds(today) and matches(cell.id, mark.cells):  # type: ignore[attr-defined]
+        if mark.holds(today) and matches_glob(cell.id, mark.cells):  # type: ignore[attr-defined]
             return str(mark.reason)  # type: ignore[attr-defined]
     return None
 
 
-def _pin(name: str, choice: Choice) -> tuple[str, ...]:
+def _pin(name: str, choice: VersionChoice) -> tuple[str, ...]:
     return (f"{name}=={choice.version}",) if choice.version else ()
 
 
-def _oldest(name: str, choice: Choice) -> tuple[str, ...]:
+def _oldest(name: str, choice: VersionChoice) -> tuple[str, ...]:
     return (name,) if choice.oldest else ()
 
 
 def _columns(
     matrix: Matrix, table: CoreTable | GridTable, releases: Releases
-) -> list[tuple[Choice, Choice, str]]:
+) -> list[tuple[VersionChoice, VersionChoice, str]]:
     """Each version of the framework with each beneath it, and how an id calls the two."""
     framework, foundation = matrix.core_names
-    beneaths = choose(table.foundation, releases[foundation])
+    beneaths = choose_versions(table.foundation, releases[foundation])
     return [
         (version, beneath, f"{framework}-{version.label}/{foundation}-{beneath.label}")
-        for version in choose(table.framework, releases[framework])
+        for version in choose_versions(table.framework, releases[framework])
         for beneath in beneaths
     ]
 
@@ -148,12 +148,12 @@ def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
     if not (table := matrix.tables.versions):
         return
     framework = matrix.framework
-    frameworks = choose(table.framework, releases[framework])
+    frameworks = choose_versions(table.framework, releases[framework])
     for subject, extension in matrix.extensions.items():
         # A scenario has no versions of its own.
         if extension.install is not None or not table.covers(subject):
             continue
-        versions = choose(table.subject, releases[subject])
+        versions = choose_versions(table.subject, releases[subject])
         for python in _pythons(matrix, subject, table.python):
             for under in frameworks:
                 for version in versions:
@@ -184,7 +184,9 @@ def newest_releases(releases: Releases) -> dict[str, tuple[str, datetime]]:
     return found
 
 
-def series_began(releases: Releases, names: Sequence[str]) -> tuple[tuple[str, str, datetime], ...]:
+def first_releases(
+    releases: Releases, names: Sequence[str]
+) -> tuple[tuple[str, str, datetime], ...]:
     """The first final release of each series (`2.3`) of these packages: name, version, day."""
     found: dict[tuple[str, tuple[int, ...]], tuple[str, str, datetime]] = {}
     for name in names:

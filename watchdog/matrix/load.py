@@ -21,11 +21,11 @@ from watchdog.matrix.schema import (
     _MONTH,
     _SERIES,
     _URL,
+    CellException,
     CoreTable,
     Extension,
     GridTable,
     Limits,
-    Mark,
     Matrix,
     Pins,
     Site,
@@ -36,7 +36,7 @@ from watchdog.matrix.schema import (
 )
 
 
-def load(path: Path) -> Matrix:
+def load_matrix(path: Path) -> Matrix:
     """Read and check a matrix file.
 
     Raises:
@@ -49,14 +49,14 @@ def load(path: Path) -> Matrix:
         raise ConfigurationError((message,)) from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
-    return parse(text, path.name)
+    return parse_matrix(text, path.name)
 
 
-def parse(text: str, where: str) -> Matrix:
+def parse_matrix(text: str, where: str) -> Matrix:
     """Like load(), from text; `where` names it in messages."""
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
-        problems = list(duplicates(root, where)) if root else []
+        problems = list(duplicate_keys(root, where)) if root else []
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
@@ -84,10 +84,18 @@ def parse(text: str, where: str) -> Matrix:
 
 
 _FIELDS: dict[str, type[BaseModel]] = {
-    "tables": Tables, "core": CoreTable, "today": TodayTable, "grid": GridTable,
-    "versions": VersionsTable, "limits": Limits, "exclude": Mark, "known_issues": Mark,
-    "extensions": Extension, "site": Site, "pins": Pins,
-}  # fmt: skip
+    "tables": Tables,
+    "core": CoreTable,
+    "today": TodayTable,
+    "grid": GridTable,
+    "versions": VersionsTable,
+    "limits": Limits,
+    "exclude": CellException,
+    "known_issues": CellException,
+    "extensions": Extension,
+    "site": Site,
+    "pins": Pins,
+}
 
 _PATTERNS = {
     version_rules.PATTERN: "is not a rule; write newest, prerelease, oldest-allowed, resolved, "
@@ -110,7 +118,7 @@ def _problem(error: dict[str, Any], columns: Columns, root: yaml.Node, where: st
     path = columns.to_names(tuple(step for step in error["loc"] if step != "[key]"))
     kind = error["type"]
     name = ".".join(str(step) for step in path)
-    at = place(
+    at = position(
         find_node(root, path, key=kind == "extra_forbidden" or "[key]" in error["loc"]), where
     )
     given = error.get("input")
@@ -135,22 +143,24 @@ def _semantics(matrix: Matrix, root: yaml.Node, where: str) -> Iterator[str]:
         values = getattr(matrix.tables, table)
         for i, python in enumerate(getattr(values, "python", None) or ()):
             if python not in matrix.python:
-                at = place(find_node(root, ("tables", table, "python", i)), where)
+                at = position(find_node(root, ("tables", table, "python", i)), where)
                 yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
     for name, extension in matrix.extensions.items():
         for i, python in enumerate(extension.python or ()):
             if python not in matrix.python:
-                at = place(find_node(root, ("extensions", name, "python", i)), where)
+                at = position(find_node(root, ("extensions", name, "python", i)), where)
                 yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
         if name in matrix.core:
-            at = place(find_node(root, ("extensions", name), key=True), where)
+            at = position(find_node(root, ("extensions", name), key=True), where)
             yield f"{at}: {name} is the core itself, not an extension; remove it"
     if matrix.pins.beside is not None and matrix.pins.beside not in matrix.extensions:
-        at = place(find_node(root, ("pins", "beside")), where)
+        at = position(find_node(root, ("pins", "beside")), where)
         yield f"{at}: {matrix.pins.beside} is not among the extensions; add it there"
 
 
-def duplicates(node: yaml.Node, where: str, seen: frozenset[int] = frozenset()) -> Iterator[str]:
+def duplicate_keys(
+    node: yaml.Node, where: str, seen: frozenset[int] = frozenset()
+) -> Iterator[str]:
     """A message for each key that a mapping has twice."""
     if id(node) in seen:  # an alias that contains itself
         return
@@ -159,17 +169,17 @@ def duplicates(node: yaml.Node, where: str, seen: frozenset[int] = frozenset()) 
         keys: set[Hashable] = set()
         for key, value in node.value:
             if key.value in keys if isinstance(key, yaml.ScalarNode) else False:
-                at = place(key, where)
+                at = position(key, where)
                 yield f"{at}: the key {key.value!r} stands here twice; keep one of them"
             if isinstance(key, yaml.ScalarNode):
                 keys.add(key.value)
-            yield from duplicates(value, where, seen)
+            yield from duplicate_keys(value, where, seen)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from duplicates(item, where, seen)
+            yield from duplicate_keys(item, where, seen)
 
 
-def place(node: yaml.Node, where: str) -> str:
+def position(node: yaml.Node, where: str) -> str:
     """`FILE:LINE:COL` of a node."""
     return f"{where}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 

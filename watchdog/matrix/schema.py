@@ -135,7 +135,7 @@ class Limits(_Strict):
     memory_mb: Annotated[int, Field(ge=256)] = 2048
 
 
-class Mark(_Strict):
+class CellException(_Strict):
     """An exception to a rule: which cells, why, and until when."""
 
     cells: str = Field(description="glob over cell ids, such as flask-login/grid/*")
@@ -203,8 +203,8 @@ class Matrix(_Strict):
     )
     tables: Tables
     extensions: dict[Name, Extension]
-    exclude: tuple[Mark, ...] = Field((), description="cells that are not run")
-    known_issues: tuple[Mark, ...] = Field(
+    exclude: tuple[CellException, ...] = Field((), description="cells that are not run")
+    known_issues: tuple[CellException, ...] = Field(
         (), description="cells expected to break; one that works again is reported"
     )
 

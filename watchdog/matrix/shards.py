@@ -16,7 +16,7 @@ from watchdog.errors import ConfigurationError
 from watchdog.model.cell import Cell
 
 
-def part(
+def shard_cells(
     cells: Sequence[Cell], number: int, count: int, seconds: Callable[[Cell], float]
 ) -> tuple[Cell, ...]:
     """One of so many parts of about equal length, the first being 1.
@@ -27,11 +27,11 @@ def part(
     length: dict[str, float] = defaultdict(float)
     for cell in cells:
         length[cell.subject] += seconds(cell)
-    mine = set(dealt(length, count)[number - 1])
+    mine = set(deal_evenly(length, count)[number - 1])
     return tuple(cell for cell in cells if cell.subject in mine)
 
 
-def dealt(length: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]:
+def deal_evenly(length: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]:
     """Names dealt to so many parts, the longest first, each to the part that has the least."""
     parts: list[list[str]] = [[] for _ in range(count)]
     totals = [0.0] * count
@@ -47,7 +47,7 @@ RUN = "run"
 
 
 @dataclass(frozen=True)
-class Row:
+class PlannedCell:
     """A cell of a plan, and what a run would do with it: `run`, `reuse`, `left out` and so on."""
 
     cell: str
@@ -59,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ShardPlan:
     """What `plan --format json` writes.
 
     Attributes:
@@ -68,7 +68,7 @@ class Schedule:
     """
 
     as_of: datetime
-    cells: tuple[Row, ...]
+    cells: tuple[PlannedCell, ...]
     parts: tuple[tuple[str, ...], ...] = ()
 
     @property
@@ -95,10 +95,12 @@ class Schedule:
         )
 
 
-_SCHEDULE = TypeAdapter(Schedule)
+_SCHEDULE = TypeAdapter(ShardPlan)
 
 
-def deal(seconds: Mapping[str, float], *, part: float, most: int) -> tuple[tuple[str, ...], ...]:
+def plan_shards(
+    seconds: Mapping[str, float], *, part: float, most: int
+) -> tuple[tuple[str, ...], ...]:
     """Subjects with something to run, dealt to as many parts as the work needs. Pure.
 
     Args:
@@ -107,10 +109,10 @@ def deal(seconds: Mapping[str, float], *, part: float, most: int) -> tuple[tuple
         most: no more parts than this.
     """
     count = min(most, len(seconds), max(1, math.ceil(sum(seconds.values()) / part)))
-    return dealt(seconds, count) if seconds else ()
+    return deal_evenly(seconds, count) if seconds else ()
 
 
-def read_plan(path: Path) -> Schedule:
+def read_plan(path: Path) -> ShardPlan:
     """A plan that was written.
 
     Raises:
@@ -124,7 +126,7 @@ def read_plan(path: Path) -> Schedule:
         raise ConfigurationError((message,)) from None
 
 
-def plan_json(schedule: Schedule, details: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def plan_json(schedule: ShardPlan, details: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The plan for machines; details tell more of a cell."""
     whole: dict[str, Any] = _SCHEDULE.dump_python(schedule, mode="json")
     whole["cells"] = [row | details.get(row["cell"], {}) for row in whole["cells"]]
@@ -136,7 +138,7 @@ class Shard:
     """What one of several machines does, and the plan that says so, if any."""
 
     shard: tuple[int, int] = (1, 1)
-    planned: Schedule | None = None
+    planned: ShardPlan | None = None
 
     @property
     def cells(self) -> frozenset[str] | None:

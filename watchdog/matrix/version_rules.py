@@ -18,14 +18,14 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from watchdog.model.release import Release, series
+from watchdog.model.release import Release, series_of
 
 PATTERN = r"^(newest|prerelease|oldest-allowed|resolved|last [1-9]\d*|since \d+\.\d+|\d+\.\d+)$"
 """What a rule may look like; also the pattern in the schema of matrix.yaml."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class VersionChoice:
     """A column: its label (stable over patch releases) and the version it stands for today.
 
     `version` is None where the resolver decides; `oldest` then says which way.
@@ -46,7 +46,7 @@ def newest_per_series(releases: Iterable[Release]) -> dict[str, Version]:
     for release in releases:
         if not release.final:
             continue
-        key = series(release.version)
+        key = series_of(release.version)
         best[key] = max(best.get(key, release.version), release.version)
     return {key: best[key] for key in sorted(best, key=_series_key)}
 
@@ -58,21 +58,21 @@ def newest_prerelease(releases: Iterable[Release]) -> Version | None:
     return newest if newest is not None and newest.is_prerelease else None
 
 
-def choose(rules: Sequence[str], releases: Sequence[Release]) -> tuple[Choice, ...]:
+def choose_versions(rules: Sequence[str], releases: Sequence[Release]) -> tuple[VersionChoice, ...]:
     """Turn rules into columns, without repeats, in the order of the rules.
 
     Series that a rule names and the index does not have give no column.
     """
     by_series = newest_per_series(releases)
     labels = list(by_series)
-    choices: list[Choice] = []
+    choices: list[VersionChoice] = []
     for rule in rules:
         word, _, argument = rule.partition(" ")
         if rule in ("resolved", "oldest-allowed"):
-            choices.append(Choice(rule, oldest=rule == "oldest-allowed"))
+            choices.append(VersionChoice(rule, oldest=rule == "oldest-allowed"))
         elif rule == "prerelease":
             if (pre := newest_prerelease(releases)) is not None:
-                choices.append(Choice("prerelease", str(pre)))
+                choices.append(VersionChoice("prerelease", str(pre)))
         else:
             if word == "newest":
                 wanted = labels[-1:]
@@ -82,5 +82,5 @@ def choose(rules: Sequence[str], releases: Sequence[Release]) -> tuple[Choice, .
                 wanted = [s for s in labels if _series_key(s) >= _series_key(argument)]
             else:
                 wanted = [s for s in labels if s == rule]
-            choices += [Choice(s, str(by_series[s])) for s in wanted]
+            choices += [VersionChoice(s, str(by_series[s])) for s in wanted]
     return tuple(dict.fromkeys(choices))

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from watchdog.model.lock import Question
+from watchdog.model.lock import LockRequest
 
 
 def smoke_name(subject: str) -> str:
@@ -46,8 +46,8 @@ class Cell:
     foundation: str | None = None
     version: str | None = None
 
-    def question(self, as_of: datetime) -> Question:
-        return Question(self.requirements, self.python, as_of, oldest=self.oldest)
+    def question(self, as_of: datetime) -> LockRequest:
+        return LockRequest(self.requirements, self.python, as_of, oldest=self.oldest)
 
 
 LABEL = r"prerelease|oldest-allowed|resolved|\d+\.\d+"
@@ -69,7 +69,7 @@ def is_cell(cell_id: str) -> bool:
     return _CELL.fullmatch(cell_id) is not None
 
 
-def coordinates(cell_id: str) -> Cell:
+def parse_cell_id(cell_id: str) -> Cell:
     """The cell an id names, without its requirements: what a table of a report needs."""
     subject, table, python, *rest = cell_id.split("/")
     version = rest.pop(0) if table == Table.VERSIONS and rest else None
@@ -92,6 +92,6 @@ def _label(column: str) -> str | None:
     return found[1] if found else None
 
 
-def matches(cell_id: str, glob: str) -> bool:
+def matches_glob(cell_id: str, glob: str) -> bool:
     """Whether a glob selects a cell: the whole id, or a leading part of it up to a slash."""
     return fnmatchcase(cell_id, glob) or fnmatchcase(cell_id, glob.rstrip("/") + "/*")

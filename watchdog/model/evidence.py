@@ -64,7 +64,7 @@ class UseOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Use:
+class UseResult:
     """One use of the subject, tried."""
 
     name: str
@@ -88,7 +88,7 @@ class CaughtWarning:
     stack: tuple[str, ...] = ()
 
 
-class Means(StrEnum):
+class Isolation(StrEnum):
     """How a cell is confined, the strongest first."""
 
     BUBBLEWRAP = "bubblewrap"
@@ -125,7 +125,7 @@ class Evidence:
 
     ended: Ended
     stage: Stage
-    tests: tuple[Use, ...] = ()
+    tests: tuple[UseResult, ...] = ()
     failure: Failure | None = None
     warnings: tuple[CaughtWarning, ...] = ()
     log: str = ""
@@ -134,7 +134,7 @@ class Evidence:
     detail: str = ""
     environment: str = "composed"
     reach: tuple[int, int] | None = None
-    sandbox: Means | None = None
+    sandbox: Isolation | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def content(data: bytes) -> str:
+def content_digest(data: bytes) -> str:
     """A digest of a file's content."""
     return hashlib.sha256(data).hexdigest()[:20]
 

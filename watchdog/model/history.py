@@ -14,12 +14,12 @@ from watchdog.model.evidence import CaughtWarning, Stage
 from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise
 
-WHOLE = ""
+ALL_USES = ""
 """Stands for every use: the smoke could not even be loaded."""
 
 
 @dataclass(frozen=True)
-class Sight:
+class UseStatus:
     """How one use of the subject was seen at one moment; `signature` is None where it works."""
 
     signature: str | None = None
@@ -28,7 +28,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """What an unpinned install gave from an instant on, until the next moment.
 
     Attributes:
@@ -44,7 +44,7 @@ class Moment:
     since: datetime
     python: str
     lock: Lock | None
-    uses: dict[str, Sight] = field(default_factory=dict)
+    uses: dict[str, UseStatus] = field(default_factory=dict)
     gap: str | None = None
     warnings: tuple[CaughtWarning, ...] = ()
     at: datetime | None = None
@@ -52,8 +52,8 @@ class Moment:
     unbuilt: str | None = None
     log: str = field(default="", repr=False)
 
-    def of(self, use: str) -> Sight | None:
-        return self.uses.get(WHOLE) or self.uses.get(use)
+    def of(self, use: str) -> UseStatus | None:
+        return self.uses.get(ALL_USES) or self.uses.get(use)
 
     @property
     def symptom(self) -> str | None:
@@ -89,16 +89,16 @@ class Outage:
     signature: str
     symptom: str
     stage: Stage
-    good: Moment
-    bad: Moment
+    good: Snapshot
+    bad: Snapshot
     uses: set[str]
-    failing: Moment
-    fixed: Moment | None = None
+    failing: Snapshot
+    fixed: Snapshot | None = None
 
     @property
     def test(self) -> str | None:
         """The first of the tests that fail; None where nothing could be loaded."""
-        return None if WHOLE in self.uses else min(self.uses)
+        return None if ALL_USES in self.uses else min(self.uses)
 
 
 @dataclass(frozen=True)
@@ -188,36 +188,36 @@ class History:
     breakages: tuple[PastBreakage, ...]
     gaps: tuple[tuple[datetime, datetime, str], ...]
     effort: Effort
-    moments: tuple[Moment, ...] = field(default=(), repr=False)
+    moments: tuple[Snapshot, ...] = field(default=(), repr=False)
 
 
-def look(moment: Moment) -> tuple[object, ...]:
+def status_key(moment: Snapshot) -> tuple[object, ...]:
     """What tells a moment from the next: how each use came out, on which Python, or the gap."""
     uses = tuple(sorted((u, s.signature) for u, s in moment.uses.items()))
     return (moment.python, moment.gap, uses)
 
 
-def change_points(moments: Sequence[Moment]) -> list[Moment]:
+def change_points(moments: Sequence[Snapshot]) -> list[Snapshot]:
     """The moments that differ from a neighbour, and both ends: what a history needs to keep.
 
     Of the warnings only the first of each is kept, of the logs none: breakages have their own.
     """
-    kept: list[Moment] = []
+    kept: list[Snapshot] = []
     told: set[tuple[str, str]] = set()
     for number, moment in enumerate(moments):
         new = []
         for warning in moment.warnings:
-            if announces(warning) and (what := kind(warning)) not in told:
+            if is_announcement(warning) and (what := warning_key(warning)) not in told:
                 told.add(what)
                 new.append(replace(warning, stack=()))
         beside = moments[max(number - 1, 0) : number + 2]
         ends = number in (0, len(moments) - 1)
-        if new or ends or any(look(moment) != look(other) for other in beside):
+        if new or ends or any(status_key(moment) != status_key(other) for other in beside):
             kept.append(replace(moment, warnings=tuple(new), log=""))
     return kept
 
 
-def gaps(moments: Sequence[Moment], until: datetime) -> list[tuple[datetime, datetime, str]]:
+def gaps(moments: Sequence[Snapshot], until: datetime) -> list[tuple[datetime, datetime, str]]:
     """Stretches that could not be judged, with the reason; neighbours with one reason are one."""
     found: list[tuple[datetime, datetime, str]] = []
     ends = [*(m.since for m in moments[1:]), until]
@@ -231,12 +231,12 @@ def gaps(moments: Sequence[Moment], until: datetime) -> list[tuple[datetime, dat
     return found
 
 
-def kind(warning: CaughtWarning) -> tuple[str, str]:
+def warning_key(warning: CaughtWarning) -> tuple[str, str]:
     """What warnings of the same content have in common, wherever they were raised."""
     return (warning.category, normalise(warning.message))
 
 
-def announces(warning: CaughtWarning) -> bool:
+def is_announcement(warning: CaughtWarning) -> bool:
     """Whether a warning says that something will go away or change."""
     return "Deprecat" in warning.category or warning.category == "FutureWarning"
 
@@ -260,7 +260,7 @@ class Chapter:
     finished: datetime
     seconds: float
     effort: Effort
-    moments: tuple[Moment, ...]
+    moments: tuple[Snapshot, ...]
     breakages: tuple[PastBreakage, ...]
     schema_version: int = 1
 
@@ -274,7 +274,7 @@ class PinState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rot:
+class PinStatus:
     """What became of a pin.
 
     Attributes:
@@ -309,7 +309,7 @@ class Rot:
 
 
 @dataclass(frozen=True)
-class CureNote:
+class CureRecord:
     """What makes a breakage of the archive work today.
 
     Attributes:

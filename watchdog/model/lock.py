@@ -8,7 +8,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
-class Question:
+class LockRequest:
     """What is asked of the resolver. Equal questions have equal answers within a run.
 
     Attributes:
@@ -63,7 +63,7 @@ class Unbuildable:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class NoAnswer:
     """No answer: never a verdict.
 
     Attributes:
@@ -71,10 +71,10 @@ class Unknown:
     """
 
     reason: str
-    ours: bool = True
+    infrastructure: bool = True
 
 
-Resolution = Lock | Conflict | Unbuildable | Unknown
+Resolution = Lock | Conflict | Unbuildable | NoAnswer
 
 
 def changed_packages(before: Lock, after: Lock) -> list[str]:

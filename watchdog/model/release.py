@@ -80,12 +80,12 @@ class Arrival:
     first: bool
 
 
-def series(version: Version) -> str:
+def series_of(version: Version) -> str:
     """The minor series a version belongs to: `2.3` for 2.3.7."""
     return f"{version.major}.{version.minor}"
 
 
-def short(version: Version) -> str:
+def short_version(version: Version) -> str:
     """`3.0.0` as people write it in a bound: `3`."""
     text = version.public
     while text.endswith(".0"):
@@ -93,14 +93,20 @@ def short(version: Version) -> str:
     return text
 
 
-RELEASED = {
-    "3.6": date(2016, 12, 23), "3.7": date(2018, 6, 27), "3.8": date(2019, 10, 14),
-    "3.9": date(2020, 10, 5), "3.10": date(2021, 10, 4), "3.11": date(2022, 10, 24),
-    "3.12": date(2023, 10, 2), "3.13": date(2024, 10, 7), "3.14": date(2025, 10, 7),
-}  # fmt: skip
+PYTHON_RELEASES = {
+    "3.6": date(2016, 12, 23),
+    "3.7": date(2018, 6, 27),
+    "3.8": date(2019, 10, 14),
+    "3.9": date(2020, 10, 5),
+    "3.10": date(2021, 10, 4),
+    "3.11": date(2022, 10, 24),
+    "3.12": date(2023, 10, 2),
+    "3.13": date(2024, 10, 7),
+    "3.14": date(2025, 10, 7),
+}
 """Day of the first final release: PEPs 494, 537, 569, 596, 619, 664, 693, 719, 745."""
 
 
-def how_to_get(series: str) -> str:
+def how_to_install_python(series: str) -> str:
     """What to type to get a Python this machine lacks."""
     return f"Python {series} is not on this machine; get it with: uv python install {series}"

@@ -59,14 +59,16 @@ def signature(failure: Failure) -> str:
 
 
 _MISSING = (
-    re.compile(r"cannot import name '(?P<name>[\w.]+)' from (?:partially initialized module )?"
-               r"'(?P<module>[\w.]+)'"),
+    re.compile(
+        r"cannot import name '(?P<name>[\w.]+)' from (?:partially initialized module )?"
+        r"'(?P<module>[\w.]+)'"
+    ),
     re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'"),
     re.compile(r"No module named '(?P<module>[\w.]+)'"),
-)  # fmt: skip
+)
 
 
-def missing(symptom: str) -> str | None:
+def missing_symbol(symptom: str) -> str | None:
     """The symbol that is not there any more, `werkzeug.urls.url_decode`; None where none is."""
     for pattern in _MISSING:
         if found := pattern.search(symptom):
@@ -76,6 +78,6 @@ def missing(symptom: str) -> str | None:
     return None
 
 
-def short(signature: str) -> str:
+def signature_id(signature: str) -> str:
     """A short name for a signature, fit for addresses."""
     return hashlib.sha256(signature.encode()).hexdigest()[:10]

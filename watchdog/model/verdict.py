@@ -11,7 +11,7 @@ from enum import StrEnum
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Record, Stage
 from watchdog.model.lock import Lock
-from watchdog.model.signature import short
+from watchdog.model.signature import signature_id
 
 
 class State(StrEnum):
@@ -78,7 +78,7 @@ class Breakage:
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """What the journal keeps of a verdict; the rest is in the ledger's records.
 
     Attributes:
@@ -111,7 +111,7 @@ class Run:
 
     as_of: datetime
     finished: datetime
-    cells: dict[str, Entry] = field(default_factory=dict)
+    cells: dict[str, JournalEntry] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     newest: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     core: tuple[tuple[str, str, datetime], ...] = ()
@@ -161,7 +161,7 @@ def _breakage(
     first = (broken or blocked)[0]
     subject = framework if core else first.cell.subject
     return Breakage(
-        id=f"{subject}--{short(signature)}",
+        id=f"{subject}--{signature_id(signature)}",
         signature=signature,
         symptom=first.symptom or "",
         stage=first.stage or Stage.SMOKE,

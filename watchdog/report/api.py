@@ -18,13 +18,13 @@ from pydantic import TypeAdapter
 
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
-from watchdog.model.cell import coordinates
+from watchdog.model.cell import parse_cell_id
 from watchdog.model.verdict import Run, State
 from watchdog.report.badges import badge, colour, endpoint
 from watchdog.report.feed import feed
-from watchdog.report.views.forecast import OutlookView
+from watchdog.report.views.forecast import ForecastView
 from watchdog.report.views.front import BreakageView, SiteView
-from watchdog.report.views.history import ChronicleView, PinView
+from watchdog.report.views.history import HistoryView, PinView
 from watchdog.report.views.wording import breakage_page
 
 T = TypeVar("T")
@@ -167,14 +167,17 @@ class Forecast:
     threats: tuple[Threat, ...]
 
 
-def files(
-    matrix: Matrix, run: Run, site: SiteView, outlook: OutlookView | None
+def api_files(
+    matrix: Matrix, run: Run, site: SiteView, outlook: ForecastView | None
 ) -> Iterator[tuple[str, str]]:
     """Path within the site and text of every file for machines."""
     told: tuple[Today | Field | History | Pins | Forecast, ...] = (
-        today(site), field(run), history(site.chronicle), pins(site.chronicle.pins),
+        today(site),
+        field(run),
+        history(site.chronicle),
+        pins(site.chronicle.pins),
         forecast(outlook),
-    )  # fmt: skip
+    )
     names = dict(zip(FIELDS, matrix.core_names, strict=True))
     for value in told:
         name, kind = type(value).__name__.lower(), type(value)
@@ -192,7 +195,7 @@ def files(
         yield f"badges/{subject}.json", endpoint(title, word)
 
 
-def parsed(matrix: Matrix, kind: type[T], text: bytes) -> T:
+def parse_api_file(matrix: Matrix, kind: type[T], text: bytes) -> T:
     """What the text of such a file says.
 
     Raises:
@@ -244,13 +247,19 @@ def field(run: Run) -> Field:
     """Every cell of a run."""
     found = []
     for cell_id, entry in sorted(run.cells.items()):
-        at = coordinates(cell_id)
+        at = parse_cell_id(cell_id)
         found.append(
             Cell(
-                cell_id, at.subject, at.table.value, at.python, at.framework, at.foundation,
-                at.version, entry.state,
+                cell_id,
+                at.subject,
+                at.table.value,
+                at.python,
+                at.framework,
+                at.foundation,
+                at.version,
+                entry.state,
             )
-        )  # fmt: skip
+        )
     return Field(run.as_of, tuple(found))
 
 
@@ -266,17 +275,28 @@ def field_csv(matrix: Matrix, run: Run) -> str:
     return out.getvalue()
 
 
-def history(past: ChronicleView) -> History:
+def history(past: HistoryView) -> History:
     """Every breakage that is known."""
     return History(
         tuple(
             Past(
-                v.id, v.subject, v.symptom, v.began, v.ended, v.how_fixed, v.culprit,
-                v.last_good, v.proof, v.missing, v.python, v.cure, breakage_page(v.id),
+                v.id,
+                v.subject,
+                v.symptom,
+                v.began,
+                v.ended,
+                v.how_fixed,
+                v.culprit,
+                v.last_good,
+                v.proof,
+                v.missing,
+                v.python,
+                v.cure,
+                breakage_page(v.id),
             )
             for v in past.breakages
         )
-    )  # fmt: skip
+    )
 
 
 def pins(found: Sequence[PinView]) -> Pins:
@@ -284,23 +304,38 @@ def pins(found: Sequence[PinView]) -> Pins:
     return Pins(
         tuple(
             Pin(
-                p.typed, p.version, p.alone, p.word, p.rotted_on, p.culprit, p.cure,
-                p.newest_python, p.checked,
+                p.typed,
+                p.version,
+                p.alone,
+                p.word,
+                p.rotted_on,
+                p.culprit,
+                p.cure,
+                p.newest_python,
+                p.checked,
             )
             for p in found
         )
-    )  # fmt: skip
+    )
 
 
-def forecast(outlook: OutlookView | None) -> Forecast:
+def forecast(outlook: ForecastView | None) -> Forecast:
     """What breaks next."""
     if outlook is None:
         return Forecast(None, ())
     threats = tuple(
         Threat(
-            r.subject, r.who, r.kind, r.package, r.symbol, r.text, r.when, r.place, r.seen,
+            r.subject,
+            r.who,
+            r.kind,
+            r.package,
+            r.symbol,
+            r.text,
+            r.when,
+            r.place,
+            r.seen,
             f"forecast.html#{r.id}",
         )
         for r in (*outlook.next, *outlook.gone)
-    )  # fmt: skip
+    )
     return Forecast(outlook.as_of, threats)

@@ -22,9 +22,12 @@ def badge(title: str, message: str, colour: str) -> str:
     """A badge as a picture."""
     left, right = (round(len(text) * 6.6 + 14) for text in (title, message))
     svg = ET.Element(
-        "svg", xmlns="http://www.w3.org/2000/svg", width=str(left + right), height="20",
+        "svg",
+        xmlns="http://www.w3.org/2000/svg",
+        width=str(left + right),
+        height="20",
         role="img",
-    )  # fmt: skip
+    )
     svg.set("aria-label", f"{title}: {message}")
     ET.SubElement(svg, "title").text = f"{title}: {message}"
     ET.SubElement(svg, "rect", width=str(left), height="20", fill="#22201d")

@@ -7,9 +7,9 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from watchdog.matrix.schema import Matrix
-from watchdog.report.views.forecast import OutlookView
+from watchdog.report.views.forecast import ForecastView
 from watchdog.report.views.front import SiteView
-from watchdog.report.views.history import PastView
+from watchdog.report.views.history import PastBreakageView
 from watchdog.report.views.wording import breakage_page
 
 _ATOM = "http://www.w3.org/2005/Atom"
@@ -17,7 +17,7 @@ _ATOM = "http://www.w3.org/2005/Atom"
 _NEWS = 50
 
 
-def feed(matrix: Matrix, site: SiteView, outlook: OutlookView | None = None) -> str:
+def feed(matrix: Matrix, site: SiteView, outlook: ForecastView | None = None) -> str:
     """An Atom feed (RFC 4287): what broke, what was mended, what is to come; ids never change."""
     ET.register_namespace("", _ATOM)
     tag = f"tag:{matrix.framework}-compatibility-watchdog,2026"
@@ -28,7 +28,7 @@ def feed(matrix: Matrix, site: SiteView, outlook: OutlookView | None = None) -> 
     _text(ET.SubElement(root, f"{{{_ATOM}}}author"), "name", matrix.site.title)
     _link(root, "feed.xml", "self")
     _link(root, "index.html", "alternate")
-    news: list[tuple[datetime, str, PastView]] = []
+    news: list[tuple[datetime, str, PastBreakageView]] = []
     for view in site.chronicle.breakages:
         news.append((view.began, "broke", view))
         if view.ended:

@@ -15,25 +15,25 @@ from watchdog.report import api, feed
 from watchdog.report.views import forecast as outlooks
 from watchdog.report.views import history, history_chart, paste, wording
 from watchdog.report.views.front import site_view
-from watchdog.report.views.second_opinions import opinions_view
-from watchdog.report.views.wording import symbols
+from watchdog.report.views.second_opinions import second_opinions_view
+from watchdog.report.views.wording import state_symbols
 from watchdog.storage import constraints, declared, files, forecast, forecast_score, journal
 from watchdog.storage.archive import Archive
 from watchdog.storage.ledger import Ledger
 
 
-def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
+def write_site(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     """Write the site for the last run of the journal; returns the front page."""
     archive, runs = Archive(reports), ledger.runs()
-    run = journal.whole(runs)
+    run = journal.latest_run(runs)
     histories = {s: h for s in archive.subjects() if (h := archive.history(s))}
-    past = history.chronicle(
+    past = history.history_view(
         matrix, tuple(histories.values()), archive.pins(), archive.cures(), run.core if run else ()
     )
     site = site_view(matrix, run, ledger.get, past, runs) if run else None
     measured = {m.subject: m for m in declared.read_declared(reports)}
     sets = constraints.read_constraints(reports)
-    outlook = outlooks.outlook(
+    outlook = outlooks.forecast_view(
         matrix, forecast.read_forecast(reports), forecast_score.read_score(reports)
     )
     listed = (
@@ -49,30 +49,39 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     pages = [(name, words) for name, words, shown in listed if shown]
     templates = _templates()
     templates.globals |= {
-        "pages": pages, "as_of": run.as_of if run else None, "site": matrix.site,
-        "symbols": symbols(matrix).values(), "title": matrix.title, "measured": measured,
-        "matrix": matrix, "framework": matrix.title(matrix.framework),
-        "foundation": matrix.title(matrix.foundation), "company": _company(matrix),
+        "pages": pages,
+        "as_of": run.as_of if run else None,
+        "site": matrix.site,
+        "symbols": state_symbols(matrix).values(),
+        "title": matrix.title,
+        "measured": measured,
+        "matrix": matrix,
+        "framework": matrix.title(matrix.framework),
+        "foundation": matrix.title(matrix.foundation),
+        "company": _company(matrix),
         "examples": [e.name for e in matrix.extensions.values() if e.install is None][:1],
         "with_page": {s.subject for s in site.subjects} if site else set(),
-    }  # fmt: skip
+    }
 
     def page(name: str, template: str, **values: Any) -> None:  # noqa: ANN401  what templates take
         root = "../" * name.count("/")
         text = templates.get_template(template).render(root=root, here=name, **values)
-        put(reports / name, text)
+        write_text(reports / name, text)
 
     for static in sorted((Path(__file__).parent / "static").iterdir()):
-        files.write_whole(reports / static.name, _static(matrix, static))
+        files.write_atomic(reports / static.name, _static(matrix, static))
     front = site.front if site else None
     todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
     now = {b.past.id: b for b in todays if b.past}
     for breakage in past.breakages:
         fresh = site.fresh.get(breakage.subject) if site and breakage.ended else None
         page(
-            f"breakages/{breakage.id}.html", "breakage.html", b=breakage,
-            now=now.get(breakage.id), fresh=fresh,
-        )  # fmt: skip
+            f"breakages/{breakage.id}.html",
+            "breakage.html",
+            b=breakage,
+            now=now.get(breakage.id),
+            fresh=fresh,
+        )
     for name, _ in pages:
         page(name, name, past=past, page=front, sets=sets, outlook=outlook)
     if site is None or run is None:
@@ -81,20 +90,28 @@ def write(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     for subject in site.subjects:
         name = subject.subject
         mine = [b for b in past.breakages if b.subject == name]
-        lane = history_chart.picture(matrix, [histories[name]], run.core) if mine else None
+        lane = history_chart.history_chart(matrix, [histories[name]], run.core) if mine else None
         risks = [r for r in outlook.next if r.subject == name] if outlook else []
         page(
             f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane, risks=risks
         )
     evidence = {e.anchor for subject in site.subjects for e in subject.evidence}
-    opinions = opinions_view(archive.opinions(), [s.subject for s in site.subjects], evidence)
+    opinions = second_opinions_view(
+        archive.opinions(), [s.subject for s in site.subjects], evidence
+    )
     page(
-        "index.html", "index.html", page=front, past=past, truth=_truth(reports), sets=sets,
-        outlook=outlook, opinions=opinions,
-    )  # fmt: skip
-    put(reports / "paste-data.js", paste.data(matrix, site))
-    for name, text in (*api.files(matrix, run, site, outlook), *_addresses(matrix, reports)):
-        put(reports / name, text)
+        "index.html",
+        "index.html",
+        page=front,
+        past=past,
+        truth=_truth(reports),
+        sets=sets,
+        outlook=outlook,
+        opinions=opinions,
+    )
+    write_text(reports / "paste-data.js", paste.data(matrix, site))
+    for name, text in (*api.api_files(matrix, run, site, outlook), *_addresses(matrix, reports)):
+        write_text(reports / name, text)
     return reports / "index.html"
 
 
@@ -111,7 +128,7 @@ def _company(matrix: Matrix) -> str:
     """Whose releases stand beside the pinned framework, in words."""
     beside = matrix.pins.beside
     names = matrix.requirements(beside) if beside else ()
-    return wording.listed([matrix.title(name) for name in names if name != matrix.framework])
+    return wording.join_words([matrix.title(name) for name in names if name != matrix.framework])
 
 
 def _addresses(matrix: Matrix, reports: Path) -> Iterator[tuple[str, str]]:
@@ -148,6 +165,6 @@ def _templates() -> jinja2.Environment:
     return environment
 
 
-def put(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text, whole or not at all."""
-    files.write_whole(path, text.encode())
+    files.write_atomic(path, text.encode())

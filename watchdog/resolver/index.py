@@ -21,7 +21,7 @@ import certifi
 import httpx
 
 from watchdog.errors import InfrastructureError, OfflineError
-from watchdog.model.fingerprint import content, digest
+from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.release import Release
 from watchdog.resolver.simple_api import Page, parse_page
 
@@ -122,7 +122,7 @@ class Index:
         answer = self._ask(name, known)
         if answer is None:
             return None
-        raw = content(answer.content)
+        raw = content_digest(answer.content)
         if answer.status_code == httpx.codes.NOT_MODIFIED or raw == known.get("raw"):
             return before
         try:

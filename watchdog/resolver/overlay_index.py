@@ -26,10 +26,17 @@ from watchdog.errors import ConfigurationError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _NO_WHEEL = (
-    InvalidWheelFilename, OSError, StopIteration,
+    InvalidWheelFilename,
+    OSError,
+    StopIteration,
     # What zipfile and zlib say of archives that are damaged, locked, or packed in other ways.
-    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def read_wheel(path: Path) -> Wheel:
     return Wheel(path, name, str(version), metadata["Requires-Python"])
 
 
-class Overlay:
+class OverlayIndex:
     """Serves one wheel while it is open, as uploaded just before a cutoff."""
 
     def __init__(self, wheel: Wheel, as_of: datetime) -> None:

@@ -39,7 +39,7 @@ class Project:
         return Project((*kept, requirement), self.skipped)
 
 
-def read(path: Path) -> Project:
+def read_requirements(path: Path) -> Project:
     """The requirements in a file.
 
     Raises:
@@ -62,7 +62,7 @@ def read(path: Path) -> Project:
     return Project(tuple(found), tuple(skipped))
 
 
-def parse(text: str) -> Project:
+def parse_requirements(text: str) -> Project:
     """The requirements in a text; includes are skipped."""
     found, skipped = [], []
     for where, line in _lines(None, text, set()):

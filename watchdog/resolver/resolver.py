@@ -26,7 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.model.fingerprint import digest
-from watchdog.model.lock import Lock, Question, Resolution, Unbuildable, Unknown
+from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution, Unbuildable
 from watchdog.model.release import Interpreter
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
@@ -99,8 +99,10 @@ class _Kept:
     def get(self, question: str, looked_at: str, state: str) -> Resolution | None:
         rows = self._rows(
             "SELECT answer, kept FROM answers WHERE question = ? AND looked_at = ? AND state = ?",
-            question, looked_at, state,
-        )  # fmt: skip
+            question,
+            looked_at,
+            state,
+        )
         for text, kept in rows:
             with contextlib.suppress(ValidationError):  # written by another version of this program
                 answer: Resolution = _KEPT.validate_json(text)
@@ -142,7 +144,7 @@ class Resolver:
     def close(self) -> None:
         self._kept.close()
 
-    def expect(self, questions: Iterable[tuple[Question, Interpreter]]) -> None:
+    def prefetch_pages(self, questions: Iterable[tuple[LockRequest, Interpreter]]) -> None:
         """Read at once the pages that answers to these questions rested on before.
 
         Raises:
@@ -159,15 +161,15 @@ class Resolver:
         except OfflineError:  # what is missing is met again, with its own question at hand
             return
 
-    def answer(self, question: Question, interpreter: Interpreter) -> Resolution:
+    def answer(self, question: LockRequest, interpreter: Interpreter) -> Resolution:
         """The lock for a question, or why there is none.
 
         Never raises for what a package does; trouble of ours is `Unknown`.
         """
-        return self.consult(question, interpreter)[0]
+        return self.lock_and_names(question, interpreter)[0]
 
-    def consult(
-        self, question: Question, interpreter: Interpreter
+    def lock_and_names(
+        self, question: LockRequest, interpreter: Interpreter
     ) -> tuple[Resolution, frozenset[str]]:
         """The answer, and the packages whose pages it rests on."""
         try:
@@ -178,14 +180,14 @@ class Resolver:
                     return kept, frozenset(names)
             answer, consulted = self._ask(question, interpreter)
             names = sorted(consulted)
-            settled = not isinstance(answer, Unknown) and self._quiet(names, question)
+            settled = not isinstance(answer, NoAnswer) and self._quiet(names, question)
             if settled and (state := self._state(names, question)):
                 self._kept.put(key, names, state, answer)
         except InfrastructureError as e:
-            return Unknown(str(e)), frozenset()
+            return NoAnswer(str(e)), frozenset()
         return answer, consulted
 
-    def _key(self, question: Question, interpreter: Interpreter) -> str:
+    def _key(self, question: LockRequest, interpreter: Interpreter) -> str:
         return digest(
             _RULES,
             self._uv.identity,
@@ -196,7 +198,7 @@ class Resolver:
             (interpreter.version, interpreter.platform),
         )
 
-    def _state(self, names: Iterable[str], question: Question) -> str | None:
+    def _state(self, names: Iterable[str], question: LockRequest) -> str | None:
         """What the index shows of these packages at the question's cutoffs, as a digest."""
         later = dict(question.later)
         states: list[tuple[str, str]] = []
@@ -210,7 +212,7 @@ class Resolver:
         return digest(states)
 
     def _ask(
-        self, question: Question, interpreter: Interpreter
+        self, question: LockRequest, interpreter: Interpreter
     ) -> tuple[Resolution, frozenset[str]]:
         if not question.oldest:
             return self._settled(question.requirements, question, interpreter)
@@ -230,7 +232,7 @@ class Resolver:
     def _settled(
         self,
         requirements: tuple[str, ...],
-        question: Question,
+        question: LockRequest,
         interpreter: Interpreter,
         *,
         lowest: bool = False,
@@ -240,11 +242,15 @@ class Resolver:
         for _ in range(_ROUNDS):
             self._refresh(consulted, interpreter, bulk_only=True)
             answer = self._uv.ask(
-                requirements, interpreter, question.as_of,
-                later=question.later, constraints=question.constraints, lowest=lowest,
+                requirements,
+                interpreter,
+                question.as_of,
+                later=question.later,
+                constraints=question.constraints,
+                lowest=lowest,
                 online=not consulted <= set(self._refreshed),
-            )  # fmt: skip
-            if isinstance(answer.resolution, Unknown):
+            )
+            if isinstance(answer.resolution, NoAnswer):
                 break
             consulted |= answer.looked_at
             self._note(answer.read)
@@ -253,7 +259,7 @@ class Resolver:
             self._refresh(consulted, interpreter)
         return answer.resolution, consulted
 
-    def _quiet(self, names: Iterable[str], question: Question) -> bool:
+    def _quiet(self, names: Iterable[str], question: LockRequest) -> bool:
         """Whether no upload that counts here is so young that a reader may have missed it."""
         young = datetime.now(UTC) - _SETTLED
         if question.as_of < young:

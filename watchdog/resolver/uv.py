@@ -26,17 +26,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 from watchdog.model.fingerprint import digest
-from watchdog.model.lock import Lock, Resolution, Unknown
+from watchdog.model.lock import Lock, NoAnswer, Resolution
 from watchdog.model.release import Interpreter
-from watchdog.resolver.uv_config import (
-    BUILD_SECONDS,
-    Configuration,
-    configuration,
-    environment,
-    told,
-)
+from watchdog.resolver.uv_config import BUILD_SECONDS, UvConfig, told, uv_config, uv_environment
 from watchdog.resolver.uv_output import (
     answer,
     build_failed,
@@ -51,8 +45,8 @@ from watchdog.resolver.uv_output import (
     symptom,
     tool_names,
 )
-from watchdog.sandbox.build import Workshop
-from watchdog.sandbox.process import Finished, Processes
+from watchdog.sandbox.build import BuildSandbox
+from watchdog.sandbox.process import Processes, ProcessResult
 from watchdog.sandbox.redaction import hide_urls
 
 _FETCHES = 6
@@ -71,7 +65,7 @@ class Indexes:
 
 
 @dataclass(frozen=True)
-class Answer:
+class UvResult:
     """What the resolver said.
 
     Attributes:
@@ -94,19 +88,19 @@ class Uv:
         *,
         offline: bool = False,
         overlay: str | None = None,
-        workshop: Workshop | None = None,
+        build_sandbox: BuildSandbox | None = None,
     ) -> None:
         """A `workshop` is where everything is done that may build a source distribution."""
         self._processes = processes
-        self._workshop = workshop
+        self._build_sandbox = build_sandbox
         self._scratch = scratch
         self.offline = offline
         self._exe = _find_uv()
-        self._env = environment(os.environ, overlay)
+        self._env = uv_environment(os.environ, overlay)
 
     def _run(
         self, *args: str, stdin: str = "", timeout: float = BUILD_SECONDS, log: str = "uv=warn"
-    ) -> Finished:
+    ) -> ProcessResult:
         env = self._env | {"RUST_LOG": f"warn,{log}"}
         return self._processes.run([self._exe, *args], env=env, stdin=stdin, timeout=timeout)
 
@@ -118,15 +112,15 @@ class Uv:
         readable: Iterable[Path] = (),
         writable: Iterable[Path] = (),
         cache: Path | None = None,
-    ) -> Finished:
+    ) -> ProcessResult:
         """Run uv where it may build, and so run what strangers wrote."""
-        if self._workshop is None:
+        if self._build_sandbox is None:
             chosen = ("--cache-dir", str(cache)) if cache else ()
             return self._run(*args, *chosen, stdin=stdin, log=log)
         exe, cache = Path(self._exe).resolve(), cache or self._cache
         settings = self._configuration
         cache.mkdir(parents=True, exist_ok=True)
-        return self._workshop.run(
+        return self._build_sandbox.run(
             [str(exe), *args],
             env=self._env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
             cwd=settings.folder,
@@ -138,17 +132,17 @@ class Uv:
         )
 
     @property
-    def means(self) -> Means | None:
+    def means(self) -> Isolation | None:
         """How builds are confined; None before the first call."""
-        return self._workshop.means if self._workshop else None
+        return self._build_sandbox.means if self._build_sandbox else None
 
     @cached_property
     def _cache(self) -> Path:
         return Path(self._run("cache", "dir", timeout=60).output.strip()).resolve()
 
     @cached_property
-    def _configuration(self) -> Configuration:
-        return configuration(self._env, Path.cwd(), self.indexes().urls)
+    def _configuration(self) -> UvConfig:
+        return uv_config(self._env, Path.cwd(), self.indexes().urls)
 
     @cached_property
     def version(self) -> str:
@@ -190,15 +184,24 @@ class Uv:
 
     def _compile(
         self, interpreter: Interpreter, flags: Sequence[str], stdin: str, *, online: bool
-    ) -> tuple[Finished, str]:
+    ) -> tuple[ProcessResult, str]:
         """What uv answered, and its log of how."""
         network = () if online else ("--offline",)
         done = self._build(
-            "pip", "compile", "-", "--no-header", "--no-annotate", "-q",
-            "--python", interpreter.path, *network, *flags, stdin=stdin,
+            "pip",
+            "compile",
+            "-",
+            "--no-header",
+            "--no-annotate",
+            "-q",
+            "--python",
+            interpreter.path,
+            *network,
+            *flags,
+            stdin=stdin,
             log="uv_resolver=debug,uv_client::cached_client=debug",
             readable=[self._scratch / "constraints"],
-        )  # fmt: skip
+        )
         lines = done.errors.splitlines(keepends=True)
         errors = "".join(line for line in lines if not line.startswith("DEBUG "))
         return replace(done, errors=errors), done.errors
@@ -213,7 +216,7 @@ class Uv:
         constraints: tuple[str, ...] = (),
         lowest: bool = False,
         online: bool = False,
-    ) -> Answer:
+    ) -> UvResult:
         """The lock for requirements with the pages that uv has in its cache, or reads now.
 
         Args:
@@ -247,8 +250,8 @@ class Uv:
             if isinstance(lock, Lock) and not tool_names(done) & dict(lock.pins).keys():
                 done = mended
         if done.interrupted:
-            return Answer(Unknown("interrupted"))
-        return Answer(answer(done), looked_at(log), read)
+            return UvResult(NoAnswer("interrupted"))
+        return UvResult(answer(done), looked_at(log), read)
 
     def _complete(
         self,
@@ -258,7 +261,7 @@ class Uv:
         cutoffs: Sequence[str],
         *,
         online: bool,
-    ) -> tuple[Finished, str, frozenset[str]]:
+    ) -> tuple[ProcessResult, str, frozenset[str]]:
         """What uv answers with all it needs, its log, and the packages whose page it read."""
         stdin = "\n".join(requirements) + "\n"
         done, log = self._compile(interpreter, flags, stdin, online=online)
@@ -350,11 +353,19 @@ class Uv:
         files = (Path(requirement.partition(" --hash")[0]) for requirement in requirements)
         # As a file, by stdin: there a requirement may carry the hashes its file must have.
         install = partial(
-            self._build, "pip", "install", "-q", "--no-deps", *place, "-r", "-",
-            stdin="\n".join(requirements) + "\n", cache=cache,
+            self._build,
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            *place,
+            "-r",
+            "-",
+            stdin="\n".join(requirements) + "\n",
+            cache=cache,
             readable=[file for file in files if file.is_absolute()],
             writable=[p for p in (prefix, python and python.parent.parent) if p],
-        )  # fmt: skip
+        )
         if prefix:
             prefix.mkdir(exist_ok=True)
         # What goes to the store is not in the cache yet; what goes to an environment mostly is.
@@ -369,7 +380,7 @@ class Uv:
         if done.returncode:
             self._refuse(done, requirements)
 
-    def _refuse(self, done: Finished, requirements: Sequence[str]) -> NoReturn:
+    def _refuse(self, done: ProcessResult, requirements: Sequence[str]) -> NoReturn:
         log = redacted(done.errors)
         if done.interrupted:
             raise InfrastructureError("interrupted")
@@ -404,7 +415,7 @@ def _instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _later_tools(done: Finished, as_of: datetime) -> list[str]:
+def _later_tools(done: ProcessResult, as_of: datetime) -> list[str]:
     """Flags that let uv take build tools that are newer than what is built with them."""
     later = _instant(min(as_of + _TOOLS_LATER, datetime.now(UTC)))
     return [f"--exclude-newer-package={name}={later}" for name in sorted(tool_names(done))]

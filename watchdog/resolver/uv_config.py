@@ -13,9 +13,16 @@ BUILD_SECONDS = 900
 """So long a call of uv may take that may build something."""
 
 _CHANGE_NO_ANSWER = (
-    "UV_CACHE_DIR", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_LOCK_TIMEOUT",
-    "UV_NO_PROGRESS", "UV_OFFLINE", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON_DOWNLOADS",
-)  # fmt: skip
+    "UV_CACHE_DIR",
+    "UV_HTTP_RETRIES",
+    "UV_HTTP_TIMEOUT",
+    "UV_LINK_MODE",
+    "UV_LOCK_TIMEOUT",
+    "UV_NO_PROGRESS",
+    "UV_OFFLINE",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON_DOWNLOADS",
+)
 """Settings under which two runs share their kept answers; nox sets some of them."""
 
 _NEEDED = re.compile(
@@ -36,7 +43,7 @@ _NAMES_FILES = re.compile(r"SSL_CERT_|UV_(?!CACHE_DIR|PROJECT_|TOOL_|PYTHON_|INS
 
 
 @dataclass(frozen=True)
-class Configuration:
+class UvConfig:
     """Where uv finds its settings.
 
     Attributes:
@@ -50,7 +57,7 @@ class Configuration:
     variables: Mapping[str, str]
 
 
-def environment(ours: Mapping[str, str], overlay: str | None = None) -> dict[str, str]:
+def uv_environment(ours: Mapping[str, str], overlay: str | None = None) -> dict[str, str]:
     """What uv gets of our environment; an overlay is an index that it asks first."""
     env = {k: v for k, v in ours.items() if _NEEDED.fullmatch(k)}
     env |= {
@@ -77,7 +84,7 @@ def told(env: Mapping[str, str], here: Path) -> tuple[dict[str, str], list[str]]
     return variables, [path.read_text("utf-8", "replace") for path in files if path.is_file()]
 
 
-def configuration(env: Mapping[str, str], here: Path, urls: Sequence[str]) -> Configuration:
+def uv_config(env: Mapping[str, str], here: Path, urls: Sequence[str]) -> UvConfig:
     """Where uv finds its settings, started in this folder with these indexes."""
     near = [d / n for d in (here, *here.parents) for n in ("uv.toml", "pyproject.toml")]
     near = [path for path in near if path.is_file()]
@@ -104,4 +111,4 @@ def configuration(env: Mapping[str, str], here: Path, urls: Sequence[str]) -> Co
         *(path for path in named if path.is_absolute()),
     ]
     folder = near[0].parent if near else None
-    return Configuration(folder, tuple(dict.fromkeys(files)), variables)
+    return UvConfig(folder, tuple(dict.fromkeys(files)), variables)

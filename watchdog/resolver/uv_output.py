@@ -6,8 +6,8 @@ import re
 
 from packaging.utils import canonicalize_name
 
-from watchdog.model.lock import Conflict, Lock, Resolution, Unbuildable, Unknown
-from watchdog.sandbox.process import Finished
+from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
+from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import hide_urls
 
 _NEEDS_NETWORK = re.compile(
@@ -38,12 +38,12 @@ _READ = re.compile(
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
 
 
-def needs_network(done: Finished) -> bool:
+def needs_network(done: ProcessResult) -> bool:
     """Whether something was not in the cache and could not be fetched."""
     return bool(_NEEDS_NETWORK.search(done.errors))
 
 
-def not_kept(done: Finished) -> dict[str, str]:
+def not_kept(done: ProcessResult) -> dict[str, str]:
     """The releases that were wanted first and whose metadata is not in the cache: name, version."""
     found: dict[str, str] = {}
     for name, version in _NOT_KEPT.findall(done.errors):
@@ -51,17 +51,17 @@ def not_kept(done: Finished) -> dict[str, str]:
     return found
 
 
-def network_failed(done: Finished) -> bool:
+def network_failed(done: ProcessResult) -> bool:
     """Whether the index, what leads to it or this machine is to blame."""
     return bool(_NETWORK_FAILED.search(done.errors))
 
 
-def build_failed(done: Finished) -> bool:
+def build_failed(done: ProcessResult) -> bool:
     """Whether a source distribution did not build."""
     return bool(_BUILD_FAILED.search(done.errors))
 
 
-def no_wheel_fits(done: Finished) -> bool:
+def no_wheel_fits(done: ProcessResult) -> bool:
     """Whether a release has wheels, but none for this Python and system."""
     return "has no wheels with a matching" in done.errors or "no usable wheels" in done.errors
 
@@ -76,7 +76,7 @@ def pages_read(log: str) -> frozenset[str]:
     return _names(_READ, log)
 
 
-def tool_names(done: Finished) -> frozenset[str]:
+def tool_names(done: ProcessResult) -> frozenset[str]:
     """The build tools for want of which something did not build."""
     if done.returncode == 0 or not build_failed(done):
         return frozenset()
@@ -87,7 +87,7 @@ def _names(pattern: re.Pattern[str], log: str) -> frozenset[str]:
     return frozenset(canonicalize_name(name) for name in pattern.findall(log))
 
 
-def answer(done: Finished) -> Resolution:
+def answer(done: ProcessResult) -> Resolution:
     """What a resolution said: a lock, a conflict, what does not build, or that nobody knows."""
     if done.returncode == 0:
         found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
@@ -97,12 +97,12 @@ def answer(done: Finished) -> Resolution:
     if done.note or (build_failed(done) and not network):
         return Unbuildable(done.note or symptom(text), text)
     if network:
-        return Unknown(index_trouble(done.errors))
+        return NoAnswer(index_trouble(done.errors))
     if "No solution found" in done.errors or "unsatisfiable" in done.errors:
         if "was not found in the package registry" in done.errors:
-            return Unknown(_reason(text), ours=False)
+            return NoAnswer(_reason(text), infrastructure=False)
         return Conflict(_reason(text))
-    return Unknown(f"uv could not answer: {text[-2000:]}")
+    return NoAnswer(f"uv could not answer: {text[-2000:]}")
 
 
 def redacted(errors: str) -> str:

@@ -21,7 +21,7 @@ Ranks = Mapping[str, int]
 
 
 @cache
-def ranks(series: str) -> Ranks:
+def tag_ranks(series: str) -> Ranks:
     """Every tag that CPython of this series accepts on this machine; the lowest fits best."""
     major, minor = (int(part) for part in series.split("."))
     platforms = list(tags.platform_tags())
@@ -32,11 +32,11 @@ def ranks(series: str) -> Ranks:
     return {str(tag): rank for rank, tag in reversed(list(enumerate(accepted)))}
 
 
-def taken(files: Iterable[File], interpreter: Interpreter) -> File | None:
+def installer_choice(files: Iterable[File], interpreter: Interpreter) -> File | None:
     """The file of one release that an installer takes on this Python; None where none fits."""
     wheels: list[tuple[int, tuple[int, str], File]] = []
     sources: list[File] = []
-    accepted = ranks(interpreter.series)
+    accepted = tag_ranks(interpreter.series)
     for file in files:
         if not _allows(file.requires_python, interpreter.version):
             continue
@@ -71,7 +71,10 @@ def arrivals(
     seen: list[File] = []
     for file in ordered:
         seen.append(file)
-        if taken([file], interpreter) is None or taken(seen, interpreter) is not file:
+        if (
+            installer_choice([file], interpreter) is None
+            or installer_choice(seen, interpreter) is not file
+        ):
             continue
         assert file.uploaded is not None  # noqa: S101  for the type checker: filtered above
         began = file.uploaded

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 _NOT_SHIPPED_FOR_USE = {"tests", "test", "testing", "docs", "examples", "migrations", "vendor"}
 
 
-def public(sources: Mapping[str, str]) -> dict[str, bool]:
+def public_names(sources: Mapping[str, str]) -> dict[str, bool]:
     """The public functions and classes of a distribution, as `file:name`; True for a class.
 
     `sources` maps each file, relative to site-packages, to its text. Modules and names that begin
@@ -42,7 +42,7 @@ def _counted(node: ast.stmt) -> str | None:
     return None
 
 
-def reach(executed: Iterable[str], public: Mapping[str, bool]) -> tuple[int, int]:
+def api_coverage(executed: Iterable[str], public: Mapping[str, bool]) -> tuple[int, int]:
     """How many of the public functions and classes ran, and how many there are.
 
     A class ran when one of its functions did; that its body was executed on import is nothing.

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, time, timedelta
 from packaging.version import InvalidVersion, Version
 
 from watchdog.model.evidence import Trial
-from watchdog.model.lock import Lock, Question
-from watchdog.model.release import RELEASED, Release
-from watchdog.runner.scheduler import Desk
-from watchdog.runner.workspace import Workplace
+from watchdog.model.lock import Lock, LockRequest
+from watchdog.model.release import PYTHON_RELEASES, Release
+from watchdog.runner.scheduler import Scheduler
+from watchdog.runner.workspace import Workspace
 
 Releases = Mapping[str, Sequence[Release]]
 
@@ -20,28 +20,31 @@ _SETTLED = timedelta(days=90)
 """How long after a Python's release its wheels and fixes had arrived; by then 3.8's had."""
 
 
-async def core_control(desk: Desk, lock: Lock, python: str) -> Trial | None:
+async def core_control(scheduler: Scheduler, lock: Lock, python: str) -> Trial | None:
     """For a lock with the framework in it: the trial of its core alone.
 
     Which packages belong to the core is the resolver's to say: what the framework of that version
     needs, in the very versions of the lock.
     """
-    as_of, framework = desk.workplace.settings.as_of, desk.workplace.settings.matrix.framework
+    as_of, framework = (
+        scheduler.workspace.settings.as_of,
+        scheduler.workspace.settings.matrix.framework,
+    )
     if not (version := lock.version(framework)):
         return None
-    alone = Question((f"{framework}=={version}",), python, as_of)
-    closure = await desk.lock(alone)
+    alone = LockRequest((f"{framework}=={version}",), python, as_of)
+    closure = await scheduler.lock(alone)
     names = {n for n, _ in closure.pins} if isinstance(closure, Lock) else set()
     pins = tuple(f"{n}=={v}" for n, v in lock.pins if n in names)
-    core = await desk.lock(replace(alone, constraints=pins))
+    core = await scheduler.lock(replace(alone, constraints=pins))
     if not isinstance(core, Lock):
         return None
-    return desk.workplace.trial(framework, core, python, as_of)
+    return scheduler.workspace.trial(framework, core, python, as_of)
 
 
-def contemporary_questions(
-    workplace: Workplace, releases: Releases, subject: str, version: str
-) -> list[Question]:
+def contemporary_requests(
+    workspace: Workspace, releases: Releases, subject: str, version: str
+) -> list[LockRequest]:
     """The same version in the world of its own release, on the newest Pythons of that time.
 
     For a release older than every Python here, the world is read some months after the oldest of
@@ -59,18 +62,22 @@ def contemporary_questions(
     # Wheel and source arrive minutes apart; wheels for later Pythons may follow years after.
     times = [f.uploaded for f in release.files if f.uploaded]
     arrived = max(t for t in times if t - uploaded < timedelta(days=1)) + timedelta(seconds=1)
-    extension = workplace.settings.matrix.extensions.get(subject)
+    extension = workspace.settings.matrix.extensions.get(subject)
     requirements = (f"{subject}=={version}", *(extension.requires if extension else ()))
-    available = list(workplace.interpreters)
-    of_the_time = [s for s in available if s in RELEASED and RELEASED[s] <= arrived.date()]
-    questions = [Question(requirements, s, arrived) for s in of_the_time[:-4:-1]]
-    if available[0] in RELEASED:
-        appeared = datetime.combine(RELEASED[available[0]], time(), UTC)
-        settled = min(max(arrived, appeared + _SETTLED), workplace.settings.as_of)
-        questions.append(Question(requirements, available[0], settled))
+    available = list(workspace.interpreters)
+    of_the_time = [
+        s for s in available if s in PYTHON_RELEASES and PYTHON_RELEASES[s] <= arrived.date()
+    ]
+    questions = [LockRequest(requirements, s, arrived) for s in of_the_time[:-4:-1]]
+    if available[0] in PYTHON_RELEASES:
+        appeared = datetime.combine(PYTHON_RELEASES[available[0]], time(), UTC)
+        settled = min(max(arrived, appeared + _SETTLED), workspace.settings.as_of)
+        questions.append(LockRequest(requirements, available[0], settled))
     for years in (1, 2):
         before = arrived - timedelta(days=365 * years)
-        pythons = [s for s in available if s in RELEASED and RELEASED[s] <= before.date()]
+        pythons = [
+            s for s in available if s in PYTHON_RELEASES and PYTHON_RELEASES[s] <= before.date()
+        ]
         later = ((subject, arrived),)
-        questions += [Question(requirements, p, before, later=later) for p in pythons[-1:]]
+        questions += [LockRequest(requirements, p, before, later=later) for p in pythons[-1:]]
     return list(dict.fromkeys(questions))

@@ -8,8 +8,8 @@ from watchdog.model.evidence import (
     Ended,
     Evidence,
     Failure,
+    Isolation,
     Judgement,
-    Means,
     Outcome,
     Stage,
     UseOutcome,
@@ -85,7 +85,7 @@ def _death(evidence: Evidence) -> str:
 
 
 def _broken(evidence: Evidence, stage: Stage, failure: Failure, *, test: str | None) -> Judgement:
-    confined = evidence.sandbox not in (None, Means.LIMITS)
+    confined = evidence.sandbox not in (None, Isolation.LIMITS)
     if confined and failure.message.startswith(_READ_ONLY):
         reason = f"it writes where the sandbox lets nobody write: {failure.symptom}"
         return Judgement(Outcome.UNJUDGED, stage, reason=reason)

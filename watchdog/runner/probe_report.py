@@ -17,11 +17,19 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from watchdog.model.evidence import CaughtWarning, Ended, Evidence, Failure, Stage, Use, UseOutcome
-from watchdog.sandbox.process import Finished
+from watchdog.model.evidence import (
+    CaughtWarning,
+    Ended,
+    Evidence,
+    Failure,
+    Stage,
+    UseOutcome,
+    UseResult,
+)
+from watchdog.sandbox.process import ProcessResult
 
 _SIGKILL = -9
-_TESTS = TypeAdapter(Use)
+_TESTS = TypeAdapter(UseResult)
 _FAILURE = TypeAdapter(Failure)
 _WARNINGS = TypeAdapter(list[CaughtWarning])
 _ALL = "(all)"
@@ -31,7 +39,7 @@ _UNREADABLE = "unreadable"
 def read_events(
     text: str,
     token: str,
-    done: Finished,
+    done: ProcessResult,
     *,
     seconds: int,
     tests_of: Sequence[str] | None = None,
@@ -45,7 +53,7 @@ def read_events(
     """
     stage, during, ended = Stage.IMPORT, None, False
     failure: Failure | None = None
-    tests: list[Use] = []
+    tests: list[UseResult] = []
     warnings: list[CaughtWarning] = []
     kinds: list[tuple[str, str]] = []
     for line in text.splitlines():
@@ -85,7 +93,7 @@ def read_events(
 
 
 @cache
-def named_tests(source: str) -> tuple[str, ...]:
+def test_names(source: str) -> tuple[str, ...]:
     """The tests that a smoke has under every circumstance, in their order."""
     try:
         body = ast.parse(source).body
@@ -95,16 +103,20 @@ def named_tests(source: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name.startswith("test_")))
 
 
-def executed(text: str, token: str) -> list[str]:
+def executed_functions(text: str, token: str) -> list[str]:
     """The functions that ran, as the end of a report lists them."""
     found = _event(text.splitlines()[-1] if text.strip() else "", token).get("executed")
     return [str(entry) for entry in found] if isinstance(found, list) else []
 
 
 def _forged(
-    kinds: Sequence[tuple[str, str]], tests_of: Sequence[str] | None, how: Ended, *, good: bool,
+    kinds: Sequence[tuple[str, str]],
+    tests_of: Sequence[str] | None,
+    how: Ended,
+    *,
+    good: bool,
     returncode: int,
-) -> Failure | None:  # fmt: skip
+) -> Failure | None:
     """What stands for a report that does not hold; None where it does, or is none."""
     why = ""
     if (_UNREADABLE, "") in kinds:
@@ -152,7 +164,9 @@ def _event(line: str, token: str) -> dict[str, Any]:
     return event
 
 
-def _how(done: Finished, *, ended: bool, seconds: int, memory_short: bool) -> tuple[Ended, str]:
+def _how(
+    done: ProcessResult, *, ended: bool, seconds: int, memory_short: bool
+) -> tuple[Ended, str]:
     how, detail = Ended.SILENT, f"the process exited with code {done.returncode} and no result"
     if done.interrupted:
         how, detail = Ended.INTERRUPTED, "interrupted"

@@ -12,16 +12,16 @@ from pydantic import TypeAdapter
 
 from watchdog.environments.builder import Environments
 from watchdog.environments.links import SITE
-from watchdog.environments.record_file import recorded
+from watchdog.environments.record_file import record_sizes
 from watchdog.environments.store import Package
-from watchdog.model.fingerprint import content, digest
+from watchdog.model.fingerprint import content_digest, digest
 from watchdog.runner import api_coverage
-from watchdog.storage.files import read_json, write_whole
+from watchdog.storage.files import read_json, write_atomic
 
 _NAMES = TypeAdapter(dict[str, bool])
 
 
-class Shipped:
+class PublicNames:
     """Reads the public names of packages in the store; safe to use from several threads."""
 
     def __init__(self, environments: Environments, cache: Path) -> None:
@@ -34,7 +34,7 @@ class Shipped:
         """Changes when the reading does, or the language that it reads."""
         # What parses, this Python says.
         files = (Path(__file__), Path(str(api_coverage.__file__)))
-        return digest([content(path.read_bytes()) for path in files], sys.version_info[:2])
+        return digest([content_digest(path.read_bytes()) for path in files], sys.version_info[:2])
 
     def names(self, packages: Iterable[Package]) -> dict[str, bool]:
         """Public functions and classes, as `reach.public` names them.
@@ -50,8 +50,8 @@ class Shipped:
             place = self._cache / "shipped" / f"{site.parent.name}-{self._reading}.json"
             names = read_json(place, _NAMES)
             if names is None:
-                names = api_coverage.public(_sources(site))
-                write_whole(place, _NAMES.dump_json(names))
+                names = api_coverage.public_names(_sources(site))
+                write_atomic(place, _NAMES.dump_json(names))
             self._known[package] = names
         return self._known[package]
 
@@ -61,7 +61,7 @@ def _sources(site: Path) -> dict[str, str]:
     sources: dict[str, str] = {}
     inside = f"{SITE}/"
     for record in site.glob("*.dist-info/RECORD"):
-        for path in recorded(record):
+        for path in record_sizes(record):
             file = path.removeprefix(inside)
             if path.startswith(inside) and file.endswith(".py"):
                 with contextlib.suppress(OSError):

@@ -17,10 +17,10 @@ from typing import Any, Protocol, Self
 
 from watchdog.errors import IncompleteError
 from watchdog.model.evidence import Outcome, Record, Trial
-from watchdog.model.lock import Lock, Question, Resolution, Unknown
-from watchdog.runner.stall import Pulse, watched
-from watchdog.runner.workers import T, _Workers
-from watchdog.runner.workspace import Workplace
+from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution
+from watchdog.runner.stall import StallDetector, end_when_stalled
+from watchdog.runner.workers import T, Workers
+from watchdog.runner.workspace import Workspace
 
 
 class Observer(Protocol):
@@ -31,20 +31,20 @@ class Observer(Protocol):
     def ran(self, record: Record) -> None: ...
 
 
-class Desk:
+class Scheduler:
     """Open one with `at()`; its methods may be awaited from any number of coroutines."""
 
-    def __init__(self, workplace: Workplace, observer: Observer, pulse: Pulse) -> None:
-        self.workplace = workplace
+    def __init__(self, workspace: Workspace, observer: Observer, pulse: StallDetector) -> None:
+        self.workspace = workspace
         self.observer = observer
         self.pulse = pulse
         self.ran = 0
         self.reused = 0
-        jobs = workplace.settings.jobs
+        jobs = workspace.settings.jobs
         self._resolving = ThreadPoolExecutor(jobs * 4, "resolve")
         self._filling = ThreadPoolExecutor(jobs * 2, "fill")
         # More than smokes may run: while these do, others make their environments ready.
-        self._running = _Workers(jobs + 2)
+        self._running = Workers(jobs + 2)
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
         self.busy = asyncio.Event()
         """Set as soon as something is to be run."""
@@ -61,37 +61,37 @@ class Desk:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self.workplace.runner.stopping.set()
-            self.workplace.processes.stop_all()
+            self.workspace.runner.stopping.set()
+            self.workspace.processes.stop_all()
         self._running.stop()
         for pool in (self._filling, self._resolving):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    async def expect(self, questions: Iterable[Question]) -> None:
+    async def prefetch_pages(self, questions: Iterable[LockRequest]) -> None:
         """Read at once the index pages that answers to these questions rested on before."""
-        pythons = self.workplace.interpreters
+        pythons = self.workspace.interpreters
         known = [(q, pythons[q.python]) for q in dict.fromkeys(questions) if q.python in pythons]
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._resolving, self.workplace.resolver.expect, known)
+        await loop.run_in_executor(self._resolving, self.workspace.resolver.prefetch_pages, known)
 
-    async def lock(self, question: Question) -> Resolution:
+    async def lock(self, question: LockRequest) -> Resolution:
         """The answer to a question."""
-        return (await self.consult(question))[0]
+        return (await self.lock_and_names(question))[0]
 
-    async def consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
+    async def lock_and_names(self, question: LockRequest) -> tuple[Resolution, frozenset[str]]:
         """The answer to a question, and the packages whose pages it rests on."""
         return await self.once(("lock", question), lambda: self._consult(question))
 
-    async def _consult(self, question: Question) -> tuple[Resolution, frozenset[str]]:
-        interpreter = self.workplace.interpreters[question.python]
+    async def _consult(self, question: LockRequest) -> tuple[Resolution, frozenset[str]]:
+        interpreter = self.workspace.interpreters[question.python]
         loop = asyncio.get_running_loop()
         answer, names = await loop.run_in_executor(
-            self._resolving, self.workplace.resolver.consult, question, interpreter
+            self._resolving, self.workspace.resolver.lock_and_names, question, interpreter
         )
         if isinstance(answer, Lock):
-            why = self.workplace.refused(answer, question.python, question.installed_as_of)
-            answer = Unknown(why, ours=False) if why else answer
-        if isinstance(answer, Unknown) and answer.ours:
+            why = self.workspace.refused(answer, question.python, question.installed_as_of)
+            answer = NoAnswer(why, infrastructure=False) if why else answer
+        if isinstance(answer, NoAnswer) and answer.infrastructure:
             self.trouble = self.trouble or answer.reason
         return answer, names
 
@@ -103,15 +103,15 @@ class Desk:
         return await self.once(("record", trial.fingerprint), lambda: self._record(trial, first))
 
     async def _record(self, trial: Trial, first: bool) -> Record:  # noqa: FBT001
-        workplace = self.workplace
-        if (known := workplace.ledger.get(trial.fingerprint)) is not None:
+        workspace = self.workspace
+        if (known := workspace.ledger.get(trial.fingerprint)) is not None:
             self.reused += 1
             return known
         self.busy.set()
-        await self.fill(trial)
-        seconds = workplace.ledger.seconds(trial.subject, trial.interpreter.version)
+        await self.prefetch_packages(trial)
+        seconds = workspace.ledger.seconds(trial.subject, trial.interpreter.version)
         record = await asyncio.wrap_future(
-            self._running.submit((not first, -seconds), lambda: workplace.runner.trial(trial))
+            self._running.submit((not first, -seconds), lambda: workspace.runner.trial(trial))
         )
         if record.judgement.outcome is Outcome.ERROR:
             self.trouble = self.trouble or record.judgement.reason
@@ -119,22 +119,22 @@ class Desk:
         self.observer.ran(record)
         return record
 
-    async def beside(self, work: Callable[[], T]) -> T:
+    async def in_worker(self, work: Callable[[], T]) -> T:
         """Do what runs a cell, where cells run."""
         return await asyncio.wrap_future(self._running.submit((False, 0.0), work))
 
-    async def fill(self, trial: Trial) -> None:
+    async def prefetch_packages(self, trial: Trial) -> None:
         """Have the packages of a lock in the store; failures are met again by whoever composes."""
-        environments = self.workplace.environments
+        environments = self.workspace.environments
         missing = environments.missing(trial.lock, trial.interpreter, trial.as_of)
         mine = [p for p in missing if ("fill", p) not in self._asked]
         if mine:
             loop = asyncio.get_running_loop()
-            filling = loop.run_in_executor(self._filling, environments.fill, mine)
+            filling = loop.run_in_executor(self._filling, environments.fetch, mine)
             self._asked |= {("fill", package): filling for package in mine}
         await asyncio.gather(*(self._asked["fill", package] for package in missing))
 
-    async def aside(self, work: Callable[[], T]) -> T:
+    async def in_thread(self, work: Callable[[], T]) -> T:
         """Do what blocks beside everything else."""
         return await asyncio.get_running_loop().run_in_executor(self._filling, work)
 
@@ -150,10 +150,12 @@ class Desk:
         return result
 
 
-def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
+def run_with_scheduler(
+    workspace: Workspace, observer: Observer, story: Callable[[Scheduler], Awaitable[T]]
+) -> T:
     """Open a desk, tell the story at it, close it; children are stopped when it ends badly."""
     told: list[T] = []  # not the task's result: asyncio would write out all of it once, for nothing
-    pulse = Pulse()
+    pulse = StallDetector()
 
     async def beating() -> None:
         while True:
@@ -162,29 +164,31 @@ def at(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitab
 
     async def telling() -> None:
         beats = asyncio.create_task(beating())
-        with Desk(workplace, observer, pulse) as desk:
-            told.append(await story(desk))
+        with Scheduler(workspace, observer, pulse) as scheduler:
+            told.append(await story(scheduler))
         beats.cancel()
 
-    with watched(pulse, workplace.processes.stop_all):
+    with end_when_stalled(pulse, workspace.processes.stop_all):
         _run(telling())
     return told[0]
 
 
-def whole(workplace: Workplace, observer: Observer, story: Callable[[Desk], Awaitable[T]]) -> T:
+def run_complete(
+    workspace: Workspace, observer: Observer, story: Callable[[Scheduler], Awaitable[T]]
+) -> T:
     """As `at`, for what is kept for good: the answer must not rest on trouble of ours.
 
     Raises:
         IncompleteError: it does.
     """
 
-    async def told(desk: Desk) -> T:
-        found = await story(desk)
-        if desk.trouble:
-            raise IncompleteError(f"a part of it could not be looked at: {desk.trouble}")
+    async def told(scheduler: Scheduler) -> T:
+        found = await story(scheduler)
+        if scheduler.trouble:
+            raise IncompleteError(f"a part of it could not be looked at: {scheduler.trouble}")
         return found
 
-    return at(workplace, observer, told)
+    return run_with_scheduler(workspace, observer, told)
 
 
 def _run(story: Coroutine[Any, Any, None]) -> None:
@@ -216,7 +220,7 @@ def _run(story: Coroutine[Any, Any, None]) -> None:
         raise KeyboardInterrupt from None
 
 
-async def together(stories: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def gather(stories: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Their results, in order; the first that fails ends them all."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(story) for story in stories]

@@ -19,8 +19,8 @@ from watchdog.model.cell import smoke_name
 from watchdog.model.evidence import Outcome, Record, Trial
 from watchdog.model.lock import Lock
 from watchdog.runner import wheel_builder
-from watchdog.runner.scheduler import Desk, together
-from watchdog.runner.workspace import Workplace, cache_folder
+from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.storage import files
 
 _VERSION = "1.0"
@@ -35,7 +35,7 @@ _PATIENCE = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class Canary:
     """A package and what must come out.
 
     Attributes:
@@ -54,97 +54,118 @@ class Answer:
         return self.name.replace("-", "_")
 
 
-ANSWERS = (
-    Answer("known-answer-works", _GOOD, Outcome.WORKS),
-    Answer("known-answer-raises", "def use():\n    raise KeyError('lost')\n", Outcome.BROKEN,
-           "KeyError: 'lost'"),
-    Answer("known-answer-lacks", "from json import no_such_name\n" + _GOOD, Outcome.BROKEN,
-           "cannot import name 'no_such_name'"),
-    Answer("known-answer-is-wrong", "def use():\n    return 41\n", Outcome.BROKEN, "assert"),
-    Answer("known-answer-exits", "import os\ndef use():\n    os._exit(0)\n", Outcome.BROKEN),
-    Answer("known-answer-prints", "import os\ndef use():\n"
-           "    print('{\"event\": \"end\"}', flush=True)\n    os._exit(0)\n", Outcome.BROKEN),
-    Answer("known-answer-hangs", "import time\ndef use():\n    time.sleep(600)\n", Outcome.BROKEN,
-           "Timeout", hangs=True),
+CANARIES = (
+    Canary("known-answer-works", _GOOD, Outcome.WORKS),
+    Canary(
+        "known-answer-raises",
+        "def use():\n    raise KeyError('lost')\n",
+        Outcome.BROKEN,
+        "KeyError: 'lost'",
+    ),
+    Canary(
+        "known-answer-lacks",
+        "from json import no_such_name\n" + _GOOD,
+        Outcome.BROKEN,
+        "cannot import name 'no_such_name'",
+    ),
+    Canary("known-answer-is-wrong", "def use():\n    return 41\n", Outcome.BROKEN, "assert"),
+    Canary("known-answer-exits", "import os\ndef use():\n    os._exit(0)\n", Outcome.BROKEN),
+    Canary(
+        "known-answer-prints",
+        'import os\ndef use():\n    print(\'{"event": "end"}\', flush=True)\n    os._exit(0)\n',
+        Outcome.BROKEN,
+    ),
+    Canary(
+        "known-answer-hangs",
+        "import time\ndef use():\n    time.sleep(600)\n",
+        Outcome.BROKEN,
+        "Timeout",
+        hangs=True,
+    ),
     # It fails in an environment of links, and passes in the plain one of the second attempt.
-    Answer("known-answer-differs", "import os, sys\ndef use():\n"
-           "    own = os.path.realpath(__file__).startswith(os.path.realpath(sys.prefix))\n"
-           "    assert own, 'only here'\n    return 42\n", Outcome.FLAKY, "only here"),
-)  # fmt: skip
+    Canary(
+        "known-answer-differs",
+        "import os, sys\ndef use():\n"
+        "    own = os.path.realpath(__file__).startswith(os.path.realpath(sys.prefix))\n"
+        "    assert own, 'only here'\n    return 42\n",
+        Outcome.FLAKY,
+        "only here",
+    ),
+)
 
 
 @dataclass
-class Doubt:
+class SelfTest:
     """Why what a run finds is not to be believed, as soon as that is known; None where it is."""
 
     why: str | None = None
 
 
 @asynccontextmanager
-async def beside(desk: Desk) -> AsyncIterator[Doubt]:
+async def alongside(scheduler: Scheduler) -> AsyncIterator[SelfTest]:
     """Ask for the known answers while cells run; where none is run, nothing can be doubted."""
-    doubt = Doubt()
-    python = list(desk.workplace.interpreters)[-1]
+    doubt = SelfTest()
+    python = list(scheduler.workspace.interpreters)[-1]
 
     async def ask() -> None:
-        await desk.busy.wait()
-        doubt.why = await _doubt(desk, python)
+        await scheduler.busy.wait()
+        doubt.why = await _doubt(scheduler, python)
 
     async with asyncio.TaskGroup() as group:
         asking = group.create_task(ask())
         yield doubt
-        if not desk.busy.is_set():
+        if not scheduler.busy.is_set():
             asking.cancel()
 
 
-async def _doubt(desk: Desk, python: str) -> str | None:
+async def _doubt(scheduler: Scheduler, python: str) -> str | None:
     """Why what a run finds is not to be believed; None where every answer is as it must be.
 
     They run on one Python of the run; their records are kept in no ledger.
     """
-    workplace = desk.workplace
-    smokes = workplace.scratch / "known-answers"
-    runner = replace(workplace.runner, smokes=smokes)
+    workspace = scheduler.workspace
+    smokes = workspace.scratch / "known-answers"
+    runner = replace(workspace.runner, smokes=smokes)
     # Who only waits takes no processor from those that compute.
     impatient = replace(runner, seconds=_PATIENCE, slots=threading.Semaphore(1))
-    await desk.aside(partial(_offer, workplace, smokes))
-    found = await together(
-        desk.beside(
-            partial((impatient if a.hangs else runner).judged, _trial(workplace, a, python))
+    await scheduler.in_thread(partial(_offer, workspace, smokes))
+    found = await gather(
+        scheduler.in_worker(
+            partial((impatient if a.hangs else runner).judged, _trial(workspace, a, python))
         )
-        for a in ANSWERS
-    )  # fmt: skip
-    return "; ".join(_wrong(ANSWERS, found)) or None
+        for a in CANARIES
+    )
+    return "; ".join(_wrong(CANARIES, found)) or None
 
 
-def _offer(workplace: Workplace, smokes: Path) -> None:
+def _offer(workspace: Workspace, smokes: Path) -> None:
     """Make wheels and smokes, and let the store know of the wheels."""
-    for answer in ANSWERS:
+    for answer in CANARIES:
         module = answer.module
-        data = wheel_builder.wheel(answer.name, _VERSION, {f"{module}.py": answer.code})
+        data = wheel_builder.build_wheel(answer.name, _VERSION, {f"{module}.py": answer.code})
         wheel = cache_folder() / "known-answers" / f"{module}-{_VERSION}-py3-none-any.whl"
         if not wheel.exists() or wheel.read_bytes() != data:
-            files.write_whole(wheel, data)
-        workplace.environments.offer(answer.name, _VERSION, wheel)
-        files.write_whole(
+            files.write_atomic(wheel, data)
+        workspace.environments.add_local_wheel(answer.name, _VERSION, wheel)
+        files.write_atomic(
             smokes / f"{smoke_name(answer.name)}.py", _SMOKE.format(module=module).encode()
         )
 
 
-def _trial(workplace: Workplace, answer: Answer, python: str) -> Trial:
+def _trial(workspace: Workspace, answer: Canary, python: str) -> Trial:
     return Trial(
         subject=answer.name,
         lock=Lock(((answer.name, _VERSION),)),
-        interpreter=workplace.interpreters[python],
+        interpreter=workspace.interpreters[python],
         smoke=smoke_name(answer.name),
         distributions=(),
         services=(),
         fingerprint=answer.name,
-        as_of=workplace.settings.as_of,
+        as_of=workspace.settings.as_of,
     )
 
 
-def _wrong(answers: Sequence[Answer], found: Sequence[Record]) -> Iterator[str]:
+def _wrong(answers: Sequence[Canary], found: Sequence[Record]) -> Iterator[str]:
     for answer, record in zip(answers, found, strict=True):
         judgement = record.judgement
         if judgement.outcome is answer.outcome and answer.symptom in (judgement.symptom or ""):

@@ -33,7 +33,7 @@ _SAID = (
 )
 
 
-class Pulse:
+class StallDetector:
     """What a run tells of itself: that its main thread goes round, and that some work ended.
 
     Args:
@@ -69,7 +69,9 @@ class Pulse:
 
 
 @contextlib.contextmanager
-def watched(pulse: Pulse, end: Callable[[], object], *, look: float = _LOOK) -> Iterator[None]:
+def end_when_stalled(
+    pulse: StallDetector, end: Callable[[], object], *, look: float = _LOOK
+) -> Iterator[None]:
     """Look at a pulse every so many seconds; when it is lost, call `end` and end the process."""
     # More than all processors can compute between two looks, unless nobody can look any more.
     spinning = _SPINNING * (os.cpu_count() or 1)

@@ -27,10 +27,10 @@ from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.runner import api_coverage
 from watchdog.runner.judge import agree, judge
-from watchdog.runner.probe_report import executed, named_tests, read_events
-from watchdog.runner.public_names import Shipped
+from watchdog.runner.probe_report import executed_functions, read_events, test_names
+from watchdog.runner.public_names import PublicNames
 from watchdog.sandbox.redaction import Redactor
-from watchdog.sandbox.sandbox import Job, Sandbox, environment
+from watchdog.sandbox.sandbox import Job, Sandbox, cell_environment
 from watchdog.sandbox.services import Services
 from watchdog.storage import clock
 from watchdog.storage.ledger import Ledger
@@ -41,7 +41,7 @@ _EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
 
 
 @dataclass
-class Runner:
+class TrialRunner:
     """What is needed to run trials; safe to use from several threads.
 
     Attributes:
@@ -52,7 +52,7 @@ class Runner:
     """
 
     environments: Environments
-    shipped: Shipped
+    shipped: PublicNames
     scripts: Scripts
     sandbox: Sandbox
     ledger: Ledger
@@ -108,22 +108,22 @@ class Runner:
         kind = (trial.subject, first.signature)
         if kind in self._confirmed:
             return [composed, self.attempt(trial)]
-        plain = self.attempt(trial, plain=True)
-        second = judge(plain)
+        reference = self.attempt(trial, reference=True)
+        second = judge(reference)
         if second.outcome is Outcome.BROKEN and second.signature == first.signature:
             self._confirmed.add(kind)
-        elif self.environments.mend(trial.lock, trial.interpreter, trial.as_of):
-            return [plain, self.attempt(trial)]
-        return [composed, plain]
+        elif self.environments.repair_bytecode(trial.lock, trial.interpreter, trial.as_of):
+            return [reference, self.attempt(trial)]
+        return [composed, reference]
 
-    def attempt(self, trial: Trial, *, plain: bool = False) -> Evidence:
+    def attempt(self, trial: Trial, *, reference: bool = False) -> Evidence:
         """Build an environment, run the probe in it, tell what happened."""
         number = next(self._numbers)
         folder = self.scratch / f"c{number}"
-        how = "plain" if plain else "composed"
+        how = "plain" if reference else "composed"
         try:
             folder.mkdir(parents=True)
-            return self._attempt(trial, folder, number, plain=plain)
+            return self._attempt(trial, folder, number, reference=reference)
         except InstallError as e:
             log = self._redactor(trial, folder)(e.log)[-LOG_LIMIT:]
             kind, _, message = e.symptom.partition(": ")
@@ -138,8 +138,8 @@ class Runner:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _attempt(self, trial: Trial, folder: Path, number: int, *, plain: bool) -> Evidence:
-        build = self.environments.install if plain else self.environments.compose
+    def _attempt(self, trial: Trial, folder: Path, number: int, *, reference: bool) -> Evidence:
+        build = self.environments.install if reference else self.environments.link
         python = build(trial.lock, trial.interpreter, folder / "env", trial.as_of)
         copied = folder / f"{trial.smoke}.py"
         smoke = self.smokes / copied.name
@@ -156,39 +156,42 @@ class Runner:
         job = Job(
             argv=[str(python), "-I", "-X", "faulthandler", str(probe), str(copied), "--watched"],
             env={
-                **environment(folder, python),
+                **cell_environment(folder, python),
                 **self.services.environment(trial.services, number),
                 "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
             },
             folder=folder,
-            shown=("env", copied.name, probe.name),
+            visible=("env", copied.name, probe.name),
             channel=EVENTS,
             stdin=json.dumps(config),
             seconds=self.seconds,
             memory_mb=self.memory_mb,
             shared=self.services.folders(trial.services),
             output_limit=LOG_LIMIT,
-            learn=not plain,
+            cache_bytecode=not reference,
         )
         killed = _oom_kills()
         with self.slots:
             ran = self.sandbox.run(job)
-        if not ran.told.strip():  # the probe never began: is it for the Python itself?
+        if not ran.reported.strip():  # the probe never began: is it for the Python itself?
             self.sandbox.check(trial.interpreter)
-        self.environments.learn(trial.interpreter, ran.bytecode)
+        self.environments.cache_bytecode(trial.interpreter, ran.bytecode)
         evidence = read_events(
-            ran.told, token, ran.finished, seconds=self.seconds,
-            tests_of=named_tests(copied.read_text("utf-8")),
+            ran.reported,
+            token,
+            ran.finished,
+            seconds=self.seconds,
+            tests_of=test_names(copied.read_text("utf-8")),
             memory_short=killed is None or _oom_kills() != killed,
-        )  # fmt: skip
-        if functions := executed(ran.told, token):
+        )
+        if functions := executed_functions(ran.reported, token):
             packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
             names = self.shipped.names(p for p in packages if p.name in trial.distributions)
-            evidence = replace(evidence, reach=api_coverage.reach(functions, names))
+            evidence = replace(evidence, reach=api_coverage.api_coverage(functions, names))
         return _redacted(
             replace(evidence, sandbox=ran.means),
             self._redactor(trial, folder),
-            how="plain" if plain else "composed",
+            how="plain" if reference else "composed",
             log=ran.finished.output,
         )
 

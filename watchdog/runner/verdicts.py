@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Record, Stage
-from watchdog.model.lock import Conflict, Lock, Resolution, Unbuildable, Unknown
+from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
 from watchdog.model.verdict import State, Verdict
 
 
 @dataclass(frozen=True)
-class Answer:
+class CellRun:
     """All that is known of a cell before it is judged.
 
     Attributes:
@@ -33,7 +33,7 @@ class Answer:
     expected: str | None = None
 
 
-def core_breaks(core: Record | None) -> bool:
+def core_is_broken(core: Record | None) -> bool:
     """Whether the framework itself is broken in a set: what stands on it is blocked, and not run.
 
     An extension that does not use the broken part may still work; a set in which the framework
@@ -42,7 +42,7 @@ def core_breaks(core: Record | None) -> bool:
     return core is not None and core.judgement.outcome is Outcome.BROKEN
 
 
-def verdict_of(answer: Answer, framework: str) -> Verdict:
+def verdict_of(answer: CellRun, framework: str) -> Verdict:
     """What a reader is told about a cell. One exhaustive match.
 
     `framework` is its name as people write it.
@@ -53,8 +53,10 @@ def verdict_of(answer: Answer, framework: str) -> Verdict:
             return replace(base, state=State.UNJUDGED, reason=answer.missing)
         case Conflict(reason):
             return replace(base, state=State.CONFLICT, stage=Stage.RESOLVE, reason=reason)
-        case Unknown(reason, ours):
-            return replace(base, state=State.ERROR if ours else State.UNJUDGED, reason=reason)
+        case NoAnswer(reason, infrastructure):
+            return replace(
+                base, state=State.ERROR if infrastructure else State.UNJUDGED, reason=reason
+            )
         case Unbuildable(symptom, _):
             # A newcomer's pip stops here too. In the other tables it is an old source
             # distribution that was never made for this Python: a gap, not a breakage.
@@ -71,8 +73,8 @@ def verdict_of(answer: Answer, framework: str) -> Verdict:
             return _of_record(replace(base, lock=answer.resolution), answer, framework)
 
 
-def _of_record(base: Verdict, answer: Answer, framework: str) -> Verdict:
-    if answer.core is not None and core_breaks(answer.core):
+def _of_record(base: Verdict, answer: CellRun, framework: str) -> Verdict:
+    if answer.core is not None and core_is_broken(answer.core):
         judgement = answer.core.judgement
         return replace(
             base,

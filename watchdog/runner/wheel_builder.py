@@ -12,7 +12,9 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The date of every file: the same content is the same wheel."""
 
 
-def metadata(name: str, version: str, requires: Sequence[str], requires_python: str | None) -> str:
+def wheel_metadata(
+    name: str, version: str, requires: Sequence[str], requires_python: str | None
+) -> str:
     """What a wheel says of itself (core metadata 2.1)."""
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {r}" for r in requires]
@@ -20,7 +22,7 @@ def metadata(name: str, version: str, requires: Sequence[str], requires_python: 
     return "\n".join(lines) + "\n"
 
 
-def wheel(
+def build_wheel(
     name: str,
     version: str,
     files: Mapping[str, str],
@@ -32,7 +34,7 @@ def wheel(
     """A pure wheel with a correct RECORD."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     content = dict(files)
-    content[f"{info}/METADATA"] = metadata(name, version, requires, requires_python)
+    content[f"{info}/METADATA"] = wheel_metadata(name, version, requires, requires_python)
     content[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     if entry_points:
         content[f"{info}/entry_points.txt"] = entry_points

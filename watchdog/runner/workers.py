@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class _Workers:
+class Workers:
     """Threads that take the piece of lowest rank first."""
 
     count: int

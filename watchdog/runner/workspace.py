@@ -19,21 +19,21 @@ import platformdirs
 from watchdog.environments import interpreters
 from watchdog.environments.builder import Environments
 from watchdog.environments.bytecode import Scripts
-from watchdog.environments.links import Composer
+from watchdog.environments.links import Linker
 from watchdog.environments.store import Store
 from watchdog.errors import InfrastructureError
 from watchdog.harness import API, AUTOMATIC, PROBE, SMOKES, smoke_file
 from watchdog.matrix.schema import Matrix
 from watchdog.model import fingerprint
-from watchdog.model.evidence import Means, Trial
+from watchdog.model.evidence import Isolation, Trial
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.uv import Uv
-from watchdog.runner.public_names import Shipped
-from watchdog.runner.trials import Runner
-from watchdog.sandbox.build import Workshop
+from watchdog.runner.public_names import PublicNames
+from watchdog.runner.trials import TrialRunner
+from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import Processes, cell_uid
 from watchdog.sandbox.sandbox import Sandbox
 from watchdog.sandbox.scratch import scratch_folder
@@ -75,19 +75,19 @@ class Settings:
     smokes: Path = SMOKES
     overlay: str | None = None
     own: bool = False
-    sandbox: Means | None = None
+    sandbox: Isolation | None = None
     builds: frozenset[str] | None = None
 
 
 @dataclass
-class Workplace:
+class Workspace:
     """The doors to the outside, wired together; make one with open_workplace()."""
 
     settings: Settings
     processes: Processes
     scratch: Path
     sandbox: Sandbox
-    workshop: Workshop
+    build_sandbox: BuildSandbox
     services: Services
     index: Index
     resolver: Resolver
@@ -106,11 +106,11 @@ class Workplace:
         return Scripts(self.processes, self.scratch / "scripts")
 
     @cached_property
-    def runner(self) -> Runner:
+    def runner(self) -> TrialRunner:
         limits = self.settings.matrix.limits
-        return Runner(
+        return TrialRunner(
             environments=self.environments,
-            shipped=Shipped(self.environments, cache_folder()),
+            shipped=PublicNames(self.environments, cache_folder()),
             scripts=self.scripts,
             sandbox=self.sandbox,
             ledger=self.ledger,
@@ -186,7 +186,7 @@ class Workplace:
 
     def _digest(self, path: Path) -> str:
         if path.name not in self._digests:
-            self._digests[path.name] = fingerprint.content(path.read_bytes())
+            self._digests[path.name] = fingerprint.content_digest(path.read_bytes())
         return self._digests[path.name]
 
     def start_services(self, subjects: Iterable[str]) -> None:
@@ -196,13 +196,13 @@ class Workplace:
 
 
 @contextlib.contextmanager
-def open_workplace(settings: Settings) -> Iterator[Workplace]:
+def open_workspace(settings: Settings) -> Iterator[Workspace]:
     """Open everything; stop every child and remove every temporary file at the end.
 
     Raises:
         InfrastructureError: uv, a folder or memory is missing, or no Python of the matrix is here.
     """
-    room()
+    require_address_space()
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ def open_workplace(settings: Settings) -> Iterator[Workplace]:
 
 def _owner(settings: Settings) -> int | None:
     """Who cells are; None where that is who we are."""
-    return None if settings.sandbox is Means.LIMITS else cell_uid()
+    return None if settings.sandbox is Isolation.LIMITS else cell_uid()
 
 
 @contextlib.contextmanager
@@ -230,7 +230,7 @@ def _for_cells_too(settings: Settings) -> Iterator[None]:
         os.umask(before)
 
 
-def room() -> None:
+def require_address_space() -> None:
     """Have enough address space for uv and for our threads, or say so before anything begins.
 
     Raises:
@@ -239,19 +239,19 @@ def room() -> None:
     if sys.platform == "win32":
         return
     try:
-        mmap.mmap(-1, ROOM, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        mmap.mmap(-1, REQUIRED_ADDRESS_SPACE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError:
         raise InfrastructureError(
-            f"a process may have less than {ROOM >> 20} MB of address space here: look at "
-            "`ulimit -v`, and at the memory of this machine. Nothing was run."
+            f"a process has less than {REQUIRED_ADDRESS_SPACE >> 20} MB of address space here: "
+            "look at `ulimit -v`, and at the memory of this machine. Nothing was run."
         ) from None
 
 
-ROOM = 1 << 30
+REQUIRED_ADDRESS_SPACE = 1 << 30
 """Bytes. With less no run was seen to end well; most of it is reserved and never touched."""
 
 
-def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace]:
+def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace]:
     processes = Processes()
     services = Services(processes, folder)
     try:
@@ -264,36 +264,45 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workplace
         # Links on the way to it would lead nowhere in the view of a cell.
         packages = package_folder().resolve()
         services.sandbox = sandbox = Sandbox(
-            processes, folder, packages, found.values(), wanted=settings.sandbox,
+            processes,
+            folder,
+            packages,
+            found.values(),
+            wanted=settings.sandbox,
             # Cells run copies of these; their own text gives tracebacks their lines.
             programs=(PROBE, API),
-        )  # fmt: skip
+        )
         framework = settings.matrix.framework
-        workshop = Workshop(processes, sandbox, folder, servers=lambda: index.servers(framework))
+        build_sandbox = BuildSandbox(
+            processes, sandbox, folder, servers=lambda: index.servers(framework)
+        )
         uv = Uv(
-            processes, folder, offline=settings.offline, overlay=settings.overlay,
-            workshop=workshop,
-        )  # fmt: skip
+            processes,
+            folder,
+            offline=settings.offline,
+            overlay=settings.overlay,
+            build_sandbox=build_sandbox,
+        )
         urls = uv.indexes().urls
         hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
         resolver = Resolver(uv, index, cache, framework)
         store = Store(uv, index, processes, packages, owner=_owner(settings))
         with (
-            contextlib.closing(workshop),
+            contextlib.closing(build_sandbox),
             contextlib.closing(index),
             contextlib.closing(resolver),
         ):
-            yield Workplace(
+            yield Workspace(
                 settings=settings,
                 processes=processes,
                 scratch=folder,
                 sandbox=sandbox,
-                workshop=workshop,
+                build_sandbox=build_sandbox,
                 services=services,
                 index=index,
                 resolver=resolver,
-                environments=Environments(uv, store, Composer(folder / "links")),
+                environments=Environments(uv, store, Linker(folder / "links")),
                 interpreters=found,
                 hosts=hosts - {"127.0.0.1", "localhost"},
             )

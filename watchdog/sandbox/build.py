@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from watchdog.errors import InfrastructureError
-from watchdog.model.evidence import Means
-from watchdog.sandbox.client import Cages, bubblewrap
-from watchdog.sandbox.process import Finished, Processes
+from watchdog.model.evidence import Isolation
+from watchdog.sandbox.client import SupervisorClient, bubblewrap
+from watchdog.sandbox.process import Processes, ProcessResult
 from watchdog.sandbox.sandbox import Sandbox
 
 Address = tuple[str, int]
@@ -35,7 +35,7 @@ OWN_HOME = "/tmp/home"  # noqa: S108  the call's own, see the keeper's view
 _OWN = {"HOME": OWN_HOME, "TMPDIR": "/tmp", "XDG_CACHE_HOME": f"{OWN_HOME}/.cache"}  # noqa: S108
 
 
-class Workshop:
+class BuildSandbox:
     """Runs tools confined, where cells are; safe to use from several threads."""
 
     def __init__(
@@ -52,8 +52,8 @@ class Workshop:
         self._scratch = scratch
         self._servers = servers
         self._starting = threading.Lock()
-        self._cages: Cages | None = None
-        self.means: Means | None = None
+        self._cages: SupervisorClient | None = None
+        self.means: Isolation | None = None
 
     def run(
         self,
@@ -66,7 +66,7 @@ class Workshop:
         inside: Mapping[str, str] | None = None,
         readable: Iterable[Path] = (),
         writable: Iterable[Path] = (),
-    ) -> Finished:
+    ) -> ProcessResult:
         """Run a tool to its end, at most `timeout` seconds; paths say what it sees and writes.
 
         `inside` is more of its environment, where it is confined.
@@ -78,40 +78,55 @@ class Workshop:
         if cages is None:
             return self._processes.run(argv, env=env, cwd=cwd, stdin=stdin, timeout=timeout)
         job = {
-            "name": "tool", "argv": list(argv), "cwd": str(cwd or "/"), "seconds": timeout,
+            "name": "tool",
+            "argv": list(argv),
+            "cwd": str(cwd or "/"),
+            "seconds": timeout,
             "env": {**env, **(inside or {}), **_OWN},
-            "readable": _places(readable), "writable": _places(writable),
+            "readable": _places(readable),
+            "writable": _places(writable),
             "limits": {"RLIMIT_CORE": (0, 0), "RLIMIT_FSIZE": (_FILE_BYTES, _FILE_BYTES)},
-            "processes": _PROCESSES, "memory_all_mb": _MEMORY_MB, "disk_mb": _DISK_MB,
+            "processes": _PROCESSES,
+            "memory_all_mb": _MEMORY_MB,
+            "disk_mb": _DISK_MB,
             "bytecode": False,
-        }  # fmt: skip
+        }
         finished, _ = cages.run(job, stdin=stdin, output_limit=_OUTPUT, merged=False)
         return finished
 
-    def _started(self) -> Cages | None:
+    def _started(self) -> SupervisorClient | None:
         with self._starting:
             if self.means is None:
                 means = self._sandbox.choose()
-                if means is not Means.LIMITS:
-                    self._cages = self._start(bubblewrap() if means is Means.BUBBLEWRAP else None)
+                if means is not Isolation.LIMITS:
+                    self._cages = self._start(
+                        bubblewrap() if means is Isolation.BUBBLEWRAP else None
+                    )
                 self.means = means
             return self._cages
 
-    def _start(self, program: str | None) -> Cages:
+    def _start(self, program: str | None) -> SupervisorClient:
         folder = self._scratch / "workshop"
         folder.mkdir(exist_ok=True)
         servers = sorted({address for url in self._servers() if (address := server(url))})
         network = not _can_be_named(servers)
         hosts = {} if network else _addresses(servers)
         shown, links = self._sandbox.visible()
-        cages = Cages(
-            self._processes, folder, shown, links, folder, program,
-            workshop=True, network=network, hosts={n: a for n, a in hosts.items() if not _own(n)},
-        )  # fmt: skip
+        cages = SupervisorClient(
+            self._processes,
+            folder,
+            shown,
+            links,
+            folder,
+            program,
+            build_sandbox=True,
+            network=network,
+            hosts={n: a for n, a in hosts.items() if not _own(n)},
+        )
         cages.start()
         try:
             for host, port in () if network else servers:
-                cages.bring_in(host, port, hosts[host])
+                cages.expose(host, port, hosts[host])
         except OSError as e:
             cages.stop()
             raise InfrastructureError(f"the package index cannot be let in: {e}") from e

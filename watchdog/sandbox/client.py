@@ -17,15 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from watchdog.errors import InfrastructureError
-from watchdog.sandbox.process import Capture, Finished, Processes, cell_uid, passed_on
+from watchdog.sandbox.process import (
+    Capture,
+    Processes,
+    ProcessResult,
+    cell_uid,
+    inherited_environment,
+)
 
-KEEPER = Path(__file__).with_name("supervisor")
+SUPERVISOR = Path(__file__).with_name("supervisor")
 _PATIENCE = 30.0
 _DYING = 20.0
 
 
 @dataclass
-class Cages:
+class SupervisorClient:
     """A running keeper; safe to use from several threads. Ends with `processes.stop_all()`.
 
     Attributes:
@@ -39,11 +45,11 @@ class Cages:
 
     processes: Processes
     scratch: Path
-    shown: Sequence[str]
+    visible: Sequence[str]
     links: Sequence[tuple[str, str]]
     store: Path
     bwrap: str | None = None
-    workshop: bool = False
+    build_sandbox: bool = False
     network: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
     _keeper: subprocess.Popen[bytes] | None = None
@@ -60,23 +66,30 @@ class Cages:
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)]
         (self._cells, cells), (self._services, services) = pairs
         numbers = (cells.fileno(), services.fileno())
-        argv = [sys.executable, "-I", "-S", str(KEEPER), *map(str, numbers)]
+        argv = [sys.executable, "-I", "-S", str(SUPERVISOR), *map(str, numbers)]
         argv += ["--network"] if self.network else []
         try:
             self._keeper = self.processes.start(
                 argv,
-                env=passed_on(),
+                env=inherited_environment(),
                 quiet=True,
                 pass_fds=numbers,
             )
-            other = None if self.workshop else cell_uid()
+            other = None if self.build_sandbox else cell_uid()
             uid, gid = (other, other) if other else (os.geteuid(), os.getegid())
             config = {
-                "uid": uid, "gid": gid, "scratch": str(self.scratch), "shown": list(self.shown),
-                "links": list(self.links), "store": str(self.store), "bwrap": self.bwrap,
-                "bwrap_flags": self._bwrap_flags(), "workshop": self.workshop,
-                "network": self.network, "hosts": dict(self.hosts),
-            }  # fmt: skip
+                "uid": uid,
+                "gid": gid,
+                "scratch": str(self.scratch),
+                "shown": list(self.visible),
+                "links": list(self.links),
+                "store": str(self.store),
+                "bwrap": self.bwrap,
+                "bwrap_flags": self._bwrap_flags(),
+                "workshop": self.build_sandbox,
+                "network": self.network,
+                "hosts": dict(self.hosts),
+            }
             self._cells.settimeout(_PATIENCE)
             self._services.settimeout(_PATIENCE)
             cells.close()
@@ -102,22 +115,24 @@ class Cages:
         """What not every version of it knows."""
         if self.bwrap is None:
             return []
-        done = self.processes.run([self.bwrap, "--help"], env=passed_on(), timeout=10, merged=True)
+        done = self.processes.run(
+            [self.bwrap, "--help"], env=inherited_environment(), timeout=10, merged=True
+        )
         return [flag for flag in ("--disable-userns",) if flag in done.output]
 
     def run(
         self, job: Mapping[str, Any], *, stdin: str, output_limit: int, merged: bool = True
-    ) -> tuple[Finished, list[str]]:
+    ) -> tuple[ProcessResult, list[str]]:
         """Run a cell to its end; how it ended, and the bytecode that it would have stored.
 
         Raises:
             InfrastructureError: it could not be confined, so it was not run.
         """
         started = time.monotonic()
-        told, conn = socket.socketpair()
+        reported, conn = socket.socketpair()
         read, stdin_w = os.pipe()
         pipes = [os.pipe() for _ in range(1 if merged else 2)]
-        with contextlib.closing(told), contextlib.ExitStack() as opened:
+        with contextlib.closing(reported), contextlib.ExitStack() as opened:
             readers = [opened.enter_context(os.fdopen(r, "rb")) for r, _ in pipes]
             outputs = [Capture(pipe, output_limit) for pipe in readers]
             given = [conn.fileno(), read, *(w for _, w in pipes)]
@@ -132,7 +147,7 @@ class Cages:
                 for handle in given[1:]:
                     os.close(handle)
             _feed(stdin_w, stdin.encode())
-            answer, timed_out = _answer(told, float(job["seconds"]))
+            answer, timed_out = _answer(reported, float(job["seconds"]))
             for output in outputs:
                 output.thread.join(2.0)
             seconds = time.monotonic() - started
@@ -141,7 +156,7 @@ class Cages:
         stopped = self.processes.stopped
         if "code" not in answer and not stopped:
             raise InfrastructureError("the keeper of cells is gone")
-        finished = Finished(
+        finished = ProcessResult(
             answer.get("code", -9),
             outputs[0].text(),
             "" if merged else outputs[1].text(),
@@ -169,7 +184,7 @@ class Cages:
             return False
         return False
 
-    def bring_in(self, host: str, port: int, address: str = "127.0.0.1") -> None:
+    def expose(self, host: str, port: int, address: str = "127.0.0.1") -> None:
         """Let cells reach a server outside of their network, at the same port of their loopback.
 
         Raises:
@@ -207,19 +222,19 @@ def _feed(handle: int, data: bytes) -> None:
         threading.Thread(target=write, daemon=True).start()
 
 
-def _answer(told: socket.socket, seconds: float) -> tuple[dict[str, Any], bool]:
+def _answer(reported: socket.socket, seconds: float) -> tuple[dict[str, Any], bool]:
     """What a supervisor tells at the end of its cell, and whether we had to bring that about."""
     data, timed_out = b"", False
-    told.settimeout(seconds)
+    reported.settimeout(seconds)
     while True:
         try:
-            chunk = told.recv(65536)
+            chunk = reported.recv(65536)
         except TimeoutError:
             if timed_out:
                 return {}, True
             timed_out = True
-            told.settimeout(_DYING)
-            told.shutdown(socket.SHUT_WR)
+            reported.settimeout(_DYING)
+            reported.shutdown(socket.SHUT_WR)
             continue
         except OSError:
             chunk = b""

@@ -45,7 +45,7 @@ def _signed(claims: dict[str, Any]) -> str:
     return text + "." + _encode(hmac.new(_KEY, text.encode(), hashlib.sha256).digest())
 
 
-class Provider(BaseHTTPRequestHandler):
+class OAuthProvider(BaseHTTPRequestHandler):
     @property
     def issuer(self) -> str:
         return f"http://{self.headers['Host']}"
@@ -130,4 +130,4 @@ class Provider(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Provider).serve_forever()
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), OAuthProvider).serve_forever()

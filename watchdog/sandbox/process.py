@@ -26,7 +26,7 @@ _BEGINNING = 0.3
 
 
 @dataclass(frozen=True)
-class Finished:
+class ProcessResult:
     """How a child ended. `output` is stdout, or stdout and stderr together where merged.
 
     `returncode` is negative for a signal, as in the subprocess module; `timed_out`, `interrupted`
@@ -106,7 +106,7 @@ def cell_uid() -> int | None:
     return CELL_UID if sys.platform == "linux" and os.geteuid() == 0 else None
 
 
-def passed_on() -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
     """What a child that runs other people's code gets of our environment: what the system needs."""
     return {k: v for k, v in os.environ.items() if k in _PASSED_ON}
 
@@ -135,7 +135,7 @@ class Processes:
         output_limit: int = 4_000_000,
         limits: Mapping[str, tuple[int, int]] | None = None,
         processes: int | None = None,
-    ) -> Finished:
+    ) -> ProcessResult:
         """Run a child to its end, at most `timeout` seconds; keep `output_limit` bytes a pipe.
 
         On Linux `limits` (`RLIMIT_…` to soft and hard) hold before the child gets its input, and
@@ -168,7 +168,7 @@ class Processes:
         for pipe, capture in ((process.stdout, out), (process.stderr, err)):
             if pipe and capture and not capture.thread.is_alive():
                 pipe.close()
-        return Finished(
+        return ProcessResult(
             process.returncode,
             out.text(),
             err.text() if err else "",
@@ -282,7 +282,7 @@ def _members(group: int) -> int:
     return count
 
 
-def end_marked(mark: str) -> int:
+def kill_marked(mark: str) -> int:
     """Kill every process in whose environment a text stands, such as a folder; how many.
 
     For what left its group. It finds nothing where the system does not tell (only Linux does), and

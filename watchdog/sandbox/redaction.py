@@ -67,7 +67,7 @@ class Redactor:
         return text
 
 
-def cut(text: str, most: int) -> str:
+def cut_middle(text: str, most: int) -> str:
     """A text of at most about so many characters: its beginning and its end, and what was cut."""
     if len(text) <= most:
         return text

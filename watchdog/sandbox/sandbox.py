@@ -21,10 +21,16 @@ from pathlib import Path
 from typing import Self
 
 from watchdog.errors import ConfigurationError, InfrastructureError
-from watchdog.model.evidence import Means
+from watchdog.model.evidence import Isolation
 from watchdog.model.release import Interpreter
-from watchdog.sandbox.client import Cages, bubblewrap
-from watchdog.sandbox.process import Capture, Finished, Processes, end_marked, passed_on
+from watchdog.sandbox.client import SupervisorClient, bubblewrap
+from watchdog.sandbox.process import (
+    Capture,
+    Processes,
+    ProcessResult,
+    inherited_environment,
+    kill_marked,
+)
 
 _ADDRESS = re.compile(r"(\[[0-9a-f:]+\]|[\w.-]+):(\d+)(?=/|$|\?)")
 _PROCESSES = 256
@@ -54,14 +60,14 @@ class Job:
     argv: Sequence[str]
     env: Mapping[str, str]
     folder: Path
-    shown: tuple[str, ...]
+    visible: tuple[str, ...]
     channel: str
     stdin: str
     seconds: float
     memory_mb: int
     shared: tuple[Path, ...] = ()
     output_limit: int = 16_000
-    learn: bool = False
+    cache_bytecode: bool = False
 
     @property
     def limits(self) -> dict[str, tuple[int, int]]:
@@ -78,12 +84,12 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ran:
+class JobResult:
     """How a job ended, what it told on its channel, and where in the store bytecode belongs."""
 
-    finished: Finished
-    told: str
-    means: Means
+    finished: ProcessResult
+    reported: str
+    means: Isolation
     bytecode: tuple[str, ...] = ()
 
 
@@ -97,7 +103,7 @@ class Sandbox:
         store: Path,
         interpreters: Iterable[Interpreter],
         *,
-        wanted: Means | None = None,
+        wanted: Isolation | None = None,
         programs: Iterable[Path] = (),
     ) -> None:
         self._processes = processes
@@ -107,11 +113,11 @@ class Sandbox:
         self._programs = tuple(programs)
         self._wanted = wanted
         self._choosing = threading.Lock()
-        self._cages: Cages | None = None
-        self.means: Means | None = None
-        self.lacking: dict[Means, str] = {}
+        self._cages: SupervisorClient | None = None
+        self.means: Isolation | None = None
+        self.lacking: dict[Isolation, str] = {}
 
-    def choose(self) -> Means:
+    def choose(self) -> Isolation:
         """The strongest means that works here, found by trying; kept for the run.
 
         Raises:
@@ -120,7 +126,7 @@ class Sandbox:
         """
         with self._choosing:
             if self.means is None:
-                for means in (self._wanted,) if self._wanted else Means:
+                for means in (self._wanted,) if self._wanted else Isolation:
                     try:
                         self._try(means)
                     except (InfrastructureError, OSError) as e:
@@ -131,36 +137,43 @@ class Sandbox:
                         break
             if self.means is None:
                 wanted = str(self._wanted)
-                why = self.lacking[Means(wanted)]
+                why = self.lacking[Isolation(wanted)]
                 raise ConfigurationError((f"--sandbox {wanted} does not work here: {why}",))
         return self.means
 
-    def _try(self, means: Means) -> None:
-        if means is Means.LIMITS:
+    def _try(self, means: Isolation) -> None:
+        if means is Isolation.LIMITS:
             return
         if sys.platform != "linux":
             raise InfrastructureError("only Linux has it")
-        program = bubblewrap() if means is Means.BUBBLEWRAP else None
-        if means is Means.BUBBLEWRAP and program is None:
+        program = bubblewrap() if means is Isolation.BUBBLEWRAP else None
+        if means is Isolation.BUBBLEWRAP and program is None:
             raise InfrastructureError("it is not installed (Debian: apt install bubblewrap)")
-        shown, links = self.visible()
-        shown += [str(self._store), *map(str, self._programs)]
+        visible, links = self.visible()
+        visible += [str(self._store), *map(str, self._programs)]
         self._store.mkdir(parents=True, exist_ok=True)
-        cages = Cages(self._processes, self._scratch, shown, links, self._store, program)
+        cages = SupervisorClient(
+            self._processes, self._scratch, visible, links, self._store, program
+        )
         cages.start()
         folder = self._scratch / f"try-{means}"
         folder.mkdir()
         job = Job(
             argv=[str(self._interpreters[0].path), "-I", "-S", "-c", _TRIAL],
-            env=passed_on(), folder=folder, shown=(), channel="told", stdin="", seconds=20,
+            env=inherited_environment(),
+            folder=folder,
+            visible=(),
+            channel="told",
+            stdin="",
+            seconds=20,
             memory_mb=1024,
-        )  # fmt: skip
+        )
         try:
             ran = self._confined(cages, job, means)
         except BaseException:
             cages.stop()
             raise
-        if ran.finished.returncode or "fine" not in ran.told:
+        if ran.finished.returncode or "fine" not in ran.reported:
             cages.stop()
             said = ran.finished.output.strip() or "a first cell died"
             raise InfrastructureError(said.splitlines()[-1])
@@ -178,14 +191,16 @@ class Sandbox:
         """
         argv, started = [interpreter.path, "-I", "-c", _IMPORTS], False
         with contextlib.suppress(OSError):
-            started = self._processes.run(argv, env=passed_on(), timeout=20).returncode == 0
+            started = (
+                self._processes.run(argv, env=inherited_environment(), timeout=20).returncode == 0
+            )
         if not started:
             raise InfrastructureError(
                 f"Python {interpreter.series} does not start any more; was it removed? "
                 f"({interpreter.path})"
             )
 
-    def run(self, job: Job) -> Ran:
+    def run(self, job: Job) -> JobResult:
         """Run a job to its end; nothing of it is left then.
 
         Raises:
@@ -199,14 +214,20 @@ class Sandbox:
             (job.folder / part).mkdir(exist_ok=True)
         with _Channel(job.folder / job.channel) as channel:
             done = self._processes.run(
-                job.argv, env=job.env, cwd=job.folder / "work", stdin=job.stdin,
-                timeout=job.seconds, merged=True, output_limit=job.output_limit,
-                limits=job.limits, processes=_PROCESSES,
-            )  # fmt: skip
-            end_marked(str(job.folder) + os.sep)
-        return Ran(done, channel.text(), means)
+                job.argv,
+                env=job.env,
+                cwd=job.folder / "work",
+                stdin=job.stdin,
+                timeout=job.seconds,
+                merged=True,
+                output_limit=job.output_limit,
+                limits=job.limits,
+                processes=_PROCESSES,
+            )
+            kill_marked(str(job.folder) + os.sep)
+        return JobResult(done, channel.text(), means)
 
-    def _confined(self, cages: Cages, job: Job, means: Means) -> Ran:
+    def _confined(self, cages: SupervisorClient, job: Job, means: Isolation) -> JobResult:
         limits = job.limits | {"RLIMIT_NPROC": (_PROCESSES, _PROCESSES)}
         with _Channel(job.folder / job.channel) as channel:
             done, bytecode = cages.run(
@@ -216,19 +237,19 @@ class Sandbox:
                     "env": dict(job.env),
                     "cwd": str(job.folder / "work"),
                     "folders": _FOLDERS,
-                    "shown": [*job.shown, job.channel],
+                    "shown": [*job.visible, job.channel],
                     "shared": [str(path) for path in job.shared],
                     "seconds": job.seconds,
                     "limits": limits,
                     "processes": _PROCESSES,
                     "memory_all_mb": 2 * job.memory_mb,
                     "disk_mb": _DISK_MB,
-                    "bytecode": job.learn,
+                    "bytecode": job.cache_bytecode,
                 },
                 stdin=job.stdin,
                 output_limit=job.output_limit,
             )
-        return Ran(done, channel.text(), means, tuple(bytecode))
+        return JobResult(done, channel.text(), means, tuple(bytecode))
 
     def serve(
         self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, port: int
@@ -237,19 +258,19 @@ class Sandbox:
         self.choose()
         return self._cages.serve(argv, env, cwd, port) if self._cages else None
 
-    def bring_in(self, address: str) -> str:
+    def expose(self, address: str) -> str:
         """What cells call a server that somebody else started: `host:port` somewhere in a text."""
         self.choose()
         found = _ADDRESS.search(address)
         if self._cages is None or found is None:
             return address
-        self._cages.bring_in(found[1], int(found[2]))
+        self._cages.expose(found[1], int(found[2]))
         return f"{address[: found.start()]}127.0.0.1:{found[2]}{address[found.end() :]}"
 
     @property
-    def weakness(self) -> str | None:
+    def downgrade_reason(self) -> str | None:
         """A sentence for people where it is not the strongest means that was used."""
-        if self.means is None or self.means is Means.BUBBLEWRAP:
+        if self.means is None or self.means is Isolation.BUBBLEWRAP:
             return None
         why = "; ".join(f"{means}: {reason}" for means, reason in self.lacking.items())
         return f"Cells are confined by {self.means} ({why or 'as asked for'})"
@@ -258,8 +279,8 @@ class Sandbox:
         """End what cells left behind, after `processes.stop_all()`."""
         if self._cages is not None:
             self._cages.stop()
-        if self.means is Means.LIMITS:
-            end_marked(str(self._scratch) + os.sep)
+        if self.means is Isolation.LIMITS:
+            kill_marked(str(self._scratch) + os.sep)
 
 
 _IMPORTS = "import json, os, socket, traceback, warnings"
@@ -275,12 +296,12 @@ with open("../told", "a") as out:
 """
 
 
-def environment(folder: Path, python: Path) -> dict[str, str]:
+def cell_environment(folder: Path, python: Path) -> dict[str, str]:
     """What every job with a folder and a Python of its own is given: places that are its own."""
     home, temporary = str(folder / "home"), str(folder / "tmp")
     return (
         {"LANG": "C.UTF-8"}
-        | passed_on()
+        | inherited_environment()
         | {
             "PATH": os.pathsep.join([str(python.parent), os.defpath]),
             "HOME": home,
@@ -293,7 +314,7 @@ def environment(folder: Path, python: Path) -> dict[str, str]:
 
 def visible(interpreters: Iterable[Interpreter]) -> tuple[list[str], list[tuple[str, str]]]:
     """What must be seen for these Pythons to run: folders, and links on the way to them."""
-    shown: dict[str, None] = {}
+    visible: dict[str, None] = {}
     links: dict[str, str] = {}
     for interpreter in interpreters:
         path = Path(interpreter.path)
@@ -308,8 +329,8 @@ def visible(interpreters: Iterable[Interpreter]) -> tuple[list[str], list[tuple[
             parts = [prefix / "lib" / f"python{interpreter.series}", real.parent]
         else:
             parts = [prefix]
-        shown |= dict.fromkeys(map(str, parts))
-    return sorted(shown), sorted(links.items())
+        visible |= dict.fromkeys(map(str, parts))
+    return sorted(visible), sorted(links.items())
 
 
 class _Channel:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError
-from watchdog.sandbox.process import end_marked
+from watchdog.sandbox.process import kill_marked
 
 _PREFIX = "fw-run-"
 
@@ -28,7 +28,7 @@ def scratch_folder() -> Iterator[Path]:
         InfrastructureError: there is no place for it.
     """
     try:
-        sweep()
+        remove_stale()
         folder, handle = _own()
     except OSError as e:
         raise InfrastructureError(f"no place to work: {e}") from e
@@ -40,7 +40,7 @@ def scratch_folder() -> Iterator[Path]:
             os.close(handle)
 
 
-def sweep() -> int:
+def remove_stale() -> int:
     """Remove the folders of runs that were killed; how many there were."""
     if sys.platform == "win32":
         return 0
@@ -48,7 +48,7 @@ def sweep() -> int:
     for folder in sorted(Path(tempfile.gettempdir()).resolve().glob(f"{_PREFIX}*")):
         with contextlib.suppress(OSError):  # somebody else's, or somebody else was faster
             if (handle := _hold(folder)) is not None:
-                end_marked(str(folder) + os.sep)
+                kill_marked(str(folder) + os.sep)
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(handle)
                 removed += 1

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from watchdog.sandbox.process import Processes, passed_on
+from watchdog.sandbox.process import Processes, inherited_environment
 from watchdog.sandbox.sandbox import Sandbox
 
 _DATABASES = 4096
@@ -86,7 +86,7 @@ class Services:
         if self.sandbox is None:
             return given
         try:
-            return {key: self.sandbox.bring_in(value) for key, value in given.items()}
+            return {key: self.sandbox.expose(value) for key, value in given.items()}
         except OSError:
             return {}
 
@@ -114,17 +114,35 @@ class Services:
         for part in ("cur", "new", "tmp"):
             (maildir / part).mkdir(parents=True, exist_ok=True)
         argv = [
-            sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}",
-            "-c", "aiosmtpd.handlers.Mailbox", str(maildir),
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "aiosmtpd",
+            "-n",
+            "-l",
+            f"127.0.0.1:{port}",
+            "-c",
+            "aiosmtpd.handlers.Mailbox",
+            str(maildir),
+        ]
         address = {"WATCHDOG_SMTP": f"127.0.0.1:{port}", "WATCHDOG_MAILDIR": str(maildir)}
         return address if self._serve(argv, port) else {}
 
     def _redis(self, port: int) -> dict[str, str]:
         argv = [
-            "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-            "--appendonly", "no", "--databases", str(_DATABASES), "--dir", str(self.folder),
-        ]  # fmt: skip
+            "redis-server",
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--databases",
+            str(_DATABASES),
+            "--dir",
+            str(self.folder),
+        ]
         address = {"WATCHDOG_REDIS": f"redis://127.0.0.1:{port}/{{number}}"}
         return address if self._serve(argv, port) else {}
 
@@ -144,7 +162,10 @@ class Services:
         if shutil.which(argv[0]) is None:
             return False
         # Not the whole environment of ours: a cell may be able to read that of a service.
-        env = passed_on() | {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        env = inherited_environment() | {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+        }
         if self.sandbox is not None:
             served = self.sandbox.serve(argv, env, self.folder, port)
             if served is not None:

@@ -20,15 +20,15 @@ from pydantic import TypeAdapter, ValidationError
 from watchdog.model.cell import is_subject
 from watchdog.model.history import (
     Chapter,
-    CureNote,
+    CureRecord,
     History,
     PastBreakage,
-    Rot,
+    PinStatus,
     change_points,
     join_chapters,
 )
 from watchdog.storage import files
-from watchdog.storage.second_opinions import Opinion
+from watchdog.storage.second_opinions import SecondOpinion
 
 _PAGE = re.compile(r"\w[\w.+!-]*", re.ASCII)
 
@@ -36,9 +36,9 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 _CHAPTER = TypeAdapter(Chapter)
-_ROT = TypeAdapter(Rot)
-_CURE = TypeAdapter(CureNote)
-_OPINION = TypeAdapter(Opinion)
+_ROT = TypeAdapter(PinStatus)
+_CURE = TypeAdapter(CureRecord)
+_OPINION = TypeAdapter(SecondOpinion)
 
 
 class Archive:
@@ -100,28 +100,28 @@ class Archive:
                     added += 1
         return added
 
-    def pins(self) -> list[Rot]:
+    def pins(self) -> list[PinStatus]:
         """What is known of every pin of the framework, the newest first."""
         found = _newest(self._pins, _ROT, lambda rot: rot.key)
         return sorted(found.values(), key=lambda r: (Version(r.version), r.subject), reverse=True)
 
-    def add_pin(self, rot: Rot) -> None:
+    def add_pin(self, rot: PinStatus) -> None:
         """Write one line; it stands in for what was known of this pin before."""
         files.append_line(self._pins, _ROT.dump_python(rot, mode="json", exclude_defaults=True))
 
-    def cures(self) -> dict[str, CureNote]:
+    def cures(self) -> dict[str, CureRecord]:
         """The newest note for each breakage."""
         return _newest(self._cures, _CURE, lambda note: note.breakage)
 
-    def add_cure(self, note: CureNote) -> None:
+    def add_cure(self, note: CureRecord) -> None:
         """Write one line; it stands in for what was known of this breakage's cure before."""
         files.append_line(self._cures, _CURE.dump_python(note, mode="json"))
 
-    def opinions(self) -> list[Opinion]:
+    def opinions(self) -> list[SecondOpinion]:
         """Every second opinion there is, in the order they were given in."""
         return list(_read(self._opinions, _OPINION))
 
-    def add_opinion(self, given: Opinion) -> None:
+    def add_opinion(self, given: SecondOpinion) -> None:
         """Write one line; none ever stands in for another."""
         value = _OPINION.dump_python(given, mode="json", exclude_defaults=True)
         files.append_line(self._opinions, value)

@@ -14,7 +14,7 @@ from watchdog.storage import files
 
 
 @dataclass(frozen=True)
-class Series:
+class SeriesResult:
     """One series of the framework beside a subject.
 
     Attributes:
@@ -37,14 +37,14 @@ class Measured:
 
     subject: str
     version: str
-    series: tuple[Series, ...]
+    series: tuple[SeriesResult, ...]
 
     @property
-    def allows_broken(self) -> tuple[Series, ...]:
+    def allows_broken(self) -> tuple[SeriesResult, ...]:
         return tuple(s for s in self.series if s.allowed and s.works is False)
 
     @property
-    def forbids_working(self) -> tuple[Series, ...]:
+    def forbids_working(self) -> tuple[SeriesResult, ...]:
         return tuple(s for s in self.series if s.allowed is False and s.works)
 
     def suggestion(self, framework: str) -> str | None:

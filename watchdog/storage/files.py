@@ -24,7 +24,7 @@ def read_json(path: Path, kind: TypeAdapter[T]) -> T | None:
         return None
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all; safe from several threads and processes.
 
     One that holds it already is left alone: replacing costs many times more than reading.

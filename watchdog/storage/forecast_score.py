@@ -13,7 +13,7 @@ from watchdog.storage import files
 
 
 @dataclass(frozen=True)
-class Foretold:
+class PredictedBreakage:
     """A breakage beside what would have been said of it before.
 
     Attributes:
@@ -45,7 +45,7 @@ class Score:
     """The back-test as a whole."""
 
     as_of: datetime
-    foretold: tuple[Foretold, ...]
+    foretold: tuple[PredictedBreakage, ...]
     alarms: tuple[Alarm, ...]
 
     @property

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from watchdog.model.cell import Cell
 from watchdog.model.evidence import Record
 from watchdog.model.lock import Lock
-from watchdog.model.verdict import Entry, Run, State, Verdict
+from watchdog.model.verdict import JournalEntry, Run, State, Verdict
 
 _DEFINITE = (State.WORKS, State.BROKEN, State.CONFLICT, State.FLAKY)
 
 
-def with_history(
+def mark_news(
     verdicts: Iterable[Verdict], runs: Sequence[Run], recall: Callable[[str], Record | None]
 ) -> tuple[Verdict, ...]:
     """Verdicts that know whether they are news, and since which run they look like this.
@@ -47,10 +47,10 @@ def _dated(verdict: Verdict, past: list[tuple[datetime, State, str | None]]) -> 
     return replace(verdict, since=since, new=new)
 
 
-def journal_entry(verdict: Verdict) -> Entry:
+def journal_entry(verdict: Verdict) -> JournalEntry:
     """What the journal keeps of a verdict."""
     told = verdict.record is not None or verdict.state is State.BLOCKED
-    return Entry(
+    return JournalEntry(
         state=verdict.state,
         record=verdict.record.fingerprint if verdict.record else None,
         control=verdict.control.fingerprint if verdict.control else None,
@@ -63,7 +63,9 @@ def journal_entry(verdict: Verdict) -> Entry:
     )
 
 
-def remembered(cell: Cell, entry: Entry, recall: Callable[[str], Record | None]) -> Verdict:
+def recall_verdict(
+    cell: Cell, entry: JournalEntry, recall: Callable[[str], Record | None]
+) -> Verdict:
     """The verdict an entry of the journal was made from."""
     record = recall(entry.record) if entry.record else None
     control = recall(entry.control) if entry.control else None
@@ -90,7 +92,7 @@ NEAR = timedelta(days=2)
 NOT_ENDED = "not run: the part of the run that it was in did not end"
 
 
-def whole(runs: Sequence[Run]) -> Run | None:
+def latest_run(runs: Sequence[Run]) -> Run | None:
     """The last run, filled up with cells of runs read at most two days before it.
 
     So a run of a part of the matrix renews that part of the page and does not empty the rest.
@@ -99,7 +101,7 @@ def whole(runs: Sequence[Run]) -> Run | None:
         return None
     last = max(runs, key=lambda run: (run.finished, run.as_of))
     near = [r for r in runs if last.as_of - NEAR <= r.as_of <= last.as_of]
-    cells: dict[str, Entry] = {}
+    cells: dict[str, JournalEntry] = {}
     left_out: dict[str, str] = {}
     for run in sorted(near, key=lambda r: (r.as_of, r.finished)):
         cells |= run.cells
@@ -115,7 +117,7 @@ def join_runs(runs: Sequence[Run], wanted: Iterable[str] = ()) -> Run:
     A wanted cell that none of them has was not run: its part did not end. It is never green.
     """
     last = max(runs, key=lambda run: run.finished)
-    cells = dict.fromkeys(wanted, Entry(State.ERROR, reason=NOT_ENDED))
+    cells = dict.fromkeys(wanted, JournalEntry(State.ERROR, reason=NOT_ENDED))
     left_out: dict[str, str] = {}
     for run in sorted(runs, key=lambda r: r.finished):
         cells |= run.cells
@@ -126,12 +128,15 @@ def join_runs(runs: Sequence[Run], wanted: Iterable[str] = ()) -> Run:
     if doubts:
         cells = {i: replace(e, new=False) for i, e in cells.items()}
     return replace(
-        last, cells=cells, left_out=dict(sorted(left_out.items())), newest=newest,
+        last,
+        cells=cells,
+        left_out=dict(sorted(left_out.items())),
+        newest=newest,
         doubt="; ".join(doubts) or None,
-    )  # fmt: skip
+    )
 
 
-def mended(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | None:
+def fixed_cells(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | None:
     """The last run before with cells of this one, and which of those were broken then, work now."""
     before = [r for r in runs if r.as_of < run.as_of and r.cells.keys() & run.cells.keys()]
     if not before:

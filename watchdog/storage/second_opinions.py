@@ -9,7 +9,7 @@ from enum import StrEnum
 from watchdog.model.evidence import Outcome, Record, Stage
 
 
-class Finding(StrEnum):
+class Agreement(StrEnum):
     """What two opinions on one cell say together; `unclear` where they cannot be compared."""
 
     AGREES = "agrees"
@@ -19,7 +19,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledCell:
     """A cell that is run again: what stands in the ledger for it, and what the page calls it."""
 
     cell: str
@@ -33,7 +33,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Said:
+class PipOutcome:
     """What the plain way gave.
 
     Attributes:
@@ -52,7 +52,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Opinion:
+class SecondOpinion:
     """A line of the record: one cell, run again the plain way.
 
     Attributes:
@@ -73,7 +73,7 @@ class Opinion:
     python: str
     ours: Outcome
     theirs: Outcome | None
-    finding: Finding
+    finding: Agreement
     our_symptom: str | None = None
     symptom: str | None = None
     alike: bool | None = None
@@ -84,4 +84,4 @@ class Opinion:
 
     @property
     def disagrees(self) -> bool:
-        return self.finding in (Finding.FALSE_ALARM, Finding.MISSED)
+        return self.finding in (Agreement.FALSE_ALARM, Agreement.MISSED)

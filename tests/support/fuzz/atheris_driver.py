@@ -29,10 +29,17 @@ def main() -> None:
         for word in target.WORDS:
             words.write('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n')
     atheris.Setup(
-        [sys.argv[0], str(folder), f"-dict={words.name}", "-timeout=30", "-rss_limit_mb=2048",
-         "-max_len=4096", *options],
+        [
+            sys.argv[0],
+            str(folder),
+            f"-dict={words.name}",
+            "-timeout=30",
+            "-rss_limit_mb=2048",
+            "-max_len=4096",
+            *options,
+        ],
         target.check,
-    )  # fmt: skip
+    )
     atheris.Fuzz()
 
 

@@ -27,11 +27,26 @@ def _seeds() -> tuple[bytes, ...]:
 
 SEEDS = _seeds()
 WORDS = (
-    b'"files":', b'"filename":', b'"upload-time":', b'"yanked":', b'"requires-python":',
-    b'"hashes":', b'"sha256":', b"9999-12-31T23:59:59.999999Z", b"0001-01-01T00:00:00+14:00",
-    b"flask-1.0-1a-cp311-cp311-manylinux_2_17_x86_64.whl", b"flask-1.0.zip", b"\\ud800", b"null",
-    b">=3,!=", b"<a href=", b"data-upload-time=", b"data-yanked", b"&#0;", b"1!2.0.post1+x",
-)  # fmt: skip
+    b'"files":',
+    b'"filename":',
+    b'"upload-time":',
+    b'"yanked":',
+    b'"requires-python":',
+    b'"hashes":',
+    b'"sha256":',
+    b"9999-12-31T23:59:59.999999Z",
+    b"0001-01-01T00:00:00+14:00",
+    b"flask-1.0-1a-cp311-cp311-manylinux_2_17_x86_64.whl",
+    b"flask-1.0.zip",
+    b"\\ud800",
+    b"null",
+    b">=3,!=",
+    b"<a href=",
+    b"data-upload-time=",
+    b"data-yanked",
+    b"&#0;",
+    b"1!2.0.post1+x",
+)
 
 
 def check(data: bytes) -> None:

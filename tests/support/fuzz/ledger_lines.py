@@ -13,20 +13,25 @@ from samples import record
 
 from watchdog.matrix import load
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.verdict import Entry, Run, State
+from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report.views import front
 from watchdog.report.views.history import NOTHING_PAST
 from watchdog.storage import journal
 from watchdog.storage.ledger import Ledger
 
 _FOLDER = tempfile.TemporaryDirectory()
-_MATRIX = load.parse(
+_MATRIX = load.parse_matrix(
     'python: ["3.13"]\ntables: {today: {}}\nextensions: {flask-login: {name: Flask-Login}}\n', "m"
 )
 _CELL = "flask-login/today/py3.13"
 _BEFORE, _AFTER = record(Outcome.WORKS, "before"), record(Outcome.BROKEN, "after", "it is ✕")
-_RUN = Run(day(1), day(2), {_CELL: Entry(State.BROKEN, "after")},
-           newest={"flask-login": ("0.6.3", day(0))}, core=(("flask", "3.0", day(0)),))  # fmt: skip
+_RUN = Run(
+    day(1),
+    day(2),
+    {_CELL: JournalEntry(State.BROKEN, "after")},
+    newest={"flask-login": ("0.6.3", day(0))},
+    core=(("flask", "3.0", day(0)),),
+)
 
 
 def _line(value: Record | Run) -> bytes:
@@ -43,11 +48,32 @@ SEEDS = (
     _LINES[0][:90] + b"\n{}\n[]\nnull\n",
 )
 WORDS = (
-    b'"fingerprint":', b'"judgement":', b'"evidence":', b'"lock":', b'"outcome": "works"',
-    b'"ran_at":', b'"as_of":', b'"finished":', b'"cells":', b'"record":', b'"state": "broken"',
-    b'"like":', b'"gone":', b'"reach": [1, 0]', b"NaN", b"1e999", b"\\ud800", b"9999-12-31T23:59Z",
-    b"0001-01-01T00:00+14:00", b"null", b"[]", b"{}", b"/today/py", b'"core":', b'"newest":',
-)  # fmt: skip
+    b'"fingerprint":',
+    b'"judgement":',
+    b'"evidence":',
+    b'"lock":',
+    b'"outcome": "works"',
+    b'"ran_at":',
+    b'"as_of":',
+    b'"finished":',
+    b'"cells":',
+    b'"record":',
+    b'"state": "broken"',
+    b'"like":',
+    b'"gone":',
+    b'"reach": [1, 0]',
+    b"NaN",
+    b"1e999",
+    b"\\ud800",
+    b"9999-12-31T23:59Z",
+    b"0001-01-01T00:00+14:00",
+    b"null",
+    b"[]",
+    b"{}",
+    b"/today/py",
+    b'"core":',
+    b'"newest":',
+)
 
 
 def check(data: bytes) -> None:
@@ -69,7 +95,7 @@ def check(data: bytes) -> None:
     assert len(runs) - 1 + ledger.skipped_lines - skipped == len(lines)
     if len(runs) + len(records) == _WHOLE:
         return  # nothing was read that could be told wrongly
-    last = journal.whole(runs)
+    last = journal.latest_run(runs)
     assert last is not None
     front.site_view(_MATRIX, last, ledger.get, NOTHING_PAST, runs)
     assert ledger.seconds("flask-login", "") >= 0

@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from watchdog.errors import ConfigurationError
 from watchdog.matrix import load, schema
-from watchdog.matrix.cells import expand
-from watchdog.model.cell import coordinates
+from watchdog.matrix.cells import expand_cells
+from watchdog.model.cell import parse_cell_id
 from watchdog.model.release import File, Release
 
 _ROOT = Path(__file__).parents[3]
@@ -31,23 +31,43 @@ _RELEASES = tuple(
 )
 SEEDS = (_SMALL, (_ROOT / "tests/support/field_starlette/matrix.yaml").read_bytes())
 WORDS = (
-    b"core:", b"python:", b"tables:", b"grid:", b"versions:", b"extensions:", b"install:",
-    b"since 1.0", b"last 4", b"newest", b"resolved", b"&a", b"*a", b"<<:", b"!!map", b"? ", b"- ",
-    b"{}", b"[]", b"\xc2\x85", b"\xe2\x80\xa8", b"---", b"%YAML 1.1",
-)  # fmt: skip
+    b"core:",
+    b"python:",
+    b"tables:",
+    b"grid:",
+    b"versions:",
+    b"extensions:",
+    b"install:",
+    b"since 1.0",
+    b"last 4",
+    b"newest",
+    b"resolved",
+    b"&a",
+    b"*a",
+    b"<<:",
+    b"!!map",
+    b"? ",
+    b"- ",
+    b"{}",
+    b"[]",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"---",
+    b"%YAML 1.1",
+)
 
 
 def check(data: bytes) -> None:
     """Problems are told with the file's name, and never none."""
     try:
-        found = load.parse(data.decode("utf-8", "surrogateescape"), "matrix.yaml")
+        found = load.parse_matrix(data.decode("utf-8", "surrogateescape"), "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
         assert all(problem.startswith("matrix.yaml:") for problem in e.problems), e.problems
         return
     releases: Mapping[str, Sequence[Release]] = dict.fromkeys(found.distributions, _RELEASES)
-    cells = expand(found, releases)
+    cells = expand_cells(found, releases)
     assert len({cell.id for cell in cells}) == len(cells)
-    assert all(coordinates(cell.id).subject == cell.subject for cell in cells)
+    assert all(parse_cell_id(cell.id).subject == cell.subject for cell in cells)
     assert found.framework in found.distributions
     assert schema.matrix_schema(found)

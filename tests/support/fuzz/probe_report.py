@@ -8,19 +8,19 @@ from typing import Any
 
 from watchdog.model.evidence import Outcome
 from watchdog.runner.judge import agree, judge
-from watchdog.runner.probe_report import executed, named_tests, read_events
-from watchdog.sandbox.process import Finished
+from watchdog.runner.probe_report import executed_functions, read_events, test_names
+from watchdog.sandbox.process import ProcessResult
 
 _TOKEN = "t"
 _TESTS = ("test_a", "test_b")
 _ENDS = (
-    Finished(0, "", "", 1.0),
-    Finished(1, "", "", 1.0),
-    Finished(-11, "", "", 1.0),
-    Finished(-9, "", "", 1.0, timed_out=True),
-    Finished(-9, "", "", 1.0),
-    Finished(0, "", "", 1.0, note="more than 256 processes at once"),
-    Finished(3, "", "", 1.0, interrupted=True),
+    ProcessResult(0, "", "", 1.0),
+    ProcessResult(1, "", "", 1.0),
+    ProcessResult(-11, "", "", 1.0),
+    ProcessResult(-9, "", "", 1.0, timed_out=True),
+    ProcessResult(-9, "", "", 1.0),
+    ProcessResult(0, "", "", 1.0, note="more than 256 processes at once"),
+    ProcessResult(3, "", "", 1.0, interrupted=True),
 )
 
 
@@ -28,8 +28,11 @@ def _lines(*events: Mapping[str, object]) -> bytes:
     return b"".join(json.dumps({"token": _TOKEN, **e}).encode() + b"\n" for e in events)
 
 
-_FAILURE = {"type": "KeyError", "message": "'x'", "frames": [
-    {"file": "site-packages/a.py", "function": "f", "line": 3, "code": "x"}]}  # fmt: skip
+_FAILURE = {
+    "type": "KeyError",
+    "message": "'x'",
+    "frames": [{"file": "site-packages/a.py", "function": "f", "line": 3, "code": "x"}],
+}
 _BEGIN: tuple[Mapping[str, object], ...] = ({"event": "loading"}, {"event": "loaded"})
 _A: tuple[Mapping[str, object], ...] = (
     {"event": "testing", "name": "test_a", "title": "x"},
@@ -40,21 +43,45 @@ _B: tuple[Mapping[str, object], ...] = (
     {"event": "test", "name": "test_b", "title": "", "outcome": "skipped", "reason": "no server"},
 )
 _END: Mapping[str, object] = {
-    "event": "end", "executed": ["a.py:f"],
+    "event": "end",
+    "executed": ["a.py:f"],
     "warnings": [{"category": "W", "message": "m", "file": "f", "line": 1, "stack": ["x"]}],
-}  # fmt: skip
+}
 SEEDS = (
     b"\0" + _lines(*_BEGIN, *_A, *_B, _END),
     b"\1" + _lines({"event": "loading"}, {"event": "failed", "failure": _FAILURE}, _END),
-    b"\0" + _lines({"event": "loading"}, {"event": "test", "name": "(all)", "title": "",
-                                          "outcome": "skipped", "reason": "x"}, _END),
+    b"\0"
+    + _lines(
+        {"event": "loading"},
+        {"event": "test", "name": "(all)", "title": "", "outcome": "skipped", "reason": "x"},
+        _END,
+    ),
     b"\1" + _lines(*_BEGIN, _A[0], {**_A[1], "outcome": "failed", "failure": _FAILURE}, *_B, _END),
-)  # fmt: skip
+)
 WORDS = (
-    b'"event":', b'"token": "t"', b'"end"', b'"test"', b'"testing"', b'"loaded"', b'"loading"',
-    b'"failed"', b'"passed"', b'"skipped"', b'"outcome":', b'"failure":', b'"name":', b"null",
-    b"test_a", b"test_b", b"NaN", b"1e999", b"\\ud800", b"\xe2\x80\xa8", b"\r", b"(all)",
-)  # fmt: skip
+    b'"event":',
+    b'"token": "t"',
+    b'"end"',
+    b'"test"',
+    b'"testing"',
+    b'"loaded"',
+    b'"loading"',
+    b'"failed"',
+    b'"passed"',
+    b'"skipped"',
+    b'"outcome":',
+    b'"failure":',
+    b'"name":',
+    b"null",
+    b"test_a",
+    b"test_b",
+    b"NaN",
+    b"1e999",
+    b"\\ud800",
+    b"\xe2\x80\xa8",
+    b"\r",
+    b"(all)",
+)
 
 
 def check(data: bytes) -> None:
@@ -63,8 +90,8 @@ def check(data: bytes) -> None:
     evidence = read_events(text, _TOKEN, done, seconds=9, tests_of=_TESTS)
     judgement = judge(evidence)
     assert agree([evidence, evidence]).outcome is judgement.outcome
-    assert all(isinstance(entry, str) for entry in executed(text, _TOKEN))
-    named_tests(text)
+    assert all(isinstance(entry, str) for entry in executed_functions(text, _TOKEN))
+    test_names(text)
     if judgement.outcome is Outcome.WORKS:
         assert _holds(text, done), text
     other = read_events(text, "another token", done, seconds=9, tests_of=_TESTS)
@@ -72,7 +99,7 @@ def check(data: bytes) -> None:
         assert judge(other).outcome is not Outcome.WORKS
 
 
-def _holds(text: str, done: Finished) -> bool:
+def _holds(text: str, done: ProcessResult) -> bool:
     """Whether a report may be believed, said in another way than by the program."""
     told: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
     ended_well = done.returncode in (0, 1) and not (done.timed_out or done.note)

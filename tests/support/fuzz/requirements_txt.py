@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from watchdog.errors import ConfigurationError
-from watchdog.resolver.requirements_file import Project, parse, read
+from watchdog.resolver.requirements_file import Project, parse_requirements, read_requirements
 
 _FOLDER = tempfile.TemporaryDirectory()
 SEEDS = (
@@ -19,16 +19,33 @@ SEEDS = (
     b'[project]\nname = "x"\ndependencies = ["flask>=2", "flask-login; os_name == \'nt\'"]\n',
 )
 WORDS = (
-    b"-r base.txt", b"-c ", b"--requirement=", b"--hash=sha256:", b"\\\n", b"; ", b"extra == 'x'",
-    b"===", b"~=", b"[a,b]", b" @ file:///", b"${X}", b"\x00", b"\xe2\x80\xa8", b"\x0c", b"#",
-    b"[project]", b"dependencies = [", b"-r " + b"a" * 300, b"-r .",
-)  # fmt: skip
+    b"-r base.txt",
+    b"-c ",
+    b"--requirement=",
+    b"--hash=sha256:",
+    b"\\\n",
+    b"; ",
+    b"extra == 'x'",
+    b"===",
+    b"~=",
+    b"[a,b]",
+    b" @ file:///",
+    b"${X}",
+    b"\x00",
+    b"\xe2\x80\xa8",
+    b"\x0c",
+    b"#",
+    b"[project]",
+    b"dependencies = [",
+    b"-r " + b"a" * 300,
+    b"-r .",
+)
 
 
 def check(data: bytes) -> None:
     """As a text, and as either of the two files."""
     text = data.decode("utf-8", "replace")
-    _known(parse(text))
+    _known(parse_requirements(text))
     if b"/" in data and (b"-r" in data or b"-c" in data):
         return  # it names a file of this machine
     base = Path(_FOLDER.name, "base.txt")
@@ -37,7 +54,7 @@ def check(data: bytes) -> None:
         path = Path(_FOLDER.name, name)
         path.write_bytes(data)
         try:
-            found = read(path)
+            found = read_requirements(path)
         except ConfigurationError as e:
             assert e.problems
             continue

@@ -10,7 +10,7 @@ from samples import RISK, SAYS, USE
 
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.risks import Offer
-from watchdog.analysis.forecast.usage import How, Use
+from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.model.evidence import CaughtWarning
 from watchdog.report.views.forecast import earliest
 from watchdog.storage.forecast import Forecast, Kind, Source, forecast_json, read_forecast
@@ -33,12 +33,12 @@ LOST = Offer(offered=True, unknown_keywords=("a",))
         (replace(USE, how=How.CALL, keywords=("a",)), LOST, Kind.GONE),
         (replace(USE, how=How.CALL, keywords=("b",)), LOST, None),
     ],
-)  # fmt: skip
+)
 def test_a_use_is_a_risk_where_what_it_uses_goes_or_is_gone_and_nothing_guards_it(
-    use: Use, offer: Offer | None, kind: Kind | None
+    use: SymbolUse, offer: Offer | None, kind: Kind | None
 ) -> None:
     offers = {use.symbol: offer, f"{use.symbol}(a)": offer} if offer else {}
-    found = list(risks.of_uses("ext", "1.0", [use], offers, HELD))
+    found = list(risks.risks_of_uses("ext", "1.0", [use], offers, HELD))
     assert [r.kind for r in found] == ([kind] if kind else [])
 
 
@@ -60,15 +60,19 @@ WERKZEUG = "site-packages/werkzeug/urls.py:5 url_decode"
         (warning(SAYS, "site-packages/other/x.py", WERKZEUG), []),
         (warning(SAYS, "<cell>/smoke_ext.py", WERKZEUG), []),
         # what the subject itself announces is not a risk of it
-        (warning("'ext.old' is deprecated", "site-packages/ext/a.py",
-                 "site-packages/ext/a.py:3 old"), []),
+        (
+            warning(
+                "'ext.old' is deprecated", "site-packages/ext/a.py", "site-packages/ext/a.py:3 old"
+            ),
+            [],
+        ),
         (warning("unclosed file", "site-packages/ext/a.py", WERKZEUG, "ResourceWarning"), []),
     ],
-)  # fmt: skip
+)
 def test_a_warning_is_a_risk_of_the_subject_whose_line_caused_it(
     caught: CaughtWarning, symbols: list[str]
 ) -> None:
-    found = list(risks.of_warnings("ext", "1.0", [caught], ["ext"], HELD))
+    found = list(risks.risks_of_warnings("ext", "1.0", [caught], ["ext"], HELD))
     assert [r.symbol for r in found] == symbols
     assert all(r.package == "werkzeug" for r in found)
 
@@ -76,9 +80,9 @@ def test_a_warning_is_a_risk_of_the_subject_whose_line_caused_it(
 def test_a_symbol_is_told_once_with_the_strongest_word() -> None:
     warned = replace(RISK, source=Source.WARNING, symbol="werkzeug.urls.url_decode")
     deep = replace(RISK, line=90, lazy=True)
-    assert risks.merged([deep, RISK, warned]) == (warned,)
+    assert risks.merge_risks([deep, RISK, warned]) == (warned,)
     gone = replace(RISK, kind=Kind.GONE)
-    assert risks.merged([RISK, gone]) == (gone,)
+    assert risks.merge_risks([RISK, gone]) == (gone,)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +105,8 @@ def test_an_announcement_gives_the_earliest_release_not_a_date(
 
 
 def test_a_risk_keeps_the_day_on_which_it_was_told_first(tmp_path: Path) -> None:
-    first = risks.dated(Forecast(day(1), "3.13", 1, (RISK,)), None)
-    again = risks.dated(Forecast(day(5), "3.13", 1, (replace(RISK, line=20),)), first)
+    first = risks.date_risks(Forecast(day(1), "3.13", 1, (RISK,)), None)
+    again = risks.date_risks(Forecast(day(5), "3.13", 1, (replace(RISK, line=20),)), first)
     assert [r.seen for r in again.risks] == [day(1)]
     (tmp_path / "forecast.json").write_text(forecast_json(again), "utf-8")
     assert read_forecast(tmp_path) == again

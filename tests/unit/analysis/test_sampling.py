@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from watchdog.analysis.history.replay import between, spread
 from watchdog.model.evidence import CaughtWarning
-from watchdog.model.history import Moment, Sight
+from watchdog.model.history import Snapshot, UseStatus
 
 
-def moment(number: int, signature: str | None) -> Moment:
-    return Moment(day(number), "3.11", None, {"a": Sight(signature)})
+def moment(number: int, signature: str | None) -> Snapshot:
+    return Snapshot(day(number), "3.11", None, {"a": UseStatus(signature)})
 
 
-def run(outcomes: list[str | None], most: int | None) -> dict[int, Moment]:
+def run(outcomes: list[str | None], most: int | None) -> dict[int, Snapshot]:
     """What is run of a past with these outcomes."""
-    seen: dict[int, Moment] = {}
+    seen: dict[int, Snapshot] = {}
     wanted = spread(len(outcomes), most)
     while wanted:
         assert not seen.keys() & set(wanted)
@@ -69,7 +69,7 @@ def test_a_breakage_that_lasts_costs_few_runs(count: int, data: st.DataObject) -
     ],
 )
 def test_what_a_history_tells_is_looked_for(what: str, other: dict[str, object]) -> None:
-    plain = {"since": day(0), "python": "3.11", "lock": None, "uses": {"a": Sight()}}
-    first, last = Moment(**plain), Moment(**(plain | other))  # type: ignore[arg-type]
+    plain = {"since": day(0), "python": "3.11", "lock": None, "uses": {"a": UseStatus()}}
+    first, last = Snapshot(**plain), Snapshot(**(plain | other))  # type: ignore[arg-type]
     assert between({0: first, 8: last}) == [4], what
     assert between({0: first, 8: first}) == []

@@ -8,24 +8,24 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.analysis.history.timeline import announced, outages, unbuilt
+from watchdog.analysis.history.timeline import find_outages, first_announcement, with_build_failures
 from watchdog.model.evidence import CaughtWarning, Stage
-from watchdog.model.history import WHOLE, Moment, Sight, change_points, gaps
+from watchdog.model.history import ALL_USES, Snapshot, UseStatus, change_points, gaps
 from watchdog.model.lock import Lock, changed_packages, swap_versions
 
 LOCK = Lock((("flask", "3.0.0"),))
 OK, GAP = "ok", "gap"
 
 
-def moments(*seen: dict[str, str] | str) -> list[Moment]:
+def moments(*seen: dict[str, str] | str) -> list[Snapshot]:
     """One moment a day; a use is `ok` or the signature it fails with."""
     found = []
     for number, uses in enumerate(seen):
         if isinstance(uses, str):
-            found.append(Moment(day(number), "3.11", LOCK, gap=uses))
+            found.append(Snapshot(day(number), "3.11", LOCK, gap=uses))
             continue
-        sights = {u: Sight(None if s == OK else s, s) for u, s in uses.items()}
-        found.append(Moment(day(number), "3.11", LOCK, sights))
+        sights = {u: UseStatus(None if s == OK else s, s) for u, s in uses.items()}
+        found.append(Snapshot(day(number), "3.11", LOCK, sights))
     return found
 
 
@@ -38,7 +38,7 @@ def told(*seen: dict[str, str] | str) -> list[tuple[str, int, int | None, str | 
 
     return [
         (o.signature, number(o.bad.since), number(o.fixed.since) if o.fixed else None, o.test)
-        for o in outages(moments(*seen))
+        for o in find_outages(moments(*seen))
     ]
 
 
@@ -49,8 +49,8 @@ WORKS = {"a": OK, "b": OK}
     ("seen", "expected"),
     [
         ([WORKS, WORKS], []),
-        ([WORKS, {WHOLE: "x"}, WORKS], [("x", 1, 2, None)]),
-        ([WORKS, {WHOLE: "x"}, {WHOLE: "x"}], [("x", 1, None, None)]),
+        ([WORKS, {ALL_USES: "x"}, WORKS], [("x", 1, 2, None)]),
+        ([WORKS, {ALL_USES: "x"}, {ALL_USES: "x"}], [("x", 1, None, None)]),
         ([WORKS, {"a": "x", "b": OK}, WORKS], [("x", 1, 2, "a")]),
         ([WORKS, {"a": "x", "b": "x"}, WORKS], [("x", 1, 2, "a")]),
         # two that overlap stay two
@@ -60,25 +60,25 @@ WORKS = {"a": OK, "b": OK}
         ),
         # one that hides another
         (
-            [WORKS, {WHOLE: "x"}, {WHOLE: "y"}, WORKS],
+            [WORKS, {ALL_USES: "x"}, {ALL_USES: "y"}, WORKS],
             [("x", 1, 3, None), ("y", 2, 3, None)],
         ),
         # back to the first error is no third breakage
         (
-            [WORKS, {WHOLE: "x"}, {WHOLE: "y"}, {WHOLE: "x"}, WORKS],
+            [WORKS, {ALL_USES: "x"}, {ALL_USES: "y"}, {ALL_USES: "x"}, WORKS],
             [("x", 1, 4, None), ("y", 2, 4, None)],
         ),
         # recovery need not last
         (
-            [WORKS, {WHOLE: "x"}, WORKS, {WHOLE: "x"}, WORKS],
+            [WORKS, {ALL_USES: "x"}, WORKS, {ALL_USES: "x"}, WORKS],
             [("x", 1, 2, None), ("x", 3, 4, None)],
         ),
         # what never worked did not break
-        ([{WHOLE: "x"}, WORKS], []),
-        ([{WHOLE: "x"}, {WHOLE: "y"}], []),
+        ([{ALL_USES: "x"}, WORKS], []),
+        ([{ALL_USES: "x"}, {ALL_USES: "y"}], []),
         ([{"a": OK, "b": "x"}, {"a": OK, "b": "y"}], []),
         # a gap neither begins nor ends anything
-        ([WORKS, GAP, {WHOLE: "x"}, GAP, {WHOLE: "x"}, GAP, WORKS], [("x", 2, 6, None)]),
+        ([WORKS, GAP, {ALL_USES: "x"}, GAP, {ALL_USES: "x"}, GAP, WORKS], [("x", 2, 6, None)]),
         ([WORKS, GAP, WORKS], []),
         ([GAP, GAP], []),
         # a use that is not tried for a while did not change
@@ -94,7 +94,7 @@ def test_breakages_are_read_off_a_timeline(
 SEEN = st.one_of(
     st.just(GAP),
     st.dictionaries(st.sampled_from("ab"), st.sampled_from([OK, "x", "y"]), min_size=1),
-    st.sampled_from(["x", "y"]).map(lambda s: {WHOLE: s}),
+    st.sampled_from(["x", "y"]).map(lambda s: {ALL_USES: s}),
 )
 
 
@@ -102,12 +102,12 @@ SEEN = st.one_of(
 def test_a_breakage_lies_between_a_moment_that_was_otherwise_and_one_that_works(
     seen: list[dict[str, str] | str],
 ) -> None:
-    for outage in outages(moments(*seen)):
+    for outage in find_outages(moments(*seen)):
         assert outage.good.since < outage.bad.since <= outage.failing.since
         assert outage.signature in outage.bad.fails
         if outage.fixed:
             assert outage.fixed.since > outage.failing.since
-            assert outage.signature not in outage.fixed.fails or WHOLE not in outage.fixed.uses
+            assert outage.signature not in outage.fixed.fails or ALL_USES not in outage.fixed.uses
 
 
 @given(st.lists(SEEN, max_size=8), st.integers(0, 8))
@@ -140,9 +140,9 @@ def test_a_swap_takes_what_the_release_newly_needs_along() -> None:
 
 
 def test_the_first_warning_about_what_went_away_is_found() -> None:
-    def warned(number: int, category: str, message: str) -> Moment:
+    def warned(number: int, category: str, message: str) -> Snapshot:
         warning = CaughtWarning(category, message, "x.py", 1)
-        return Moment(day(number), "3.11", LOCK, {"a": Sight()}, warnings=(warning,))
+        return Snapshot(day(number), "3.11", LOCK, {"a": UseStatus()}, warnings=(warning,))
 
     line = [
         warned(1, "UserWarning", "url_decode is slow"),
@@ -151,14 +151,14 @@ def test_the_first_warning_about_what_went_away_is_found() -> None:
         warned(4, "DeprecationWarning", "'url_decode' is deprecated, still"),
     ]
     symbol = "werkzeug.urls.url_decode"
-    assert announced(line, day(9), symbol) == (day(3), "'url_decode' is deprecated")
-    assert announced(line, day(3), symbol) is None
+    assert first_announcement(line, day(9), symbol) == (day(3), "'url_decode' is deprecated")
+    assert first_announcement(line, day(3), symbol) is None
 
 
 def test_a_use_that_a_later_version_does_not_have_is_broken_no_more() -> None:
     seen = moments(WORKS, {"a": "x", "b": OK}, {"a": "x", "b": OK}, {"b": OK})
     seen[3] = replace(seen[3], skipped=frozenset({"a"}))
-    (outage,) = outages(seen)
+    (outage,) = find_outages(seen)
     assert (outage.bad.since, outage.fixed and outage.fixed.since) == (day(1), day(3))
 
 
@@ -166,16 +166,16 @@ def test_what_does_not_build_on_a_new_python_is_broken_until_it_does() -> None:
     seen = moments(WORKS, GAP, GAP, WORKS)
     seen[1:3] = [replace(m, python="3.12", unbuilt="error: no such member") for m in seen[1:3]]
     seen[3] = replace(seen[3], python="3.12")
-    (outage,) = outages(unbuilt(seen, 1))
+    (outage,) = find_outages(with_build_failures(seen, 1))
     assert (outage.bad.since, outage.fixed and outage.fixed.since) == (day(1), day(3))
     assert (outage.stage, outage.symptom) == (Stage.INSTALL, "error: no such member")
-    assert outages(seen) == []
+    assert find_outages(seen) == []
 
 
 USES = st.one_of(
     st.just(GAP),
     st.dictionaries(st.sampled_from("ab"), st.sampled_from([OK, "x", "y"]), min_size=1),
-    st.fixed_dictionaries({WHOLE: st.sampled_from("xy")}),
+    st.fixed_dictionaries({ALL_USES: st.sampled_from("xy")}),
 )
 
 
@@ -186,9 +186,10 @@ def test_from_what_a_history_keeps_the_same_breakages_and_gaps_are_read(
     every = moments(*seen)
     kept = change_points(every)
 
-    def told(some: list[Moment]) -> list[object]:
+    def told(some: list[Snapshot]) -> list[object]:
         return [
-            (o.signature, o.bad.since, o.fixed and o.fixed.since, o.uses) for o in outages(some)
+            (o.signature, o.bad.since, o.fixed and o.fixed.since, o.uses)
+            for o in find_outages(some)
         ]
 
     assert told(kept) == told(every)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.analysis.forecast.usage import How, Use, uses
+from watchdog.analysis.forecast.usage import How, SymbolUse, symbol_uses
 
 PACKAGES = frozenset({"flask", "werkzeug", "jinja2"})
 
 
-def scanned(source: str) -> tuple[Use, ...]:
-    return uses(textwrap.dedent(source), "thing/a.py", PACKAGES)
+def scanned(source: str) -> tuple[SymbolUse, ...]:
+    return symbol_uses(textwrap.dedent(source), "thing/a.py", PACKAGES)
 
 
 def told(source: str) -> set[str]:
@@ -114,7 +114,7 @@ def test_a_call_is_told_with_its_keywords_its_place_and_its_text() -> None:
         from werkzeug.urls import url_decode
         x = [url_decode(y, sep="&", **more)]
     """
-    assert scanned(source)[1] == Use(
+    assert scanned(source)[1] == SymbolUse(
         symbol="werkzeug.urls.url_decode",
         file="thing/a.py",
         line=3,
@@ -339,23 +339,55 @@ def test_uses_of_a_name_with_a_fallback_are_guarded() -> None:
     ],
 )
 def test_what_is_not_python_3_has_no_uses(source: str) -> None:
-    assert uses(source, "a.py", PACKAGES) == ()
+    assert symbol_uses(source, "a.py", PACKAGES) == ()
 
 
 def test_odd_texts_are_read_without_a_warning() -> None:
-    found = uses("\ufefffrom flask import g\r\nx = '\\d'\r\ng.x\r\n", "a.py", PACKAGES)
+    found = symbol_uses("\ufefffrom flask import g\r\nx = '\\d'\r\ng.x\r\n", "a.py", PACKAGES)
     assert [(u.line, u.text) for u in found] == [(1, "from flask import g"), (3, "g.x")]
 
 
-PIECES = st.sampled_from([
-    "import ", "from ", "flask", "werkzeug", ".urls", " as ", "x", "\n", "    ", "def f(", "):",
-    "class A(", "try:", "except ImportError:", "if ", "PY2", ":", "=", "pass", "*", "(", ")", "[",
-    "]", " for ", " in ", "lambda ", "global ", ";", "\f", "\x00", "\ud800", "ä",
-])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "import ",
+        "from ",
+        "flask",
+        "werkzeug",
+        ".urls",
+        " as ",
+        "x",
+        "\n",
+        "    ",
+        "def f(",
+        "):",
+        "class A(",
+        "try:",
+        "except ImportError:",
+        "if ",
+        "PY2",
+        ":",
+        "=",
+        "pass",
+        "*",
+        "(",
+        ")",
+        "[",
+        "]",
+        " for ",
+        " in ",
+        "lambda ",
+        "global ",
+        ";",
+        "\f",
+        "\x00",
+        "\ud800",
+        "ä",
+    ]
+)
 
 
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join)))
 def test_any_text_can_be_read_and_tells_only_of_the_packages(source: str) -> None:
-    for use in uses(source, "a.py", PACKAGES):
+    for use in symbol_uses(source, "a.py", PACKAGES):
         assert use.symbol.split(".")[0] in PACKAGES
         assert len(use.text) <= 200

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from samples import MATRIX
 
-from watchdog.cli.console import Lines
+from watchdog.cli.console import ProgressLines
 
 
 def test_every_few_seconds_a_line_tells_how_far_it_is_and_what_is_left(
@@ -15,7 +15,7 @@ def test_every_few_seconds_a_line_tells_how_far_it_is_and_what_is_left(
 ) -> None:
     now, out = 0.0, io.StringIO()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    lines = Lines(Console(file=out), MATRIX)
+    lines = ProgressLines(Console(file=out), MATRIX)
     lines.stage("Reading the past of ext, in days", 120)
     for seconds, days in ((4, 10), (20, 30), (21, 1)):
         now = seconds

@@ -140,7 +140,7 @@ PACKAGES = {
     "leaves/__init__.py": "open('left', 'a').write('x')\nraise SystemExit(7)",
     "needs/__init__.py": "import no_such_package",
     "model.py": "x = 'theirs'",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +156,14 @@ def asked(site: Path, symbols: Mapping[str, list[str]]) -> dict[str, dict[str, A
     out = site / "out.json"
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(out)],
-        input=json.dumps({"symbols": list(symbols.items())}), text=True, cwd=site, timeout=60,
-        env={**os.environ, "PYTHONPATH": str(site)}, check=False, capture_output=True,
-    )  # fmt: skip
+        input=json.dumps({"symbols": list(symbols.items())}),
+        text=True,
+        cwd=site,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        check=False,
+        capture_output=True,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, dict[str, Any]] = json.loads(out.read_text("utf-8"))
     return found
@@ -313,8 +318,11 @@ def test_keywords_that_nothing_takes_are_told(site: Path) -> None:
         },
     )
     assert [word for told in found.values() for word in told["unknown_keywords"]] == [
-        "charset", "x", "a", "other",
-    ]  # fmt: skip
+        "charset",
+        "x",
+        "a",
+        "other",
+    ]
     assert found["thing.fine(charset)"]["unknown_keywords"] == ["charset"]
 
 
@@ -343,9 +351,13 @@ def test_the_answer_may_go_to_a_file_descriptor(tmp_path: Path) -> None:
     with os.fdopen(reading) as answer:
         subprocess.run(
             [sys.executable, str(SCRIPT), str(writing)],
-            input='{"symbols": [["json.loads", []]]}', text=True, cwd=tmp_path, timeout=60,
-            pass_fds=[writing], check=True,
-        )  # fmt: skip
+            input='{"symbols": [["json.loads", []]]}',
+            text=True,
+            cwd=tmp_path,
+            timeout=60,
+            pass_fds=[writing],
+            check=True,
+        )
         os.close(writing)
         assert json.load(answer)["json.loads"]["offered"] is True
 
@@ -353,8 +365,12 @@ def test_the_answer_may_go_to_a_file_descriptor(tmp_path: Path) -> None:
 def test_what_is_no_question_ends_well_and_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path / "out")],
-        input="{", text=True, timeout=60, check=True, capture_output=True,
-    )  # fmt: skip
+        input="{",
+        text=True,
+        timeout=60,
+        check=True,
+        capture_output=True,
+    )
     assert "JSONDecodeError" in done.stderr
 
 

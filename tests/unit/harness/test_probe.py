@@ -19,9 +19,13 @@ def events(folder: Path, smoke: str) -> list[dict[str, Any]]:
     config = {"events": str(out), "token": "t", "seconds": 20, "memory_mb": 1024}
     subprocess.run(
         [sys.executable, "-I", str(PROBE), str(path), "--watched"],
-        input=json.dumps(config), text=True, cwd=folder, timeout=60, check=False,
+        input=json.dumps(config),
+        text=True,
+        cwd=folder,
+        timeout=60,
+        check=False,
         capture_output=True,
-    )  # fmt: skip
+    )
     return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
 
 
@@ -140,8 +144,12 @@ def test_by_hand_it_prints_each_test_and_exits_with_1_on_a_failure(tmp_path: Pat
     smoke.write_text("def test_a():\n    'Good'\ndef test_b():\n    'Bad'\n    assert 0\n")
     done = subprocess.run(
         [sys.executable, str(PROBE), str(smoke)],
-        text=True, capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 1
     assert "ok   test_a  Good" in done.stdout
     assert "FAIL test_b  Bad" in done.stdout

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from watchdog.matrix import shards
-from watchdog.matrix.cells import excluded, expand, expected, select
-from watchdog.matrix.load import parse
+from watchdog.matrix.cells import exclusion_reason, expand_cells, known_issue_reason, select_cells
+from watchdog.matrix.load import parse_matrix
 from watchdog.matrix.schema import Matrix
-from watchdog.model.cell import Table, coordinates
+from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.release import File, Release
 
 TEXT = """\
@@ -47,11 +47,11 @@ RELEASES = {
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return parse(TEXT, "matrix.yaml")
+    return parse_matrix(TEXT, "matrix.yaml")
 
 
 def test_every_table_makes_its_cells_with_readable_ids(matrix: Matrix) -> None:
-    assert [c.id for c in expand(matrix, RELEASES)] == [
+    assert [c.id for c in expand_cells(matrix, RELEASES)] == [
         "flask/core/py3.13/flask-2.0/werkzeug-resolved",
         "flask/core/py3.13/flask-2.0/werkzeug-3.1",
         "flask/core/py3.13/flask-3.1/werkzeug-resolved",
@@ -73,7 +73,7 @@ def test_every_table_makes_its_cells_with_readable_ids(matrix: Matrix) -> None:
 
 
 def test_requirements_are_what_a_person_would_type(matrix: Matrix) -> None:
-    cells = {c.id: c for c in expand(matrix, RELEASES)}
+    cells = {c.id: c for c in expand_cells(matrix, RELEASES)}
     assert cells["flask-admin/today/py3.13"].requirements == ("flask-admin", "flask-sqlalchemy")
     assert cells["scenario-forms/today/py3.9"].requirements == ("flask", "flask-wtf")
     half_pinned = cells["flask/core/py3.13/flask-2.0/werkzeug-resolved"]
@@ -85,25 +85,25 @@ def test_requirements_are_what_a_person_would_type(matrix: Matrix) -> None:
 
 
 def test_coordinates_come_back_from_the_id(matrix: Matrix) -> None:
-    for cell in expand(matrix, RELEASES):
-        found = coordinates(cell.id)
+    for cell in expand_cells(matrix, RELEASES):
+        found = parse_cell_id(cell.id)
         for part in ("table", "subject", "python", "framework", "foundation", "version"):
             assert getattr(found, part) == getattr(cell, part), (cell.id, part)
 
 
 def test_ids_and_coordinates_need_no_name_of_a_framework() -> None:
     text = TEXT.replace("flask: [", "some-asgi-2: [").replace("werkzeug: [", "any-io: [")
-    matrix = parse("core: {some-asgi-2: Some, any-io: Any}\n" + text, "matrix.yaml")
+    matrix = parse_matrix("core: {some-asgi-2: Some, any-io: Any}\n" + text, "matrix.yaml")
     releases = RELEASES | {
         "some-asgi-2": release("some-asgi-2", "0.40.1", "2.0.0rc1"),
         "any-io": release("any-io", "4.0.0"),
     }
-    cells = expand(matrix, releases)
+    cells = expand_cells(matrix, releases)
     grid = "flask-login/grid/py3.13/some-asgi-2-0.40/any-io-oldest-allowed"
     assert grid in [c.id for c in cells]
     assert "flask-login/versions/py3.9/0.6/some-asgi-2-0.40" in [c.id for c in cells]
     for cell in cells:
-        found = coordinates(cell.id)
+        found = parse_cell_id(cell.id)
         for part in ("table", "subject", "python", "framework", "foundation", "version"):
             assert getattr(found, part) == getattr(cell, part), (cell.id, part)
 
@@ -122,23 +122,23 @@ def test_ids_and_coordinates_need_no_name_of_a_framework() -> None:
 def test_globs_select_cells_and_leading_parts(
     matrix: Matrix, only: tuple[str, ...], count: int
 ) -> None:
-    assert len(select(expand(matrix, RELEASES), only=only)) == count
+    assert len(select_cells(expand_cells(matrix, RELEASES), only=only)) == count
 
 
 def test_tables_and_pythons_select_too(matrix: Matrix) -> None:
-    cells = expand(matrix, RELEASES)
-    assert len(select(cells, tables=(Table.TODAY,), pythons=("3.9",))) == 2
+    cells = expand_cells(matrix, RELEASES)
+    assert len(select_cells(cells, tables=(Table.TODAY,), pythons=("3.9",))) == 2
 
 
 def test_a_mark_holds_until_its_last_day(matrix: Matrix) -> None:
-    grid = next(c for c in expand(matrix, RELEASES) if c.id.startswith("flask-login/grid"))
-    assert excluded(grid, matrix, date(2026, 1, 31)) == "a reason to be read"
-    assert excluded(grid, matrix, date(2026, 2, 1)) is None
+    grid = next(c for c in expand_cells(matrix, RELEASES) if c.id.startswith("flask-login/grid"))
+    assert exclusion_reason(grid, matrix, date(2026, 1, 31)) == "a reason to be read"
+    assert exclusion_reason(grid, matrix, date(2026, 2, 1)) is None
 
 
 def test_a_known_issue_covers_every_cell_below_its_name(matrix: Matrix) -> None:
-    cells = [c for c in expand(matrix, RELEASES) if c.subject == "flask-admin"]
-    assert all(expected(c, matrix, date(2026, 1, 1)) for c in cells)
+    cells = [c for c in expand_cells(matrix, RELEASES) if c.subject == "flask-admin"]
+    assert all(known_issue_reason(c, matrix, date(2026, 1, 1)) for c in cells)
 
 
 @given(
@@ -148,15 +148,17 @@ def test_a_known_issue_covers_every_cell_below_its_name(matrix: Matrix) -> None:
 def test_parts_hold_each_cell_once_and_no_subject_is_divided(
     lengths: list[tuple[int, float]], count: int
 ) -> None:
-    cells = [coordinates(f"s{s}/today/py3.{n}") for n, (s, _) in enumerate(lengths)]
+    cells = [parse_cell_id(f"s{s}/today/py3.{n}") for n, (s, _) in enumerate(lengths)]
     seconds = {cell.id: length for cell, (_, length) in zip(cells, lengths, strict=True)}
-    parts = [shards.part(cells, n, count, lambda c: seconds[c.id]) for n in range(1, count + 1)]
+    parts = [
+        shards.shard_cells(cells, n, count, lambda c: seconds[c.id]) for n in range(1, count + 1)
+    ]
     assert sorted(c.id for part in parts for c in part) == sorted(c.id for c in cells)
     subjects = [{c.subject for c in part} for part in parts]
     assert sum(map(len, subjects)) == len({c.subject for c in cells})
 
 
 def test_parts_are_of_about_equal_length() -> None:
-    cells = [coordinates(f"s{n}/today/py3.13") for n in range(12)]
-    parts = [shards.part(cells, n, 3, lambda _: 1.0) for n in (1, 2, 3)]
+    cells = [parse_cell_id(f"s{n}/today/py3.13") for n in range(12)]
+    parts = [shards.shard_cells(cells, n, 3, lambda _: 1.0) for n in (1, 2, 3)]
     assert [len(part) for part in parts] == [4, 4, 4]

@@ -31,16 +31,16 @@ exclude:
 
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
-        load.parse(text, "matrix.yaml")
+        load.parse_matrix(text, "matrix.yaml")
     return list(caught.value.problems)
 
 
 def test_an_unquoted_3_10_stays_3_10() -> None:
-    assert load.parse(GOOD, "matrix.yaml").python == ("3.9", "3.10")
+    assert load.parse_matrix(GOOD, "matrix.yaml").python == ("3.9", "3.10")
 
 
 def test_what_a_newcomer_types_is_the_name_and_what_the_smoke_needs() -> None:
-    assert load.parse(GOOD, "m").requirements("flask-admin") == (
+    assert load.parse_matrix(GOOD, "m").requirements("flask-admin") == (
         "flask-admin",
         "flask-sqlalchemy",
     )
@@ -94,14 +94,14 @@ OTHER = (
 
 
 def test_the_core_is_flask_on_werkzeug_where_none_is_named() -> None:
-    found = load.parse(GOOD, "m")
+    found = load.parse_matrix(GOOD, "m")
     assert found.core_names == ("flask", "werkzeug")
     assert found.stack_names == ("flask", "werkzeug")
     assert found.title("werkzeug") == "Werkzeug"
 
 
 def test_another_core_names_columns_and_titles() -> None:
-    found = load.parse(OTHER, "m")
+    found = load.parse_matrix(OTHER, "m")
     assert (found.framework, found.foundation) == ("starlette", "anyio")
     assert found.tables.core is not None
     assert found.tables.core.framework == ("since 1.0",)
@@ -131,9 +131,10 @@ def test_a_core_that_is_not_understood_hides_no_mistake_and_makes_none_up() -> N
     text = OTHER.replace(", anyio: AnyIO", "").replace("name: Flask-Login", "nmae: x")
     told = problems(text)
     assert [p.split(": ")[1] for p in told] == [
-        "core", "extensions.flask-login.name is missing; add it",
+        "core",
+        "extensions.flask-login.name is missing; add it",
         "unknown key 'nmae'; did you mean 'name'?",
-    ]  # fmt: skip
+    ]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -149,7 +150,7 @@ def test_a_file_that_is_no_mapping_is_told(text: str) -> None:
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such file"):
-        load.load(tmp_path / "matrix.yaml")
+        load.load_matrix(tmp_path / "matrix.yaml")
 
 
 def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() -> None:
@@ -162,7 +163,7 @@ def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() ->
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str) -> None:
     try:
-        load.parse(text, "matrix.yaml")
+        load.parse_matrix(text, "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
 
@@ -170,7 +171,7 @@ def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str)
 @given(st.sampled_from(GOOD.splitlines()), st.text(max_size=10), st.integers(0, 60))
 def test_a_damaged_file_never_gives_a_traceback(line: str, junk: str, at: int) -> None:
     try:
-        load.parse(GOOD.replace(line, line[:at] + junk + line[at:]), "matrix.yaml")
+        load.parse_matrix(GOOD.replace(line, line[:at] + junk + line[at:]), "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
 
@@ -181,7 +182,7 @@ def test_the_schema_in_the_repository_is_the_one_the_code_gives() -> None:
 
 
 def test_the_projects_own_matrix_is_valid_and_names_its_schema_first() -> None:
-    load.load(ROOT / "matrix.yaml")
+    load.load_matrix(ROOT / "matrix.yaml")
     first = (ROOT / "matrix.yaml").read_text("utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
@@ -192,7 +193,7 @@ def test_the_schema_refuses_unknown_keys() -> None:
 
 @pytest.mark.parametrize("file", ["matrix.yaml", "tests/support/field_starlette/matrix.yaml"])
 def test_the_schema_takes_a_file_with_the_columns_of_its_core(file: str) -> None:
-    found = load.load(ROOT / file)
+    found = load.load_matrix(ROOT / file)
     data = yaml.load((ROOT / file).read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
     for limit in ("seconds", "memory_mb"):
         data["limits"][limit] = int(data["limits"][limit])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.model.evidence import Failure, Frame
-from watchdog.model.signature import normalise, short, signature
+from watchdog.model.signature import normalise, signature, signature_id
 
 
 def failure(message: str, *files: str, kind: str = "ImportError") -> Failure:
@@ -19,18 +19,24 @@ def failure(message: str, *files: str, kind: str = "ImportError") -> Failure:
             "cannot import name 'url_decode' from 'werkzeug.urls' (/a/b/werkzeug/urls.py)",
             "cannot import name 'url_decode' from 'werkzeug.urls' (site-packages/werkzeug/urls.py)",
         ),
-        ("module 'sqlalchemy' has no attribute '__all__'",
-         "module 'sqlalchemy' has no attribute '__all__'. Did you mean: '__file__'?"),
+        (
+            "module 'sqlalchemy' has no attribute '__all__'",
+            "module 'sqlalchemy' has no attribute '__all__'. Did you mean: '__file__'?",
+        ),
         ("<App object at 0x7f00aa11> has no x", "<App object at 0x7fffbb22> has no x"),
         ("cannot connect to 127.0.0.1:40001", "cannot connect to 127.0.0.1:51234"),
         ("cannot import name 'x' from 'y' (unknown location)", "cannot import name 'x' from 'y'"),
-        ("get_headers() takes 1 positional argument but 3 were given",
-         "_HTTPException.get_headers() takes 1 positional argument but 3 were given"),
-        ("make() missing 1 required argument: 'x'",
-         "app.<locals>.Deep.make() missing 1 required argument: 'x'"),
+        (
+            "get_headers() takes 1 positional argument but 3 were given",
+            "_HTTPException.get_headers() takes 1 positional argument but 3 were given",
+        ),
+        (
+            "make() missing 1 required argument: 'x'",
+            "app.<locals>.Deep.make() missing 1 required argument: 'x'",
+        ),
         ("bad file /tmp/fw-abc/c1/env/x.py", "bad file /var/lib/other/place/x.py"),
     ],
-)  # fmt: skip
+)
 def test_one_cause_has_one_signature_on_every_machine(one: str, other: str) -> None:
     assert signature(failure(one)) == signature(failure(other))
 
@@ -38,11 +44,13 @@ def test_one_cause_has_one_signature_on_every_machine(one: str, other: str) -> N
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("cannot import name 'url_decode' from 'werkzeug.urls'",
-         "cannot import name 'url_quote' from 'werkzeug.urls'"),
+        (
+            "cannot import name 'url_decode' from 'werkzeug.urls'",
+            "cannot import name 'url_quote' from 'werkzeug.urls'",
+        ),
         ("module 'flask' has no attribute 'a'", "module 'flask' has no attribute 'b'"),
     ],
-)  # fmt: skip
+)
 def test_two_causes_have_two_signatures(one: str, other: str) -> None:
     assert signature(failure(one)) != signature(failure(other))
 
@@ -74,4 +82,4 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
 
 @given(st.text(max_size=100))
 def test_a_short_name_is_fit_for_an_address(text: str) -> None:
-    assert short(text).isalnum()
+    assert signature_id(text).isalnum()

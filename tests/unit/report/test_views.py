@@ -28,18 +28,18 @@ from watchdog.model.evidence import (
     Outcome,
     Record,
     Stage,
-    Use,
     UseOutcome,
+    UseResult,
 )
-from watchdog.model.history import CureNote, Effort, Fix, History, PinState, Rot
-from watchdog.model.verdict import Entry, Run, State, Verdict
+from watchdog.model.history import CureRecord, Effort, Fix, History, PinState, PinStatus
+from watchdog.model.verdict import JournalEntry, Run, State, Verdict
 from watchdog.report import api
 from watchdog.report.views import front, history, paste
-from watchdog.report.views.forecast import outlook
+from watchdog.report.views.forecast import forecast_view
 from watchdog.storage.forecast import Forecast, Kind, Source
-from watchdog.storage.forecast_score import Alarm, Foretold, Score
+from watchdog.storage.forecast_score import Alarm, PredictedBreakage, Score
 
-MATRIX = matrix_file.parse(
+MATRIX = matrix_file.parse_matrix(
     'python: ["3.9", "3.13"]\nlimits: {seconds: 4, memory_mb: 256}\n'
     'tables: {today: {}, core: {python: ["3.13"], flask: [newest], werkzeug: [newest]}}\n'
     "extensions:\n  ext: {name: Ext, rank: 5, successor: Other}\n  other: {name: Other}\n"
@@ -54,34 +54,45 @@ def record(subject: str, outcome: Outcome, python: str = "3.13.0") -> Record:
     symptom = signature = f"ImportError: {subject}" if bad else None
     failure = Failure("ImportError", subject) if bad else None
     how = UseOutcome.FAILED if bad else UseOutcome.PASSED
-    use = Use("test_use", "It answers", how, failure=failure)
+    use = UseResult("test_use", "It answers", how, failure=failure)
     lock = {n: v for n, v in LOCK.items() if n in ("flask", "werkzeug", subject)}
     evidence = (Evidence(Ended.REPORTED, Stage.IMPORT, tests=(use,), log="boom" if bad else ""),)
     stage = Stage.IMPORT if bad else Stage.SMOKE
     return Record(
-        f"{subject}-{outcome}-{python}", subject, python, "linux", f"smoke_{subject}", lock,
-        Judgement(outcome, stage, symptom, signature), evidence, day(9),
-    )  # fmt: skip
+        f"{subject}-{outcome}-{python}",
+        subject,
+        python,
+        "linux",
+        f"smoke_{subject}",
+        lock,
+        Judgement(outcome, stage, symptom, signature),
+        evidence,
+        day(9),
+    )
 
 
 RECORDS = {
     r.fingerprint: r
     for r in (
-        record("ext", Outcome.BROKEN), record("ext", Outcome.WORKS, "3.9.0"),
-        record("other", Outcome.WORKS), record("gone", Outcome.BROKEN),
+        record("ext", Outcome.BROKEN),
+        record("ext", Outcome.WORKS, "3.9.0"),
+        record("other", Outcome.WORKS),
+        record("gone", Outcome.BROKEN),
         record("flask", Outcome.WORKS),
     )
-}  # fmt: skip
+}
 
 
 def run(at: float, **states: tuple[State, str | None]) -> Run:
     cells = {
-        name.replace("__", "/").replace("_", "."): Entry(
-            state, known, stage=Stage.IMPORT if state is State.BROKEN else None,
+        name.replace("__", "/").replace("_", "."): JournalEntry(
+            state,
+            known,
+            stage=Stage.IMPORT if state is State.BROKEN else None,
             reason=None if known else "Python 3.9 is not on this machine",
         )
         for name, (state, known) in states.items()
-    }  # fmt: skip
+    }
     released = {"ext": ("1.0", day(1)), "other": ("2.0", day(2)), "gone": ("0.1", OLD)}
     return Run(day(int(at)), day(int(at)), cells, {"ext/grid/x": "it never worked"}, released)
 
@@ -101,19 +112,34 @@ NOW = run(
 @pytest.fixture
 def site() -> front.SiteView:
     over = replace(
-        BREAKAGE, id="over", subject="other", fixed_on=day(5), warned=(day(1), "it goes away"),
+        BREAKAGE,
+        id="over",
+        subject="other",
+        fixed_on=day(5),
+        warned=(day(1), "it goes away"),
         fixed_by=Fix("other", "1.1", "release"),
-    )  # fmt: skip
+    )
     histories = [
         History(s, "auto", day(0), day(9), (b,), (), Effort(1, 2, 3, 4), (works(0),))
         for s, b in (("ext", BREAKAGE), ("other", over))
     ]
-    cure = CureNote(BREAKAGE.id, "3.13", ("ext", "werkzeug<3"), "bound", day(9))
-    rot = Rot(
-        "2.2.2", day(2), ("flask==2.2.2",), "flask", "3.11", PinState.ROTTED, day(9), day(4),
-        BREAKAGE.culprit, "swap", "ImportError: x", ("werkzeug<3",), "3.13",
-    )  # fmt: skip
-    past = history.chronicle(MATRIX, histories, [rot], {BREAKAGE.id: cure})
+    cure = CureRecord(BREAKAGE.id, "3.13", ("ext", "werkzeug<3"), "bound", day(9))
+    rot = PinStatus(
+        "2.2.2",
+        day(2),
+        ("flask==2.2.2",),
+        "flask",
+        "3.11",
+        PinState.ROTTED,
+        day(9),
+        day(4),
+        BREAKAGE.culprit,
+        "swap",
+        "ImportError: x",
+        ("werkzeug<3",),
+        "3.13",
+    )
+    past = history.history_view(MATRIX, histories, [rot], {BREAKAGE.id: cure})
     return front.site_view(MATRIX, NOW, RECORDS.get, past, (BEFORE, NOW))
 
 
@@ -139,13 +165,13 @@ def test_the_forecast(shot: Any) -> None:
     broken = replace(
         RISK, kind=Kind.BROKEN, source=Source.PRERELEASE, symbol="ImportError: y", file="", line=0
     )
-    forecast = risks.dated(Forecast(day(9), "3.13", 3, (RISK, gone, broken)), None)
-    known = Foretold(
+    forecast = risks.date_risks(Forecast(day(9), "3.13", 3, (RISK, gone, broken)), None)
+    known = PredictedBreakage(
         "ext-1.0--werkzeug-3.0.0", "ext", "werkzeug 3.0.0", {"scan": 9.5}, private=False, why="w"
     )
-    unknown = Foretold("other", "other", "click 8.0.0", {}, private=True, why="nothing")
+    unknown = PredictedBreakage("other", "other", "click 8.0.0", {}, private=True, why="nothing")
     scored = Score(day(9), (known, unknown), (Alarm("ext", "werkzeug 3.0.0", ("x",), broken=True),))
-    found = outlook(MATRIX, forecast, scored)
+    found = forecast_view(MATRIX, forecast, scored)
     assert found is not None
     assert asdict(found) == shot
 
@@ -160,11 +186,11 @@ OTHER = MATRIX.model_copy(update={"core": {"starlette": "Starlette", "anyio": "A
 
 def test_machines_read_the_columns_under_the_names_of_the_core(site: front.SiteView) -> None:
     for matrix in (MATRIX, OTHER):
-        files = dict(api.files(matrix, NOW, site, None))
+        files = dict(api.api_files(matrix, NOW, site, None))
         data = files["api/v1/field.json"].encode()
         assert set(matrix.core) <= json.loads(data)["cells"][0].keys()
         assert set(matrix.core) <= set(files["api/v1/field.csv"].splitlines()[0].split(","))
-        assert api.parsed(matrix, api.Field, data) == api.field(NOW)
+        assert api.parse_api_file(matrix, api.Field, data) == api.field(NOW)
         for name in ("field", "pins"):
             schema = json.loads(files[f"api/v1/{name}.schema.json"])
             jsonschema.validate(json.loads(files[f"api/v1/{name}.json"]), schema)
@@ -188,17 +214,29 @@ def test_what_is_abandoned_is_not_counted_among_the_maintained(site: front.SiteV
 @pytest.mark.parametrize(
     ("states", "alive", "said"),
     [
-        ({"ext": State.WORKS, "other": State.WORKS}, {"ext", "other"},
-         "All 2 maintained subjects work on a fresh install today."),
-        ({"ext": State.BROKEN, "other": State.WORKS}, {"ext", "other"},
-         "Ext breaks on a fresh install today; 1 maintained subject works."),
-        ({"gone": State.BROKEN}, set(),
-         "No maintained subject was judged on a fresh install today."),
-        ({"ext": State.CONFLICT}, {"ext"},
-         "No maintained subject was judged on a fresh install today."),
+        (
+            {"ext": State.WORKS, "other": State.WORKS},
+            {"ext", "other"},
+            "All 2 maintained subjects work on a fresh install today.",
+        ),
+        (
+            {"ext": State.BROKEN, "other": State.WORKS},
+            {"ext", "other"},
+            "Ext breaks on a fresh install today; 1 maintained subject works.",
+        ),
+        (
+            {"gone": State.BROKEN},
+            set(),
+            "No maintained subject was judged on a fresh install today.",
+        ),
+        (
+            {"ext": State.CONFLICT},
+            {"ext"},
+            "No maintained subject was judged on a fresh install today.",
+        ),
         ({}, set(), "This run did not look at fresh installs of today."),
     ],
-)  # fmt: skip
+)
 def test_the_headline_counts_what_was_judged(
     states: dict[str, State], alive: set[str], said: str
 ) -> None:

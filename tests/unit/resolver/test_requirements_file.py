@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.errors import ConfigurationError
-from watchdog.resolver.requirements_file import Project, parse, read
+from watchdog.resolver.requirements_file import Project, parse_requirements, read_requirements
 
 
 def test_requirements_txt_is_read_as_pip_reads_it(tmp_path: Path) -> None:
@@ -18,21 +18,25 @@ def test_requirements_txt_is_read_as_pip_reads_it(tmp_path: Path) -> None:
         "-e .\n./here\nx @ https://127.0.0.1/x.whl\n--index-url https://127.0.0.1/\n",
         "utf-8",
     )
-    project = read(tmp_path / "all.txt")
+    project = read_requirements(tmp_path / "all.txt")
     assert project.requirements == (
-        "Flask==2.2.2", "flask-login==0.6.2", "werkzeug<3",
+        "Flask==2.2.2",
+        "flask-login==0.6.2",
+        "werkzeug<3",
         'celery[redis]; python_version > "3.7"',
-    )  # fmt: skip
+    )
     assert [place for place, _ in project.skipped] == [
-        "all.txt:8: -e .", "all.txt:9: ./here", "all.txt:10: x @ https://127.0.0.1/x.whl",
+        "all.txt:8: -e .",
+        "all.txt:9: ./here",
+        "all.txt:10: x @ https://127.0.0.1/x.whl",
         "all.txt:11: --index-url https://127.0.0.1/",
-    ]  # fmt: skip
+    ]
 
 
 def test_pyproject_is_read(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text('[project]\ndependencies = ["flask>=2", "flask-login"]\n', "utf-8")
-    assert read(path).requirements == ("flask>=2", "flask-login")
+    assert read_requirements(path).requirements == ("flask>=2", "flask-login")
 
 
 @pytest.mark.parametrize(
@@ -48,12 +52,12 @@ def test_pyproject_is_read(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises(ConfigurationError, match=message):
-        read(tmp_path / name)
+        read_requirements(tmp_path / name)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
 def test_no_text_is_too_much(text: str) -> None:
-    parse(text)
+    parse_requirements(text)
 
 
 @pytest.mark.parametrize("line", ["-r a\0b.txt", "-r " + "a" * 5000, "-r ."])
@@ -61,14 +65,14 @@ def test_an_include_that_no_file_can_be_is_told(tmp_path: Path, line: str) -> No
     path = tmp_path / "requirements.txt"
     path.write_text(f"flask\n{line}\n", "utf-8")
     with pytest.raises(ConfigurationError, match=r"requirements\.txt:2: .*cannot be read"):
-        read(path)
+        read_requirements(path)
 
 
 def test_a_pyproject_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text("x = " + "[" * 50_000, "utf-8")
     with pytest.raises(ConfigurationError):
-        read(path)
+        read_requirements(path)
 
 
 def test_a_requirement_takes_the_place_of_those_for_the_same_package() -> None:

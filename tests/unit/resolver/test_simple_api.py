@@ -26,9 +26,12 @@ def test_no_page_gives_anything_but_files_or_a_value_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("application/json", "[" * 100_000), ("text/html", "<![doctypel[<a>"),
-     ("text/html", "<!doctype h<x>")],
-)  # fmt: skip
+    [
+        ("application/json", "[" * 100_000),
+        ("text/html", "<![doctypel[<a>"),
+        ("text/html", "<!doctype h<x>"),
+    ],
+)
 def test_a_page_that_no_parser_likes_is_a_value_error_or_empty(kind: str, text: str) -> None:
     with contextlib.suppress(ValueError):
         assert parse_page(kind, text) == ()

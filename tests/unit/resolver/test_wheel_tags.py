@@ -6,7 +6,7 @@ import pytest
 from packaging.tags import platform_tags
 
 from watchdog.model.release import File, Interpreter
-from watchdog.resolver.wheel_tags import arrivals, taken
+from watchdog.resolver.wheel_tags import arrivals, installer_choice
 
 PYTHON = Interpreter("/usr/bin/python3.11", "3.11.7", None, "linux-x86_64")
 OWN = next(iter(platform_tags()))
@@ -14,7 +14,7 @@ OWN = next(iter(platform_tags()))
 
 def takes(*names: str, **requires: str) -> str | None:
     files = [File(n, None, requires_python=requires.get("requires")) for n in names]
-    found = taken(files, PYTHON)
+    found = installer_choice(files, PYTHON)
     return found.name if found else None
 
 

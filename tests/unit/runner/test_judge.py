@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Stage, Use, UseOutcome
+from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Stage, UseOutcome, UseResult
 from watchdog.runner.judge import agree, judge
 
 FAILURE = Failure("ImportError", "cannot import name 'a' from 'b'")
 
 
-def result(outcome: UseOutcome, name: str = "test_a", reason: str | None = None) -> Use:
+def result(outcome: UseOutcome, name: str = "test_a", reason: str | None = None) -> UseResult:
     failure = FAILURE if outcome is UseOutcome.FAILED else None
-    return Use(name, "It works", outcome, failure=failure, reason=reason)
+    return UseResult(name, "It works", outcome, failure=failure, reason=reason)
 
 
 PASSED, FAILED = result(UseOutcome.PASSED), result(UseOutcome.FAILED, "test_b")

@@ -15,13 +15,13 @@ import pytest
 
 from watchdog.__main__ import _terminated
 from watchdog.runner import scheduler
-from watchdog.runner.workers import _Workers
+from watchdog.runner.workers import Workers
 
 
 def test_the_piece_of_lowest_rank_is_taken_first() -> None:
     order: list[int] = []
     gate = threading.Event()
-    workers = _Workers(1)
+    workers = Workers(1)
     try:
         first = workers.submit((0,), gate.wait)
         later = [workers.submit((rank,), partial(order.append, rank)) for rank in (3, 1, 2)]
@@ -35,7 +35,7 @@ def test_the_piece_of_lowest_rank_is_taken_first() -> None:
 
 
 def test_what_a_piece_raises_reaches_who_waits_and_the_worker_goes_on() -> None:
-    workers = _Workers(1)
+    workers = Workers(1)
     try:
         with pytest.raises(ZeroDivisionError):
             workers.submit((0,), lambda: 1 / 0).result(10)
@@ -46,7 +46,7 @@ def test_what_a_piece_raises_reaches_who_waits_and_the_worker_goes_on() -> None:
 
 def test_stopping_drops_what_has_not_begun() -> None:
     at_it, gate = threading.Event(), threading.Event()
-    workers = _Workers(1)
+    workers = Workers(1)
 
     def begin() -> bool:
         at_it.set()
@@ -74,14 +74,14 @@ def test_where_a_worker_cannot_begin_those_that_did_end(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(threading.Thread, "start", third_fails)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        _Workers(4)
+        Workers(4)
     assert threading.active_count() == before
 
 
 def test_a_worker_without_memory_tells_everybody_who_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    workers = _Workers(0)
+    workers = Workers(0)
     waiting = workers.submit((0,), lambda: 42)
 
     def nothing_left() -> None:
@@ -113,11 +113,11 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
         await asyncio.sleep(60)
 
     async def inner() -> None:
-        await scheduler.together((busy(), waits(ended)))
+        await scheduler.gather((busy(), waits(ended)))
 
     async def story() -> None:
         try:
-            await scheduler.together((inner(), waits(ended)))
+            await scheduler.gather((inner(), waits(ended)))
         finally:
             ended.append("story")
 
@@ -142,6 +142,6 @@ def test_the_first_story_that_fails_ends_the_others() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup) as raised:
-        asyncio.run(scheduler.together([waits(ended), fails()]))
+        asyncio.run(scheduler.gather([waits(ended), fails()]))
     assert [type(e) for e in raised.value.exceptions] == [ZeroDivisionError]
     assert ended == ["waits"]

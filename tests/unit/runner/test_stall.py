@@ -9,20 +9,20 @@ import time
 
 import pytest
 
-from watchdog.runner.stall import Pulse, watched
+from watchdog.runner.stall import StallDetector, end_when_stalled
 
 ALARM = pytest.mark.skipif(sys.platform == "win32", reason="this system has no timer of that kind")
 
 BEGIN = """
 import asyncio, sys, threading, time
-from watchdog.runner.stall import Pulse, watched
+from watchdog.runner.stall import StallDetector, end_when_stalled
 
 def told():
     sys.stdout.write("children ended")
     sys.stdout.flush()
 
 def run(pulse, story):
-    with watched(pulse, told, look=0.05):
+    with end_when_stalled(pulse, told, look=0.05):
         asyncio.run(story())
     print("done")
 
@@ -47,7 +47,7 @@ def told(code: str) -> subprocess.CompletedProcess[str]:
 @ALARM
 def test_a_main_thread_that_waits_for_ever_ends_with_3_and_a_sentence() -> None:
     done = told(
-        "async def story():\n    threading.Event().wait()\nrun(Pulse(0.3, 60), story)\n",
+        "async def story():\n    threading.Event().wait()\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert (done.returncode, done.stdout) == (3, "children ended")
     assert "did not move any more" in done.stderr
@@ -59,7 +59,7 @@ def test_a_thread_that_never_begins_ends_the_run() -> None:
     # What python/cpython#140746 does: the new thread ends before it can say that it began.
     done = told(
         "class Unborn(threading.Thread):\n    def _bootstrap(self):\n        pass\n"
-        "async def story():\n    Unborn(daemon=True).start()\nrun(Pulse(0.3, 60), story)\n",
+        "async def story():\n    Unborn(daemon=True).start()\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert done.returncode == 3
     assert "did not move any more" in done.stderr
@@ -69,7 +69,7 @@ def test_a_thread_that_never_begins_ends_the_run() -> None:
 def test_an_end_that_waits_for_who_stands_still_does_not_keep_the_process() -> None:
     done = told(
         "def told():\n    threading.Event().wait()\n"
-        "async def story():\n    threading.Event().wait()\nrun(Pulse(0.3, 60), story)\n",
+        "async def story():\n    threading.Event().wait()\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert done.returncode == -signal.SIGALRM
     assert "did not move any more" in done.stderr
@@ -79,14 +79,14 @@ def test_an_end_that_waits_for_who_stands_still_does_not_keep_the_process() -> N
 def test_a_main_thread_that_computes_is_left_alone() -> None:
     done = told(
         "async def story():\n    until = time.monotonic() + 1.5\n"
-        "    while time.monotonic() < until:\n        pass\nrun(Pulse(0.3, 60), story)\n",
+        "    while time.monotonic() < until:\n        pass\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
 @ALARM
 def test_a_main_thread_that_goes_round_while_nothing_ends_is_ended_late() -> None:
-    code = "pulse = Pulse(0.2, {0})\nrun(pulse, lambda: beating(pulse, 1.5))\n"
+    code = "pulse = StallDetector(0.2, {0})\nrun(pulse, lambda: beating(pulse, 1.5))\n"
     assert told(code.format(0.3)).returncode == 3
     assert told(code.format(60)).stdout == "done\n"
 
@@ -95,7 +95,7 @@ def test_work_that_ends_keeps_a_run_alive(monkeypatch: pytest.MonkeyPatch) -> No
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(time, "thread_time", lambda: 0.0)
-    pulse = Pulse(still=60, nothing_ended=100)
+    pulse = StallDetector(still=60, nothing_ended=100)
     for clock[0] in (50.0, 99.0):
         pulse.beat()
         assert not pulse.lost()
@@ -114,7 +114,7 @@ def test_work_that_ends_keeps_a_run_alive(monkeypatch: pytest.MonkeyPatch) -> No
 def test_python_that_goes_round_in_one_instruction_is_killed() -> None:
     done = told(
         "import itertools, watchdog.runner.stall\nwatchdog.runner.stall._SPINNING = 0.2\n"
-        "async def story():\n    sum(itertools.count())\nrun(Pulse(60, 60), story)\n"
+        "async def story():\n    sum(itertools.count())\nrun(StallDetector(60, 60), story)\n"
     )
     assert done.returncode == -signal.SIGPROF
 
@@ -125,7 +125,7 @@ def test_whoever_had_an_alarm_before_gets_what_is_left_of_it() -> None:
     former = signal.signal(signal.SIGALRM, lambda number, _frame: rung.append(number))
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with watched(Pulse(), lambda: None):
+        with end_when_stalled(StallDetector(), lambda: None):
             time.sleep(0.1)
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.25
         time.sleep(0.4)

@@ -12,13 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.harness import AUTOMATIC, has_smoke, smoke_file
-from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Stage, Trial, Use, UseOutcome
+from watchdog.model.evidence import (
+    Ended,
+    Evidence,
+    Failure,
+    Outcome,
+    Stage,
+    Trial,
+    UseOutcome,
+    UseResult,
+)
 from watchdog.runner.judge import agree, judge
 from watchdog.runner.probe_report import read_events
-from watchdog.runner.trials import Runner
-from watchdog.sandbox.process import Finished
+from watchdog.runner.trials import TrialRunner
+from watchdog.sandbox.process import ProcessResult
 
-DONE = Finished(0, "", "", 1.0)
+DONE = ProcessResult(0, "", "", 1.0)
 
 
 def lines(*events: Mapping[str, object], token: str = "t") -> str:
@@ -52,9 +61,13 @@ def test_a_report_that_stops_anywhere_is_never_green(count: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "change"),
-    [(3, {"outcome": "perhaps"}), (3, {"seconds": "long"}), (4, {"warnings": 3}),
-     (4, {"warnings": [{"message": 1}]})],
-)  # fmt: skip
+    [
+        (3, {"outcome": "perhaps"}),
+        (3, {"seconds": "long"}),
+        (4, {"warnings": 3}),
+        (4, {"warnings": [{"message": 1}]}),
+    ],
+)
 def test_a_report_with_a_line_that_cannot_be_read_is_never_green(
     number: int, change: Mapping[str, object]
 ) -> None:
@@ -66,9 +79,13 @@ def test_a_report_with_a_line_that_cannot_be_read_is_never_green(
 
 
 def test_a_test_that_failed_without_saying_how_has_failed() -> None:
-    told = [*PASS[:4], {**PASS[2], "name": "test_b"},
-            {**PASS[3], "name": "test_b", "outcome": "failed"}, PASS[4]]  # fmt: skip
-    evidence = read_events(lines(*told), "t", Finished(1, "", "", 1.0), seconds=9)
+    told = [
+        *PASS[:4],
+        {**PASS[2], "name": "test_b"},
+        {**PASS[3], "name": "test_b", "outcome": "failed"},
+        PASS[4],
+    ]
+    evidence = read_events(lines(*told), "t", ProcessResult(1, "", "", 1.0), seconds=9)
     assert judge(evidence).outcome is Outcome.BROKEN
 
 
@@ -81,14 +98,14 @@ def test_junk_in_the_events_is_stepped_over(junk: str) -> None:
 @pytest.mark.parametrize(
     ("done", "ended"),
     [
-        (Finished(-11, "", "", 1.0), Ended.SIGNAL),
-        (Finished(-9, "", "", 1.0), Ended.NOT_STARTED),
-        (Finished(-9, "", "", 1.0, timed_out=True), Ended.TIMEOUT),
-        (Finished(-9, "", "", 1.0, interrupted=True), Ended.INTERRUPTED),
-        (Finished(0, "", "", 1.0), Ended.SILENT),
+        (ProcessResult(-11, "", "", 1.0), Ended.SIGNAL),
+        (ProcessResult(-9, "", "", 1.0), Ended.NOT_STARTED),
+        (ProcessResult(-9, "", "", 1.0, timed_out=True), Ended.TIMEOUT),
+        (ProcessResult(-9, "", "", 1.0, interrupted=True), Ended.INTERRUPTED),
+        (ProcessResult(0, "", "", 1.0), Ended.SILENT),
     ],
 )
-def test_each_way_to_die_is_told_apart(done: Finished, ended: Ended) -> None:
+def test_each_way_to_die_is_told_apart(done: ProcessResult, ended: Ended) -> None:
     evidence = read_events(lines(*PASS[:3]), "t", done, seconds=9)
     assert (evidence.ended, evidence.stage, evidence.during) == (ended, Stage.SMOKE, "test_a")
 
@@ -107,24 +124,26 @@ def test_a_folder_of_smokes_may_have_an_automatic_one_of_its_own(tmp_path: Path)
     assert not has_smoke("nobody-knows", tmp_path)
 
 
-class Scripted(Runner):
+class Scripted(TrialRunner):
     """A runner that attempts nothing, and says how it would have ended."""
 
-    def __init__(self, *, plain: bool, damaged: bool = False, composed: bool = False) -> None:
-        self.works = {True: plain, False: composed}
+    def __init__(self, *, reference: bool, damaged: bool = False, composed: bool = False) -> None:
+        self.works = {True: reference, False: composed}
         self.damaged = damaged
         self.asked: list[bool] = []
         self.environments = cast("Any", self)
         self._confirmed = set()
 
-    def mend(self, *_trial: object) -> bool:
+    def repair_bytecode(self, *_trial: object) -> bool:
         was, self.damaged = self.damaged, False
         return was
 
-    def attempt(self, _trial: Trial, *, plain: bool = False) -> Evidence:
-        self.asked.append(plain)
-        if self.works[plain] and (plain or not self.damaged):
-            return Evidence(Ended.REPORTED, Stage.SMOKE, (Use("test_a", "", UseOutcome.PASSED),))
+    def attempt(self, _trial: Trial, *, reference: bool = False) -> Evidence:
+        self.asked.append(reference)
+        if self.works[reference] and (reference or not self.damaged):
+            return Evidence(
+                Ended.REPORTED, Stage.SMOKE, (UseResult("test_a", "", UseOutcome.PASSED),)
+            )
         return Evidence(Ended.REPORTED, Stage.IMPORT, failure=Failure("EOFError", "too short"))
 
 
@@ -133,23 +152,23 @@ TRIAL = cast(
 )
 
 
-def outcome(runner: Runner) -> Outcome:
+def outcome(runner: TrialRunner) -> Outcome:
     return agree(runner._attempts(TRIAL)).outcome
 
 
 def test_a_failure_that_the_plain_way_showed_is_confirmed_for_its_like() -> None:
-    runner = Scripted(plain=False)
+    runner = Scripted(reference=False)
     assert [outcome(runner), outcome(runner)] == [Outcome.BROKEN, Outcome.BROKEN]
     assert runner.asked == [False, True, False, False]
 
 
 def test_what_only_composing_breaks_is_never_confirmed() -> None:
-    runner = Scripted(plain=True)
+    runner = Scripted(reference=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.FLAKY, Outcome.FLAKY]
     assert runner.asked == [False, True, False, True]
 
 
 def test_damaged_bytecode_that_was_removed_is_not_held_against_a_package() -> None:
-    runner = Scripted(plain=True, composed=True, damaged=True)
+    runner = Scripted(reference=True, composed=True, damaged=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.WORKS, Outcome.WORKS]
     assert runner.asked == [False, True, False, False]

@@ -8,9 +8,9 @@ from samples import RUN_AT as NOW
 
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Conflict, Unbuildable, Unknown
-from watchdog.model.verdict import Entry, Run, State, Verdict, group_breakages
-from watchdog.runner.verdicts import Answer, verdict_of
+from watchdog.model.lock import Conflict, NoAnswer, Unbuildable
+from watchdog.model.verdict import JournalEntry, Run, State, Verdict, group_breakages
+from watchdog.runner.verdicts import CellRun, verdict_of
 from watchdog.storage import journal
 
 
@@ -24,26 +24,26 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        (Answer(cell(), LOCK, WORKS, core=WORKS), State.WORKS),
-        (Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), State.BROKEN),
-        (Answer(cell(), LOCK, BROKEN, core=WORKS), State.BROKEN),
-        (Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=False), State.UNJUDGED),
-        (Answer(cell(), LOCK, None, core=BROKEN), State.BLOCKED),
-        (Answer(cell(), LOCK, BROKEN, core=BROKEN, speaks=True), State.BLOCKED),
-        (Answer(cell(), LOCK, WORKS, core=BROKEN), State.BLOCKED),
-        (Answer(cell(), LOCK, record(Outcome.FLAKY)), State.FLAKY),
-        (Answer(cell(), LOCK, record(Outcome.ERROR)), State.ERROR),
-        (Answer(cell(), LOCK, record(Outcome.UNJUDGED)), State.UNJUDGED),
-        (Answer(cell(), LOCK, None), State.ERROR),
-        (Answer(cell(), Conflict("because")), State.CONFLICT),
-        (Answer(cell(), Unknown("no index")), State.ERROR),
-        (Answer(cell(), Unknown("not on the list", ours=False)), State.UNJUDGED),
-        (Answer(cell(), Unbuildable("x", "log")), State.BROKEN),
-        (Answer(cell(table=Table.GRID), Unbuildable("x", "log")), State.UNJUDGED),
-        (Answer(cell(), None, missing="get it"), State.UNJUDGED),
+        (CellRun(cell(), LOCK, WORKS, core=WORKS), State.WORKS),
+        (CellRun(cell(), LOCK, BROKEN, core=WORKS, speaks=True), State.BROKEN),
+        (CellRun(cell(), LOCK, BROKEN, core=WORKS), State.BROKEN),
+        (CellRun(cell(), LOCK, BROKEN, core=WORKS, speaks=False), State.UNJUDGED),
+        (CellRun(cell(), LOCK, None, core=BROKEN), State.BLOCKED),
+        (CellRun(cell(), LOCK, BROKEN, core=BROKEN, speaks=True), State.BLOCKED),
+        (CellRun(cell(), LOCK, WORKS, core=BROKEN), State.BLOCKED),
+        (CellRun(cell(), LOCK, record(Outcome.FLAKY)), State.FLAKY),
+        (CellRun(cell(), LOCK, record(Outcome.ERROR)), State.ERROR),
+        (CellRun(cell(), LOCK, record(Outcome.UNJUDGED)), State.UNJUDGED),
+        (CellRun(cell(), LOCK, None), State.ERROR),
+        (CellRun(cell(), Conflict("because")), State.CONFLICT),
+        (CellRun(cell(), NoAnswer("no index")), State.ERROR),
+        (CellRun(cell(), NoAnswer("not on the list", infrastructure=False)), State.UNJUDGED),
+        (CellRun(cell(), Unbuildable("x", "log")), State.BROKEN),
+        (CellRun(cell(table=Table.GRID), Unbuildable("x", "log")), State.UNJUDGED),
+        (CellRun(cell(), None, missing="get it"), State.UNJUDGED),
     ],
 )
-def test_each_answer_has_its_state(answer: Answer, state: State) -> None:
+def test_each_answer_has_its_state(answer: CellRun, state: State) -> None:
     assert verdict_of(answer, "Flask").state is state
 
 
@@ -54,7 +54,7 @@ def history(*states: tuple[int, State, str | None]) -> tuple[list[Run], dict[str
         outcome = Outcome.BROKEN if state is State.BROKEN else Outcome.WORKS
         records[name] = record(outcome, name, signature)
         at = NOW - timedelta(days=days)
-        runs.append(Run(at, at, {cell().id: Entry(state, name)}))
+        runs.append(Run(at, at, {cell().id: JournalEntry(state, name)}))
     return runs, records
 
 
@@ -77,7 +77,7 @@ def test_news_is_what_the_last_definite_answer_did_not_say(
 ) -> None:
     runs, records = history(*past)
     verdict = Verdict(cell(), State.BROKEN, symptom="Error: x", signature="x")
-    (found,) = journal.with_history([verdict], runs, records.get)
+    (found,) = journal.mark_news([verdict], runs, records.get)
     assert found.new is new
     assert found.since == (NOW - timedelta(days=since) if since else None)
 
@@ -85,7 +85,7 @@ def test_news_is_what_the_last_definite_answer_did_not_say(
 def test_an_expected_failure_is_no_news() -> None:
     runs, records = history((2, State.WORKS, None))
     verdict = Verdict(cell(), State.BROKEN, signature="x", expected="known since long ago")
-    (found,) = journal.with_history([verdict], runs, records.get)
+    (found,) = journal.mark_news([verdict], runs, records.get)
     assert not found.new
 
 
@@ -122,9 +122,9 @@ def test_new_breakages_come_first_then_todays() -> None:
 
 
 def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
-    verdict = verdict_of(Answer(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
+    verdict = verdict_of(CellRun(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
     records = {BROKEN.fingerprint: BROKEN}
-    found = journal.remembered(verdict.cell, journal.journal_entry(verdict), records.get)
+    found = journal.recall_verdict(verdict.cell, journal.journal_entry(verdict), records.get)
     assert (found.state, found.symptom, found.signature) == (
         verdict.state,
         verdict.symptom,
@@ -135,29 +135,31 @@ def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
 
 def run_at(days: int, **cells: State) -> Run:
     at = NOW - timedelta(days=days)
-    return Run(at, at, {name: Entry(state) for name, state in cells.items()})
+    return Run(at, at, {name: JournalEntry(state) for name, state in cells.items()})
 
 
 def test_a_run_of_a_part_renews_that_part_and_keeps_the_rest() -> None:
-    found = journal.whole([run_at(1, a=State.WORKS, b=State.WORKS), run_at(0, b=State.BROKEN)])
+    found = journal.latest_run([run_at(1, a=State.WORKS, b=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert {k: e.state for k, e in found.cells.items()} == {"a": State.WORKS, "b": State.BROKEN}
 
 
 def test_what_is_older_than_two_days_does_not_fill_a_page() -> None:
-    found = journal.whole([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
+    found = journal.latest_run([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert set(found.cells) == {"b"}
 
 
 def test_parts_of_a_run_are_one_run_and_what_no_part_has_is_never_green() -> None:
-    works = Entry(State.WORKS, "a")
+    works = JournalEntry(State.WORKS, "a")
     one = Run(NOW, NOW, {"a/today/x": works}, {"z/today/x": "left out"})
     two = Run(NOW, NOW + timedelta(minutes=1), {"b/today/x": works})
     whole = journal.join_runs([two, one], ["a/today/x", "b/today/x", "c/today/x", "z/today/x"])
     assert whole.finished == two.finished
     assert {i: e.state for i, e in whole.cells.items()} == {
-        "a/today/x": State.WORKS, "b/today/x": State.WORKS, "c/today/x": State.ERROR,
-    }  # fmt: skip
+        "a/today/x": State.WORKS,
+        "b/today/x": State.WORKS,
+        "c/today/x": State.ERROR,
+    }
     assert "did not end" in (whole.cells["c/today/x"].reason or "")
     assert whole.left_out == {"z/today/x": "left out"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.sandbox.process import Capture, Processes, end_marked
+from watchdog.sandbox.process import Capture, Processes, kill_marked
 
 ENV = {"PATH": os.environ.get("PATH", "")}
 
@@ -131,7 +131,7 @@ def test_one_whose_program_has_only_begun_is_ended_as_well(tmp_path: Path) -> No
         argv = ["/bin/sleep", "600"]
         begun = [os.posix_spawn(argv[0], argv, ENV | {"MARK": mark}) for _ in range(8)]
         try:
-            assert end_marked(mark) == len(begun)
+            assert kill_marked(mark) == len(begun)
         finally:
             for pid in begun:
                 os.kill(pid, signal.SIGKILL)

@@ -59,7 +59,7 @@ def test_that_of_a_living_run_stays(
     living: tuple[subprocess.Popen[str], Path, int],
 ) -> None:
     _, folder, child = living
-    assert scratch.sweep() == 0
+    assert scratch.remove_stale() == 0
     assert folder.is_dir()
     os.kill(child, signal.SIGKILL)
 
@@ -81,7 +81,7 @@ def test_that_of_a_killed_run_goes_with_what_still_runs_in_it(
 def test_folders_of_others_stay(place: Path) -> None:
     (place / "fw-other").mkdir()
     (place / "fw-run-link").symlink_to(place / "fw-other")
-    assert scratch.sweep() == 0
+    assert scratch.remove_stale() == 0
     assert sorted(p.name for p in place.iterdir()) == ["fw-other", "fw-run-link"]
 
 

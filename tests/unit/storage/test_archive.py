@@ -9,27 +9,37 @@ from samples import BAD, BREAKAGE, works
 from watchdog.model.evidence import Stage
 from watchdog.model.history import (
     Chapter,
-    CureNote,
+    CureRecord,
     Effort,
-    Moment,
     PastBreakage,
     PinState,
-    Rot,
-    Sight,
+    PinStatus,
+    Snapshot,
+    UseStatus,
 )
 from watchdog.storage.archive import Archive
 
 
-def chapter(first: int, last: int, *moments: Moment, breakage: PastBreakage = BREAKAGE) -> Chapter:
+def chapter(
+    first: int, last: int, *moments: Snapshot, breakage: PastBreakage = BREAKAGE
+) -> Chapter:
     return Chapter(
-        subject="ext", requirements=("ext",), smoke="abc", python="auto", since=day(first),
-        until=day(last), finished=day(last), seconds=1.5, effort=Effort(1, 2, 3, 4),
-        moments=moments, breakages=(breakage,),
-    )  # fmt: skip
+        subject="ext",
+        requirements=("ext",),
+        smoke="abc",
+        python="auto",
+        since=day(first),
+        until=day(last),
+        finished=day(last),
+        seconds=1.5,
+        effort=Effort(1, 2, 3, 4),
+        moments=moments,
+        breakages=(breakage,),
+    )
 
 
 def test_a_chapter_comes_back_as_it_was(tmp_path: Path) -> None:
-    broken = Moment(day(3), "3.11", BAD, {"": Sight("x", "ImportError: x", Stage.IMPORT)})
+    broken = Snapshot(day(3), "3.11", BAD, {"": UseStatus("x", "ImportError: x", Stage.IMPORT)})
     written = chapter(0, 5, works(0), broken)
     Archive(tmp_path).add(written)
     assert Archive(tmp_path).chapters("ext") == [written]
@@ -75,13 +85,13 @@ def test_what_is_torn_or_of_another_kind_is_stepped_over(tmp_path: Path) -> None
 
 def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    old = Rot("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.WORKS, day(1))
+    old = PinStatus("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.WORKS, day(1))
     new = replace(old, state=PinState.ROTTED, pins=("werkzeug<3",), checked=day(2))
     other = replace(old, version="10.0", requirements=("flask==10.0",))
     for rot in (old, new, other):
         archive.add_pin(rot)
     assert archive.pins() == [other, new]
-    note = CureNote("id", "3.11", ("ext", "werkzeug<3"), "bound", day(2))
+    note = CureRecord("id", "3.11", ("ext", "werkzeug<3"), "bound", day(2))
     archive.add_cure(replace(note, typed=None))
     archive.add_cure(note)
     assert archive.cures() == {"id": note}
@@ -89,7 +99,7 @@ def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
 
 def test_a_pin_of_the_days_when_every_framework_was_flask_is_read(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    archive.add_pin(Rot("2.2.2", day(0), (), "flask", "3.11", PinState.WORKS, day(1)))
+    archive.add_pin(PinStatus("2.2.2", day(0), (), "flask", "3.11", PinState.WORKS, day(1)))
     path = tmp_path / "pins.jsonl"
     text = path.read_text("utf-8")
     path.write_text(text.replace('"version"', '"flask"'), "utf-8")

@@ -9,9 +9,12 @@ from watchdog.storage import constraints
 from watchdog.storage.constraints import KnownGood
 
 SET = KnownGood(
-    "3.12", day(3), ("flask==3.1.3", "werkzeug==3.1.9"), ("flask-login", "flask-wtf"),
+    "3.12",
+    day(3),
+    ("flask==3.1.3", "werkzeug==3.1.9"),
+    ("flask-login", "flask-wtf"),
     {"flask-old": "broken: ImportError: x"},
-)  # fmt: skip
+)
 
 
 def test_a_set_comes_back_as_it_was_written_the_newest_python_first(tmp_path: Path) -> None:

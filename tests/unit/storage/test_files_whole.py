@@ -13,16 +13,16 @@ NUMBERS = TypeAdapter(list[int])
 def test_what_was_written_is_read_and_what_is_something_else_is_not(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "numbers.json"
     assert files.read_json(path, NUMBERS) is None
-    files.write_whole(path, b"[1, 2]")
+    files.write_atomic(path, b"[1, 2]")
     assert files.read_json(path, NUMBERS) == [1, 2]
-    files.write_whole(path, b'{"1": 2}')
+    files.write_atomic(path, b'{"1": 2}')
     assert files.read_json(path, NUMBERS) is None
 
 
 def test_of_many_writers_one_wins_and_nothing_is_left_over(tmp_path: Path) -> None:
     path = tmp_path / "numbers.json"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: files.write_whole(path, f"[{n}]".encode()), range(64)))
+        list(pool.map(lambda n: files.write_atomic(path, f"[{n}]".encode()), range(64)))
     found = files.read_json(path, NUMBERS)
     assert found is not None
     assert found[0] in range(64)

@@ -6,12 +6,12 @@ from ecosystem import day
 
 from watchdog.report.views import forecast
 from watchdog.storage import forecast_score
-from watchdog.storage.forecast_score import Alarm, Foretold, Score
+from watchdog.storage.forecast_score import Alarm, PredictedBreakage, Score
 
 
-def foretold(name: str, days: dict[str, float], *, private: bool = False) -> Foretold:
+def foretold(name: str, days: dict[str, float], *, private: bool = False) -> PredictedBreakage:
     culprit = "click 8.0.0" if name == "other" else "werkzeug 3.0.0"
-    return Foretold(name, "ext", culprit, days, private=private, why="because")
+    return PredictedBreakage(name, "ext", culprit, days, private=private, why="because")
 
 
 SCORE = Score(
@@ -22,9 +22,11 @@ SCORE = Score(
         foretold("c", {}, private=True),
         foretold("other", {}),
     ),
-    (Alarm("ext", "werkzeug 3.0.0", ("x",), broken=True),
-     Alarm("two", "werkzeug 3.0.0", ("x",), broken=False)),
-)  # fmt: skip
+    (
+        Alarm("ext", "werkzeug 3.0.0", ("x",), broken=True),
+        Alarm("two", "werkzeug 3.0.0", ("x",), broken=False),
+    ),
+)
 
 
 def test_the_score_is_told_with_what_it_is_a_part_of() -> None:

@@ -21,18 +21,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from watchdog.analysis.forecast import guards, scopes, usage
 from watchdog.analysis.forecast.risks import Offer
-from watchdog.analysis.forecast.usage import How, Use
+from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.harness import API
-from watchdog.model.fingerprint import content, digest
+from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
-from watchdog.runner.workspace import Workplace, cache_folder
-from watchdog.sandbox.process import passed_on
+from watchdog.runner.workspace import Workspace, cache_folder
+from watchdog.sandbox.process import inherited_environment
 from watchdog.sandbox.redaction import printable
 from watchdog.sandbox.sandbox import Job
-from watchdog.storage.files import read_json, write_whole
+from watchdog.storage.files import read_json, write_atomic
 
-_USES = TypeAdapter(tuple[Use, ...])
+_USES = TypeAdapter(tuple[SymbolUse, ...])
 _OFFERS = TypeAdapter(dict[str, Offer])
 _NOT_ITS_OWN = frozenset({"tests", "test", "examples", "docs"})
 _SECONDS = 120
@@ -40,26 +40,26 @@ _MEMORY_MB = 4096
 _ANSWER = "answer.json"
 
 
-class Surface:
+class ApiReader:
     """Reads sources and asks releases; safe to use from several threads."""
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._environments = workplace.environments
-        self._sandbox = workplace.sandbox
-        self._scripts = workplace.scripts
+    def __init__(self, workspace: Workspace) -> None:
+        self._environments = workspace.environments
+        self._sandbox = workspace.sandbox
+        self._scripts = workspace.scripts
         self._cache = cache_folder()
-        self._scratch = workplace.scratch
+        self._scratch = workspace.scratch
 
     @cached_property
     def _reading(self) -> str:
         """Changes when the scan does, or the language that it reads."""
         files = [Path(__file__), *(Path(str(m.__file__)) for m in (usage, scopes, guards))]
         # What parses, this Python says.
-        return digest([content(path.read_bytes()) for path in files], sys.version_info[:2])
+        return digest([content_digest(path.read_bytes()) for path in files], sys.version_info[:2])
 
     @cached_property
     def _asking(self) -> str:
-        return content(API.read_bytes())
+        return content_digest(API.read_bytes())
 
     def modules(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
@@ -76,7 +76,7 @@ class Surface:
         interpreter: Interpreter,
         as_of: datetime,
         packages: frozenset[str],
-    ) -> tuple[Use, ...]:
+    ) -> tuple[SymbolUse, ...]:
         """What a package's own code uses of others, given by import name.
 
         Raises:
@@ -87,18 +87,18 @@ class Surface:
         place = self._cache / "uses" / f"{site.parent.name}-{how}.json"
         if (known := read_json(place, _USES)) is not None:
             return known
-        found: list[Use] = []
+        found: list[SymbolUse] = []
         for path in sorted(site.rglob("*.py")):
             file = path.relative_to(site)
             if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
                 text = path.read_text("utf-8", "replace")
-                uses = usage.uses(text, printable(file.as_posix()), packages)
+                uses = usage.symbol_uses(text, printable(file.as_posix()), packages)
                 found += (replace(use, text=printable(use.text)) for use in uses)
-        write_whole(place, _USES.dump_json(tuple(found)))
+        write_atomic(place, _USES.dump_json(tuple(found)))
         return tuple(found)
 
     def offers(
-        self, lock: Lock, interpreter: Interpreter, as_of: datetime, uses: Iterable[Use]
+        self, lock: Lock, interpreter: Interpreter, as_of: datetime, uses: Iterable[SymbolUse]
     ) -> Mapping[str, Offer]:
         """What an environment of this lock says of what is used.
 
@@ -119,28 +119,29 @@ class Surface:
             return known
         place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
-            python = self._environments.compose(lock, interpreter, place / "env", as_of)
+            python = self._environments.link(lock, interpreter, place / "env", as_of)
             script = self._scripts.put(API, interpreter, place)
             job = Job(
                 argv=[str(python), "-I", str(script), str(place / _ANSWER)],
-                env=passed_on() | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
+                env=inherited_environment()
+                | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
                 folder=place,
-                shown=("env", script.name),
+                visible=("env", script.name),
                 channel=_ANSWER,
                 stdin=json.dumps({"symbols": symbols}),
                 seconds=_SECONDS,
                 memory_mb=_MEMORY_MB,
-                learn=True,
+                cache_bytecode=True,
             )
             ran = self._sandbox.run(job)
-            self._environments.learn(interpreter, ran.bytecode)
-            found = _told(ran.told)
+            self._environments.cache_bytecode(interpreter, ran.bytecode)
+            found = _told(ran.reported)
         finally:
             shutil.rmtree(place, ignore_errors=True)
         if found is None:
             return {}  # it did not live to answer: nothing is known, and nothing is kept
         found = {s: replace(o, deprecated=_clean(o.deprecated)) for s, o in found.items()}
-        write_whole(answer, _OFFERS.dump_json(found))
+        write_atomic(answer, _OFFERS.dump_json(found))
         return found
 
 

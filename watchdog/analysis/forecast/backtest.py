@@ -15,56 +15,67 @@ from functools import partial
 
 from packaging.version import Version
 
-from watchdog.analysis.forecast.forecast import Reading, asked, by_version, least, offered, read
-from watchdog.analysis.forecast.risks import Offer, as_use, of_uses, of_warnings
+from watchdog.analysis.forecast.forecast import (
+    Reading,
+    asked,
+    by_version,
+    least,
+    offered,
+    read_subject,
+)
+from watchdog.analysis.forecast.risks import Offer, as_use, risks_of_uses, risks_of_warnings
 from watchdog.analysis.history import replay, timeline
-from watchdog.analysis.history.bisect import Case
-from watchdog.model.history import History, Moment, PastBreakage
-from watchdog.model.lock import Lock, Question, swap_versions
+from watchdog.analysis.history.bisect import Experiment
+from watchdog.model.history import History, PastBreakage, Snapshot
+from watchdog.model.lock import Lock, LockRequest, swap_versions
 from watchdog.resolver.simple_api import just_after
-from watchdog.runner.scheduler import Desk, Observer, at, together
-from watchdog.runner.workspace import Workplace
+from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
+from watchdog.runner.workspace import Workspace
 from watchdog.storage.archive import Archive
 from watchdog.storage.forecast import Kind, Risk
-from watchdog.storage.forecast_score import Alarm, Foretold, Score
+from watchdog.storage.forecast_score import Alarm, PredictedBreakage, Score
 
 _DAY = timedelta(days=1)
 
 
-def score(workplace: Workplace, observer: Observer, archive: Archive) -> Score:
+def score_forecast(workspace: Workspace, observer: Observer, archive: Archive) -> Score:
     """Both halves of the back-test over the committed history."""
     histories = [h for s in archive.subjects() if (h := archive.history(s))]
-    return at(workplace, observer, partial(_score, histories))
+    return run_with_scheduler(workspace, observer, partial(_score, histories))
 
 
-async def _score(histories: Sequence[History], desk: Desk) -> Score:
-    matrix = desk.workplace.settings.matrix
+async def _score(histories: Sequence[History], scheduler: Scheduler) -> Score:
+    matrix = scheduler.workspace.settings.matrix
     mine = [h for h in histories if matrix.is_package(h.subject)]
-    each = [(b, h.moments) for h in mine for b in h.breakages if _of_stack(desk, b)]
+    each = [(b, h.moments) for h in mine for b in h.breakages if _of_stack(scheduler, b)]
     judged = [b for b, _ in each]
-    desk.workplace.start_services({b.subject for b in judged})
-    desk.observer.stage("What was there to see before each breakage", len(judged))
-    foretold = await together(_foretold(desk, b, moments) for b, moments in each)
-    releases = sorted({(b.culprit.name, b.culprit.version, b.broken_from)
-                       for b in judged if b.culprit}, key=lambda r: r[2])  # fmt: skip
+    scheduler.workspace.start_services({b.subject for b in judged})
+    scheduler.observer.stage("What was there to see before each breakage", len(judged))
+    foretold = await gather(_foretold(scheduler, b, moments) for b, moments in each)
+    releases = sorted(
+        {(b.culprit.name, b.culprit.version, b.broken_from) for b in judged if b.culprit},
+        key=lambda r: r[2],
+    )
     first = {(n, v): t for n, v, t in reversed(releases)}
-    first |= _series(desk, min((h.since for h in mine), default=None))
-    desk.observer.stage("Whom each of these releases was to break", len(first))
+    first |= _series(scheduler, min((h.since for h in mine), default=None))
+    scheduler.observer.stage("Whom each of these releases was to break", len(first))
     alarms = []
     for (name, version), when in first.items():
-        alarms.append(await _alarms(desk, mine, name, version, when))
-        desk.observer.advance()
+        alarms.append(await _alarms(scheduler, mine, name, version, when))
+        scheduler.observer.advance()
     known = tuple(f for f in foretold if f)
-    return Score(desk.workplace.settings.as_of, known, tuple(a for found in alarms for a in found))
+    return Score(
+        scheduler.workspace.settings.as_of, known, tuple(a for found in alarms for a in found)
+    )
 
 
-def _series(desk: Desk, since: datetime | None) -> dict[tuple[str, str], datetime]:
+def _series(scheduler: Scheduler, since: datetime | None) -> dict[tuple[str, str], datetime]:
     """The first release of each series of the stack: what takes away is a feature release."""
     found: dict[tuple[str, str], datetime] = {}
-    for name in desk.workplace.settings.matrix.stack_names if since else ():
-        page = desk.workplace.index.page(name)
+    for name in scheduler.workspace.settings.matrix.stack_names if since else ():
+        page = scheduler.workspace.index.page(name)
         seen: set[tuple[int, ...]] = set()
-        for release in page.releases(desk.workplace.settings.as_of) if page else ():
+        for release in page.releases(scheduler.workspace.settings.as_of) if page else ():
             series = release.version.release[:2]
             if release.final and release.uploaded and series not in seen:
                 seen.add(series)
@@ -73,29 +84,31 @@ def _series(desk: Desk, since: datetime | None) -> dict[tuple[str, str], datetim
     return found
 
 
-def _of_stack(desk: Desk, breakage: PastBreakage) -> bool:
+def _of_stack(scheduler: Scheduler, breakage: PastBreakage) -> bool:
     by = breakage.culprit
     return (
         by is not None
-        and by.name in desk.workplace.settings.matrix.stack_names
+        and by.name in scheduler.workspace.settings.matrix.stack_names
         and by.name != breakage.subject
         and breakage.works is not None
         and breakage.breaks is not None
-        and breakage.python in desk.workplace.interpreters
+        and breakage.python in scheduler.workspace.interpreters
     )
 
 
 async def _foretold(
-    desk: Desk, breakage: PastBreakage, moments: Sequence[Moment]
-) -> Foretold | None:
+    scheduler: Scheduler, breakage: PastBreakage, moments: Sequence[Snapshot]
+) -> PredictedBreakage | None:
     by, works, breaks = breakage.culprit, breakage.works, breakage.breaks
     if by is None or works is None or breaks is None:
         return None
     python, when = breakage.python, breakage.broken_from
     days: dict[str, float] = {}
     why: list[str] = []
-    reading = await read(desk, breakage.subject, works, python, when)
-    if warned := breakage.warned or (reading and await _warned(desk, breakage, reading, moments)):
+    reading = await read_subject(scheduler, breakage.subject, works, python, when)
+    if warned := breakage.warned or (
+        reading and await _warned(scheduler, breakage, reading, moments)
+    ):
         days["warning"] = (when - warned[0]) / _DAY
         why.append(f"warned: {warned[1][:160]}")
     private = False
@@ -103,28 +116,32 @@ async def _foretold(
         why.append("its source cannot be had")
     else:
         after = swap_versions(works, breaks, [by.name])
-        seen, lost_private = await _taken_away(desk, reading, by.name, python, when, after)
+        seen, lost_private = await _taken_away(scheduler, reading, by.name, python, when, after)
         private = bool(lost_private)
         if seen:
-            since = await _announced_since(desk, by.name, by.version, seen, when)
+            since = await _announced_since(scheduler, by.name, by.version, seen, when)
             days["scan"] = (when - since) / _DAY
             why.append("in its source: " + ", ".join(sorted({r.symbol for r in seen})[:3]))
         elif lost_private:
             why.append(f"private names that went away: {', '.join(sorted(lost_private)[:3])}")
-    early = await _on_prerelease(desk, breakage, works)
+    early = await _on_prerelease(scheduler, breakage, works)
     if early is not None:
         days["prerelease"] = (when - early) / _DAY
         why.append("a prerelease failed alike")
-    desk.observer.advance()
+    scheduler.observer.advance()
     told = "; ".join(why) or f"nothing announced it: {breakage.symptom[:160]}"
-    return Foretold(
-        breakage.id, breakage.subject, f"{by.name} {by.version}",
-        {k: round(v, 1) for k, v in days.items()}, private, told,
-    )  # fmt: skip
+    return PredictedBreakage(
+        breakage.id,
+        breakage.subject,
+        f"{by.name} {by.version}",
+        {k: round(v, 1) for k, v in days.items()},
+        private,
+        told,
+    )
 
 
 async def _warned(
-    desk: Desk, breakage: PastBreakage, mine: Reading, moments: Sequence[Moment]
+    scheduler: Scheduler, breakage: PastBreakage, mine: Reading, moments: Sequence[Snapshot]
 ) -> tuple[datetime, str] | None:
     """The announcement that the smoke met before, of the very thing that then failed.
 
@@ -133,28 +150,28 @@ async def _warned(
     by = breakage.culprit
     if by is None:
         return None
-    workplace, when = desk.workplace, breakage.broken_from
-    trial = workplace.trial(breakage.subject, mine.lock, breakage.python, when)
-    record = await desk.record(trial)
+    workspace, when = scheduler.workspace, breakage.broken_from
+    trial = workspace.trial(breakage.subject, mine.lock, breakage.python, when)
+    record = await scheduler.record(trial)
     caught = record.evidence[-1].warnings if record.evidence else ()
     held = {by.name: by.last_good}
-    for each in of_warnings(mine.subject, mine.version, caught, mine.modules, held):
+    for each in risks_of_warnings(mine.subject, mine.version, caught, mine.modules, held):
         name = each.symbol.rsplit(".", 1)[-1]
         line = f'{each.file}", line {each.line},'
         if line in breakage.log or re.search(rf"\b{re.escape(name)}\b", breakage.symptom):
-            page = workplace.index.page(by.name)
+            page = workspace.index.page(by.name)
             files = page.files(by.last_good, when) if page else ()
             first = min((f.uploaded for f in files if f.uploaded), default=when)
-            return timeline.announced(moments, when, name) or (first, each.text)
+            return timeline.first_announcement(moments, when, name) or (first, each.text)
     return None
 
 
 async def _taken_away(
-    desk: Desk, mine: Reading, package: str, python: str, when: datetime, after: Lock
+    scheduler: Scheduler, mine: Reading, package: str, python: str, when: datetime, after: Lock
 ) -> tuple[list[Risk], set[str]]:
     """The announced uses that a release takes away, and the private names among the others."""
-    old = await offered(desk, package, [mine], python, mine.lock, when)
-    new = await offered(desk, package, [mine], python, after, just_after(when))
+    old = await offered(scheduler, package, [mine], python, mine.lock, when)
+    new = await offered(scheduler, package, [mine], python, after, just_after(when))
     gone = {r.symbol for r in _found(mine, package, new) if r.kind is Kind.GONE}
     private = {s for s in gone if (offer := old.get(s)) and offer.offered and offer.private}
     return [r for r in _announced(mine, package, old) if r.symbol in gone], private
@@ -162,7 +179,7 @@ async def _taken_away(
 
 def _found(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
     held = {package: mine.lock.version(package) or ""}
-    return list(of_uses(mine.subject, mine.version, mine.uses, offers, held))
+    return list(risks_of_uses(mine.subject, mine.version, mine.uses, offers, held))
 
 
 def _announced(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
@@ -170,10 +187,10 @@ def _announced(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list
 
 
 async def _announced_since(
-    desk: Desk, package: str, version: str, risks: Sequence[Risk], when: datetime
+    scheduler: Scheduler, package: str, version: str, risks: Sequence[Risk], when: datetime
 ) -> datetime:
     """When the first of these announcements was published: the release that began to make it."""
-    page = desk.workplace.index.page(package)
+    page = scheduler.workspace.index.page(package)
     firsts: dict[tuple[int, ...], tuple[Version, datetime]] = {}
     for release in page.releases(when) if page else ():
         if release.final and release.uploaded and release.version < Version(version):
@@ -183,21 +200,23 @@ async def _announced_since(
     # From the newest backwards, the first of each series, while it announces.
     for first, uploaded in reversed(firsts.values()):
         cutoff = just_after(uploaded)
-        python = replay.newest_python(list(desk.workplace.interpreters), cutoff)
-        lock = await desk.lock(Question((f"{package}=={first}",), python, cutoff))
+        python = replay.newest_python(list(scheduler.workspace.interpreters), cutoff)
+        lock = await scheduler.lock(LockRequest((f"{package}=={first}",), python, cutoff))
         if not isinstance(lock, Lock):
             break
-        offers = await asked(desk, lock, python, cutoff, uses)
+        offers = await asked(scheduler, lock, python, cutoff, uses)
         if not any(offer.deprecated for offer in offers.values()):
             break
         since = uploaded
     return since
 
 
-async def _on_prerelease(desk: Desk, breakage: PastBreakage, works: Lock) -> datetime | None:
+async def _on_prerelease(
+    scheduler: Scheduler, breakage: PastBreakage, works: Lock
+) -> datetime | None:
     """When a prerelease that fails alike was published, if there was one."""
     by = breakage.culprit
-    page = desk.workplace.index.page(by.name) if by else None
+    page = scheduler.workspace.index.page(by.name) if by else None
     if by is None or page is None:
         return None
     releases = [
@@ -208,34 +227,34 @@ async def _on_prerelease(desk: Desk, breakage: PastBreakage, works: Lock) -> dat
     if not releases:
         return None
     newest = max(releases, key=lambda r: r.version)
-    requirements = desk.workplace.settings.matrix.requirements(breakage.subject)
-    case = Case(desk, breakage.subject, requirements)
+    requirements = scheduler.workspace.settings.matrix.requirements(breakage.subject)
+    case = Experiment(scheduler, breakage.subject, requirements)
     swapped = Lock(tuple((n, str(newest.version) if n == by.name else v) for n, v in works.pins))
     moment = await case.see(swapped, breakage.python, breakage.broken_from)
     return newest.uploaded if breakage.signature in moment.fails else None
 
 
 async def _alarms(
-    desk: Desk, histories: Sequence[History], package: str, version: str, when: datetime
+    scheduler: Scheduler, histories: Sequence[History], package: str, version: str, when: datetime
 ) -> list[Alarm]:
     """Every subject that used what this release took away after announcing it."""
-    python = replay.newest_python(list(desk.workplace.interpreters), when)
+    python = replay.newest_python(list(scheduler.workspace.interpreters), when)
     exposed = [h for h in histories if _exposed(h, package, when)]
-    found = await together(_before(desk, h, package, version, python, when) for h in exposed)
+    found = await gather(_before(scheduler, h, package, version, python, when) for h in exposed)
     mine = {r.subject: r for r in found if r}
     announced: dict[str, set[str]] = {}
     for same in by_version(mine.values(), package).values():
-        old = await offered(desk, package, same, python, least(same), when)
+        old = await offered(scheduler, package, same, python, least(same), when)
         for reading in same:
             if symbols := {r.symbol for r in _announced(reading, package, old)}:
                 announced[reading.subject] = symbols
-    afters = await together(_after(desk, s, package, version, python, when) for s in announced)
+    afters = await gather(_after(scheduler, s, package, version, python, when) for s in announced)
     later = {s: lock for s, lock in zip(announced, afters, strict=True) if lock}
     if not later:
         return []
     lock = min(later.values(), key=lambda lock: (len(lock.pins), lock.pins))
     readings = [mine[s] for s in later]
-    new = await offered(desk, package, readings, python, lock, just_after(when))
+    new = await offered(scheduler, package, readings, python, lock, just_after(when))
     alarms = []
     for reading in readings:
         gone = {r.symbol for r in _found(reading, package, new) if r.kind is Kind.GONE}
@@ -253,21 +272,21 @@ def _exposed(history: History, package: str, when: datetime) -> bool:
 
 
 async def _before(
-    desk: Desk, history: History, package: str, version: str, python: str, when: datetime
+    scheduler: Scheduler, history: History, package: str, version: str, python: str, when: datetime
 ) -> Reading | None:
-    requirements = desk.workplace.settings.matrix.requirements(history.subject)
-    lock = await desk.lock(Question(requirements, python, when))
+    requirements = scheduler.workspace.settings.matrix.requirements(history.subject)
+    lock = await scheduler.lock(LockRequest(requirements, python, when))
     if not isinstance(lock, Lock) or lock.version(package) in (None, version):
         return None
-    return await read(desk, history.subject, lock, python, when)
+    return await read_subject(scheduler, history.subject, lock, python, when)
 
 
 async def _after(
-    desk: Desk, subject: str, package: str, version: str, python: str, when: datetime
+    scheduler: Scheduler, subject: str, package: str, version: str, python: str, when: datetime
 ) -> Lock | None:
     """The lock that holds the release; None where the subject does not let it in."""
-    requirements = desk.workplace.settings.matrix.requirements(subject)
-    lock = await desk.lock(Question(requirements, python, just_after(when)))
+    requirements = scheduler.workspace.settings.matrix.requirements(subject)
+    lock = await scheduler.lock(LockRequest(requirements, python, just_after(when)))
     return lock if isinstance(lock, Lock) and lock.version(package) == version else None
 
 

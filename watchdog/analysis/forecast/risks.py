@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from watchdog.analysis.forecast.usage import How, Use
+from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.harness.api import removed_in
 from watchdog.model.evidence import CaughtWarning
-from watchdog.model.history import announces
+from watchdog.model.history import is_announcement
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 
 
-def as_use(symbol: str) -> Use:
+def as_use(symbol: str) -> SymbolUse:
     """A symbol as if it were imported, to ask a release for it."""
-    return Use(symbol, "", 0, How.IMPORT)
+    return SymbolUse(symbol, "", 0, How.IMPORT)
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Offer:
     private: bool = False
 
 
-def of_uses(
+def risks_of_uses(
     subject: str,
     version: str,
-    uses: Iterable[Use],
+    uses: Iterable[SymbolUse],
     offers: Mapping[str, Offer],
     held: Mapping[str, str],
 ) -> Iterator[Risk]:
@@ -67,12 +67,23 @@ def of_uses(
             continue
         named = announced.removed_in if announced else None
         yield Risk(
-            subject, version, package, held[package], use.symbol, Source.SCAN, kind, text,
-            named, use.file, use.line, use.text, use.lazy,
-        )  # fmt: skip
+            subject,
+            version,
+            package,
+            held[package],
+            use.symbol,
+            Source.SCAN,
+            kind,
+            text,
+            named,
+            use.file,
+            use.line,
+            use.text,
+            use.lazy,
+        )
 
 
-def of_warnings(
+def risks_of_warnings(
     subject: str,
     version: str,
     warnings: Iterable[CaughtWarning],
@@ -90,13 +101,22 @@ def of_warnings(
         symbol = _symbol(warning.message)
         if package in own or package not in held:
             package = symbol.partition(".")[0]
-        if not announces(warning) or _top(warning.file) not in own or package not in held:
+        if not is_announcement(warning) or _top(warning.file) not in own or package not in held:
             continue
         yield Risk(
-            subject, version, package, held[package], symbol, Source.WARNING, Kind.ANNOUNCED,
-            warning.message, removed_in(warning.message), warning.file.removeprefix(_SITE),
-            warning.line, warning.code,
-        )  # fmt: skip
+            subject,
+            version,
+            package,
+            held[package],
+            symbol,
+            Source.WARNING,
+            Kind.ANNOUNCED,
+            warning.message,
+            removed_in(warning.message),
+            warning.file.removeprefix(_SITE),
+            warning.line,
+            warning.code,
+        )
 
 
 _SITE = "site-packages/"
@@ -114,7 +134,7 @@ def _symbol(message: str) -> str:
     return (found[1] if found else message.split(" is ", 1)[0][:80]).rstrip(".")
 
 
-def merged(risks: Iterable[Risk]) -> tuple[Risk, ...]:
+def merge_risks(risks: Iterable[Risk]) -> tuple[Risk, ...]:
     """Each once: a warning that was raised before what only stands in the source."""
     found: list[Risk] = []
     order = (Kind.GONE, Kind.BROKEN, Kind.ANNOUNCED)
@@ -136,7 +156,7 @@ def _same(known: Risk, other: Risk) -> bool:
     return known.symbol.rsplit(".", 1)[-1] in other.symbol.split(".")
 
 
-def dated(forecast: Forecast, earlier: Forecast | None) -> Forecast:
+def date_risks(forecast: Forecast, earlier: Forecast | None) -> Forecast:
     """With the day on which each risk was told first."""
     known = {r.key: r.seen for r in earlier.risks} if earlier else {}
     risks = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class ScopeKind(StrEnum):
     MODULE = "module"
     CLASS = "class"
     FUNCTION = "function"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(eq=False)
 class Scope:
-    kind: Kind
+    kind: ScopeKind
     outer: Scope | None = None
     imports: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
     """For each name what imports bind it to, each with whether that import is guarded."""
@@ -34,7 +34,7 @@ class Scope:
     def bind(self, name: str, symbol: str, *, guarded: bool) -> None:
         self.declared.get(name, self).imports.setdefault(name, []).append((symbol, guarded))
 
-    def enclosing(self, *kinds: Kind) -> Scope:
+    def enclosing(self, *kinds: ScopeKind) -> Scope:
         scope = self
         while scope.kind not in kinds and scope.outer is not None:
             scope = scope.outer
@@ -44,7 +44,9 @@ class Scope:
         """The symbols a name may stand for here, and whether it may not stand for them."""
         scope: Scope | None = self.declared.get(name, self)
         while scope is not None:
-            if scope is self or scope.kind is not Kind.CLASS:  # its functions do not see a class
+            if (
+                scope is self or scope.kind is not ScopeKind.CLASS
+            ):  # its functions do not see a class
                 if name in scope.assigned:
                     return set(), False
                 if bound := scope.imports.get(name):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from watchdog.analysis.forecast import guards
-from watchdog.analysis.forecast.scopes import Dotted, Kind, Scope, chain
+from watchdog.analysis.forecast.scopes import Dotted, Scope, ScopeKind, chain
 
 
 class How(StrEnum):
@@ -32,7 +32,7 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True)
-class Use:
+class SymbolUse:
     """One place that uses a symbol of a package.
 
     Attributes:
@@ -85,13 +85,13 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-class Reader(ast.NodeVisitor):
+class UsageReader(ast.NodeVisitor):
     def __init__(self, file: str, lines: Sequence[str], packages: frozenset[str]) -> None:
         self.file = file
         self.packages = packages
         self.lines = lines
-        self.place = _Place(Scope(Kind.MODULE))
-        self.seen: list[tuple[Dotted | None, Use]] = []
+        self.place = _Place(Scope(ScopeKind.MODULE))
+        self.seen: list[tuple[Dotted | None, SymbolUse]] = []
         """Uses, each with the chain that gives its symbol once all is read; imports have it."""
         self.patched: list[Dotted] = []
         """What the file itself sets on an object of another."""
@@ -100,14 +100,14 @@ class Reader(ast.NodeVisitor):
         self.postponed = False
         """Annotations are not evaluated."""
 
-    def uses(self) -> Iterator[Use]:
+    def uses(self) -> Iterator[SymbolUse]:
         for dotted, use in self.seen:
             symbols, ambiguous = dotted.symbols() if dotted else ({use.symbol}, False)
             for symbol in symbols:
                 yield replace(use, symbol=symbol, guarded=use.guarded or ambiguous)
 
     def _in_module(self) -> bool:
-        return self.place.scope.kind is Kind.MODULE
+        return self.place.scope.kind is ScopeKind.MODULE
 
     @contextmanager
     def _at(self, place: _Place) -> Iterator[None]:
@@ -122,10 +122,12 @@ class Reader(ast.NodeVisitor):
                 if guards.leaves(node, self.flags):
                     self.place = replace(self.place, guarded=True)
 
-    def _note(self, dotted: Dotted | None, line: int, how: How, symbol: str = "") -> Use:
+    def _note(self, dotted: Dotted | None, line: int, how: How, symbol: str = "") -> SymbolUse:
         text = self.lines[line - 1].strip()[:_TEXT] if line <= len(self.lines) else ""
         ready = self.place.ready()
-        use = Use(symbol, self.file, line, how, guarded=ready, lazy=self.place.lazy, text=text)
+        use = SymbolUse(
+            symbol, self.file, line, how, guarded=ready, lazy=self.place.lazy, text=text
+        )
         self.seen.append((dotted, use))
         return use
 
@@ -164,7 +166,7 @@ class Reader(ast.NodeVisitor):
             self.place.scope.assign(node.id)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        self.place.scope.enclosing(Kind.FUNCTION, Kind.MODULE).assign(node.target.id)
+        self.place.scope.enclosing(ScopeKind.FUNCTION, ScopeKind.MODULE).assign(node.target.id)
         self.visit(node.value)
 
     def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping) -> None:
@@ -175,12 +177,12 @@ class Reader(ast.NodeVisitor):
     visit_MatchStar = visit_MatchMapping = visit_MatchAs
 
     def visit_Global(self, node: ast.Global) -> None:
-        module = self.place.scope.enclosing(Kind.MODULE)
+        module = self.place.scope.enclosing(ScopeKind.MODULE)
         self.place.scope.declared |= dict.fromkeys(node.names, module)
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
         if outer := self.place.scope.outer:
-            home = outer.enclosing(Kind.FUNCTION)
+            home = outer.enclosing(ScopeKind.FUNCTION)
             self.place.scope.declared |= dict.fromkeys(node.names, home)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -191,7 +193,7 @@ class Reader(ast.NodeVisitor):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.visit(node.target)
-        if not self.postponed and self.place.scope.kind is not Kind.FUNCTION:
+        if not self.postponed and self.place.scope.kind is not ScopeKind.FUNCTION:
             self.visit(node.annotation)
         if node.value:
             self.visit(node.value)
@@ -222,7 +224,7 @@ class Reader(ast.NodeVisitor):
         for keyword in node.keywords:
             self.visit(keyword)
         self.place.scope.assign(node.name)
-        with self._at(replace(self.place, scope=Scope(Kind.CLASS, self.place.scope))):
+        with self._at(replace(self.place, scope=Scope(ScopeKind.CLASS, self.place.scope))):
             self._within(node.body)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -243,7 +245,7 @@ class Reader(ast.NodeVisitor):
         for default in (*given.defaults, *given.kw_defaults):
             if default:
                 self.visit(default)
-        scope = Scope(Kind.FUNCTION, self.place.scope)
+        scope = Scope(ScopeKind.FUNCTION, self.place.scope)
         named = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
         for parameter in filter(None, named):
             scope.assign(parameter.arg)
@@ -257,7 +259,7 @@ class Reader(ast.NodeVisitor):
     def visit_ListComp(self, node: _Comprehension) -> None:
         first = node.generators[0]
         self.visit(first.iter)
-        scope = Scope(Kind.COMPREHENSION, self.place.scope)
+        scope = Scope(ScopeKind.COMPREHENSION, self.place.scope)
         with self._at(replace(self.place, scope=scope)):
             for child in ast.iter_child_nodes(node):
                 if child is not first:
@@ -336,17 +338,17 @@ class Reader(ast.NodeVisitor):
     visit_TryStar = visit_Try
 
 
-__all__ = ["How", "Use", "uses"]
+__all__ = ["How", "SymbolUse", "symbol_uses"]
 
 
-def uses(source: str, file: str, packages: frozenset[str]) -> tuple[Use, ...]:
+def symbol_uses(source: str, file: str, packages: frozenset[str]) -> tuple[SymbolUse, ...]:
     """Uses of the packages in one file, by line; none where the text is not Python 3.
 
     `packages` are top-level import names. The same symbol used twice in the same way on one line
     is told once, with the keywords of both, and as guarded or lazy only where both are.
     """
     source = source.removeprefix("\ufeff")
-    reader = Reader(file, re.split(r"\r\n|\r|\n", source), packages)
+    reader = UsageReader(file, re.split(r"\r\n|\r|\n", source), packages)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes in the text
@@ -355,7 +357,7 @@ def uses(source: str, file: str, packages: frozenset[str]) -> tuple[Use, ...]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     patched = {symbol for dotted in reader.patched for symbol in dotted.symbols()[0]}
-    found: dict[tuple[int, str, How], Use] = {}
+    found: dict[tuple[int, str, How], SymbolUse] = {}
     for use in reader.uses():
         if use.package in packages:
             own = not patched.isdisjoint(_prefixes(use.symbol))
@@ -365,7 +367,7 @@ def uses(source: str, file: str, packages: frozenset[str]) -> tuple[Use, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _merged(one: Use, other: Use) -> Use:
+def _merged(one: SymbolUse, other: SymbolUse) -> SymbolUse:
     return replace(
         one,
         keywords=tuple(dict.fromkeys(one.keywords + other.keywords)),

@@ -12,16 +12,16 @@ from packaging.utils import canonicalize_name
 
 from watchdog.analysis.history import timeline
 from watchdog.model import history
-from watchdog.model.history import Culprit, Moment, Outage
-from watchdog.model.lock import Lock, Question, changed_packages, swap_versions
+from watchdog.model.history import Culprit, Outage, Snapshot
+from watchdog.model.lock import Lock, LockRequest, changed_packages, swap_versions
 from watchdog.resolver.simple_api import just_after
-from watchdog.runner.scheduler import Desk, together
+from watchdog.runner.scheduler import Scheduler, gather
 
 _MOST_SUSPECTS = 6
 
 
 @dataclass(frozen=True)
-class Case:
+class Experiment:
     """Whose smoke runs, what is typed after `pip install`, and the desk it is looked up at.
 
     Attributes:
@@ -29,37 +29,37 @@ class Case:
         later: packages that may be newer than the rest of the world: name and cutoff.
     """
 
-    desk: Desk
+    scheduler: Scheduler
     subject: str
     requirements: tuple[str, ...]
     others: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
 
-    async def see(self, lock: Lock, python: str, as_of: datetime) -> Moment:
+    async def see(self, lock: Lock, python: str, as_of: datetime) -> Snapshot:
         """How its subjects fare with a lock; a gap where one of them cannot be judged."""
         subjects = (self.subject, *self.others)
-        moments = await together(self.see_one(s, lock, python, as_of) for s in subjects)
+        moments = await gather(self.see_one(s, lock, python, as_of) for s in subjects)
         if not self.others:
             return moments[0]
-        return timeline.together(dict(zip(subjects, moments, strict=True)))
+        return timeline.merge_snapshots(dict(zip(subjects, moments, strict=True)))
 
-    async def see_one(self, subject: str, lock: Lock, python: str, as_of: datetime) -> Moment:
+    async def see_one(self, subject: str, lock: Lock, python: str, as_of: datetime) -> Snapshot:
         """How one of its subjects fares with a lock."""
         whole = max([as_of, *(cutoff for _, cutoff in self.later)])
-        trial = self.desk.workplace.trial(subject, lock, python, whole)
-        record = await self.desk.record(trial)
-        return replace(timeline.seen(record, as_of, python), at=as_of)
+        trial = self.scheduler.workspace.trial(subject, lock, python, whole)
+        record = await self.scheduler.record(trial)
+        return replace(timeline.snapshot_of(record, as_of, python), at=as_of)
 
-    def question(self, python: str, as_of: datetime, *pins: str) -> Question:
+    def question(self, python: str, as_of: datetime, *pins: str) -> LockRequest:
         """The requirements with these pins beside them, asked at a cutoff."""
         later = tuple((name, max(as_of, cutoff)) for name, cutoff in self.later)
-        return Question((*self.requirements, *pins), python, as_of, later=later)
+        return LockRequest((*self.requirements, *pins), python, as_of, later=later)
 
-    async def at(self, python: str, as_of: datetime, *pins: str) -> Moment:
+    async def at(self, python: str, as_of: datetime, *pins: str) -> Snapshot:
         """What the requirements, with these pins beside them, give at a cutoff."""
-        lock = await self.desk.lock(self.question(python, as_of, *pins))
+        lock = await self.scheduler.lock(self.question(python, as_of, *pins))
         if not isinstance(lock, Lock):
-            return Moment(as_of, python, None, gap=type(lock).__name__, at=as_of)
+            return Snapshot(as_of, python, None, gap=type(lock).__name__, at=as_of)
         return await self.see(lock, python, as_of)
 
     async def works(self, python: str, as_of: datetime, *pins: str) -> bool:
@@ -67,7 +67,7 @@ class Case:
         return (await self.at(python, as_of, *pins)).works
 
 
-def outage(good: Moment, bad: Moment) -> Outage | None:
+def outage(good: Snapshot, bad: Snapshot) -> Outage | None:
     """What began between two moments; where several things did, the first of them."""
     new = [(use, s) for use, s in sorted(bad.uses.items()) if s.signature not in good.fails]
     sight = next((s for _, s in new if s.signature), None)
@@ -77,12 +77,14 @@ def outage(good: Moment, bad: Moment) -> Outage | None:
     return Outage(sight.signature, sight.symptom, sight.stage, good, bad, uses, failing=bad)
 
 
-async def began(case: Case, good: Moment, bad: Moment) -> Outage | None:
+async def locate_onset(case: Experiment, good: Snapshot, bad: Snapshot) -> Outage | None:
     """The outage that `bad` is part of, seen where it began; `good` is a moment before it."""
     now = outage(good, bad)
     if now is None or bad.at is None:
         return None
-    turned = await turning(case, good, bad.at, lambda moment: now.signature in moment.fails)
+    turned = await bisect_transition(
+        case, good, bad.at, lambda moment: now.signature in moment.fails
+    )
     if turned is None:
         return None
     before, after = turned
@@ -90,7 +92,7 @@ async def began(case: Case, good: Moment, bad: Moment) -> Outage | None:
     return replace(now, good=before, bad=after, uses=uses)
 
 
-async def python_or_not(case: Case, outage: Outage, old: str) -> tuple[Culprit | None, str]:
+async def python_or_not(case: Experiment, outage: Outage, old: str) -> tuple[Culprit | None, str]:
     """Whether a new Python did it: it is the culprit if the old one still works then."""
     new = outage.bad.python
     if await case.works(old, outage.bad.at or just_after(outage.bad.since)):
@@ -98,8 +100,8 @@ async def python_or_not(case: Case, outage: Outage, old: str) -> tuple[Culprit |
     return None, "undetermined"
 
 
-async def blamed(
-    case: Case, outage: Outage, worked: Moment | None
+async def explain_outage(
+    case: Experiment, outage: Outage, worked: Snapshot | None
 ) -> tuple[Culprit | None, str, datetime]:
     """The culprit of an outage, the proof, and since when.
 
@@ -109,11 +111,11 @@ async def blamed(
     if outage.good.fails and worked and worked.python == outage.bad.python:
         hidden = await _hidden(case, outage, worked)
         if hidden is not None:
-            return (*await culprit(case, hidden), hidden.bad.since)
-    return (*await culprit(case, outage), outage.bad.since)
+            return (*await find_culprit(case, hidden), hidden.bad.since)
+    return (*await find_culprit(case, outage), outage.bad.since)
 
 
-async def _hidden(case: Case, outage: Outage, worked: Moment) -> Outage | None:
+async def _hidden(case: Experiment, outage: Outage, worked: Snapshot) -> Outage | None:
     """Where an outage was hidden behind an earlier one: the outage as it really began.
 
     Another failure ended when this one showed. With what ended it taken into the world of before
@@ -123,7 +125,7 @@ async def _hidden(case: Case, outage: Outage, worked: Moment) -> Outage | None:
     if good.lock is None or bad.lock is None or good.fails & bad.fails:
         return None
     at = bad.at or just_after(bad.since)
-    fresh = arrived(case.desk, changed_packages(good.lock, bad.lock), bad)
+    fresh = arrived(case.scheduler, changed_packages(good.lock, bad.lock), bad)
     with_fix = replace(case, later=tuple((name, at) for name in sorted(fresh)))
     before = await with_fix.at(bad.python, worked.at or just_after(worked.since))
     if not before.works or before.lock is None:
@@ -131,42 +133,46 @@ async def _hidden(case: Case, outage: Outage, worked: Moment) -> Outage | None:
     # It must have been taken in: the older world may not have what it needs.
     if any(before.lock.version(name) != bad.lock.version(name) for name in fresh):
         return None
-    return await began(with_fix, before, bad)
+    return await locate_onset(with_fix, before, bad)
 
 
-async def culprit(case: Case, outage: Outage) -> tuple[Culprit | None, str]:
+async def find_culprit(case: Experiment, outage: Outage) -> tuple[Culprit | None, str]:
     """The release that does it alone, proved by the swap; else the pair that does; else nobody."""
     good, bad = outage.good.lock, outage.bad.lock
     if good is None or bad is None:
         return None, "undetermined"
     suspects = changed_packages(good, bad)
-    fresh = arrived(case.desk, suspects, outage.bad)
+    fresh = arrived(case.scheduler, suspects, outage.bad)
     suspects.sort(key=lambda n: (n not in fresh, n))
     if len(suspects) == 1 and dict(good.pins).keys() == dict(bad.pins).keys():
         return _named_culprit(suspects[0], good, bad), "swap"
     for size, proof in ((1, "swap"), (2, "pair")):
-        for way in (_swaps, _drops):
+        for way in (_proved_by_swap, _proved_by_dropped_dependency):
             for names in combinations(suspects[:_MOST_SUSPECTS], size):
                 if await way(case, outage, good, bad, names):
                     return _named_culprit(names[0], good, bad), proof
     if len(fresh) == 1:
         (name,) = fresh
-        if await _led(case, outage, good, name):
+        if await _proved_by_enabling_release(case, outage, good, name):
             return _named_culprit(name, good, bad), "swap"
     return None, "undetermined"
 
 
-async def _swaps(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]) -> bool:
+async def _proved_by_swap(
+    case: Experiment, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]
+) -> bool:
     """Whether the good lock with only these fails alike, and the bad one without them as before."""
     python, at = outage.bad.python, outage.bad.at or just_after(outage.bad.since)
-    failing, working = await together(
+    failing, working = await gather(
         case.see(lock, python, at)
         for lock in (swap_versions(good, bad, names), swap_versions(bad, good, names))
     )
-    return outage.signature in failing.fails and _as_before(working, outage)
+    return outage.signature in failing.fails and _no_worse_than_before(working, outage)
 
 
-async def _drops(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]) -> bool:
+async def _proved_by_dropped_dependency(
+    case: Experiment, outage: Outage, good: Lock, bad: Lock, names: tuple[str, ...]
+) -> bool:
     """Whether these broke it because they no longer require what somebody still uses.
 
     In a swap what is no longer needed stays, and all works. So the resolver is asked for the good
@@ -181,10 +187,14 @@ async def _drops(case: Case, outage: Outage, good: Lock, bad: Lock, names: tuple
     failing = await case.at(python, at, *pins)
     if outage.signature not in failing.fails:
         return False
-    return _as_before(await case.see(swap_versions(bad, good, names), python, at), outage)
+    return _no_worse_than_before(
+        await case.see(swap_versions(bad, good, names), python, at), outage
+    )
 
 
-async def _led(case: Case, outage: Outage, good: Lock, name: str) -> bool:
+async def _proved_by_enabling_release(
+    case: Experiment, outage: Outage, good: Lock, name: str
+) -> bool:
     """Whether it is as before at the same instant without only the release that arrived then.
 
     Of several releases that need each other none can be swapped alone; the last one to arrive
@@ -192,15 +202,15 @@ async def _led(case: Case, outage: Outage, good: Lock, name: str) -> bool:
     """
     at = outage.bad.at or just_after(outage.bad.since)
     pin = f"{name}=={good.version(name)}"
-    return _as_before(await case.at(outage.bad.python, at, pin), outage)
+    return _no_worse_than_before(await case.at(outage.bad.python, at, pin), outage)
 
 
-def _as_before(moment: Moment, outage: Outage) -> bool:
+def _no_worse_than_before(moment: Snapshot, outage: Outage) -> bool:
     """Whether it works; where one breakage hid behind another, fails as the good lock did."""
     return moment.gap is None and _fails(moment, outage.uses) <= _fails(outage.good, outage.uses)
 
 
-def _fails(moment: Moment, uses: Iterable[str]) -> set[str]:
+def _fails(moment: Snapshot, uses: Iterable[str]) -> set[str]:
     seen = (moment.of(use) for use in uses)
     return {sight.signature for sight in seen if sight and sight.signature}
 
@@ -215,9 +225,9 @@ _UNJUDGED = 6
 """How many arrivals in a row are looked at for one that can be judged."""
 
 
-async def last_that_worked(
-    case: Case, python: str, as_of: datetime
-) -> tuple[Moment, Moment | None] | None:
+async def last_working_snapshot(
+    case: Experiment, python: str, as_of: datetime
+) -> tuple[Snapshot, Snapshot | None] | None:
     """The last moment before a cutoff at which all uses worked on this Python, and the next one.
 
     Found by going back in growing steps, then to each release of the subject, then in even steps,
@@ -228,19 +238,19 @@ async def last_that_worked(
     floor = _pinned_since(case, as_of)
     grown = [as_of - timedelta(days=days) for days in _BACK]
     even = [as_of - _EVEN * n for n in range(1, (as_of - floor) // _EVEN + 1)]
-    page = case.desk.workplace.index.page(case.subject)
+    page = case.scheduler.workspace.index.page(case.subject)
     releases = page.releases(as_of) if page and case.subject not in _pinned(case) else ()
     own = [just_after(r.uploaded) for r in releases[-_MOST_RELEASES:] if r.uploaded]
-    at_once = case.desk.workplace.settings.jobs * 2
-    seen: list[Moment] = []
+    at_once = case.scheduler.workspace.settings.jobs * 2
+    seen: list[Snapshot] = []
     for group in (grown, sorted(own, reverse=True), even):
         late = as_of
         instants = [*(i for i in group if i > floor), just_after(floor)]
         for start in range(0, len(instants), at_once):
             some = instants[start : start + at_once]
-            for moment in await together(case.at(python, i) for i in some):
+            for moment in await gather(case.at(python, i) for i in some):
                 if moment.works:
-                    turned = await turning(case, moment, late, lambda m: bool(m.fails))
+                    turned = await bisect_transition(case, moment, late, lambda m: bool(m.fails))
                     return turned or (moment, None)
                 late = moment.since
                 seen.append(moment)
@@ -248,8 +258,8 @@ async def last_that_worked(
 
 
 async def _best(
-    case: Case, python: str, as_of: datetime, seen: Sequence[Moment]
-) -> tuple[Moment, Moment | None] | None:
+    case: Experiment, python: str, as_of: datetime, seen: Sequence[Snapshot]
+) -> tuple[Snapshot, Snapshot | None] | None:
     """The moment at which the fewest uses failed, where that is better than now."""
     now = await case.at(python, as_of)
     best = min(seen, key=lambda m: len(m.failing), default=None)
@@ -257,16 +267,16 @@ async def _best(
         return None
     today, then = now.failing, best.failing
     # What fails as a whole today (its name stands alone, or nothing does) covers all its uses.
-    new = {use for use in then if not {use, use.split(" ")[0], history.WHOLE} & today}
+    new = {use for use in then if not {use, use.split(" ")[0], history.ALL_USES} & today}
     if new or not today - then:
         return None
-    turned = await turning(case, best, as_of, lambda m: bool(m.failing - then))
+    turned = await bisect_transition(case, best, as_of, lambda m: bool(m.failing - then))
     return turned or (best, None)
 
 
-async def turning(
-    case: Case, good: Moment, late: datetime, turned: Callable[[Moment], bool]
-) -> tuple[Moment, Moment] | None:
+async def bisect_transition(
+    case: Experiment, good: Snapshot, late: datetime, turned: Callable[[Snapshot], bool]
+) -> tuple[Snapshot, Snapshot] | None:
     """The moments before and after an arrival that turned something, by halving.
 
     At the moment `good` it had not turned, at the cutoff `late` it had.
@@ -274,8 +284,8 @@ async def turning(
     python, early = good.python, good.at or just_after(good.since)
     names: set[str] = set()
     for cutoff in (early, late):
-        names |= (await case.desk.consult(case.question(python, cutoff)))[1]
-    steps = _cutoffs(case.desk, names, python, early, late)
+        names |= (await case.scheduler.lock_and_names(case.question(python, cutoff)))[1]
+    steps = _cutoffs(case.scheduler, names, python, early, late)
     low, high = -1, len(steps)
     before, after = good, None
     while high - low > 1:
@@ -292,8 +302,8 @@ async def turning(
 
 
 async def _judged(
-    case: Case, python: str, steps: Sequence[tuple[datetime, datetime]], numbers: range
-) -> tuple[int, Moment | None]:
+    case: Experiment, python: str, steps: Sequence[tuple[datetime, datetime]], numbers: range
+) -> tuple[int, Snapshot | None]:
     """The first of these steps that gives a judgement, of a few."""
     for number in numbers[:_UNJUDGED]:
         instant, cutoff = steps[number]
@@ -304,13 +314,13 @@ async def _judged(
 
 
 def _cutoffs(
-    desk: Desk, names: Iterable[str], python: str, early: datetime, late: datetime
+    scheduler: Scheduler, names: Iterable[str], python: str, early: datetime, late: datetime
 ) -> list[tuple[datetime, datetime]]:
     """The arrivals between two cutoffs, each with the cutoff that lets it in."""
-    interpreter = desk.workplace.interpreters[python]
+    interpreter = scheduler.workspace.interpreters[python]
     settled: dict[datetime, datetime] = {}
     for name in names:
-        page = desk.workplace.index.page(name)
+        page = scheduler.workspace.index.page(name)
         for arrival in page.arrivals(interpreter) if page else ():
             if early <= arrival.instant < late:
                 known = settled.get(arrival.instant, arrival.settled)
@@ -323,18 +333,18 @@ def _cutoffs(
     return found
 
 
-def _pinned_since(case: Case, as_of: datetime) -> datetime:
+def _pinned_since(case: Experiment, as_of: datetime) -> datetime:
     """Since when all exact pins of the requirements can be had."""
     floor = _OLDEST
     for name, version in _pinned(case).items():
-        page = case.desk.workplace.index.page(name)
+        page = case.scheduler.workspace.index.page(name)
         for release in page.releases(as_of) if page else ():
             if str(release.version) == version and release.uploaded:
                 floor = max(floor, release.uploaded)
     return floor
 
 
-def _pinned(case: Case) -> dict[str, str]:
+def _pinned(case: Experiment) -> dict[str, str]:
     return {
         canonicalize_name(requirement.name): specifier.version
         for requirement in map(Requirement, case.requirements)
@@ -343,12 +353,12 @@ def _pinned(case: Case) -> dict[str, str]:
     }
 
 
-def arrived(desk: Desk, names: Iterable[str], moment: Moment) -> set[str]:
+def arrived(scheduler: Scheduler, names: Iterable[str], moment: Snapshot) -> set[str]:
     """Which of these packages had an arrival just before a moment."""
-    interpreter = desk.workplace.interpreters[moment.python]
+    interpreter = scheduler.workspace.interpreters[moment.python]
     found: set[str] = set()
     for name in names:
-        page = desk.workplace.index.page(name)
+        page = scheduler.workspace.index.page(name)
         arrivals = page.arrivals(interpreter) if page else []
         if any(a.instant == moment.since for a in arrivals):
             found.add(name)

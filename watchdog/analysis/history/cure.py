@@ -17,11 +17,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from watchdog.analysis.history.bisect import Case
-from watchdog.model.history import Moment
+from watchdog.analysis.history.bisect import Experiment
+from watchdog.model.history import Snapshot
 from watchdog.model.lock import Lock
-from watchdog.model.release import short
-from watchdog.runner.scheduler import together
+from watchdog.model.release import short_version
+from watchdog.runner.scheduler import gather
 
 _MOST_HOLDS = 30
 
@@ -43,7 +43,9 @@ class Cure:
     verified: datetime
 
 
-async def find(case: Case, python: str, as_of: datetime, good: Moment | None) -> Cure | None:
+async def find_cure(
+    case: Experiment, python: str, as_of: datetime, good: Snapshot | None
+) -> Cure | None:
     """The least intrusive cure; None where nothing that was tried works.
 
     `good` is when it worked on this Python, if it ever did.
@@ -54,12 +56,12 @@ async def find(case: Case, python: str, as_of: datetime, good: Moment | None) ->
 
 
 async def holding_back(
-    case: Case, python: str, as_of: datetime, good: Moment | None
+    case: Experiment, python: str, as_of: datetime, good: Snapshot | None
 ) -> Cure | None:
     """The fewest and widest bounds on what has changed since it worked."""
     if good is None or good.lock is None:
         return None
-    bad = await case.desk.lock(case.question(python, as_of))
+    bad = await case.scheduler.lock(case.question(python, as_of))
     if not isinstance(bad, Lock):
         return None
     before, now = dict(good.lock.pins), dict(bad.pins)
@@ -71,23 +73,23 @@ async def holding_back(
     if held is None:
         return None
     pins = tuple(f"{name}{bound}" for name, bound in sorted(held.items()))
-    lock = await case.desk.lock(case.question(python, as_of, *pins))
+    lock = await case.scheduler.lock(case.question(python, as_of, *pins))
     how = "older" if case.subject in held else "bound"
     return Cure(pins, how, lock, as_of) if isinstance(lock, Lock) else None
 
 
-async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | None:
+async def _newer_subject(case: Experiment, python: str, as_of: datetime) -> Cure | None:
     """Where the subject is pinned: the lowest higher version that works, if the newest does."""
     given = {r: Requirement(r) for r in case.requirements}
     mine = [r for r, parsed in given.items() if canonicalize_name(parsed.name) == case.subject]
     # A pinned framework is meant: what it needs is to be had around it.
-    core = case.desk.workplace.settings.matrix.core_names
+    core = case.scheduler.workspace.settings.matrix.core_names
     if case.subject in core or not mine or not given[mine[0]].specifier:
         return None
     allowed = given[mine[0]].specifier
     freed = mine[0].replace(str(allowed), "").split(";")[0].strip().rstrip("<>=!~. 0123456789,")
     others = tuple(r for r in case.requirements if r not in mine)
-    free = Case(case.desk, case.subject, (freed, *others))
+    free = Experiment(case.scheduler, case.subject, (freed, *others))
     newest = await free.at(python, as_of)
     if not newest.works:
         return None
@@ -101,14 +103,14 @@ async def _newer_subject(case: Case, python: str, as_of: datetime) -> Cure | Non
     lowest = await first(higher, works)
     if lowest is None:
         return None
-    pin = f"{freed}>={short(lowest)}"
-    found = await Case(case.desk, case.subject, (pin, *others)).at(python, as_of)
+    pin = f"{freed}>={short_version(lowest)}"
+    found = await Experiment(case.scheduler, case.subject, (pin, *others)).at(python, as_of)
     if not found.works or found.lock is None:
         return None
     return Cure((pin,), "newer", found.lock, as_of)
 
 
-def typed(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
+def pip_arguments(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
     """What to type with these pins: beside the requirements, or in place of one."""
     pinned = {canonicalize_name(Requirement(pin).name) for pin in pins}
     names = {r: canonicalize_name(Requirement(r).name) for r in requirements}
@@ -123,7 +125,7 @@ class _Search:
         order: the subjects; those that failed last are tried first.
     """
 
-    case: Case
+    case: Experiment
     python: str
     as_of: datetime
     before: dict[str, str]
@@ -135,15 +137,17 @@ class _Search:
     async def work(self, held: dict[str, str]) -> bool:
         pins = tuple(f"{name}{bound}" for name, bound in sorted(held.items()))
         if pins not in self.tried:
-            lock = await self.case.desk.lock(self.case.question(self.python, self.as_of, *pins))
+            lock = await self.case.scheduler.lock(
+                self.case.question(self.python, self.as_of, *pins)
+            )
             self.tried[pins] = isinstance(lock, Lock) and await self._all_work(lock)
         return self.tried[pins]
 
     async def _all_work(self, lock: Lock) -> bool:
-        at_once = self.case.desk.workplace.settings.jobs
+        at_once = self.case.scheduler.workspace.settings.jobs
         for start in range(0, len(self.order), at_once):
             some = self.order[start : start + at_once]
-            moments = await together(
+            moments = await gather(
                 self.case.see_one(s, lock, self.python, self.as_of) for s in some
             )
             for subject, moment in zip(some, moments, strict=True):
@@ -185,7 +189,7 @@ class _Search:
 
             broken = await first(between, partial(self._fails, held, name))
             if broken is not None:
-                bound = f"<{short(broken)}"
+                bound = f"<{short_version(broken)}"
                 if await self.work(held | {name: bound}):
                     held = held | {name: bound}
         return held
@@ -211,8 +215,8 @@ async def first(
     return items[high] if high < len(items) else None
 
 
-def versions(case: Case, name: str, as_of: datetime) -> list[Version]:
+def versions(case: Experiment, name: str, as_of: datetime) -> list[Version]:
     """The final releases of a package that could be had at a cutoff, ascending."""
-    page = case.desk.workplace.index.page(name)
+    page = case.scheduler.workspace.index.page(name)
     releases = page.releases(as_of) if page else ()
     return [r.version for r in releases if r.final]

@@ -14,20 +14,20 @@ from functools import partial
 from packaging.version import Version
 
 from watchdog.analysis.history import bisect, cure
-from watchdog.analysis.history.bisect import Case
+from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.replay import AUTO, stretches
-from watchdog.errors import Missed
-from watchdog.model.history import PinState, Rot
+from watchdog.errors import IncompleteResults
+from watchdog.model.history import PinState, PinStatus
 from watchdog.model.release import Release
-from watchdog.runner.scheduler import Desk, Observer, whole
-from watchdog.runner.workspace import Workplace
+from watchdog.runner.scheduler import Observer, Scheduler, run_complete
+from watchdog.runner.workspace import Workspace
 
 _SETTLED = timedelta(days=14)
 
 
-def look_at_all(
-    workplace: Workplace, observer: Observer, known: Sequence[Rot], versions: Sequence[str]
-) -> Iterator[Rot]:
+def check_pins(
+    workspace: Workspace, observer: Observer, known: Sequence[PinStatus], versions: Sequence[str]
+) -> Iterator[PinStatus]:
     """Each pin in turn, the newest first; only these versions, if any are given.
 
     Every release of the framework alone, then the last of each series with the extensions of its
@@ -38,11 +38,11 @@ def look_at_all(
     Raises:
         IncompleteError: in the end, where trouble of ours stood in the way of some.
     """
-    every, matrix = {rot.key: rot for rot in known}, workplace.settings.matrix
+    every, matrix = {rot.key: rot for rot in known}, workspace.settings.matrix
     framework, beside = matrix.framework, matrix.pins.beside
     wanted = [
         release
-        for release in _releases(workplace)
+        for release in _releases(workspace)
         if not versions or str(release.version) in versions
     ]
     last_of_series: dict[tuple[int, ...], Release] = {}
@@ -54,82 +54,90 @@ def look_at_all(
     pins += [
         (release, beside, in_company)
         for release in last_of_series.values()
-        if beside and (in_company := _in_company(workplace, release, beside))
+        if beside and (in_company := _in_company(workspace, release, beside))
     ]
-    missed = Missed()
+    missed = IncompleteResults()
     for release, subject, requirements in pins:
         before = every.get((str(release.version), subject))
         story = partial(_look_again, release, subject, requirements, before)
-        with missed.beside(" ".join(requirements)):
-            yield whole(workplace, observer, story)
-    missed.own_up()
+        with missed.collect(" ".join(requirements)):
+            yield run_complete(workspace, observer, story)
+    missed.raise_if_any()
 
 
-def _releases(workplace: Workplace) -> list[Release]:
+def _releases(workspace: Workspace) -> list[Release]:
     """The final releases of the framework that are looked at, the newest first."""
-    matrix = workplace.settings.matrix
-    page, first = workplace.index.page(matrix.framework), Version(matrix.pins.since)
-    every = page.releases(workplace.settings.as_of) if page else ()
+    matrix = workspace.settings.matrix
+    page, first = workspace.index.page(matrix.framework), Version(matrix.pins.since)
+    every = page.releases(workspace.settings.as_of) if page else ()
     return [r for r in reversed(every) if r.version >= first and r.final and r.uploaded]
 
 
-def _in_company(workplace: Workplace, release: Release, beside: str) -> tuple[str, ...]:
+def _in_company(workspace: Workspace, release: Release, beside: str) -> tuple[str, ...]:
     """A release with the newest extensions of its days, all pinned; nothing where one is missing.
 
     They stand for what an application of the time had beside the framework.
     """
     if release.uploaded is None:
         return ()
-    matrix, then = workplace.settings.matrix, release.uploaded + _SETTLED
+    matrix, then = workspace.settings.matrix, release.uploaded + _SETTLED
     named = [name for name in matrix.requirements(beside) if name != matrix.framework]
-    others = [_newest_then(workplace, name, then) for name in named]
+    others = [_newest_then(workspace, name, then) for name in named]
     if not all(others):
         return ()
     return (f"{matrix.framework}=={release.version}", *(pin for pin in others if pin))
 
 
-def _newest_then(workplace: Workplace, name: str, then: datetime) -> str | None:
-    page = workplace.index.page(name)
+def _newest_then(workspace: Workspace, name: str, then: datetime) -> str | None:
+    page = workspace.index.page(name)
     final = [r.version for r in (page.releases(then) if page else ()) if r.final]
     return f"{name}=={max(final)}" if final else None
 
 
 async def _look_again(
-    release: Release, subject: str, requirements: tuple[str, ...], before: Rot | None, desk: Desk
-) -> Rot:
-    as_of = desk.workplace.settings.as_of
+    release: Release,
+    subject: str,
+    requirements: tuple[str, ...],
+    before: PinStatus | None,
+    scheduler: Scheduler,
+) -> PinStatus:
+    as_of = scheduler.workspace.settings.as_of
     if (
         before is not None
         and before.requirements == requirements
         and before.state != PinState.NEVER
     ):
         pins = () if before.state is PinState.WORKS else before.pins
-        case = Case(desk, subject, requirements)
+        case = Experiment(scheduler, subject, requirements)
         if pins is not None and await case.works(before.python, as_of, *pins):
             return replace(before, checked=as_of)
-    return await _look(release, subject, requirements, desk)
+    return await _look(release, subject, requirements, scheduler)
 
 
-async def _look(release: Release, subject: str, requirements: tuple[str, ...], desk: Desk) -> Rot:
+async def _look(
+    release: Release, subject: str, requirements: tuple[str, ...], scheduler: Scheduler
+) -> PinStatus:
     """What became of one pin, by running it."""
-    as_of = desk.workplace.settings.as_of
-    desk.observer.stage(f"Looking at {' '.join(requirements)}")
+    as_of = scheduler.workspace.settings.as_of
+    scheduler.observer.stage(f"Looking at {' '.join(requirements)}")
     released = release.uploaded or as_of
-    available = list(desk.workplace.interpreters)
+    available = list(scheduler.workspace.interpreters)
     python = stretches(available, AUTO, released, released + _SETTLED)[-1][0]
-    case = Case(desk, subject, requirements)
-    rot = Rot(str(release.version), released, requirements, subject, python, PinState.WORKS, as_of)
+    case = Experiment(scheduler, subject, requirements)
+    rot = PinStatus(
+        str(release.version), released, requirements, subject, python, PinState.WORKS, as_of
+    )
     now = await case.at(python, as_of)
     if now.works:
         return replace(rot, newest_python=await _newest_python(case, available, as_of, ()))
     rot = replace(rot, state=PinState.NEVER, symptom=now.symptom or now.gap)
-    turned = await bisect.last_that_worked(case, python, as_of)
+    turned = await bisect.last_working_snapshot(case, python, as_of)
     good, bad = turned or (None, None)
     if good is None or bad is None:
         return rot
     outage = bisect.outage(good, bad)
-    culprit, proof = await bisect.culprit(case, outage) if outage else (None, None)
-    found = await cure.find(case, python, as_of, good)
+    culprit, proof = await bisect.find_culprit(case, outage) if outage else (None, None)
+    found = await cure.find_cure(case, python, as_of, good)
     pins = found.pins if found else None
     newest = None if pins is None else await _newest_python(case, available, as_of, pins)
     return replace(
@@ -144,7 +152,7 @@ async def _look(release: Release, subject: str, requirements: tuple[str, ...], d
 
 
 async def _newest_python(
-    case: Case, available: Sequence[str], as_of: datetime, pins: tuple[str, ...]
+    case: Experiment, available: Sequence[str], as_of: datetime, pins: tuple[str, ...]
 ) -> str | None:
     for python in reversed(available):
         if await case.works(python, as_of, *pins):

@@ -15,7 +15,7 @@ from itertools import pairwise
 from packaging.version import Version
 
 from watchdog.analysis.history import bisect, timeline
-from watchdog.analysis.history.bisect import Case
+from watchdog.analysis.history.bisect import Experiment
 from watchdog.model import history
 from watchdog.model.evidence import Trial
 from watchdog.model.history import (
@@ -23,27 +23,27 @@ from watchdog.model.history import (
     Effort,
     Fix,
     History,
-    Moment,
     Outage,
     PastBreakage,
-    announces,
-    kind,
-    look,
+    Snapshot,
+    is_announcement,
+    status_key,
+    warning_key,
 )
 from watchdog.model.lock import (
     Conflict,
     Lock,
-    Question,
+    LockRequest,
+    NoAnswer,
     Resolution,
     Unbuildable,
-    Unknown,
     changed_packages,
 )
-from watchdog.model.release import RELEASED, Arrival
-from watchdog.model.signature import missing, short
+from watchdog.model.release import PYTHON_RELEASES, Arrival
+from watchdog.model.signature import missing_symbol, signature_id
 from watchdog.resolver.simple_api import just_after
-from watchdog.runner.scheduler import Desk, together
-from watchdog.sandbox.redaction import cut
+from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.sandbox.redaction import cut_middle
 
 AUTO = "auto"
 _PART = timedelta(days=120)
@@ -60,7 +60,7 @@ class _Step:
 
 
 async def replay(
-    desk: Desk,
+    scheduler: Scheduler,
     subject: str,
     requirements: tuple[str, ...],
     *,
@@ -77,21 +77,21 @@ async def replay(
     with `blame_anew` who broke what.
     Of more than `most` sets only some are run; see sampling.
     """
-    case, effort = Case(desk, subject, requirements), Effort()
+    case, effort = Experiment(scheduler, subject, requirements), Effort()
     start = earlier.until if earlier else since
-    desk.observer.stage(f"Reading the past of {subject}, in days", (until - start).days)
-    series = stretches(list(desk.workplace.interpreters), python, start, until)
+    scheduler.observer.stage(f"Reading the past of {subject}, in days", (until - start).days)
+    series = stretches(list(scheduler.workspace.interpreters), python, start, until)
     steps = await _steps(case, series, effort)
-    ran = desk.ran
+    ran = scheduler.ran
     moments = await _moments(case, steps, most, auto=python == AUTO)
     effort.passed = len(steps) - len(moments)
     if earlier:
         moments = [*earlier.moments, *moments]
     moments = await _on_new_pythons(case, moments)
     known = {_key(b): b for b in earlier.breakages} if earlier else {}
-    outages = timeline.outages(moments)
-    breakages = await together(_told(case, o, moments, known, anew=blame_anew) for o in outages)
-    effort.runs = desk.ran - ran
+    outages = timeline.find_outages(moments)
+    breakages = await gather(_told(case, o, moments, known, anew=blame_anew) for o in outages)
+    effort.runs = scheduler.ran - ran
     gaps = tuple(history.gaps(moments, until))
     return History(subject, python, since, until, _named(breakages), gaps, effort, tuple(moments))
 
@@ -101,9 +101,9 @@ def _key(breakage: PastBreakage) -> tuple[object, ...]:
 
 
 async def _told(
-    case: Case,
+    case: Experiment,
     outage: Outage,
-    moments: Sequence[Moment],
+    moments: Sequence[Snapshot],
     known: Mapping[tuple[object, ...], PastBreakage],
     *,
     anew: bool,
@@ -117,25 +117,27 @@ async def _told(
     return replace(found, log=found.log or before.log) if before else found
 
 
-async def _on_new_pythons(case: Case, moments: Sequence[Moment]) -> list[Moment]:
+async def _on_new_pythons(case: Experiment, moments: Sequence[Snapshot]) -> list[Snapshot]:
     """What did not build on a new Python, while it went on working on the old one, is broken."""
     found = list(moments)
     for number, (old, new) in enumerate(pairwise(moments), 1):
         if not (new.unbuilt and new.gap) or old.python == new.python or old.gap:
             continue
         if await case.works(old.python, new.at or just_after(new.since)):
-            found = timeline.unbuilt(found, number)
+            found = timeline.with_build_failures(found, number)
     return found
 
 
 async def trials(
-    desk: Desk, subject: str, requirements: tuple[str, ...], since: datetime, python: str
+    scheduler: Scheduler, subject: str, requirements: tuple[str, ...], since: datetime, python: str
 ) -> list[Trial]:
     """The distinct locks of a case, ready to be run: what the benchmark measures."""
-    until = desk.workplace.settings.as_of
-    steps = await _steps(Case(desk, subject, requirements), [(python, since, until)], Effort())
+    until = scheduler.workspace.settings.as_of
+    steps = await _steps(
+        Experiment(scheduler, subject, requirements), [(python, since, until)], Effort()
+    )
     found = {
-        lock: desk.workplace.trial(subject, lock, python, step.at)
+        lock: scheduler.workspace.trial(subject, lock, python, step.at)
         for step in steps
         if isinstance(lock := step.resolution, Lock)
     }
@@ -143,9 +145,9 @@ async def trials(
 
 
 async def _steps(
-    case: Case, series: Sequence[tuple[str, datetime, datetime]], effort: Effort
+    case: Experiment, series: Sequence[tuple[str, datetime, datetime]], effort: Effort
 ) -> list[_Step]:
-    walks = await together(_stretch(case, *stretch, effort) for stretch in series)
+    walks = await gather(_stretch(case, *stretch, effort) for stretch in series)
     steps = _merged([step for walk in walks for step in walk])
     effort.locks = len({(s.python, s.resolution) for s in steps if isinstance(s.resolution, Lock)})
     return steps
@@ -166,8 +168,8 @@ def stretches(
     """
     if python != AUTO:
         return [(python, since, until)]
-    known = [series for series in available if series in RELEASED]
-    begins = [datetime.combine(RELEASED[s], time(), UTC) for s in known]
+    known = [series for series in available if series in PYTHON_RELEASES]
+    begins = [datetime.combine(PYTHON_RELEASES[s], time(), UTC) for s in known]
     begins[0] = min(since, begins[0])
     ends = [*begins[1:], until]
     found = [
@@ -186,7 +188,7 @@ def _parts(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
 
 
 async def _stretch(
-    case: Case, python: str, since: datetime, until: datetime, effort: Effort
+    case: Experiment, python: str, since: datetime, until: datetime, effort: Effort
 ) -> list[_Step]:
     """All that an install gave on one Python; its parts are walked at the same time.
 
@@ -194,7 +196,7 @@ async def _stretch(
     matter: that part is walked again without passing anything by.
     """
     parts = _parts(since, until)
-    walks = await together(_walk(case, python, a, b, effort) for a, b in parts)
+    walks = await gather(_walk(case, python, a, b, effort) for a, b in parts)
     for number, (walk, following) in enumerate(pairwise(walks)):
         if walk[-1].resolution != following[0].resolution:
             walks[number] = await _walk(case, python, *parts[number], effort, careful=True)
@@ -202,7 +204,7 @@ async def _stretch(
 
 
 async def _walk(
-    case: Case,
+    case: Experiment,
     python: str,
     since: datetime,
     until: datetime,
@@ -215,21 +217,21 @@ async def _walk(
     told = since
     reached: tuple[datetime, datetime] | None = (since, just_after(since))
     while reached is not None and reached[0] < until:
-        question = Question(case.requirements, python, reached[1])
-        resolution, names = await case.desk.consult(question)
+        question = LockRequest(case.requirements, python, reached[1])
+        resolution, names = await case.scheduler.lock_and_names(question)
         effort.resolutions += 1
         steps.append(_Step(*reached, python, resolution))
         lock = resolution if isinstance(resolution, Lock) and not careful else None
-        reached = _next(case.desk, lock, names, python, question.as_of, effort)
+        reached = _next(case.scheduler, lock, names, python, question.as_of, effort)
         days = ((min(reached[0], until) if reached else until) - told).days
         if days and not careful:
-            case.desk.observer.advance(days)
+            case.scheduler.observer.advance(days)
             told += timedelta(days=days)
     return steps
 
 
 def _next(
-    desk: Desk,
+    scheduler: Scheduler,
     lock: Lock | None,
     names: Iterable[str],
     python: str,
@@ -242,9 +244,9 @@ def _next(
     the lower ones. Nor can a prerelease while there are stable releases, nor another file of a
     version that is not in the lock and could be installed before. Without a lock everything may.
     """
-    interpreter = desk.workplace.interpreters[python]
+    interpreter = scheduler.workspace.interpreters[python]
     pins = dict(lock.pins) if lock else None
-    pages = [page for name in names if (page := desk.workplace.index.page(name)) is not None]
+    pages = [page for name in names if (page := scheduler.workspace.index.page(name)) is not None]
     nearest: Arrival | None = None
     for page in pages:
         held = Version(pins[page.name]) if pins and page.name in pins else None
@@ -291,42 +293,42 @@ def _merged(steps: Sequence[_Step]) -> list[_Step]:
 
 
 async def _moments(
-    case: Case, steps: Sequence[_Step], most: int | None, *, auto: bool
-) -> list[Moment]:
+    case: Experiment, steps: Sequence[_Step], most: int | None, *, auto: bool
+) -> list[Snapshot]:
     """What was seen at each step, or of very many at some of them."""
-    seen: dict[int, Moment] = {}
+    seen: dict[int, Snapshot] = {}
     wanted = spread(len(steps), most)
     while wanted:
-        case.desk.observer.stage(f"Running the past of {case.subject}", len(wanted))
-        found = await together(_moment(case, steps[number], auto=auto) for number in wanted)
+        case.scheduler.observer.stage(f"Running the past of {case.subject}", len(wanted))
+        found = await gather(_moment(case, steps[number], auto=auto) for number in wanted)
         seen |= zip(wanted, found, strict=True)
         wanted = between(seen)
     return [seen[number] for number in sorted(seen)]
 
 
-async def _moment(case: Case, step: _Step, *, auto: bool) -> Moment:
+async def _moment(case: Experiment, step: _Step, *, auto: bool) -> Snapshot:
     match step.resolution:
         case Lock() as lock:
             seen = await case.see(lock, step.python, step.at)
             moment = replace(seen, since=step.since)
-            early = step.since.date() < RELEASED.get(step.python, date.min)
+            early = step.since.date() < PYTHON_RELEASES.get(step.python, date.min)
             if auto and early and moment.fails:
                 why = f"fails on Python {step.python}, which came later; no earlier one is here"
                 moment = replace(moment, uses={}, gap=why)
-        case Conflict(reason) | Unknown(reason):
-            moment = Moment(step.since, step.python, None, gap=reason)
+        case Conflict(reason) | NoAnswer(reason):
+            moment = Snapshot(step.since, step.python, None, gap=reason)
         case Unbuildable(symptom, log):
             why = f"it does not build: {symptom}"
-            moment = Moment(step.since, step.python, None, gap=why, unbuilt=symptom, log=log)
-    case.desk.observer.advance()
+            moment = Snapshot(step.since, step.python, None, gap=why, unbuilt=symptom, log=log)
+    case.scheduler.observer.advance()
     return replace(moment, at=step.at)
 
 
-async def _blame(case: Case, outage: Outage, moments: Sequence[Moment]) -> PastBreakage:
+async def _blame(case: Experiment, outage: Outage, moments: Sequence[Snapshot]) -> PastBreakage:
     """Name the release that began it and the one that ended it."""
     good, bad = outage.good, outage.bad
     culprit, proof, begun = await _begun(case, outage, moments)
-    symbol = missing(outage.symptom)
+    symbol = missing_symbol(outage.symptom)
     lock = bad.lock or good.lock
     version = (lock.version(case.subject) if lock else None) or ""
     fixed = outage.fixed
@@ -344,22 +346,22 @@ async def _blame(case: Case, outage: Outage, moments: Sequence[Moment]) -> PastB
         symptom=outage.symptom,
         missing=symbol,
         proof=proof,
-        warned=timeline.announced(moments, bad.since, symbol) if symbol else None,
+        warned=timeline.first_announcement(moments, bad.since, symbol) if symbol else None,
         signature=outage.signature,
         works=good.lock,
         breaks=bad.lock,
-        log=cut(bad.log, _LOG),
+        log=cut_middle(bad.log, _LOG),
     )
 
 
 async def _begun(
-    case: Case, outage: Outage, moments: Sequence[Moment]
+    case: Experiment, outage: Outage, moments: Sequence[Snapshot]
 ) -> tuple[Culprit | None, str, datetime]:
     """The culprit, the proof, and since when: also of what showed only when another was mended."""
     good, bad = outage.good, outage.bad
     older = _older_python(moments, bad.python) if good.fails else good.python
     if older and older != bad.python:
-        released = datetime.combine(RELEASED[bad.python], time(), UTC)
+        released = datetime.combine(PYTHON_RELEASES[bad.python], time(), UTC)
         culprit, proof = await bisect.python_or_not(case, outage, older)
         # Between a Python's release and the first moment that can be judged nothing worked on it.
         if culprit:
@@ -367,26 +369,26 @@ async def _begun(
         if good.python != bad.python:
             return None, proof, max(bad.since, released)
     worked = next((m for m in _before(moments, bad) if m.uses and not m.fails), None)
-    return await bisect.blamed(case, outage, worked)
+    return await bisect.explain_outage(case, outage, worked)
 
 
-def _before(moments: Sequence[Moment], moment: Moment) -> list[Moment]:
+def _before(moments: Sequence[Snapshot], moment: Snapshot) -> list[Snapshot]:
     """The moments before one, the last first."""
     return [m for m in reversed(moments) if m.since < moment.since]
 
 
-def _older_python(moments: Sequence[Moment], python: str) -> str | None:
+def _older_python(moments: Sequence[Snapshot], python: str) -> str | None:
     """The Python of the timeline before this one."""
     order = list(dict.fromkeys(m.python for m in moments))
     return order[order.index(python) - 1] if order.index(python) else None
 
 
-def _fix(case: Case, culprit: Culprit | None, outage: Outage) -> Fix | None:
+def _fix(case: Experiment, culprit: Culprit | None, outage: Outage) -> Fix | None:
     before, after = outage.failing.lock, outage.fixed.lock if outage.fixed else None
     if outage.fixed is None or after is None:
         return None
     changes = changed_packages(before, after) if before else [n for n, _ in after.pins]
-    arrived = bisect.arrived(case.desk, changes, outage.fixed)
+    arrived = bisect.arrived(case.scheduler, changes, outage.fixed)
     order = sorted(changes, key=lambda n: (n not in arrived, n != case.subject, n))
     if not order:
         return None
@@ -411,7 +413,7 @@ def _named(breakages: Sequence[PastBreakage]) -> tuple[PastBreakage, ...]:
         by = each.culprit
         name = f"{who}--{by.name}-{by.version}" if by else f"{who}--{each.broken_from:%Y-%m-%d}"
         if name in found:
-            name += f"--{each.test or short(each.symptom)[:6]}"
+            name += f"--{each.test or signature_id(each.symptom)[:6]}"
         found[name] = replace(each, id=name)
     return tuple(found.values())
 
@@ -423,7 +425,7 @@ def spread(count: int, most: int | None) -> list[int]:
     return [number * (count - 1) // (most - 1) for number in range(most)]
 
 
-def between(seen: Mapping[int, Moment]) -> list[int]:
+def between(seen: Mapping[int, Snapshot]) -> list[int]:
     """Where to look next: halfway between any two neighbours that came out differently."""
     return [
         (one + other) // 2
@@ -432,7 +434,7 @@ def between(seen: Mapping[int, Moment]) -> list[int]:
     ]
 
 
-def _shown(moment: Moment) -> tuple[object, ...]:
+def _shown(moment: Snapshot) -> tuple[object, ...]:
     """What was seen, with what was announced."""
-    told = frozenset(kind(w) for w in moment.warnings if announces(w))
-    return (look(moment), moment.skipped, told)
+    told = frozenset(warning_key(w) for w in moment.warnings if is_announcement(w))
+    return (status_key(moment), moment.skipped, told)

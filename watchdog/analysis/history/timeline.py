@@ -13,36 +13,36 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchdog.model.evidence import Outcome, Record, Stage, UseOutcome
-from watchdog.model.history import WHOLE, Moment, Outage, Sight, announces
+from watchdog.model.history import ALL_USES, Outage, Snapshot, UseStatus, is_announcement
 from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise, signature
 
 
-def seen(record: Record, since: datetime, python: str) -> Moment:
+def snapshot_of(record: Record, since: datetime, python: str) -> Snapshot:
     """The moment that a record of the ledger stands for."""
     lock = Lock(tuple(sorted(record.lock.items())))
     judgement, warnings = record.judgement, record.evidence[-1].warnings
     if judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
-        return Moment(since, python, lock, gap=judgement.reason or str(judgement.outcome))
+        return Snapshot(since, python, lock, gap=judgement.reason or str(judgement.outcome))
     if judgement.stage is Stage.INSTALL:
         symptom = judgement.symptom or ""
         why = f"it cannot be installed: {symptom}"
-        return Moment(since, python, lock, gap=why, unbuilt=symptom, log=record.evidence[-1].log)
-    uses: dict[str, Sight] = {}
+        return Snapshot(since, python, lock, gap=why, unbuilt=symptom, log=record.evidence[-1].log)
+    uses: dict[str, UseStatus] = {}
     evidence = record.evidence[-1]
     for test in evidence.tests:
         if test.outcome is UseOutcome.PASSED:
-            uses[test.name] = Sight()
+            uses[test.name] = UseStatus()
         elif test.outcome is UseOutcome.FAILED and test.failure:
-            uses[test.name] = Sight(signature(test.failure), test.failure.symptom)
+            uses[test.name] = UseStatus(signature(test.failure), test.failure.symptom)
     if judgement.outcome is Outcome.BROKEN and not any(s.signature for s in uses.values()):
-        uses = {WHOLE: Sight(judgement.signature, judgement.symptom or "", judgement.stage)}
+        uses = {ALL_USES: UseStatus(judgement.signature, judgement.symptom or "", judgement.stage)}
     log = evidence.log if judgement.outcome is Outcome.BROKEN else ""
     skipped = frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.SKIPPED)
-    return Moment(since, python, lock, uses, warnings=warnings, skipped=skipped, log=log)
+    return Snapshot(since, python, lock, uses, warnings=warnings, skipped=skipped, log=log)
 
 
-def together(seen: Mapping[str, Moment]) -> Moment:
+def merge_snapshots(seen: Mapping[str, Snapshot]) -> Snapshot:
     """Several subjects in one environment as one moment: their uses, told apart by subject.
 
     A gap where one of them could not be judged.
@@ -56,11 +56,11 @@ def together(seen: Mapping[str, Moment]) -> Moment:
     return replace(first, uses=uses, warnings=warnings, log=log)
 
 
-def outages(moments: Sequence[Moment]) -> list[Outage]:
+def find_outages(moments: Sequence[Snapshot]) -> list[Outage]:
     """The breakages of a timeline, in the order in which they began."""
-    names = sorted({use for moment in moments for use in moment.uses} - {WHOLE})
+    names = sorted({use for moment in moments for use in moment.uses} - {ALL_USES})
     found: dict[tuple[datetime, str], Outage] = {}
-    for use in names or [WHOLE]:
+    for use in names or [ALL_USES]:
         for outage in _of_use(moments, use):
             key = (outage.bad.since, outage.signature)
             known = found.setdefault(key, outage)
@@ -70,9 +70,9 @@ def outages(moments: Sequence[Moment]) -> list[Outage]:
     return sorted(found.values(), key=lambda o: (o.bad.since, o.signature))
 
 
-def _of_use(moments: Sequence[Moment], use: str) -> Iterator[Outage]:
+def _of_use(moments: Sequence[Snapshot], use: str) -> Iterator[Outage]:
     open_: list[Outage] = []
-    last: tuple[Moment, Sight] | None = None
+    last: tuple[Snapshot, UseStatus] | None = None
     worked = False
     for moment in moments:
         sight = moment.of(use)
@@ -92,11 +92,16 @@ def _of_use(moments: Sequence[Moment], use: str) -> Iterator[Outage]:
             new = last is not None and last[1].signature != sight.signature
             known = next((o for o in open_ if o.signature == sight.signature), None)
             if known is None and new and worked and last is not None:
-                whole = WHOLE in moment.uses
+                whole = ALL_USES in moment.uses
                 outage = Outage(
-                    sight.signature, sight.symptom, sight.stage, last[0], moment,
-                    {WHOLE if whole else use}, moment,
-                )  # fmt: skip
+                    sight.signature,
+                    sight.symptom,
+                    sight.stage,
+                    last[0],
+                    moment,
+                    {ALL_USES if whole else use},
+                    moment,
+                )
                 open_.append(outage)
             for outage in open_:
                 outage.failing = moment
@@ -104,7 +109,7 @@ def _of_use(moments: Sequence[Moment], use: str) -> Iterator[Outage]:
     yield from open_
 
 
-def unbuilt(moments: Sequence[Moment], first: int) -> list[Moment]:
+def with_build_failures(moments: Sequence[Snapshot], first: int) -> list[Snapshot]:
     """The timeline with what did not build from `first` on told as a failure to install.
 
     For where it is proved that nothing but the Python changed.
@@ -114,13 +119,13 @@ def unbuilt(moments: Sequence[Moment], first: int) -> list[Moment]:
         moment = moments[number]
         if moment.unbuilt is None or moment.python != moments[first].python:
             break
-        sight = Sight(normalise(moment.unbuilt), moment.unbuilt, Stage.INSTALL)
-        found[number] = replace(moment, uses={WHOLE: sight}, gap=None)
+        sight = UseStatus(normalise(moment.unbuilt), moment.unbuilt, Stage.INSTALL)
+        found[number] = replace(moment, uses={ALL_USES: sight}, gap=None)
     return found
 
 
-def announced(
-    moments: Sequence[Moment], before: datetime, symbol: str
+def first_announcement(
+    moments: Sequence[Snapshot], before: datetime, symbol: str
 ) -> tuple[datetime, str] | None:
     """The first deprecation warning about a symbol that later went away."""
     name = symbol.rsplit(".", 1)[-1]
@@ -128,6 +133,6 @@ def announced(
         if moment.since >= before:
             break
         for warning in moment.warnings:
-            if announces(warning) and (name in warning.message or name in warning.code):
+            if is_announcement(warning) and (name in warning.message or name in warning.code):
                 return moment.since, warning.message
     return None

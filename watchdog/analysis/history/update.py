@@ -9,10 +9,10 @@ from functools import partial
 
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history import replay as replaying
-from watchdog.analysis.history.bisect import Case
-from watchdog.model.history import Chapter, CureNote, History, PastBreakage, join_chapters
-from watchdog.runner.scheduler import Desk, Observer, whole
-from watchdog.runner.workspace import Workplace
+from watchdog.analysis.history.bisect import Experiment
+from watchdog.model.history import Chapter, CureRecord, History, PastBreakage, join_chapters
+from watchdog.runner.scheduler import Observer, Scheduler, run_complete
+from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
 from watchdog.storage.archive import Archive
 
@@ -21,8 +21,8 @@ BEGIN = datetime(2019, 1, 1, tzinfo=UTC)
 """Flask 1.0, of April 2018, had settled; the oldest tutorials still followed are of this year."""
 
 
-def carry_on(
-    workplace: Workplace,
+def update_history(
+    workspace: Workspace,
     observer: Observer,
     archive: Archive,
     subject: str,
@@ -39,8 +39,8 @@ def carry_on(
         IncompleteError: trouble of ours would leave a gap in it.
     """
     started = time.monotonic()
-    requirements = workplace.settings.matrix.requirements(subject)
-    smoke, until = workplace.smoke_digest(subject), workplace.settings.as_of
+    requirements = workspace.settings.matrix.requirements(subject)
+    smoke, until = workspace.smoke_digest(subject), workspace.settings.as_of
     before = archive.chapters(subject)
     same = before and (before[-1].requirements, before[-1].smoke) == (requirements, smoke)
     earlier = join_chapters(before) if same else None
@@ -49,12 +49,12 @@ def carry_on(
         return before[-1]
     if earlier:
         until = max(until, earlier.until)
-    workplace.start_services([subject])
-    found: History = whole(
-        workplace,
+    workspace.start_services([subject])
+    found: History = run_complete(
+        workspace,
         observer,
-        lambda desk: replaying.replay(
-            desk,
+        lambda scheduler: replaying.replay(
+            scheduler,
             subject,
             requirements,
             since=BEGIN,
@@ -83,7 +83,7 @@ def carry_on(
     return chapter
 
 
-def to_cure(
+def breakages_to_cure(
     archive: Archive, as_of: datetime, *, every: bool
 ) -> Iterator[tuple[str, list[PastBreakage]]]:
     """The breakages whose cure was not verified today, by subject; those that go on first."""
@@ -102,29 +102,33 @@ def to_cure(
                 yield subject, found
 
 
-def look_for_cure(workplace: Workplace, observer: Observer, breakage: PastBreakage) -> CureNote:
+def find_breakage_cure(
+    workspace: Workspace, observer: Observer, breakage: PastBreakage
+) -> CureRecord:
     """What to type today: for what is over, to stay on the version that was broken.
 
     Raises:
         IncompleteError: trouble of ours stood in the way.
     """
-    workplace.start_services([breakage.subject])
-    return whole(workplace, observer, partial(_cure, breakage))
+    workspace.start_services([breakage.subject])
+    return run_complete(workspace, observer, partial(_cure, breakage))
 
 
-async def _cure(breakage: PastBreakage, desk: Desk) -> CureNote:
-    subject, as_of = breakage.subject, desk.workplace.settings.as_of
-    requirements = desk.workplace.settings.matrix.requirements(subject)
-    python = breakage.python if breakage.fixed_on else list(desk.workplace.interpreters)[-1]
+async def _cure(breakage: PastBreakage, scheduler: Scheduler) -> CureRecord:
+    subject, as_of = breakage.subject, scheduler.workspace.settings.as_of
+    requirements = scheduler.workspace.settings.matrix.requirements(subject)
+    python = breakage.python if breakage.fixed_on else list(scheduler.workspace.interpreters)[-1]
     if breakage.fixed_on:
         stay = f"{subject}=={breakage.subject_version}"
         requirements = tuple(stay if r == subject else r for r in requirements)
-    desk.observer.stage(f"Looking for what to type instead of {' '.join(requirements)}")
-    case = Case(desk, subject, requirements)
+    scheduler.observer.stage(f"Looking for what to type instead of {' '.join(requirements)}")
+    case = Experiment(scheduler, subject, requirements)
     if await case.works(python, as_of):
-        return CureNote(breakage.id, python, requirements, "nothing", as_of)
-    turned = await bisect.last_that_worked(case, python, as_of)
+        return CureRecord(breakage.id, python, requirements, "nothing", as_of)
+    turned = await bisect.last_working_snapshot(case, python, as_of)
     found = await cure.holding_back(case, python, as_of, turned[0] if turned else None)
     if found is None:
-        return CureNote(breakage.id, python, None, None, as_of)
-    return CureNote(breakage.id, python, cure.typed(requirements, found.pins), found.how, as_of)
+        return CureRecord(breakage.id, python, None, None, as_of)
+    return CureRecord(
+        breakage.id, python, cure.pip_arguments(requirements, found.pins), found.how, as_of
+    )

@@ -25,7 +25,7 @@ _MARK = re.compile(r"<!-- flask-watchdog (\{.*?\}) -->")
 
 
 @dataclass(frozen=True)
-class Mark:
+class IssueMarker:
     """The hidden line of an issue.
 
     Attributes:
@@ -49,7 +49,7 @@ class Issue:
     number: int | None = None
 
     @property
-    def mark(self) -> Mark | None:
+    def mark(self) -> IssueMarker | None:
         """Its hidden line; None for an issue that is none of ours."""
         found = _MARK.search(self.body)
         if not found:
@@ -60,11 +60,11 @@ class Issue:
             return None
 
 
-_MARKS = TypeAdapter(Mark)
+_MARKS = TypeAdapter(IssueMarker)
 
 
 @dataclass(frozen=True)
-class Published:
+class SiteData:
     """What the site says, read from its files for machines; `url` is where it is."""
 
     today: Today
@@ -73,7 +73,7 @@ class Published:
     url: str | None = None
 
 
-def wanted(site: Published, there: Sequence[Issue]) -> tuple[Issue, ...]:
+def plan_changes(site: SiteData, there: Sequence[Issue]) -> tuple[Issue, ...]:
     """What is to be opened or edited so that the issues say what the site says.
 
     What is right already is not among them. An issue that somebody closed by hand stays closed;
@@ -96,14 +96,14 @@ def wanted(site: Published, there: Sequence[Issue]) -> tuple[Issue, ...]:
     return tuple(changed)
 
 
-def _about(site: Published, broken: Broken, same: Sequence[Issue]) -> list[Issue]:
+def _about(site: SiteData, broken: Broken, same: Sequence[Issue]) -> list[Issue]:
     known = {i: None for issue in same if issue.mark for i in issue.mark.ids}
     cells = tuple(
         f"{subject}/{Table.TODAY.value}/py{python}"
         for subject in broken.subjects
         for python in broken.pythons
     )
-    mark = Mark(tuple(known | dict.fromkeys(_ids(broken))), cells)
+    mark = IssueMarker(tuple(known | dict.fromkeys(_ids(broken))), cells)
     first = same[0] if same else None
     ours_to_open = first is None or first.open or bool(first.mark and first.mark.fixed)
     now = Issue(
@@ -118,12 +118,12 @@ def _about(site: Published, broken: Broken, same: Sequence[Issue]) -> list[Issue
 
 
 def _duplicate(issue: Issue, of: Issue) -> Issue:
-    mark = issue.mark or Mark(())
-    body = _with(f"The same as #{of.number}.", Mark(mark.ids, mark.cells))
+    mark = issue.mark or IssueMarker(())
+    body = _with(f"The same as #{of.number}.", IssueMarker(mark.ids, mark.cells))
     return Issue(issue.title, body, open=False, number=issue.number)
 
 
-def _mended(site: Published, issue: Issue, mark: Mark) -> list[Issue]:
+def _mended(site: SiteData, issue: Issue, mark: IssueMarker) -> list[Issue]:
     """Closed where every cell that broke works; what was not judged again stays as it is."""
     states = {cell.cell: cell.state for cell in site.field.cells}
     now = [states[cell] for cell in mark.cells if cell in states]
@@ -132,7 +132,7 @@ def _mended(site: Published, issue: Issue, mark: Mark) -> list[Issue]:
     past = next((p for p in site.history.breakages if p.id in mark.ids), None)
     text = _MARK.sub("", issue.body).rstrip()
     body = f"{text}\n\n**{_how_fixed(past, site.today.as_of)}**"
-    closed = Mark(mark.ids, mark.cells, fixed=True)
+    closed = IssueMarker(mark.ids, mark.cells, fixed=True)
     return [Issue(issue.title, _with(body, closed), open=False, number=issue.number)]
 
 
@@ -142,7 +142,7 @@ def _how_fixed(past: Past | None, as_of: datetime) -> str:
     return f"It works again: seen on {as_of:%Y-%m-%d}."
 
 
-def _overview(site: Published, same: Sequence[Issue]) -> list[Issue]:
+def _overview(site: SiteData, same: Sequence[Issue]) -> list[Issue]:
     today = site.today
     lines = [_plain(today.headline), "", f"As of {today.as_of:%Y-%m-%d %H:%M} UTC.", ""]
     lines += [f"- {_who(b)}: {_code(b.symptom)}" for b in today.breakages]
@@ -151,7 +151,7 @@ def _overview(site: Published, same: Sequence[Issue]) -> list[Issue]:
     first = same[0] if same else None
     now = Issue(
         title="What is broken today",
-        body=_with("\n".join(lines), Mark((OVERVIEW,))),
+        body=_with("\n".join(lines), IssueMarker((OVERVIEW,))),
         open=first.open if first else True,
         number=first.number if first else None,
     )
@@ -174,7 +174,7 @@ def _title(broken: Broken) -> str:
     return title if len(title) <= _TITLE_LIMIT else title[: _TITLE_LIMIT - 1] + "…"
 
 
-def _body(site: Published, broken: Broken) -> str:
+def _body(site: SiteData, broken: Broken) -> str:
     lines = [
         _block(broken.symptom),
         f"On Python {', '.join(broken.pythons)}, with a fresh install.",
@@ -189,7 +189,7 @@ def _body(site: Published, broken: Broken) -> str:
     return "\n\n".join(lines)
 
 
-def _with(text: str, mark: Mark) -> str:
+def _with(text: str, mark: IssueMarker) -> str:
     told = json.dumps(_MARKS.dump_python(mark, mode="json"), sort_keys=True)
     told = told.replace("<", "\\u003c").replace(">", "\\u003e")  # so that it ends no comment
     return f"{text}\n\n<!-- flask-watchdog {told} -->"

@@ -25,7 +25,7 @@ _PATIENCE = 120.0
 _PER_PAGE = 100
 
 
-class Issues:
+class IssueTracker:
     """The issues of one repository."""
 
     def __init__(

@@ -9,7 +9,7 @@ from datetime import datetime
 from packaging.version import Version
 
 from watchdog.matrix.schema import Matrix
-from watchdog.model.signature import short
+from watchdog.model.signature import signature_id
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 from watchdog.storage.forecast_score import Score
 
@@ -38,7 +38,7 @@ class RiskView:
 
 
 @dataclass(frozen=True)
-class OutlookView:
+class ForecastView:
     """The forecast, and how good earlier ones were."""
 
     as_of: datetime
@@ -66,14 +66,16 @@ class OutlookView:
         return (*self.broken, *self.announced)
 
 
-def outlook(matrix: Matrix, forecast: Forecast | None, scored: Score | None) -> OutlookView | None:
+def forecast_view(
+    matrix: Matrix, forecast: Forecast | None, scored: Score | None
+) -> ForecastView | None:
     """The page of the forecast; None where none was made."""
     if forecast is None:
         return None
     shown: dict[Kind, list[RiskView]] = {kind: [] for kind in Kind}
     for each in forecast.risks:
         shown[each.kind].append(risk_view(matrix, each))
-    return OutlookView(
+    return ForecastView(
         as_of=forecast.as_of,
         python=forecast.python,
         subjects=forecast.subjects,
@@ -136,7 +138,7 @@ def risk_view(matrix: Matrix, each: Risk) -> RiskView:
 def _id(each: Risk) -> str:
     """Its name in addresses and in the feed, which does not change from run to run."""
     symbol = each.symbol.rsplit(".", 1)[-1]
-    name = symbol if symbol.isidentifier() else short(each.symbol)
+    name = symbol if symbol.isidentifier() else signature_id(each.symbol)
     return f"{each.subject}--{each.package}--{name}"
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watchdog.matrix.schema import Matrix
-from watchdog.model.cell import Table, coordinates
+from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
 from watchdog.model.verdict import Breakage, Run, State, Verdict, count_states, group_breakages
 from watchdog.report.views import wording
-from watchdog.report.views.history import NOTHING_PAST, ChronicleView, PastView
+from watchdog.report.views.history import NOTHING_PAST, HistoryView, PastBreakageView
 from watchdog.report.views.subject import SubjectView, subject_view
 from watchdog.report.views.tables import (
     TableView,
@@ -26,7 +26,7 @@ from watchdog.report.views.tables import (
     resolved,
     today_table,
 )
-from watchdog.report.views.wording import symbols
+from watchdog.report.views.wording import state_symbols
 from watchdog.storage import journal
 
 
@@ -46,7 +46,7 @@ class BreakageView:
     blocked: int
     since: datetime | None
     victims: tuple[tuple[str, str], ...]
-    past: PastView | None
+    past: PastBreakageView | None
     successors: tuple[str, ...]
     maintained: bool
 
@@ -104,7 +104,7 @@ class SiteView:
 
     front: FrontView
     subjects: tuple[SubjectView, ...]
-    chronicle: ChronicleView
+    chronicle: HistoryView
     fresh: Mapping[str, FreshView]
 
 
@@ -112,12 +112,12 @@ def site_view(
     matrix: Matrix,
     run: Run,
     recall: Callable[[str], Record | None],
-    past: ChronicleView = NOTHING_PAST,
+    past: HistoryView = NOTHING_PAST,
     earlier: Sequence[Run] = (),
 ) -> SiteView:
     """The whole site for a run, beside earlier ones, and for what is known of the past."""
     verdicts = [
-        journal.remembered(coordinates(cell_id), entry, recall)
+        journal.recall_verdict(parse_cell_id(cell_id), entry, recall)
         for cell_id, entry in run.cells.items()
     ]
     by_subject: dict[str, list[Verdict]] = defaultdict(list)
@@ -130,7 +130,7 @@ def site_view(
             controls[verdict.control.subject].append(verdict.control)
     subjects = sorted(by_subject.keys() | controls.keys())
     return SiteView(
-        front=_front(matrix, run, verdicts, past, journal.mended(run, earlier)),
+        front=_front(matrix, run, verdicts, past, journal.fixed_cells(run, earlier)),
         subjects=tuple(subject_view(matrix, s, by_subject[s], controls[s]) for s in subjects),
         chronicle=past,
         fresh={s: f for s in subjects if (f := _fresh(matrix, run, s, by_subject[s]))},
@@ -150,7 +150,7 @@ def _front(
     matrix: Matrix,
     run: Run,
     verdicts: Sequence[Verdict],
-    past: ChronicleView,
+    past: HistoryView,
     mended: tuple[datetime, Sequence[str]] | None,
 ) -> FrontView:
     alive = maintained(run)
@@ -163,7 +163,7 @@ def _front(
     newest = newest_python(today)
     said, more = headline(matrix, today, alive)
     core, grid = tuple(core_tables(matrix, verdicts)), tuple(grid_tables(matrix, verdicts))
-    shown = symbols(matrix)
+    shown = state_symbols(matrix)
     hurt = [b for b in found if b.today and newest in b.pythons]
     return FrontView(
         headline=said,
@@ -203,7 +203,7 @@ def _news(
     return NewsView(
         since,
         broken=titled(v.cell.subject for v in verdicts if v.new),
-        works=titled(coordinates(cell_id).subject for cell_id in mended),
+        works=titled(parse_cell_id(cell_id).subject for cell_id in mended),
     )
 
 
@@ -212,7 +212,7 @@ _ALIVE = timedelta(days=730)
 
 def maintained(run: Run) -> frozenset[str]:
     """The subjects with a release within two years, and the scenarios, which have none."""
-    subjects = {coordinates(cell).subject for cell in run.cells}
+    subjects = {parse_cell_id(cell).subject for cell in run.cells}
     old = {s for s, (_, day) in run.newest.items() if run.as_of - day > _ALIVE}
     return frozenset(subjects - old)
 
@@ -263,10 +263,10 @@ _NAMED = 4
 def _names(matrix: Matrix, subjects: Sequence[str]) -> str:
     if len(subjects) > _NAMED:
         return f"{len(subjects)} maintained subjects"
-    return wording.listed([matrix.title(s) for s in subjects])
+    return wording.join_words([matrix.title(s) for s in subjects])
 
 
-def _counted(counts: Mapping[State, int], past: ChronicleView) -> str:
+def _counted(counts: Mapping[State, int], past: HistoryView) -> str:
     unknown = counts[State.UNJUDGED] + counts[State.ERROR]
     total = sum(counts.values())
     text = f"{total:,} cells looked at; {unknown} of them could not be judged."
@@ -288,17 +288,22 @@ def _line(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> tuple[st
     own = [v for v in verdicts if v.cell.subject == subject]
     today = [v for v in own if v.cell.table is Table.TODAY] or own
     state = min((v.state for v in today), key=_BAD_FIRST.index)
-    symbol, word = symbols(matrix)[state]
+    symbol, word = state_symbols(matrix)[state]
     return subject, matrix.title(subject), symbol, word
 
 
 _BAD_FIRST = (
-    State.BROKEN, State.BLOCKED, State.FLAKY, State.ERROR, State.UNJUDGED, State.CONFLICT,
+    State.BROKEN,
+    State.BLOCKED,
+    State.FLAKY,
+    State.ERROR,
+    State.UNJUDGED,
+    State.CONFLICT,
     State.WORKS,
-)  # fmt: skip
+)
 
 
-def _open(past: ChronicleView, breakage: Breakage) -> PastView | None:
+def _open(past: HistoryView, breakage: Breakage) -> PastBreakageView | None:
     """The breakage of the past that goes on in this one, where the histories know it."""
     going = [p for p in past.breakages if p.ended is None and p.subject in breakage.subjects]
     exact = [p for p in going if p.signature == breakage.signature]
@@ -306,7 +311,7 @@ def _open(past: ChronicleView, breakage: Breakage) -> PastView | None:
 
 
 def _breakage(
-    matrix: Matrix, breakage: Breakage, past: ChronicleView, alive: AbstractSet[str]
+    matrix: Matrix, breakage: Breakage, past: HistoryView, alive: AbstractSet[str]
 ) -> BreakageView:
     every = (*breakage.verdicts, *breakage.blocked)
     # Today's cells speak for today's breakage; evidence of the others is on the subject's page.

@@ -13,17 +13,17 @@ from packaging.requirements import Requirement
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import smoke_name
-from watchdog.model.history import CureNote, History, PastBreakage, PinState, Rot
+from watchdog.model.history import CureRecord, History, PastBreakage, PinState, PinStatus
 from watchdog.model.signature import normalise
 from watchdog.report.views import wording
-from watchdog.report.views.history_chart import Picture, family, lasted, picture, span
+from watchdog.report.views.history_chart import HistoryChart, family, history_chart, lasted, span
 
 _DAY = timedelta(days=1)
 _SHOWN_CULPRITS = 10
 
 
 @dataclass(frozen=True)
-class PastView:
+class PastBreakageView:
     """A breakage of the past, on its page and in lists."""
 
     id: str
@@ -89,8 +89,8 @@ class NumbersView:
     breakages: int
     open: int
     median_days: str
-    longest: PastView | None
-    last: PastView | None
+    longest: PastBreakageView | None
+    last: PastBreakageView | None
     days_since_last: int | None
     culprits: tuple[CulpritView, ...]
     locks: int
@@ -119,37 +119,37 @@ class PinView:
 
 
 @dataclass(frozen=True)
-class ChronicleView:
+class HistoryView:
     """Everything about the past."""
 
     numbers: NumbersView | None
-    picture: Picture | None
-    breakages: tuple[PastView, ...]
+    picture: HistoryChart | None
+    breakages: tuple[PastBreakageView, ...]
     pins: tuple[PinView, ...]
 
 
-NOTHING_PAST = ChronicleView(None, None, (), ())
+NOTHING_PAST = HistoryView(None, None, (), ())
 """Where no history was replayed yet."""
 
 
-def chronicle(
+def history_view(
     matrix: Matrix,
     histories: Sequence[History],
-    pins: Sequence[Rot],
-    cures: Mapping[str, CureNote],
+    pins: Sequence[PinStatus],
+    cures: Mapping[str, CureRecord],
     releases: Sequence[tuple[str, str, datetime]] = (),
-) -> ChronicleView:
+) -> HistoryView:
     """The past of the field.
 
     `releases` are those drawn as verticals: package, version, day.
     """
     raw = [b for history in histories for b in history.breakages]
     victims = _victims(matrix, raw)
-    views = [past_view(matrix, b, victims[_cause(b)], cures.get(b.id)) for b in raw]
+    views = [past_breakage_view(matrix, b, victims[_cause(b)], cures.get(b.id)) for b in raw]
     views.sort(key=lambda v: v.began, reverse=True)
-    return ChronicleView(
+    return HistoryView(
         numbers=_numbers(matrix, histories, raw, views) if histories else None,
-        picture=picture(matrix, histories, releases) if raw else None,
+        picture=history_chart(matrix, histories, releases) if raw else None,
         breakages=tuple(views),
         pins=tuple(pin_view(matrix, rot) for rot in pins),
     )
@@ -170,16 +170,16 @@ def _victims(
     return found
 
 
-def past_view(
+def past_breakage_view(
     matrix: Matrix,
     breakage: PastBreakage,
     victims: Sequence[tuple[str, str]],
-    cure: CureNote | None,
-) -> PastView:
+    cure: CureRecord | None,
+) -> PastBreakageView:
     """One breakage, ready to be shown."""
     title, by, fix = matrix.title(breakage.subject), breakage.culprit, breakage.fixed_by
     who = f"{title} {breakage.subject_version}".rstrip()
-    return PastView(
+    return PastBreakageView(
         id=breakage.id,
         subject=breakage.subject,
         title=title,
@@ -217,10 +217,10 @@ def past_view(
 
 _PROOFS = {
     "swap": "proved: the last good set with this release alone fails alike, "
-            "and the bad set without it works",
+    "and the bad set without it works",
     "pair": "two releases together; neither does it alone",
     "undetermined": "no single release could be shown to do it alone",
-}  # fmt: skip
+}
 
 
 def _how_fixed(matrix: Matrix, breakage: PastBreakage) -> str:
@@ -247,7 +247,7 @@ def _numbers(
     matrix: Matrix,
     histories: Sequence[History],
     raw: Sequence[PastBreakage],
-    views: Sequence[PastView],
+    views: Sequence[PastBreakageView],
 ) -> NumbersView:
     mine = [b for b in raw if matrix.is_package(b.subject)]
     shown = {v.id: v for v in views}
@@ -305,7 +305,7 @@ def _total(breakages: Iterable[PastBreakage], until: datetime) -> timedelta:
     return sum(((b.fixed_on or until) - b.broken_from for b in breakages), timedelta())
 
 
-def pin_view(matrix: Matrix, rot: Rot) -> PinView:
+def pin_view(matrix: Matrix, rot: PinStatus) -> PinView:
     """A row of the table of pins."""
     by = rot.culprit
     words = {

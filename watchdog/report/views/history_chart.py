@@ -49,7 +49,7 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ChartMark:
     """A vertical: a year, or a release."""
 
     x: float
@@ -58,7 +58,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Picture:
+class HistoryChart:
     """Lanes from the first day to the last."""
 
     width: int
@@ -67,8 +67,8 @@ class Picture:
     title: str
     meaning: str
     lanes: tuple[Lane, ...]
-    years: tuple[Mark, ...]
-    releases: tuple[Mark, ...]
+    years: tuple[ChartMark, ...]
+    releases: tuple[ChartMark, ...]
     legend: tuple[tuple[str, str], ...]
 
 
@@ -101,11 +101,11 @@ LETTER = 6.7
 """Room for a letter of a name left of the lanes: that of the widest common typeface at 12 px."""
 
 
-def picture(
+def history_chart(
     matrix: Matrix,
     histories: Sequence[History],
     releases: Sequence[tuple[str, str, datetime]] = (),
-) -> Picture:
+) -> HistoryChart:
     """A lane a subject, breakages as bars from release to release."""
     since, until = min(h.since for h in histories), max(h.until for h in histories)
     broken = [h for h in histories if h.breakages]
@@ -133,35 +133,33 @@ def picture(
     first = since.year + (since.month > 1)
     years = [since.replace(year=y, month=1, day=1) for y in range(first, until.year + 1)]
     used = {bar.family for lane in lanes for bar in lane.bars}
-    return Picture(
+    return HistoryChart(
         width=WIDTH,
         height=TOP + len(lanes) * LANE + 4,
         left=left,
         title=f"Breakages of {len(broken)} subjects, {since.year} to today",
         meaning=f"{count} breakages as bars from the release that began each to the one that ended "
-                "it; the same is told in words in the list below.",
+        "it; the same is told in words in the list below.",
         lanes=tuple(lanes),
-        years=tuple(Mark(x(year), str(year.year)) for year in years),
+        years=tuple(ChartMark(x(year), str(year.year)) for year in years),
         releases=_marks(
             [
-                Mark(x(day), f"{matrix.title(name)} {version}", name)
+                ChartMark(x(day), f"{matrix.title(name)} {version}", name)
                 for name, version, day in releases
                 if since < day < until
             ]
         ),
-        legend=tuple(
-            (key, words) for key, words, _ in families(matrix) if key in used
-        ),
-    )  # fmt: skip
+        legend=tuple((key, words) for key, words, _ in families(matrix) if key in used),
+    )
 
 
 _LABEL = 72
 """Room for the label of a release, in units of the picture."""
 
 
-def _marks(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+def _marks(marks: Sequence[ChartMark]) -> tuple[ChartMark, ...]:
     """The verticals; a label that would lie over the next one of its row is left out."""
-    found: list[Mark] = []
+    found: list[ChartMark] = []
     free: dict[str, float] = {}
     for mark in sorted(marks, key=lambda m: -m.x):
         room = mark.x + _LABEL <= free.get(mark.family, WIDTH + _LABEL / 2)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from packaging.version import Version
 
 from watchdog.matrix.schema import Matrix
-from watchdog.model.release import short
+from watchdog.model.release import short_version
 from watchdog.report.views.front import SiteView
 
 
@@ -37,24 +37,39 @@ def rules(matrix: Matrix, site: SiteView) -> Iterator[Rule]:
     for pin in site.chronicle.pins:
         if pin.alone and pin.bounds:
             yield Rule(
-                framework, pin.version, f"{title} {pin.version}", pin.bounds, pin.symptom or "",
-                "pins.html", f"{pin.checked:%Y-%m-%d}",
-            )  # fmt: skip
+                framework,
+                pin.version,
+                f"{title} {pin.version}",
+                pin.bounds,
+                pin.symptom or "",
+                "pins.html",
+                f"{pin.checked:%Y-%m-%d}",
+            )
     for view in site.chronicle.breakages:
         page = f"breakages/{view.id}.html"
         if view.culprit_name in (None, "python", view.subject):
             continue
-        bound = ((str(view.culprit_name), short(Version(str(view.culprit_version)))),)
+        bound = ((str(view.culprit_name), short_version(Version(str(view.culprit_version)))),)
         if view.subject_version:
             yield Rule(
-                view.subject, view.subject_version, view.who, bound, view.symptom, page,
+                view.subject,
+                view.subject_version,
+                view.who,
+                bound,
+                view.symptom,
+                page,
                 f"{view.began:%Y-%m-%d}",
-            )  # fmt: skip
+            )
         if view.ended is None and view.cure_bounds and view.cure_checked:
             yield Rule(
-                view.subject, None, view.who, view.cure_bounds, view.symptom, page,
+                view.subject,
+                None,
+                view.who,
+                view.cure_bounds,
+                view.symptom,
+                page,
                 f"{view.cure_checked:%Y-%m-%d}",
-            )  # fmt: skip
+            )
 
 
 def data(matrix: Matrix, site: SiteView) -> str:

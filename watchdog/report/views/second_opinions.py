@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchdog.storage.second_opinions import Finding, Opinion
+from watchdog.storage.second_opinions import Agreement, SecondOpinion
 
 
 @dataclass(frozen=True)
-class DoubtView:
+class DisagreementView:
     """A cell of which the two say different things, or that cannot be compared.
 
     Attributes:
@@ -28,19 +28,19 @@ class DoubtView:
 
 
 @dataclass(frozen=True)
-class OpinionsView:
+class SecondOpinionsView:
     """Second opinions as the front page tells them."""
 
     since: datetime
     last: datetime
     numbers: tuple[tuple[str, str], ...]
-    disagreements: tuple[DoubtView, ...]
-    unclear: tuple[DoubtView, ...]
+    disagreements: tuple[DisagreementView, ...]
+    unclear: tuple[DisagreementView, ...]
 
 
-def opinions_view(
-    opinions: Sequence[Opinion], subjects: Collection[str], evidence: Collection[str]
-) -> OpinionsView | None:
+def second_opinions_view(
+    opinions: Sequence[SecondOpinion], subjects: Collection[str], evidence: Collection[str]
+) -> SecondOpinionsView | None:
     """What is told of them; None where there are none.
 
     Args:
@@ -52,10 +52,10 @@ def opinions_view(
         return None
     found = tally(opinions)
 
-    def doubt(each: Opinion) -> DoubtView:
+    def doubt(each: SecondOpinion) -> DisagreementView:
         page = f"subjects/{each.subject}.html" if each.subject in subjects else None
         anchor = f"#{each.fingerprint}" if each.fingerprint in evidence else ""
-        return DoubtView(
+        return DisagreementView(
             cell=each.cell,
             link=f"{page}{anchor}" if page else None,
             asked=each.asked,
@@ -68,20 +68,22 @@ def opinions_view(
         return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
 
     broken = found.both_broken + found.false_alarms
-    return OpinionsView(
+    return SecondOpinionsView(
         since=min(each.asked for each in opinions),
         last=max(each.asked for each in opinions),
         numbers=(
             ("say the same, of those that can be compared", share(found.agree, found.compared)),
             ("false alarms, of those that break here", share(found.false_alarms, broken)),
             ("missed, of those that work here", share(found.missed, found.compared - broken)),
-            ("fail with the same exception, of those that both fail",
-             share(found.alike, found.both_broken)),
+            (
+                "fail with the same exception, of those that both fail",
+                share(found.alike, found.both_broken),
+            ),
             ("cannot be compared", str(found.unclear)),
         ),
         disagreements=tuple(doubt(each) for each in reversed(opinions) if each.disagrees),
-        unclear=tuple(doubt(e) for e in reversed(opinions) if e.finding is Finding.UNCLEAR),
-    )  # fmt: skip
+        unclear=tuple(doubt(e) for e in reversed(opinions) if e.finding is Agreement.UNCLEAR),
+    )
 
 
 def _told(outcome: str | None, symptom: str | None) -> str:
@@ -105,16 +107,16 @@ class Tally:
         return self.asked - self.unclear
 
 
-def tally(opinions: Sequence[Opinion]) -> Tally:
+def tally(opinions: Sequence[SecondOpinion]) -> Tally:
     """How often the two agree."""
     found = Counter(each.finding for each in opinions)
     both = [each for each in opinions if each.alike is not None]
     return Tally(
         asked=len(opinions),
-        agree=found[Finding.AGREES],
+        agree=found[Agreement.AGREES],
         alike=sum(bool(each.alike) for each in both),
         both_broken=len(both),
-        false_alarms=found[Finding.FALSE_ALARM],
-        missed=found[Finding.MISSED],
-        unclear=found[Finding.UNCLEAR],
+        false_alarms=found[Agreement.FALSE_ALARM],
+        missed=found[Agreement.MISSED],
+        unclear=found[Agreement.UNCLEAR],
     )

@@ -21,7 +21,7 @@ from watchdog.report.views.tables import (
     red,
     table,
 )
-from watchdog.report.views.wording import symbols
+from watchdog.report.views.wording import state_symbols
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _evidence_of(
 
 def _evidence(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceView:
     judgement = record.judgement
-    symbol, word = symbols(matrix)[State(judgement.outcome.value)]
+    symbol, word = state_symbols(matrix)[State(judgement.outcome.value)]
     last: Evidence = record.evidence[-1]
     return EvidenceView(
         anchor=record.fingerprint,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State, Verdict
-from watchdog.report.views.wording import symbols
+from watchdog.report.views.wording import state_symbols
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def red(verdict: Verdict) -> bool:
 
 
 def cell(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
-    symbol, word = symbols(matrix)[verdict.state]
+    symbol, word = state_symbols(matrix)[verdict.state]
     why = verdict.symptom if red(verdict) else verdict.reason
     if verdict.state is State.WORKS and verdict.lock:
         why = ", ".join(f"{n} {v}" for n in matrix.core if (v := verdict.lock.version(n)))

@@ -21,7 +21,7 @@ def instant(value: datetime) -> str:
     return f"{date(value)} {value:%H:%M} UTC"
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """`A, B and C`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
@@ -45,7 +45,7 @@ def reproduce(python: str, pins: Sequence[str], smoke: str, subject: str) -> str
     )
 
 
-def symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
+def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
     """The symbol and the word of each state: the same in terminal, page and feed."""
     return {
         State.WORKS: ("✓", "works"),
@@ -58,9 +58,9 @@ def symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
     }
 
 
-def row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
+def breakage_row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
     """A breakage in a table: mark, who has it, in how many cells, what one sees."""
-    mark = "new" if breakage.new else symbols(matrix)[State.BROKEN][0]
+    mark = "new" if breakage.new else state_symbols(matrix)[State.BROKEN][0]
     itself = f"{matrix.title(matrix.framework)} itself"
     who = itself if breakage.core else ", ".join(breakage.subjects)
     cells = str(len(breakage.verdicts))

@@ -119,11 +119,27 @@ def _bubblewrap(config: dict[str, Any], job: dict[str, Any], handles: list[int])
         files = ["--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
         files += [word for path in closed for word in ("--ro-bind", path, path)]
     argv = [
-        "bwrap", *files, "--unshare-user", "--unshare-pid",
-        "--unshare-ipc", "--uid", str(view.USER), "--gid", str(view.USER),
-        *config["bwrap_flags"], "--die-with-parent", "--new-session", "--chdir", job["cwd"],
-        "--info-fd", str(info_w), "--block-fd", str(block), "--", *job["argv"],
-    ]  # fmt: skip
+        "bwrap",
+        *files,
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--uid",
+        str(view.USER),
+        "--gid",
+        str(view.USER),
+        *config["bwrap_flags"],
+        "--die-with-parent",
+        "--new-session",
+        "--chdir",
+        job["cwd"],
+        "--info-fd",
+        str(info_w),
+        "--block-fd",
+        str(block),
+        "--",
+        *job["argv"],
+    ]
     pid = os.fork()
     if pid == 0:
         try:

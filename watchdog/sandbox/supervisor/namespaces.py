@@ -17,8 +17,16 @@ BIND, REC, PRIVATE, _DETACH = 4096, 16384, 1 << 18, 2
 _KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime
 _RELATIME = 1 << 21
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
-_SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "loongarch64": 41,
-                   "i686": 217, "armv7l": 218, "ppc64le": 203, "s390x": 217}  # fmt: skip
+_SYS_PIVOT_ROOT = {
+    "x86_64": 155,
+    "aarch64": 41,
+    "riscv64": 41,
+    "loongarch64": 41,
+    "i686": 217,
+    "armv7l": 218,
+    "ppc64le": 203,
+    "s390x": 217,
+}
 _SYS_MOUNT_SETATTR = 442  # the same everywhere; since Linux 5.12
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 

@@ -27,10 +27,26 @@ USER = 1000
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _FROM_ETC = (
-    "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "fonts",
-    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "magic",
-    "mime.types", "os-release", "pki", "protocols", "services", "ssl", "terminfo", "timezone",
-)  # fmt: skip
+    "alternatives",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "crypto-policies",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "locale.alias",
+    "localtime",
+    "magic",
+    "mime.types",
+    "os-release",
+    "pki",
+    "protocols",
+    "services",
+    "ssl",
+    "terminfo",
+    "timezone",
+)
 _OF_THE_NETWORK = ("hosts", "nsswitch.conf", "resolv.conf")
 _SCRATCH, _UPPER, _OUTSIDE = "/.scratch", "/.upper", "/.outside"
 """Where a view reaches out of itself, until it is furnished for one cell."""
