@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 from home import Home
@@ -12,7 +13,11 @@ ONLY = ("--only", "ext-works")
 
 
 def damaged(home: Home) -> str:
-    """Where Python finds what makes the judge call everything fine."""
+    """Return a folder for PYTHONPATH that makes the judge call everything fine.
+
+    The last passed self test is forgotten: a run of a few cells would rely on it.
+    """
+    (home.caches / "watchdog" / "self-test.json").unlink(missing_ok=True)
     folder = home.folder / "damaged"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
@@ -40,18 +45,34 @@ def test_where_one_comes_out_wrong_the_run_is_no_news_and_says_why(home: Home) -
     done = home("run", *ONLY, PYTHONPATH=damaged(home))
     assert done.returncode == 3, done.stderr
     assert "not to be believed" in done.stderr
-    assert "known-answer-raises came out as" in done.stderr
-    assert "known-answer-raises" in home.last_run()["doubt"]
+    assert "canary-raises had the outcome" in done.stderr
+    assert "canary-raises" in home.last_run()["doubt"]
     page = (home.folder / "reports" / "index.html").read_text("utf-8")
     assert "Do not rely on this run" in page
     today = json.loads((home.folder / "reports" / "api/v1/today.json").read_text("utf-8"))
-    assert "known-answer-raises" in today["doubt"]
+    assert "canary-raises" in today["doubt"]
 
 
 def test_where_nothing_is_run_nothing_is_asked(home: Home) -> None:
     assert home("run", *ONLY).returncode == 0
     done = home("run", *ONLY, PYTHONPATH=damaged(home))
     assert done.returncode == 0, done.stderr
+
+
+def test_self_test_once_a_day_for_few_cells(home: Home) -> None:
+    """A run of a few cells relies on a self test that passed within a day."""
+    passed = home.caches / "watchdog" / "self-test.json"
+    passed.unlink(missing_ok=True)
+    assert home("run", *ONLY).returncode == 0
+    first = passed.read_bytes()
+    shutil.rmtree(home.folder / "reports")
+    assert home("run", *ONLY).returncode == 0
+    assert passed.read_bytes() == first
+    old = json.loads(first) | {"at": "2020-01-01T00:00:00Z"}
+    passed.write_text(json.dumps(old), "utf-8")
+    shutil.rmtree(home.folder / "reports")
+    assert home("run", *ONLY).returncode == 0
+    assert json.loads(passed.read_bytes())["at"] > "2026"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the sandbox's weakest means is everywhere the same")

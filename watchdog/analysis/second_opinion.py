@@ -119,7 +119,7 @@ class _Asking:
         trial = await self.scheduler.in_thread(
             lambda: workspace.trial(drawn.record.subject, Lock(pins), drawn.series, self.run.as_of)
         )
-        record = await self.scheduler.in_worker(partial(workspace.runner.judged, trial))
+        record = await self.scheduler.in_worker(partial(workspace.runner.execute, trial))
         return None if record.judgement.outcome is Outcome.ERROR else record.judgement.outcome
 
 

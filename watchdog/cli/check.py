@@ -193,7 +193,7 @@ def explain(settings: Settings, format_: str, what: str) -> None:
             click.echo("  " + history_text.cure_line(note))
         return
     with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
-        _, found = pipeline.prepare(workspace, pipeline.Selection((what,)), observer)
+        _, found = pipeline.prepare(workspace, pipeline.Selection(only=(what,)), observer)
         planned = next((p for p in found if p.cell.id == what), None)
         if planned is None or planned.cell.python not in workspace.interpreters:
             raise ConfigurationError(

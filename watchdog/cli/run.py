@@ -54,7 +54,13 @@ def run(
     part: Shard,
 ) -> int:
     """Run the matrix and write the report."""
-    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons, part.shard, part.cells)
+    selection = pipeline.Selection(
+        only=only,
+        tables=tuple(map(Table, tables)),
+        pythons=pythons,
+        shard=part.shard,
+        cells=part.cells,
+    )
     console = stderr()
     with open_workspace(settings) as workspace:
         with observe(console, settings.matrix) as observer:
@@ -181,7 +187,7 @@ def cell(settings: Settings, cell_id: str, into: Path) -> None:
     """Build one cell's environment the plain way and leave it there to poke at."""
     console = stderr()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
-        _, found = pipeline.prepare(workspace, pipeline.Selection((cell_id,)), observer)
+        _, found = pipeline.prepare(workspace, pipeline.Selection(only=(cell_id,)), observer)
         planned = next((each for each in found if each.cell.id == cell_id), None)
         trial = planned.trial if planned else None
         if trial is None:

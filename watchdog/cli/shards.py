@@ -67,7 +67,7 @@ def plan(
     parts: int,
 ) -> None:
     """What would run and why, without running it; in parts, for as many machines."""
-    selection = pipeline.Selection(only, tuple(map(Table, tables)), pythons)
+    selection = pipeline.Selection(only=only, tables=tuple(map(Table, tables)), pythons=pythons)
     lengths: dict[str, float] = defaultdict(float)
     with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
         choice, planned = pipeline.prepare(workspace, selection, observer)
@@ -95,7 +95,7 @@ def plan(
             click.echo(f"{row['would']:<12} {row['cell']}  {row['why']}")
 
 
-def _plan_row(workspace: Workspace, planned: pipeline.Planned) -> dict[str, Any]:
+def _plan_row(workspace: Workspace, planned: pipeline.LockedCell) -> dict[str, Any]:
     trial, core, answer = planned.trial, planned.core, planned.resolution
     row: dict[str, Any] = {"cell": planned.cell.id}
     if answer is None:

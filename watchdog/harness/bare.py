@@ -1,11 +1,12 @@
-"""Runs the tests of a smoke, one after another, as a person would try them. Python 3.8.
+"""Runs the tests of a smoke one after another, without the probe, for the second opinion.
 
-    python watchdog/plain.py FOLDER smoke_flask_login RESULT
+    python watchdog/harness/bare.py FOLDER smoke_flask_login RESULT
 
-For second opinions. It shares nothing with the probe, which is one of the things that are doubted;
-and it is not pytest, whose own dependencies would stand beside the subject and hide what it fails
-to declare. So it does the least there is: import, call, and write how that ended as the last line
-of RESULT. It defends itself against nobody; a package that forges results is the probe's business.
+Standard library only, and it runs on Python 3.8. It shares nothing with the probe, because the
+probe is one of the things that a second opinion checks. It is not pytest, because the packages that
+pytest needs would hide what the subject fails to declare. So it does as little as possible: import,
+call, and write the outcome as the last line of RESULT. It does not detect forged results; the probe
+does.
 """
 
 import importlib
@@ -16,6 +17,7 @@ import unittest
 
 
 def run(name: str) -> str:
+    """Run every test of a smoke; return `works`, `skipped REASON` or `broken SYMPTOM`."""
     passed, skipped = 0, "the smoke ran no test"
     try:
         smoke = importlib.import_module(name)
@@ -32,7 +34,7 @@ def run(name: str) -> str:
     except BaseException as error:
         traceback.print_exc()
         lines = traceback.format_exception_only(type(error), error)
-        # What people search for; of a syntax error it is the last, of others the first.
+        # The line people search for: of a syntax error the last one, of any other the first.
         line = lines[-1] if isinstance(error, SyntaxError) else lines[0]
         return "broken " + line.strip().splitlines()[0]
     return "works" if passed else "skipped " + " ".join(skipped.split())
@@ -41,10 +43,10 @@ def run(name: str) -> str:
 if __name__ == "__main__":
     folder, name, result = sys.argv[1:]
     sys.path.insert(0, folder)
-    told = run(name)
+    outcome = run(name)
     with open(result, "a", encoding="utf-8", errors="backslashreplace") as out:
-        out.write(told + "\n")
+        out.write(outcome + "\n")
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: servers and pools that a smoke left behind would keep the process alive.
-    os._exit(told.startswith("broken"))
+    # os._exit, because servers and pools that a smoke left behind would keep the process alive.
+    os._exit(outcome.startswith("broken"))

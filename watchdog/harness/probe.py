@@ -1,12 +1,12 @@
-"""Run one smoke inside a cell and report, event by event. Standard library only, Python 3.8.
+"""Runs one smoke inside a cell and reports each step as an event.
 
-By hand, in an environment that has the subject:
+Standard library only, and it runs on Python 3.8. By hand, in an environment that has the subject:
 
-    python watchdog/probe.py watchdog/smokes/smoke_flask_login.py
+    python watchdog/harness/probe.py watchdog/smokes/smoke_flask_login.py
 
-Under the watchdog (`--watched`), a JSON object on standard input names the file that events go to,
-a token that every event carries, and limits. A process that dies leaves the events it wrote: the
-last one tells what it was doing.
+Under the watchdog (`--watched`), a JSON object on standard input names the file for the events,
+a token that every event carries, and the limits. If the process dies, the events it has written
+remain: the last one says what it was doing.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ MAX_TEXT = 4000
 
 
 def _limit(config: dict[str, Any]) -> None:
-    """Memory, processor time, file size, core files; where the system can."""
+    """Limit memory, processor time, file size and core files, where the system can."""
     if hasattr(signal, "alarm"):
-        # The watchdog ends a cell in time. Should it be killed itself, this ends its orphans.
+        # The watchdog stops a cell in time. If it is killed itself, this stops what it left.
         signal.alarm(2 * int(config.get("seconds", 0)) + 5)
     try:
         import resource
@@ -62,6 +62,8 @@ _STDLIB = os.path.dirname(os.__file__)  # sysconfig says the same; each cell wou
 
 
 class Probe:
+    """Runs the tests of one smoke and passes what happened to `emit`."""
+
     def __init__(
         self, smoke: str, emit: Callable[..., None], loaded: Callable[[], object] = lambda: None
     ) -> None:
@@ -69,35 +71,9 @@ class Probe:
         self.emit = emit
         self.loaded = loaded
         self.warnings: dict[tuple[object, ...], dict[str, Any]] = {}
-        self.executed: set[str] = set()
-
-    def measure(self, distributions: list[str]) -> None:
-        """Note which functions of these distributions run, where it costs nothing (3.12 on)."""
-        monitoring = getattr(sys, "monitoring", None)
-        if monitoring is None:
-            return
-        import importlib.metadata
-
-        own = {}
-        for name in distributions:
-            try:
-                files = importlib.metadata.files(name) or []
-            except importlib.metadata.PackageNotFoundError:
-                continue
-            own.update({str(f.locate()): str(f) for f in files if f.suffix == ".py"})
-
-        def started(code: Any, _offset: int) -> Any:
-            if code.co_filename in own:
-                self.executed.add(own[code.co_filename] + ":" + code.co_qualname)
-            return monitoring.DISABLE  # once is enough, and makes it free
-
-        tool = monitoring.PROFILER_ID
-        monitoring.use_tool_id(tool, "watchdog")
-        monitoring.register_callback(tool, monitoring.events.PY_START, started)
-        monitoring.set_events(tool, monitoring.events.PY_START)
 
     def place(self, path: str) -> str:
-        """A file name that is the same on every machine."""
+        """Return a file name that is the same on every machine."""
         parts = path.replace("\\", "/")
         if "/site-packages/" in parts:
             return "site-packages/" + parts.rsplit("/site-packages/", 1)[1]
@@ -108,6 +84,7 @@ class Probe:
         return os.path.basename(path)
 
     def frames(self, trace: TracebackType | None) -> list[dict[str, Any]]:
+        """Return the frames of a traceback, without those of this file."""
         summary = traceback.extract_tb(trace)[-MAX_FRAMES:]
         return [
             {
@@ -121,6 +98,7 @@ class Probe:
         ]
 
     def failure(self, error: BaseException) -> dict[str, Any]:
+        """Return the type, message and frames of an exception."""
         cls = type(error)
         module = "" if cls.__module__ in ("builtins", "__main__") else cls.__module__ + "."
         try:
@@ -138,9 +116,10 @@ class Probe:
         }
 
     def explain(self, error: BaseException) -> str:
-        """What a bare assert compared, without running anything again.
+        """Return the source of a failed assert and the values it compared.
 
-        Only names, attributes, items and constants are looked up; a call is shown as written.
+        Only names, attributes, items and constants are looked up. Nothing is called again: a call
+        is shown as it is written.
         """
         import ast
 
@@ -162,11 +141,12 @@ class Probe:
                 tests = node.test
                 sides = [tests.left] + tests.comparators if isinstance(tests, ast.Compare) else []
                 values = [self.value(side, frame) for side in sides]
-                shown = [v for v in values if v is not None]
-                return text + (" (here %s)" % ", ".join(shown) if shown else "")
+                known = [v for v in values if v is not None]
+                return text + (" (here %s)" % ", ".join(known) if known else "")
         return ""
 
     def value(self, node: ast.expr, frame: FrameType) -> str | None:
+        """Return `name is value` for an expression that calls nothing; None for any other."""
         import ast
 
         if isinstance(node, ast.Constant):
@@ -192,7 +172,7 @@ class Probe:
         _file: object = None,
         _line: object = None,
     ) -> None:
-        """Stands for warnings.showwarning: counts, and keeps who caused it."""
+        """Count a warning and keep who caused it; replaces `warnings.showwarning`."""
         stack: list[str] = []
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
         while frame is not None and len(stack) < 4:
@@ -215,7 +195,7 @@ class Probe:
             }
 
     def run(self) -> bool:
-        """Load the smoke, run its tests in order of appearance; returns whether all went well."""
+        """Load the smoke and run its tests in order; return whether none of them failed."""
         warnings.simplefilter("default")
         warnings.showwarning = self.warned  # type: ignore[assignment]
         self.emit("loading")
@@ -244,30 +224,35 @@ class Probe:
         return good
 
     def test(self, name: str, function: Callable[[], object]) -> bool:
+        """Run one test and report how it ended; return whether it did not fail."""
         title = (function.__doc__ or "").strip().splitlines()
-        told: dict[str, Any] = {"name": name, "title": title[0].strip() if title else ""}
-        self.emit("testing", **told)
+        event: dict[str, Any] = {"name": name, "title": title[0].strip() if title else ""}
+        self.emit("testing", **event)
         started = time.perf_counter()
         try:
             function()
-            told["outcome"] = "passed"
+            event["outcome"] = "passed"
         except BaseException as error:
             if _skips(error):
-                told.update(outcome="skipped", reason=str(error)[:500])
+                event.update(outcome="skipped", reason=str(error)[:500])
             else:
                 traceback.print_exc()
-                told.update(outcome="failed", failure=self.failure(error))
-        told["seconds"] = round(time.perf_counter() - started, 4)
-        self.emit("test", **told)
-        return bool(told["outcome"] != "failed")
+                event.update(outcome="failed", failure=self.failure(error))
+        event["seconds"] = round(time.perf_counter() - started, 4)
+        self.emit("test", **event)
+        return bool(event["outcome"] != "failed")
 
     def finish(self) -> None:
+        """Report the end, with every warning that was raised."""
         warnings.showwarning = _quiet
-        self.emit("end", warnings=list(self.warnings.values()), executed=sorted(self.executed))
+        self.emit("end", warnings=list(self.warnings.values()))
 
 
 def _skips(error: BaseException) -> bool:
-    """Whether it is unittest's SkipTest; asking so spares most smokes the import of unittest."""
+    """Return whether an exception is `unittest.SkipTest`.
+
+    Most smokes do not import unittest; looking in `sys.modules` saves them the import.
+    """
     unittest = sys.modules.get("unittest")
     return unittest is not None and isinstance(error, unittest.SkipTest)
 
@@ -277,6 +262,7 @@ def _quiet(*_args: object, **_kwargs: object) -> None:
 
 
 def _source(node: ast.expr) -> str:
+    """Return a short name for an expression."""
     import ast
 
     if isinstance(node, ast.Name):
@@ -287,6 +273,7 @@ def _source(node: ast.expr) -> str:
 
 
 def _printer(kind: str, **fields: Any) -> None:
+    """Print how a test ended, for people who run a smoke by hand."""
     if kind == "test":
         mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[fields["outcome"]]
         print("%s %s  %s" % (mark, fields["name"], fields.get("reason") or fields["title"]))
@@ -295,6 +282,7 @@ def _printer(kind: str, **fields: Any) -> None:
 
 
 def _writer(path: str, token: str) -> Callable[..., None]:
+    """Return a function that appends events to a file, one JSON object a line."""
     out = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  until exit
 
     def emit(kind: str, **fields: Any) -> None:
@@ -306,6 +294,7 @@ def _writer(path: str, token: str) -> Callable[..., None]:
 
 
 def main(argv: list[str]) -> int:
+    """Run a smoke; return 0 if nothing failed, 1 if something did, 2 for wrong arguments."""
     if len(argv) == 2:
         return 0 if Probe(argv[1], _printer).run() else 1
     if argv[2:] != ["--watched"]:
@@ -313,10 +302,9 @@ def main(argv: list[str]) -> int:
         return 2
     config = json.loads(sys.stdin.read())
     _limit(config)
-    # What was imported stays to the end: the collector need not look at it in every round of the
-    # tests, which takes a twentieth of a cell. It collects what the tests make as ever.
+    # What was imported stays until the end, so the garbage collector need not look at it while the
+    # tests run: that takes a twentieth of a cell's time. What the tests make is collected as usual.
     probe = Probe(argv[1], _writer(config["events"], config["token"]), gc.freeze)
-    probe.measure(config.get("measure", []))
     return 0 if probe.run() else 1
 
 
@@ -324,5 +312,5 @@ if __name__ == "__main__":
     code = main(sys.argv)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: threads that a smoke left behind (servers, pools) must not keep the cell alive.
+    # os._exit, because threads that a smoke left behind (servers, pools) would keep the cell alive.
     os._exit(code)

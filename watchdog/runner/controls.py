@@ -2,82 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from packaging.version import InvalidVersion, Version
 
-from watchdog.model.evidence import Trial
+from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Lock, LockRequest
 from watchdog.model.release import PYTHON_RELEASES, Release
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
 
 Releases = Mapping[str, Sequence[Release]]
+"""The releases of each package, by its name."""
 
-_SETTLED = timedelta(days=90)
-"""How long after a Python's release its wheels and fixes had arrived; by then 3.8's had."""
+_PYTHON_SETTLED = timedelta(days=90)
+"""Time after a Python's release until packages supported it; for 3.8 it was enough."""
+
+_ONE_UPLOAD = timedelta(days=1)
+"""The wheel and the source of a release arrive minutes apart."""
+
+_NEWEST_PYTHONS = 3
+_YEARS_BEFORE = (1, 2)
 
 
 async def core_control(scheduler: Scheduler, lock: Lock, python: str) -> Trial | None:
-    """For a lock with the framework in it: the trial of its core alone.
+    """Return the trial of the framework alone, in the versions of a lock.
 
-    Which packages belong to the core is the resolver's to say: what the framework of that version
-    needs, in the very versions of the lock.
+    The core is what the framework of that version requires, as the resolver says. Returns None if
+    the lock does not hold the framework, or if its core cannot be locked.
     """
-    as_of, framework = (
-        scheduler.workspace.settings.as_of,
-        scheduler.workspace.settings.matrix.framework,
-    )
+    workspace = scheduler.workspace
+    as_of, framework = workspace.settings.as_of, workspace.settings.matrix.framework
     if not (version := lock.version(framework)):
         return None
     alone = LockRequest((f"{framework}=={version}",), python, as_of)
     closure = await scheduler.lock(alone)
-    names = {n for n, _ in closure.pins} if isinstance(closure, Lock) else set()
-    pins = tuple(f"{n}=={v}" for n, v in lock.pins if n in names)
+    names = {name for name, _ in closure.pins} if isinstance(closure, Lock) else set()
+    pins = tuple(f"{name}=={version}" for name, version in lock.pins if name in names)
     core = await scheduler.lock(replace(alone, constraints=pins))
     if not isinstance(core, Lock):
         return None
-    return scheduler.workspace.trial(framework, core, python, as_of)
+    return workspace.trial(framework, core, python, as_of)
+
+
+async def smoke_is_valid(
+    scheduler: Scheduler, releases: Releases, subject: str, version: str
+) -> bool:
+    """Run contemporary controls until one passes; return whether one did.
+
+    If the smoke fails even with the packages of the version's release date, it uses something that
+    this version does not have, and its failure says nothing. The smokes of a maintainer's own
+    extension are always taken as valid.
+    """
+    if scheduler.workspace.settings.own:
+        return True
+    for request in contemporary_requests(scheduler.workspace, releases, subject, version):
+        lock = await scheduler.lock(request)
+        if isinstance(lock, Lock):
+            as_of = request.installed_as_of
+            trial = scheduler.workspace.trial(subject, lock, request.python, as_of)
+            if (await scheduler.record(trial)).judgement.outcome is Outcome.WORKS:
+                return True
+    return False
 
 
 def contemporary_requests(
     workspace: Workspace, releases: Releases, subject: str, version: str
 ) -> list[LockRequest]:
-    """The same version in the world of its own release, on the newest Pythons of that time.
+    """Return lock requests for a version with the packages of its own time.
 
-    For a release older than every Python here, the world is read some months after the oldest of
-    them appeared, when the packages of the time had learned to run on it. For a release that came
-    out when its dependencies had already broken it, the world is that of the years before: what
-    works there and not in its own world was broken from outside.
+    They read the index at the version's release date, on the newest Pythons of that time. For a
+    release older than every Python of this machine, the index is read some months after the oldest
+    of them appeared, when packages had learned to run on it. For a release that came out when its
+    dependencies had already broken it, the index is read one and two years before: what works with
+    those packages was broken from outside.
     """
-    try:
-        wanted = Version(version)
-    except InvalidVersion:
+    files = _release_files(releases.get(subject, ()), version)
+    if not files:
         return []
-    release = next((r for r in releases.get(subject, ()) if r.version == wanted), None)
-    if release is None or (uploaded := release.uploaded) is None:
-        return []
-    # Wheel and source arrive minutes apart; wheels for later Pythons may follow years after.
-    times = [f.uploaded for f in release.files if f.uploaded]
-    arrived = max(t for t in times if t - uploaded < timedelta(days=1)) + timedelta(seconds=1)
+    # Wheels for later Pythons may follow years after the release; they do not count.
+    released = max(t for t in files if t - files[0] < _ONE_UPLOAD) + timedelta(seconds=1)
     extension = workspace.settings.matrix.extensions.get(subject)
     requirements = (f"{subject}=={version}", *(extension.requires if extension else ()))
     available = list(workspace.interpreters)
-    of_the_time = [
-        s for s in available if s in PYTHON_RELEASES and PYTHON_RELEASES[s] <= arrived.date()
+    requests = [
+        LockRequest(requirements, python, released)
+        for python in reversed(_pythons_of(available, released)[-_NEWEST_PYTHONS:])
     ]
-    questions = [LockRequest(requirements, s, arrived) for s in of_the_time[:-4:-1]]
-    if available[0] in PYTHON_RELEASES:
-        appeared = datetime.combine(PYTHON_RELEASES[available[0]], time(), UTC)
-        settled = min(max(arrived, appeared + _SETTLED), workspace.settings.as_of)
-        questions.append(LockRequest(requirements, available[0], settled))
-    for years in (1, 2):
-        before = arrived - timedelta(days=365 * years)
-        pythons = [
-            s for s in available if s in PYTHON_RELEASES and PYTHON_RELEASES[s] <= before.date()
+    requests += _on_oldest_python(workspace, requirements, available[0], released)
+    for years in _YEARS_BEFORE:
+        before = released - timedelta(days=365 * years)
+        requests += [
+            LockRequest(requirements, python, before, later=((subject, released),))
+            for python in _pythons_of(available, before)[-1:]
         ]
-        later = ((subject, arrived),)
-        questions += [LockRequest(requirements, p, before, later=later) for p in pythons[-1:]]
-    return list(dict.fromkeys(questions))
+    return list(dict.fromkeys(requests))
+
+
+def _release_files(releases: Sequence[Release], version: str) -> list[datetime]:
+    """Return the upload times of a version's files, the first first; none if it is unknown."""
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return []
+    release = next((r for r in releases if r.version == parsed), None)
+    return sorted(f.uploaded for f in release.files if f.uploaded) if release else []
+
+
+def _pythons_of(available: Sequence[str], instant: datetime) -> list[str]:
+    """Return the available Pythons that had been released at an instant, oldest first."""
+    return [
+        python
+        for python in available
+        if python in PYTHON_RELEASES and PYTHON_RELEASES[python] <= instant.date()
+    ]
+
+
+def _on_oldest_python(
+    workspace: Workspace, requirements: tuple[str, ...], python: str, released: datetime
+) -> Iterator[LockRequest]:
+    if python in PYTHON_RELEASES:
+        appeared = datetime.combine(PYTHON_RELEASES[python], time(), UTC)
+        settled = max(released, appeared + _PYTHON_SETTLED)
+        yield LockRequest(requirements, python, min(settled, workspace.settings.as_of))

@@ -1,4 +1,4 @@
-"""From evidence to outcome. Pure; the one place that says what red means."""
+"""Judges evidence: the one place that decides what works and what is broken. Pure."""
 
 from __future__ import annotations
 
@@ -16,19 +16,27 @@ from watchdog.model.evidence import (
 )
 from watchdog.model.signature import signature
 
+_KILLED_ONCE = "its process was killed from outside (is memory short here?); run again, it was not"
+
+_READ_ONLY = "[Errno 30]"
+"""EROFS. In the environment that a user has, nothing is read-only."""
+
+_DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
+"""The exception type that a failure gets if the probe's process ended without a report."""
+
 
 def judge(evidence: Evidence) -> Judgement:
-    """What one attempt says.
+    """Judge one attempt.
 
-    A missing result is never green: only a probe that reported, with at least one test that
-    passed and none that failed, works.
+    A missing result never counts as working: the probe must have reported, at least one test must
+    have passed, and none may have failed.
     """
     if evidence.ended in (Ended.NOT_STARTED, Ended.INTERRUPTED):
         return Judgement(Outcome.ERROR, evidence.stage, reason=evidence.detail)
     if evidence.failure is not None:
         return _broken(evidence, evidence.stage, evidence.failure, test=evidence.during)
     if evidence.ended is not Ended.REPORTED:
-        failure = Failure(_DEATHS[evidence.ended], _death(evidence))
+        failure = Failure(_DEATHS[evidence.ended], _describe_death(evidence))
         return _broken(evidence, evidence.stage, failure, test=evidence.during)
     for test in evidence.tests:
         if test.outcome is UseOutcome.FAILED:
@@ -42,52 +50,51 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def agree(attempts: Sequence[Evidence]) -> Judgement:
-    """What several attempts at one fingerprint say together; different outcomes are flaky."""
+    """Judge several attempts at one trial together; different outcomes are flaky.
+
+    An infrastructure failure in any attempt leaves the trial without an answer. So does a kill from
+    outside that happened only once: a smoke that kills itself does it again.
+    """
     judgements = [judge(evidence) for evidence in attempts]
-    for judgement in judgements:  # trouble of ours in any attempt leaves the cell unanswered
+    for judgement in judgements:
         if judgement.outcome is Outcome.ERROR:
             return judgement
     first = judgements[0]
-    killed = [_killed(evidence) for evidence in attempts]
-    if any(killed) and not all(killed):  # what kills itself does it again
-        return Judgement(Outcome.ERROR, first.stage, reason=_ONCE)
+    killed = [_was_killed(evidence) for evidence in attempts]
+    if any(killed) and not all(killed):
+        return Judgement(Outcome.ERROR, first.stage, reason=_KILLED_ONCE)
     for other in judgements[1:]:
         if other.outcome is not first.outcome:
-            bad = first if first.outcome is Outcome.BROKEN else other
-            return Judgement(
-                Outcome.FLAKY,
-                bad.stage,
-                symptom=bad.symptom,
-                signature=bad.signature,
-                test=bad.test,
-                reason=f"{first.outcome} once, {other.outcome} when run again",
-            )
+            return _flaky(first, other)
     return judgements[-1]
 
 
-_ONCE = "its process was killed from outside (is memory short here?); run again, it was not"
+def _flaky(first: Judgement, other: Judgement) -> Judgement:
+    broken = first if first.outcome is Outcome.BROKEN else other
+    return Judgement(
+        Outcome.FLAKY,
+        broken.stage,
+        symptom=broken.symptom,
+        signature=broken.signature,
+        test=broken.test,
+        reason=f"{first.outcome} once, {other.outcome} when run again",
+    )
 
 
-def _killed(evidence: Evidence) -> bool:
-    """Whether a SIGKILL ended it that was not ours."""
+def _was_killed(evidence: Evidence) -> bool:
+    """Return whether a SIGKILL ended the probe that the watchdog did not send."""
     return evidence.ended is Ended.SIGNAL and evidence.detail.endswith("SIGKILL")
 
 
-_READ_ONLY = "[Errno 30]"
-"""EROFS: nothing is read-only in the environment that a person has."""
-
-_DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
-
-
-def _death(evidence: Evidence) -> str:
+def _describe_death(evidence: Evidence) -> str:
     where = f" in {evidence.during}" if evidence.during else ""
     return f"{evidence.detail}{where}"
 
 
 def _broken(evidence: Evidence, stage: Stage, failure: Failure, *, test: str | None) -> Judgement:
-    confined = evidence.sandbox not in (None, Isolation.LIMITS)
-    if confined and failure.message.startswith(_READ_ONLY):
-        reason = f"it writes where the sandbox lets nobody write: {failure.symptom}"
+    isolated = evidence.sandbox not in (None, Isolation.LIMITS)
+    if isolated and failure.message.startswith(_READ_ONLY):
+        reason = f"it writes to a folder that is read-only in the sandbox: {failure.symptom}"
         return Judgement(Outcome.UNJUDGED, stage, reason=reason)
     return Judgement(
         Outcome.BROKEN,

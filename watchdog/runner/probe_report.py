@@ -1,9 +1,9 @@
-"""What a probe reported, read with the doubt that it deserves.
+"""Parses and validates the report of a probe, which untrusted code may have forged.
 
-The probe runs in the same process as what it tries, so what it says may be said by others. Only
-lines that carry the token of the cell count; the report must be whole and in order, name the very
-tests that the smoke has, and agree with how the process ended. What does not hold is a failure,
-and what is missing is never green.
+The probe runs in the same process as the code it tests, so that code can write to the same file.
+Only lines that carry the token of the cell count. The report must be complete and in order, name
+exactly the tests that the smoke has, and agree with how the process ended. A report that does not
+is a failure, and a missing result never counts as a pass.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -29,72 +30,98 @@ from watchdog.model.evidence import (
 from watchdog.sandbox.process import ProcessResult
 
 _SIGKILL = -9
-_TESTS = TypeAdapter(UseResult)
+_USE = TypeAdapter(UseResult)
 _FAILURE = TypeAdapter(Failure)
 _WARNINGS = TypeAdapter(list[CaughtWarning])
-_ALL = "(all)"
-_UNREADABLE = "unreadable"
+_WHOLE_SMOKE = "(all)"
+_UNREADABLE = ("unreadable", "")
+
+
+@dataclass
+class _Report:
+    """The events of a probe, as far as they were read.
+
+    Attributes:
+        events: kind and test name of each line, in order.
+        during: the test that was running after the last line.
+        complete: whether the probe reported its end.
+    """
+
+    stage: Stage = Stage.IMPORT
+    during: str | None = None
+    complete: bool = False
+    failure: Failure | None = None
+    tests: list[UseResult] = field(default_factory=list)
+    warnings: list[CaughtWarning] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Add one line; one that the probe would not write is noted as unreadable."""
+        kind = event.get("event")
+        self.events.append((str(kind), str(event.get("name"))))
+        try:
+            if kind == "loaded":
+                self.stage = Stage.SMOKE
+            elif kind == "testing":
+                self.during = str(event.get("name"))
+            elif kind == "failed":
+                self.failure = _FAILURE.validate_python(event.get("failure"))
+            elif kind == "test":
+                fields = {k: v for k, v in event.items() if k not in ("event", "token")}
+                self.tests.append(_USE.validate_python(fields))
+                self.during = None
+            elif kind == "end":
+                self.warnings = _WARNINGS.validate_python(event.get("warnings", []))
+                self.complete = True
+        except ValidationError:
+            self.events[-1] = _UNREADABLE
 
 
 def read_events(
     text: str,
     token: str,
-    done: ProcessResult,
+    process: ProcessResult,
     *,
     seconds: int,
     tests_of: Sequence[str] | None = None,
     memory_short: bool = True,
 ) -> Evidence:
-    """The evidence in what a probe wrote and how its process ended.
+    """Return the evidence in what a probe wrote and how its process ended.
 
-    Only lines that carry the token count; whatever a smoke prints is not among them. It ran at most
-    `seconds`. A report that lacks one of `tests_of`, the tests that the smoke has, does not hold.
-    `memory_short` tells whether a kill from outside may be the system's, for want of memory.
+    Args:
+        text: content of the event file.
+        token: secret of the cell; lines without it do not count.
+        process: how the process ended.
+        seconds: its time limit.
+        tests_of: names of the tests that the smoke has; a report that lacks one is rejected.
+        memory_short: whether the system may have killed it for lack of memory.
     """
-    stage, during, ended = Stage.IMPORT, None, False
-    failure: Failure | None = None
-    tests: list[UseResult] = []
-    warnings: list[CaughtWarning] = []
-    kinds: list[tuple[str, str]] = []
+    report = _Report()
     for line in text.splitlines():
-        event = _event(line, token)
-        kind = event.get("event")
-        kinds.append((str(kind), str(event.get("name"))))
-        try:
-            if kind == "loaded":
-                stage = Stage.SMOKE
-            elif kind == "testing":
-                during = str(event.get("name"))
-            elif kind == "failed":
-                failure = _FAILURE.validate_python(event.get("failure"))
-            elif kind == "test":
-                fields = {k: v for k, v in event.items() if k not in ("event", "token")}
-                tests.append(_TESTS.validate_python(fields))
-                during = None
-            elif kind == "end":
-                warnings = _WARNINGS.validate_python(event.get("warnings", []))
-                ended = True
-        except ValidationError:  # whatever it says, it is not what the probe would say
-            kinds[-1] = (_UNREADABLE, "")
-    how, detail = _how(done, ended=ended, seconds=seconds, memory_short=memory_short)
-    if failure is None and how in (Ended.REPORTED, Ended.SILENT):
-        good = all(test.outcome is not UseOutcome.FAILED for test in tests)
-        failure = _forged(kinds, tests_of, how, good=good, returncode=done.returncode)
+        report.add(_event(line, token))
+    ended, detail = _describe_exit(
+        process, complete=report.complete, seconds=seconds, memory_short=memory_short
+    )
+    failure = report.failure
+    if failure is None and ended in (Ended.REPORTED, Ended.SILENT):
+        problem = _problem(report, tests_of, ended, process.returncode)
+        if problem:
+            failure = Failure("Forged", f"the report of the probe does not hold: {problem}")
     return Evidence(
-        ended=how,
-        stage=stage,
-        tests=tuple(tests),
+        ended=ended,
+        stage=report.stage,
+        tests=tuple(report.tests),
         failure=failure,
-        warnings=tuple(warnings),
-        seconds=round(done.seconds, 3),
-        during=during,
+        warnings=tuple(report.warnings),
+        seconds=round(process.seconds, 3),
+        during=report.during,
         detail=detail,
     )
 
 
 @cache
 def test_names(source: str) -> tuple[str, ...]:
-    """The tests that a smoke has under every circumstance, in their order."""
+    """Return the tests that a smoke defines unconditionally, in their order."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
@@ -103,58 +130,44 @@ def test_names(source: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name.startswith("test_")))
 
 
-def executed_functions(text: str, token: str) -> list[str]:
-    """The functions that ran, as the end of a report lists them."""
-    found = _event(text.splitlines()[-1] if text.strip() else "", token).get("executed")
-    return [str(entry) for entry in found] if isinstance(found, list) else []
+def _problem(report: _Report, tests_of: Sequence[str] | None, ended: Ended, returncode: int) -> str:
+    """Return why a report cannot be what the probe wrote; empty if it can."""
+    if _UNREADABLE in report.events:
+        return "a line of it cannot be read"
+    if ended is not Ended.REPORTED or tests_of is None:
+        return ""
+    passed = all(test.outcome is not UseOutcome.FAILED for test in report.tests)
+    # 1 also if all passed: a smoke may close the standard output that is flushed at the end.
+    if returncode not in ((0, 1) if passed else (1,)):
+        return f"it ended with code {returncode}"
+    return _order_problem(report.events) or _tests_problem(report.events, tests_of)
 
 
-def _forged(
-    kinds: Sequence[tuple[str, str]],
-    tests_of: Sequence[str] | None,
-    how: Ended,
-    *,
-    good: bool,
-    returncode: int,
-) -> Failure | None:
-    """What stands for a report that does not hold; None where it does, or is none."""
-    why = ""
-    if (_UNREADABLE, "") in kinds:
-        why = "a line of it cannot be read"
-    elif how is Ended.REPORTED and tests_of is not None:
-        why = _doubt(kinds, tests_of, good=good, returncode=returncode)
-    return Failure("Forged", f"the report of the probe does not hold: {why}") if why else None
+def _order_problem(events: Sequence[tuple[str, str]]) -> str:
+    kinds = [kind for kind, _ in events]
+    if (kinds[:1], kinds[-1:]) != (["loading"], ["end"]) or kinds.count("end") != 1:
+        return "it does not begin with its beginning and end with its end"
+    return ""
 
 
-def _doubt(
-    kinds: Sequence[tuple[str, str]], tests_of: Sequence[str], *, good: bool, returncode: int
-) -> str:
-    """Why a report cannot be what the probe said; empty when it can."""
-    order = [kind for kind, _ in kinds]
-    told = kinds[2:-1]
-    pairs = list(zip(told[::2], told[1::2], strict=False))
-    names = [one[1] for one, _ in pairs]
-    skipped = kinds[1:-1] == [("test", _ALL)]  # the smoke skips itself
+def _tests_problem(events: Sequence[tuple[str, str]], tests_of: Sequence[str]) -> str:
+    if events[1:-1] == [("test", _WHOLE_SMOKE)]:  # the smoke skipped itself
+        return ""
+    steps = events[2:-1]
+    if events[1][0] != "loaded" or len(steps) % 2:
+        return "a step of it is missing"
+    pairs = list(zip(steps[::2], steps[1::2], strict=True))
+    if any((a[0], b[0]) != ("testing", "test") or a[1] != b[1] for a, b in pairs):
+        return "a test ended that did not begin, or something stands between"
+    names = [begun[1] for begun, _ in pairs]
+    if len(set(names)) != len(names):
+        return "a test was reported twice"
     missing = [name for name in tests_of if name not in names]
-    # 1 also where all is good: a smoke may close the standard output that is flushed at the end.
-    if returncode not in ((0, 1) if good else (1,)):
-        why = f"it ended with code {returncode}"
-    elif (order[:1], order[-1:]) != (["loading"], ["end"]) or order.count("end") != 1:
-        why = "it does not begin with its beginning and end with its end"
-    elif skipped:
-        why = ""
-    elif order[1] != "loaded" or len(told) % 2:
-        why = "a step of it is missing"
-    elif any((one[0], two[0]) != ("testing", "test") or one[1] != two[1] for one, two in pairs):
-        why = "a test ended that did not begin, or something stands between"
-    elif len(set(names)) != len(names):
-        why = "a test was told twice"
-    else:
-        why = f"nothing is told of {', '.join(missing)}" if missing else ""
-    return why
+    return f"nothing is reported of {', '.join(missing)}" if missing else ""
 
 
 def _event(line: str, token: str) -> dict[str, Any]:
+    """Return the event of a line; empty if it does not carry the token."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -164,24 +177,27 @@ def _event(line: str, token: str) -> dict[str, Any]:
     return event
 
 
-def _how(
-    done: ProcessResult, *, ended: bool, seconds: int, memory_short: bool
+def _describe_exit(
+    process: ProcessResult, *, complete: bool, seconds: int, memory_short: bool
 ) -> tuple[Ended, str]:
-    how, detail = Ended.SILENT, f"the process exited with code {done.returncode} and no result"
-    if done.interrupted:
-        how, detail = Ended.INTERRUPTED, "interrupted"
-    elif done.note:
-        how, detail = Ended.SIGNAL, f"ended because it had {done.note}"
-    elif ended:
-        how, detail = Ended.REPORTED, ""
-    elif done.timed_out:
-        how, detail = Ended.TIMEOUT, f"no result after {seconds} s"
-    elif done.returncode == _SIGKILL and memory_short:  # not ours: the kernel's
-        how = Ended.NOT_STARTED
-        detail = "the process was killed from outside (is memory short here?)"
-    elif done.returncode < 0:
-        how, detail = Ended.SIGNAL, f"the process was ended by {_signal_name(-done.returncode)}"
-    return how, detail
+    """Return how the probe's process ended, and a sentence about it."""
+    if process.interrupted:
+        return Ended.INTERRUPTED, "interrupted"
+    if process.note:
+        return Ended.SIGNAL, f"ended because it had {process.note}"
+    if complete:
+        return Ended.REPORTED, ""
+    if process.timed_out:
+        return Ended.TIMEOUT, f"no result after {seconds} s"
+    return _describe_death(process.returncode, memory_short=memory_short)
+
+
+def _describe_death(returncode: int, *, memory_short: bool) -> tuple[Ended, str]:
+    if returncode == _SIGKILL and memory_short:
+        return Ended.NOT_STARTED, "the process was killed from outside (is memory short here?)"
+    if returncode < 0:
+        return Ended.SIGNAL, f"the process was ended by {_signal_name(-returncode)}"
+    return Ended.SILENT, f"the process exited with code {returncode} and no result"
 
 
 def _signal_name(number: int) -> str:

@@ -1,9 +1,8 @@
-"""Hands work out to pools, each piece once: questions, packages, trials.
+"""Schedules resolving, downloading and running; each unit of work runs once.
 
-Everything is asked for with `await`, so that what an algorithm needs next is written as a
-sentence, and resolving, downloading and running overlap by themselves. Cells run on as many
-workers as there are jobs, core controls first, then the longest; whatever waits for the network
-has threads of its own.
+Everything is awaited, so that an algorithm reads as a sequence of steps while resolving,
+downloading and running overlap. Smokes run on as many workers as there are jobs: core controls
+first, then those that take longest. What waits for the network has threads of its own.
 """
 
 from __future__ import annotations
@@ -22,34 +21,50 @@ from watchdog.runner.stall import StallDetector, end_when_stalled
 from watchdog.runner.workers import T, Workers
 from watchdog.runner.workspace import Workspace
 
+_RESOLVING_PER_JOB = 4
+_FETCHING_PER_JOB = 2
+_PREPARING = 2
+"""Workers beyond the number of jobs; they prepare environments while smokes run."""
+
 
 class Observer(Protocol):
-    """Hears how work goes on; the terminal implements it."""
+    """Receives the progress of a run; the terminal implements it."""
 
-    def stage(self, text: str, total: int | None = None) -> None: ...
-    def advance(self, by: int = 1) -> None: ...
-    def ran(self, record: Record) -> None: ...
+    def stage(self, text: str, total: int | None = None) -> None:
+        """Begin a stage of the work, with so many steps."""
+
+    def advance(self, by: int = 1) -> None:
+        """Count finished steps of the stage."""
+
+    def ran(self, record: Record) -> None:
+        """Report a trial that was run."""
 
 
 class Scheduler:
-    """Open one with `at()`; its methods may be awaited from any number of coroutines."""
+    """Runs each unit of work once; made by `run_with_scheduler`.
 
-    def __init__(self, workspace: Workspace, observer: Observer, pulse: StallDetector) -> None:
+    Its methods may be awaited from any number of coroutines.
+
+    Attributes:
+        ran: number of trials that were run.
+        reused: number of trials whose record was in the ledger.
+        busy: set as soon as a trial is to be run.
+        trouble: the first infrastructure failure that prevented an answer.
+    """
+
+    def __init__(self, workspace: Workspace, observer: Observer, stall: StallDetector) -> None:
         self.workspace = workspace
         self.observer = observer
-        self.pulse = pulse
         self.ran = 0
         self.reused = 0
-        jobs = workspace.settings.jobs
-        self._resolving = ThreadPoolExecutor(jobs * 4, "resolve")
-        self._filling = ThreadPoolExecutor(jobs * 2, "fill")
-        # More than smokes may run: while these do, others make their environments ready.
-        self._running = Workers(jobs + 2)
-        self._asked: dict[Hashable, asyncio.Future[Any]] = {}
         self.busy = asyncio.Event()
-        """Set as soon as something is to be run."""
         self.trouble: str | None = None
-        """The first trouble of ours that stood in the way of an answer."""
+        self._stall = stall
+        jobs = workspace.settings.jobs
+        self._resolving = ThreadPoolExecutor(jobs * _RESOLVING_PER_JOB, "resolve")
+        self._fetching = ThreadPoolExecutor(jobs * _FETCHING_PER_JOB, "fetch")
+        self._workers = Workers(jobs + _PREPARING)
+        self._tasks: dict[Hashable, asyncio.Future[Any]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -63,55 +78,61 @@ class Scheduler:
         if kind is not None:
             self.workspace.runner.stopping.set()
             self.workspace.processes.stop_all()
-        self._running.stop()
-        for pool in (self._filling, self._resolving):
+        self._workers.stop()
+        for pool in (self._fetching, self._resolving):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    async def prefetch_pages(self, questions: Iterable[LockRequest]) -> None:
-        """Read at once the index pages that answers to these questions rested on before."""
+    async def prefetch_pages(self, requests: Iterable[LockRequest]) -> None:
+        """Read at once the index pages that the last answers to these requests depended on."""
         pythons = self.workspace.interpreters
-        known = [(q, pythons[q.python]) for q in dict.fromkeys(questions) if q.python in pythons]
+        pairs = [(r, pythons[r.python]) for r in dict.fromkeys(requests) if r.python in pythons]
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._resolving, self.workspace.resolver.prefetch_pages, known)
+        await loop.run_in_executor(self._resolving, self.workspace.resolver.prefetch_pages, pairs)
 
-    async def lock(self, question: LockRequest) -> Resolution:
-        """The answer to a question."""
-        return (await self.lock_and_names(question))[0]
+    async def lock(self, request: LockRequest) -> Resolution:
+        """Return the resolver's answer to a request."""
+        return (await self.lock_and_names(request))[0]
 
-    async def lock_and_names(self, question: LockRequest) -> tuple[Resolution, frozenset[str]]:
-        """The answer to a question, and the packages whose pages it rests on."""
-        return await self.once(("lock", question), lambda: self._consult(question))
+    async def lock_and_names(self, request: LockRequest) -> tuple[Resolution, frozenset[str]]:
+        """Return the resolver's answer, and the packages whose index pages it depends on."""
+        return await self.once(("lock", request), lambda: self._lock_and_names(request))
 
-    async def _consult(self, question: LockRequest) -> tuple[Resolution, frozenset[str]]:
-        interpreter = self.workspace.interpreters[question.python]
+    async def _lock_and_names(self, request: LockRequest) -> tuple[Resolution, frozenset[str]]:
+        interpreter = self.workspace.interpreters[request.python]
         loop = asyncio.get_running_loop()
         answer, names = await loop.run_in_executor(
-            self._resolving, self.workspace.resolver.lock_and_names, question, interpreter
+            self._resolving, self.workspace.resolver.lock_and_names, request, interpreter
         )
         if isinstance(answer, Lock):
-            why = self.workspace.refused(answer, question.python, question.installed_as_of)
-            answer = NoAnswer(why, infrastructure=False) if why else answer
+            refused = self.workspace.refused(answer, request.python, request.installed_as_of)
+            answer = NoAnswer(refused, infrastructure=False) if refused else answer
         if isinstance(answer, NoAnswer) and answer.infrastructure:
             self.trouble = self.trouble or answer.reason
         return answer, names
 
     async def record(self, trial: Trial, *, first: bool = False) -> Record:
-        """What running a trial gives: from the ledger, or by running it now.
+        """Return the record of a trial, from the ledger or by running it now.
 
-        Trouble of ours gives a record with outcome `error`, which is not kept in the ledger.
+        If the infrastructure fails, the record has the outcome `error` and is not stored.
+
+        Args:
+            trial: what to run.
+            first: run it before trials for which this is false.
         """
-        return await self.once(("record", trial.fingerprint), lambda: self._record(trial, first))
+        key = ("record", trial.fingerprint)
+        return await self.once(key, lambda: self._record(trial, first=first))
 
-    async def _record(self, trial: Trial, first: bool) -> Record:  # noqa: FBT001
+    async def _record(self, trial: Trial, *, first: bool) -> Record:
         workspace = self.workspace
-        if (known := workspace.ledger.get(trial.fingerprint)) is not None:
+        if (stored := workspace.ledger.get(trial.fingerprint)) is not None:
             self.reused += 1
-            return known
+            return stored
         self.busy.set()
         await self.prefetch_packages(trial)
         seconds = workspace.ledger.seconds(trial.subject, trial.interpreter.version)
+        rank = (not first, -seconds)
         record = await asyncio.wrap_future(
-            self._running.submit((not first, -seconds), lambda: workspace.runner.trial(trial))
+            self._workers.submit(rank, lambda: workspace.runner.run(trial))
         )
         if record.judgement.outcome is Outcome.ERROR:
             self.trouble = self.trouble or record.judgement.reason
@@ -120,108 +141,117 @@ class Scheduler:
         return record
 
     async def in_worker(self, work: Callable[[], T]) -> T:
-        """Do what runs a cell, where cells run."""
-        return await asyncio.wrap_future(self._running.submit((False, 0.0), work))
+        """Run a function on a worker, before trials that wait for one."""
+        return await asyncio.wrap_future(self._workers.submit((False, 0.0), work))
 
     async def prefetch_packages(self, trial: Trial) -> None:
-        """Have the packages of a lock in the store; failures are met again by whoever composes."""
+        """Fetch the packages of a trial's lock into the store.
+
+        A failure is not raised here; it is met again when the environment is built.
+        """
         environments = self.workspace.environments
         missing = environments.missing(trial.lock, trial.interpreter, trial.as_of)
-        mine = [p for p in missing if ("fill", p) not in self._asked]
-        if mine:
+        unclaimed = [package for package in missing if ("fetch", package) not in self._tasks]
+        if unclaimed:
             loop = asyncio.get_running_loop()
-            filling = loop.run_in_executor(self._filling, environments.fetch, mine)
-            self._asked |= {("fill", package): filling for package in mine}
-        await asyncio.gather(*(self._asked["fill", package] for package in missing))
+            fetching = loop.run_in_executor(self._fetching, environments.fetch, unclaimed)
+            self._tasks |= {("fetch", package): fetching for package in unclaimed}
+        await asyncio.gather(*(self._tasks["fetch", package] for package in missing))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Do what blocks beside everything else."""
-        return await asyncio.get_running_loop().run_in_executor(self._filling, work)
+        """Run a blocking function in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._fetching, work)
 
     async def once(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result of a piece of work that is done once, whoever asks first."""
-        if key not in self._asked:
+        """Return the result of a unit of work that runs once, however often it is awaited."""
+        if key not in self._tasks:
             task = asyncio.ensure_future(work())
-            # Whoever waits hears of a failure; if nobody waits any more, nobody needs to.
+            # Everybody who awaits the task gets its exception. If nobody does any more, it is read
+            # here, because asyncio would print it otherwise.
             task.add_done_callback(lambda t: t.cancelled() or t.exception())
-            task.add_done_callback(lambda _: self.pulse.ended())
-            self._asked[key] = task
-        result: T = await asyncio.shield(self._asked[key])
+            task.add_done_callback(lambda _: self._stall.work_ended())
+            self._tasks[key] = task
+        result: T = await asyncio.shield(self._tasks[key])
         return result
 
 
 def run_with_scheduler(
-    workspace: Workspace, observer: Observer, story: Callable[[Scheduler], Awaitable[T]]
+    workspace: Workspace, observer: Observer, main: Callable[[Scheduler], Awaitable[T]]
 ) -> T:
-    """Open a desk, tell the story at it, close it; children are stopped when it ends badly."""
-    told: list[T] = []  # not the task's result: asyncio would write out all of it once, for nothing
-    pulse = StallDetector()
+    """Run a coroutine with a scheduler and return its result.
 
-    async def beating() -> None:
+    Child processes are killed if `main` fails, is cancelled or stalls.
+    """
+    # In a list, not as the task's result: asyncio.run() would format a result of many megabytes.
+    result: list[T] = []
+    stall = StallDetector()
+
+    async def report_turns() -> None:
         while True:
-            pulse.beat()
+            stall.loop_turned()
             await asyncio.sleep(1)
 
-    async def telling() -> None:
-        beats = asyncio.create_task(beating())
-        with Scheduler(workspace, observer, pulse) as scheduler:
-            told.append(await story(scheduler))
-        beats.cancel()
+    async def run() -> None:
+        turns = asyncio.create_task(report_turns())
+        with Scheduler(workspace, observer, stall) as scheduler:
+            result.append(await main(scheduler))
+        turns.cancel()
 
-    with end_when_stalled(pulse, workspace.processes.stop_all):
-        _run(telling())
-    return told[0]
+    with end_when_stalled(stall, workspace.processes.stop_all):
+        _run_cancellable(run())
+    return result[0]
 
 
 def run_complete(
-    workspace: Workspace, observer: Observer, story: Callable[[Scheduler], Awaitable[T]]
+    workspace: Workspace, observer: Observer, main: Callable[[Scheduler], Awaitable[T]]
 ) -> T:
-    """As `at`, for what is kept for good: the answer must not rest on trouble of ours.
+    """Run a coroutine whose result will be stored, and so must be complete.
 
     Raises:
-        IncompleteError: it does.
+        IncompleteError: an infrastructure failure prevented a part of the answer.
     """
 
-    async def told(scheduler: Scheduler) -> T:
-        found = await story(scheduler)
+    async def run(scheduler: Scheduler) -> T:
+        result = await main(scheduler)
         if scheduler.trouble:
-            raise IncompleteError(f"a part of it could not be looked at: {scheduler.trouble}")
-        return found
+            raise IncompleteError(f"a part could not be examined: {scheduler.trouble}")
+        return result
 
-    return run_with_scheduler(workspace, observer, told)
+    return run_with_scheduler(workspace, observer, run)
 
 
-def _run(story: Coroutine[Any, Any, None]) -> None:
-    """Run a story to its end, which SIGTERM brings about as Ctrl-C does: by cancelling it.
+def _run_cancellable(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end; SIGTERM cancels it, as Ctrl-C does.
 
-    asyncio sees to that for Ctrl-C alone, and not where that is ignored, as in the background jobs
-    of a shell; an exception in the midst of one task would leave the others as they are.
+    asyncio cancels only on Ctrl-C, and not where that signal is ignored, as in background jobs of a
+    shell. An exception raised from a signal handler in the middle of one task would leave the other
+    tasks running.
 
     Raises:
-        KeyboardInterrupt: it was ended so.
+        KeyboardInterrupt: a signal ended it.
     """
 
-    async def heard() -> None:
+    async def run() -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        assert task  # noqa: S101  for the type checker: we are one
+        assert task  # noqa: S101  a running coroutine has a task; this tells the type checker
 
         def cancel(_number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(task.cancel)
 
-        before = signal.signal(signal.SIGTERM, cancel)
+        previous = signal.signal(signal.SIGTERM, cancel)
         try:
-            await story
+            await main
         finally:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, previous)
 
     try:
-        asyncio.run(heard())
+        asyncio.run(run())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
 
-async def gather(stories: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Their results, in order; the first that fails ends them all."""
+async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results of coroutines in their order; the first that fails cancels the rest."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(story) for story in stories]
+        tasks = [group.create_task(coroutine) for coroutine in coroutines]
     return [task.result() for task in tasks]

@@ -1,8 +1,8 @@
-"""Made-up packages whose outcome is known, run beside the real cells: the tester tested.
+"""Runs made-up packages with known outcomes beside the real cells, to test the watchdog itself.
 
-They take the way of every cell: a wheel, the store, an environment, the sandbox, the probe, the
-judgement. Only that they come from here and not from the index. Where one comes out otherwise
-than it must, what the run found is not to be believed, and is no news.
+These canaries take the same way as every cell: a wheel, the store, an environment, the sandbox, the
+probe, the judgement. Only the wheels come from here and not from the index. If one of them has an
+unexpected outcome, the results of the run cannot be trusted, and none of them is reported as new.
 """
 
 from __future__ import annotations
@@ -12,164 +12,234 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from watchdog.harness import PACKAGE, PROBE
 from watchdog.model.cell import smoke_name
-from watchdog.model.evidence import Outcome, Record, Trial
+from watchdog.model.evidence import Judgement, Outcome, Trial
+from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.lock import Lock
 from watchdog.runner import wheel_builder
+from watchdog.runner.judge import judge
 from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.runner.trials import TrialRunner
 from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.storage import files
 
+FEW_CELLS = 20
+"""A run of at most so many cells does without the self test if one passed within `VALID_FOR`."""
+
+VALID_FOR = timedelta(days=1)
+
 _VERSION = "1.0"
-_GOOD = "def use():\n    return 42\n"
+_WORKING_CODE = "def use():\n    return 42\n"
 _SMOKE = """import {module}
 
 def test_use():
     assert {module}.use() == 42
 """
-_PATIENCE = 3
-"""Seconds after which one that hangs is taken to hang."""
+_TIMEOUT = 1
+"""Seconds after which the canary that hangs is stopped."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Canary:
-    """A package and what must come out.
+    """A made-up package and the outcome that it must have.
 
     Attributes:
-        symptom: part of what must be seen.
-        hangs: it is waited for only as long as it takes to tell.
+        code: source of its only module.
+        symptom: text that must be part of the symptom.
+        hangs: it never ends by itself, so it gets a short time limit and only one attempt.
     """
 
     name: str
     code: str
-    outcome: Outcome
+    outcome: Outcome = Outcome.BROKEN
     symptom: str = ""
     hangs: bool = False
 
     @property
     def module(self) -> str:
+        """The import name."""
         return self.name.replace("-", "_")
 
 
 CANARIES = (
-    Canary("known-answer-works", _GOOD, Outcome.WORKS),
+    Canary(name="canary-works", code=_WORKING_CODE, outcome=Outcome.WORKS),
     Canary(
-        "known-answer-raises",
-        "def use():\n    raise KeyError('lost')\n",
-        Outcome.BROKEN,
-        "KeyError: 'lost'",
+        name="canary-raises",
+        code="def use():\n    raise KeyError('lost')\n",
+        symptom="KeyError: 'lost'",
     ),
     Canary(
-        "known-answer-lacks",
-        "from json import no_such_name\n" + _GOOD,
-        Outcome.BROKEN,
-        "cannot import name 'no_such_name'",
+        name="canary-lacks-a-name",
+        code="from json import no_such_name\n" + _WORKING_CODE,
+        symptom="cannot import name 'no_such_name'",
     ),
-    Canary("known-answer-is-wrong", "def use():\n    return 41\n", Outcome.BROKEN, "assert"),
-    Canary("known-answer-exits", "import os\ndef use():\n    os._exit(0)\n", Outcome.BROKEN),
+    Canary(name="canary-is-wrong", code="def use():\n    return 41\n", symptom="assert"),
+    Canary(name="canary-exits", code="import os\ndef use():\n    os._exit(0)\n"),
     Canary(
-        "known-answer-prints",
-        'import os\ndef use():\n    print(\'{"event": "end"}\', flush=True)\n    os._exit(0)\n',
-        Outcome.BROKEN,
+        name="canary-prints-a-report",
+        code="import os\ndef use():\n"
+        '    print(\'{"event": "end"}\', flush=True)\n    os._exit(0)\n',
     ),
     Canary(
-        "known-answer-hangs",
-        "import time\ndef use():\n    time.sleep(600)\n",
-        Outcome.BROKEN,
-        "Timeout",
+        name="canary-hangs",
+        code="import time\ndef use():\n    time.sleep(600)\n",
+        symptom="Timeout",
         hangs=True,
     ),
-    # It fails in an environment of links, and passes in the plain one of the second attempt.
+    # It fails in a linked environment and passes in the reference environment of its second try.
     Canary(
-        "known-answer-differs",
-        "import os, sys\ndef use():\n"
+        name="canary-differs",
+        code="import os, sys\ndef use():\n"
         "    own = os.path.realpath(__file__).startswith(os.path.realpath(sys.prefix))\n"
         "    assert own, 'only here'\n    return 42\n",
-        Outcome.FLAKY,
-        "only here",
+        outcome=Outcome.FLAKY,
+        symptom="only here",
     ),
 )
 
 
 @dataclass
 class SelfTest:
-    """Why what a run finds is not to be believed, as soon as that is known; None where it is."""
+    """The result of the self test.
+
+    Attributes:
+        why: why the results of the run cannot be trusted; None if they can.
+    """
 
     why: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PassedSelfTest:
+    """A self test that passed.
+
+    Attributes:
+        key: digest of what was tested: this program, the Python and the isolation.
+        at: when, UTC.
+    """
+
+    key: str
+    at: datetime
+
+
+_PASSED = TypeAdapter(PassedSelfTest)
+
+
 @asynccontextmanager
-async def alongside(scheduler: Scheduler) -> AsyncIterator[SelfTest]:
-    """Ask for the known answers while cells run; where none is run, nothing can be doubted."""
-    doubt = SelfTest()
+async def alongside(scheduler: Scheduler, cells: int) -> AsyncIterator[SelfTest]:
+    """Run the self test while the body of the `with` statement runs its cells.
+
+    Nothing is tested if the body runs no trial, or if it has few cells and the same self test
+    passed within a day.
+
+    Args:
+        scheduler: what runs the canaries.
+        cells: how many cells the body has.
+    """
+    result = SelfTest()
     python = list(scheduler.workspace.interpreters)[-1]
 
-    async def ask() -> None:
+    async def test() -> None:
         await scheduler.busy.wait()
-        doubt.why = await _doubt(scheduler, python)
+        key = await scheduler.in_thread(partial(_key, scheduler.workspace, python))
+        if cells <= FEW_CELLS and _passed_recently(key):
+            return
+        result.why = await _failures(scheduler, python)
+        if result.why is None:
+            passed = PassedSelfTest(key=key, at=datetime.now(UTC))
+            files.write_atomic(_passed_file(), _PASSED.dump_json(passed))
 
     async with asyncio.TaskGroup() as group:
-        asking = group.create_task(ask())
-        yield doubt
+        testing = group.create_task(test())
+        yield result
         if not scheduler.busy.is_set():
-            asking.cancel()
+            testing.cancel()
 
 
-async def _doubt(scheduler: Scheduler, python: str) -> str | None:
-    """Why what a run finds is not to be believed; None where every answer is as it must be.
+def _passed_file() -> Path:
+    return cache_folder() / "self-test.json"
 
-    They run on one Python of the run; their records are kept in no ledger.
+
+def _key(workspace: Workspace, python: str) -> str:
+    """Return a digest of everything that the self test tests."""
+    sources = sorted(path for path in PACKAGE.rglob("*.py") if "smokes" not in path.parts)
+    return digest(
+        [content_digest(path.read_bytes()) for path in (*sources, PROBE)],
+        workspace.interpreters[python].version,
+        workspace.sandbox.choose().value,
+    )
+
+
+def _passed_recently(key: str) -> bool:
+    passed = files.read_json(_passed_file(), _PASSED)
+    if passed is None or passed.key != key:
+        return False
+    return timedelta() <= datetime.now(UTC) - passed.at <= VALID_FOR
+
+
+async def _failures(scheduler: Scheduler, python: str) -> str | None:
+    """Run all canaries on one Python; return what was unexpected, None if nothing was.
+
+    Their records are not stored.
     """
     workspace = scheduler.workspace
-    smokes = workspace.scratch / "known-answers"
+    smokes = workspace.scratch / "self-test"
     runner = replace(workspace.runner, smokes=smokes)
-    # Who only waits takes no processor from those that compute.
-    impatient = replace(runner, seconds=_PATIENCE, slots=threading.Semaphore(1))
-    await scheduler.in_thread(partial(_offer, workspace, smokes))
-    found = await gather(
+    # The canary that hangs only waits, so it must not take a slot from smokes that compute.
+    impatient = replace(runner, seconds=_TIMEOUT, slots=threading.Semaphore(1))
+    await scheduler.in_thread(partial(_publish, workspace, smokes))
+    judgements = await gather(
         scheduler.in_worker(
-            partial((impatient if a.hangs else runner).judged, _trial(workspace, a, python))
+            partial(_judge, impatient if canary.hangs else runner, canary, workspace, python)
         )
-        for a in CANARIES
+        for canary in CANARIES
     )
-    return "; ".join(_wrong(CANARIES, found)) or None
+    return "; ".join(_unexpected(CANARIES, judgements)) or None
 
 
-def _offer(workspace: Workspace, smokes: Path) -> None:
-    """Make wheels and smokes, and let the store know of the wheels."""
-    for answer in CANARIES:
-        module = answer.module
-        data = wheel_builder.build_wheel(answer.name, _VERSION, {f"{module}.py": answer.code})
-        wheel = cache_folder() / "known-answers" / f"{module}-{_VERSION}-py3-none-any.whl"
-        if not wheel.exists() or wheel.read_bytes() != data:
-            files.write_atomic(wheel, data)
-        workspace.environments.add_local_wheel(answer.name, _VERSION, wheel)
-        files.write_atomic(
-            smokes / f"{smoke_name(answer.name)}.py", _SMOKE.format(module=module).encode()
-        )
+def _judge(runner: TrialRunner, canary: Canary, workspace: Workspace, python: str) -> Judgement:
+    trial = _trial(workspace, canary, python)
+    if canary.hangs:
+        return judge(runner.attempt(trial))
+    return runner.execute(trial).judgement
 
 
-def _trial(workspace: Workspace, answer: Canary, python: str) -> Trial:
+def _publish(workspace: Workspace, smokes: Path) -> None:
+    """Write the wheels and smokes of the canaries, and add the wheels to the store."""
+    for canary in CANARIES:
+        module = canary.module
+        content = wheel_builder.build_wheel(canary.name, _VERSION, {f"{module}.py": canary.code})
+        wheel = cache_folder() / "self-test" / f"{module}-{_VERSION}-py3-none-any.whl"
+        files.write_atomic(wheel, content)
+        workspace.environments.add_local_wheel(canary.name, _VERSION, wheel)
+        smoke = smokes / f"{smoke_name(canary.name)}.py"
+        files.write_atomic(smoke, _SMOKE.format(module=module).encode())
+
+
+def _trial(workspace: Workspace, canary: Canary, python: str) -> Trial:
     return Trial(
-        subject=answer.name,
-        lock=Lock(((answer.name, _VERSION),)),
+        subject=canary.name,
+        lock=Lock(((canary.name, _VERSION),)),
         interpreter=workspace.interpreters[python],
-        smoke=smoke_name(answer.name),
+        smoke=smoke_name(canary.name),
         distributions=(),
         services=(),
-        fingerprint=answer.name,
+        fingerprint=canary.name,
         as_of=workspace.settings.as_of,
     )
 
 
-def _wrong(answers: Sequence[Canary], found: Sequence[Record]) -> Iterator[str]:
-    for answer, record in zip(answers, found, strict=True):
-        judgement = record.judgement
-        if judgement.outcome is answer.outcome and answer.symptom in (judgement.symptom or ""):
+def _unexpected(canaries: Sequence[Canary], judgements: Sequence[Judgement]) -> Iterator[str]:
+    for canary, judgement in zip(canaries, judgements, strict=True):
+        if judgement.outcome is canary.outcome and canary.symptom in (judgement.symptom or ""):
             continue
-        came_out = f"{judgement.outcome} {judgement.symptom or judgement.reason or ''}".strip()
-        must = f"{answer.outcome} {answer.symptom}".strip()
-        yield f"{answer.name} came out as {came_out!r} and not as {must!r}"
+        actual = f"{judgement.outcome} {judgement.symptom or judgement.reason or ''}".strip()
+        expected = f"{canary.outcome} {canary.symptom}".strip()
+        yield f"{canary.name} had the outcome {actual!r} instead of {expected!r}"

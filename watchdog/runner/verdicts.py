@@ -1,8 +1,7 @@
-"""Compares a cell with its controls and says what a reader is told about it. Pure."""
+"""Compares a cell with its controls and decides what the report says about it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from watchdog.model.cell import Cell, Table
@@ -11,109 +10,109 @@ from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildabl
 from watchdog.model.verdict import State, Verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellRun:
-    """All that is known of a cell before it is judged.
+    """A cell after it was run, with everything that its verdict depends on.
 
     Attributes:
-        resolution: the lock, or why there is none; None where no interpreter is there.
-        record: what running its lock gave; None where it was not run.
-        core: the core control's record, where the lock holds the framework and the cell is not
-            the core.
-        speaks: whether the smoke can speak for this version of the subject: it passed in some
-            cell of the run, or in the contemporary control; None where nothing was asked.
+        resolution: its lock, or why there is none; None without an interpreter.
+        record: what running the lock gave; None if it was not run.
+        core: record of the core control; None for a cell of the core, or without the framework.
+        smoke_valid: whether the smoke can judge this version of the subject, because it passed in
+            some cell of the run or in a contemporary control; None if nobody needed to know.
+        missing: how to install the interpreter that is missing.
+        expected: the reason that matrix.yaml gives for an expected failure.
     """
 
     cell: Cell
     resolution: Resolution | None
     record: Record | None = None
     core: Record | None = None
-    speaks: bool | None = None
+    smoke_valid: bool | None = None
     missing: str | None = None
     expected: str | None = None
 
 
 def core_is_broken(core: Record | None) -> bool:
-    """Whether the framework itself is broken in a set: what stands on it is blocked, and not run.
+    """Return whether the framework itself is broken in a set.
 
-    An extension that does not use the broken part may still work; a set in which the framework
-    does not is nothing to recommend, and the news is the framework's.
+    Cells on a broken core are blocked and not run. An extension that does not use the broken part
+    may still work, but nobody would want such a set, and the news is about the framework.
     """
     return core is not None and core.judgement.outcome is Outcome.BROKEN
 
 
-def verdict_of(answer: CellRun, framework: str) -> Verdict:
-    """What a reader is told about a cell. One exhaustive match.
+def verdict_of(run: CellRun, framework: str) -> Verdict:
+    """Decide what the report says about a cell, in one exhaustive match.
 
-    `framework` is its name as people write it.
+    Args:
+        run: the cell, after it was run.
+        framework: name of the framework as people write it.
     """
-    base = Verdict(answer.cell, State.ERROR, expected=answer.expected, control=answer.core)
-    match answer.resolution:
+    base = Verdict(run.cell, State.ERROR, expected=run.expected, control=run.core)
+    match run.resolution:
         case None:
-            return replace(base, state=State.UNJUDGED, reason=answer.missing)
+            return replace(base, state=State.UNJUDGED, reason=run.missing)
         case Conflict(reason):
             return replace(base, state=State.CONFLICT, stage=Stage.RESOLVE, reason=reason)
         case NoAnswer(reason, infrastructure):
-            return replace(
-                base, state=State.ERROR if infrastructure else State.UNJUDGED, reason=reason
-            )
+            state = State.ERROR if infrastructure else State.UNJUDGED
+            return replace(base, state=state, reason=reason)
         case Unbuildable(symptom, _):
-            # A newcomer's pip stops here too. In the other tables it is an old source
-            # distribution that was never made for this Python: a gap, not a breakage.
-            state = State.BROKEN if answer.cell.table is Table.TODAY else State.UNJUDGED
-            return replace(
-                base,
-                state=state,
-                stage=Stage.INSTALL,
-                symptom=symptom,
-                signature=f"install: {symptom}",
-                reason=f"a source distribution does not build: {symptom}",
-            )
+            return _unbuildable(base, symptom)
         case Lock():
-            return _of_record(replace(base, lock=answer.resolution), answer, framework)
+            return _run_verdict(replace(base, lock=run.resolution), run, framework)
 
 
-def _of_record(base: Verdict, answer: CellRun, framework: str) -> Verdict:
-    if answer.core is not None and core_is_broken(answer.core):
-        judgement = answer.core.judgement
-        return replace(
-            base,
-            state=State.BLOCKED,
-            record=answer.record,
-            stage=judgement.stage,
-            symptom=judgement.symptom,
-            signature=judgement.signature,
-            reason=f"{framework} itself breaks in this set, without any extension",
-        )
-    record = answer.record
-    if record is None:
-        return replace(base, reason="not run")
-    judgement = record.judgement
-    base = replace(
+def _unbuildable(base: Verdict, symptom: str) -> Verdict:
+    # In the table `today`, pip stops here for a new user too. In the other tables it is an old
+    # source distribution that was never made for this Python: a gap, not a breakage.
+    return replace(
         base,
-        record=record,
+        state=State.BROKEN if base.cell.table is Table.TODAY else State.UNJUDGED,
+        stage=Stage.INSTALL,
+        symptom=symptom,
+        signature=f"install: {symptom}",
+        reason=f"a source distribution does not build: {symptom}",
+    )
+
+
+def _run_verdict(base: Verdict, run: CellRun, framework: str) -> Verdict:
+    if run.core is not None and core_is_broken(run.core):
+        return _blocked(base, run.core, run.record, framework)
+    if run.record is None:
+        return replace(base, reason="not run")
+    judgement = run.record.judgement
+    verdict = replace(
+        base,
+        record=run.record,
         state=State(judgement.outcome.value),
         stage=judgement.stage,
         symptom=judgement.symptom,
         signature=judgement.signature,
         reason=judgement.reason,
     )
-    if judgement.outcome is Outcome.BROKEN and answer.speaks is False:
-        version = record.lock.get(answer.cell.subject, "")
-        return replace(
-            base,
-            state=State.UNJUDGED,
-            reason=(
-                f"the smoke does not pass on {answer.cell.subject} {version} in the world of its "
-                f"own release either, so it cannot speak for it (here: {judgement.symptom})"
-            ),
+    if judgement.outcome is Outcome.BROKEN and run.smoke_valid is False:
+        version = run.record.lock.get(run.cell.subject, "")
+        reason = (
+            f"the smoke does not pass on {run.cell.subject} {version} with the packages of its "
+            f"release date either, so it cannot judge that version (here: {judgement.symptom})"
         )
+        return replace(verdict, state=State.UNJUDGED, reason=reason)
     if judgement.outcome is Outcome.WORKS:
-        skipped = [t.reason for e in record.evidence for t in e.tests if t.reason]
-        return replace(base, reason="; ".join(dict.fromkeys(skipped)) or None)
-    return base
+        skipped = [test.reason for e in run.record.evidence for test in e.tests if test.reason]
+        return replace(verdict, reason="; ".join(dict.fromkeys(skipped)) or None)
+    return verdict
 
 
-def unexpected_passes(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
-    """Cells that a known issue expects to break and that work: the mark has outlived its cause."""
-    return tuple(v for v in verdicts if v.expected and v.state is State.WORKS)
+def _blocked(base: Verdict, core: Record, record: Record | None, framework: str) -> Verdict:
+    judgement = core.judgement
+    return replace(
+        base,
+        state=State.BLOCKED,
+        record=record,
+        stage=judgement.stage,
+        symptom=judgement.symptom,
+        signature=judgement.signature,
+        reason=f"{framework} itself breaks in this set, without any extension",
+    )

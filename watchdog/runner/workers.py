@@ -15,7 +15,11 @@ T = TypeVar("T")
 
 @dataclass
 class Workers:
-    """Threads that take the piece of lowest rank first."""
+    """A pool of threads that takes the work of lowest rank first.
+
+    Attributes:
+        count: number of threads.
+    """
 
     count: int
     _heap: list[tuple[Any, int, Future[Any], Callable[[], Any]]] = field(default_factory=list)
@@ -29,21 +33,26 @@ class Workers:
         try:
             for thread in self._threads:
                 thread.start()
-        except RuntimeError:  # there is no memory for so many; those that wait would wait for ever
+        except RuntimeError:  # no memory for so many; the threads that run would wait for ever
             self.stop()
             raise
 
     def submit(self, rank: tuple[Any, ...], work: Callable[[], T]) -> Future[T]:
+        """Queue a function to be run by a thread; return the future of its result.
+
+        Raises:
+            MemoryError: the threads ended for lack of memory.
+        """
         future: Future[T] = Future()
         with self._more:
-            if self._lost:  # nobody is left who would do it
+            if self._lost:  # no thread is left to do it
                 raise self._lost
             heapq.heappush(self._heap, (rank, next(self._order), future, work))
             self._more.notify()
         return future
 
     def stop(self) -> None:
-        """Drop what has not begun, wait for what has."""
+        """Cancel the work that has not begun and wait for the rest."""
         with self._more:
             self._ended = True
             for _, _, future, _ in self._heap:
@@ -56,15 +65,15 @@ class Workers:
 
     def _work(self) -> None:
         try:
-            while piece := self._next():
-                future, work = piece
+            while item := self._next():
+                future, work = item
                 if not future.set_running_or_notify_cancel():
                     continue
                 try:
                     future.set_result(work())
-                except BaseException as e:  # noqa: BLE001  handed to whoever waits
+                except BaseException as e:  # noqa: BLE001  raised again where the result is awaited
                     future.set_exception(e)
-        except MemoryError as e:  # there is not even enough to wait: what waits hears of it
+        except MemoryError as e:  # not even enough to wait for work: fail what is queued
             self._give_up(e)
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
@@ -76,9 +85,9 @@ class Workers:
             _, _, future, work = heapq.heappop(self._heap)
             return future, work
 
-    def _give_up(self, why: MemoryError) -> None:
+    def _give_up(self, error: MemoryError) -> None:
         with self._more:
-            self._ended, self._lost = True, why
+            self._ended, self._lost = True, error
             for _, _, future, _ in self._heap:
-                future.set_exception(why)
+                future.set_exception(error)
             self._heap.clear()

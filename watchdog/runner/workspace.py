@@ -1,4 +1,4 @@
-"""Everything a run works with, opened together and closed together."""
+"""Opens everything that a run needs and closes it at the end; the composition root."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.uv import Uv
-from watchdog.runner.public_names import PublicNames
 from watchdog.runner.trials import TrialRunner
 from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import Processes, cell_uid
@@ -40,15 +39,18 @@ from watchdog.sandbox.scratch import scratch_folder
 from watchdog.sandbox.services import Services
 from watchdog.storage.ledger import Ledger
 
+REQUIRED_ADDRESS_SPACE = 1 << 30
+"""Bytes. No run ended well with less; most of it is reserved and never touched."""
+
 
 def cache_folder() -> Path:
-    """Where the package store and kept release lists lie; FLASK_WATCHDOG_CACHE moves it."""
-    given = os.environ.get("FLASK_WATCHDOG_CACHE")
-    return Path(given) if given else Path(platformdirs.user_cache_dir("flask-watchdog"))
+    """Return the folder of all caches: FLASK_WATCHDOG_CACHE, or the system's cache folder."""
+    override = os.environ.get("FLASK_WATCHDOG_CACHE")
+    return Path(override) if override else Path(platformdirs.user_cache_dir("flask-watchdog"))
 
 
 def package_folder() -> Path:
-    """Where the package store lies."""
+    """Return the folder of the package store."""
     return cache_folder() / "packages"
 
 
@@ -57,13 +59,14 @@ class Settings:
     """What the command line decides.
 
     Attributes:
-        as_of: the cutoff, UTC.
+        as_of: the cutoff: the index is read as it was at this instant, UTC.
         reports: folder of pages, ledger and journal.
         jobs: how many cells run at once.
-        smokes: folder of the smokes; an automatic one is always at hand.
-        overlay: URL of an index that is asked before the configured ones.
-        own: the smokes are the maintainer's own, who says that they speak for what they run on.
-        sandbox: how cells are confined; None for the strongest means that works.
+        offline: use only what is in the caches.
+        smokes: folder of the smokes; packages without one get the automatic smoke.
+        overlay: URL of an index that is queried before the configured ones.
+        own: the smokes belong to a maintainer, who vouches that they fit every version.
+        sandbox: how cells are isolated; None for the strongest isolation that works here.
         builds: the packages that may be built from source; None for all.
     """
 
@@ -81,7 +84,7 @@ class Settings:
 
 @dataclass
 class Workspace:
-    """The doors to the outside, wired together; make one with open_workplace()."""
+    """Everything a run needs, wired together; made by `open_workspace`."""
 
     settings: Settings
     processes: Processes
@@ -99,18 +102,20 @@ class Workspace:
 
     @cached_property
     def ledger(self) -> Ledger:
+        """The records of the reports folder, read when first needed."""
         return Ledger(self.settings.reports)
 
     @cached_property
     def scripts(self) -> Scripts:
+        """The harness programs, compiled once for each Python."""
         return Scripts(self.processes, self.scratch / "scripts")
 
     @cached_property
     def runner(self) -> TrialRunner:
+        """What runs trials."""
         limits = self.settings.matrix.limits
         return TrialRunner(
             environments=self.environments,
-            shipped=PublicNames(self.environments, cache_folder()),
             scripts=self.scripts,
             sandbox=self.sandbox,
             ledger=self.ledger,
@@ -125,7 +130,7 @@ class Workspace:
         )
 
     def releases(self) -> dict[str, tuple[Release, ...]]:
-        """The releases of everything in the matrix, as of the cutoff."""
+        """Return the releases of every package of the matrix, as of the cutoff."""
         return self.index.releases(self.settings.matrix.distributions, self.settings.as_of)
 
     def trial(
@@ -137,7 +142,15 @@ class Workspace:
         *,
         distributions: tuple[str, ...] | None = None,
     ) -> Trial:
-        """The trial of a subject's smoke on a lock."""
+        """Return the trial of a subject's smoke with a lock.
+
+        Args:
+            subject: whose smoke is run.
+            lock: what is installed.
+            python: series, `3.11`.
+            as_of: the instant the index is read at.
+            distributions: what the automatic smoke tests; by default the subject.
+        """
         smoke = self._smoke(subject)
         names = distributions or ((subject,) if lock.version(subject) else ())
         extension = self.settings.matrix.extensions.get(subject)
@@ -166,7 +179,7 @@ class Workspace:
         )
 
     def refused(self, lock: Lock, python: str, as_of: datetime) -> str | None:
-        """Why a lock is not to be installed: what it would build is not on the list."""
+        """Return why a lock may not be installed: `builds` does not list what it would build."""
         if self.settings.builds is None:
             return None
         packages = self.environments.packages(lock, self.interpreters[python], as_of)
@@ -176,7 +189,7 @@ class Workspace:
         return None
 
     def smoke_digest(self, subject: str) -> str:
-        """The digest of the smoke that speaks for a subject."""
+        """Return the digest of a subject's smoke."""
         return self._digest(self._smoke(subject))
 
     def _smoke(self, subject: str) -> Path:
@@ -190,51 +203,51 @@ class Workspace:
         return self._digests[path.name]
 
     def start_services(self, subjects: Iterable[str]) -> None:
-        """Start what the smokes of these subjects talk to."""
-        known = self.settings.matrix.extensions
-        self.services.start(s for name in subjects if name in known for s in known[name].services)
+        """Start the servers that the smokes of these subjects connect to."""
+        extensions = [self.settings.matrix.extensions.get(subject) for subject in subjects]
+        self.services.start(service for e in extensions if e for service in e.services)
 
 
 @contextlib.contextmanager
 def open_workspace(settings: Settings) -> Iterator[Workspace]:
-    """Open everything; stop every child and remove every temporary file at the end.
+    """Open everything; at the end, kill every child process and remove every temporary file.
 
     Raises:
-        InfrastructureError: uv, a folder or memory is missing, or no Python of the matrix is here.
+        InfrastructureError: uv, a folder, memory or every Python of the matrix is missing.
     """
     require_address_space()
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise InfrastructureError(f"no place to work: {e}") from e
-    with _for_cells_too(settings), scratch_folder() as folder:
+        raise InfrastructureError(f"the cache folder cannot be made: {e}") from e
+    with _readable_by_cells(settings), scratch_folder() as folder:
         yield from _opened(settings, cache, folder)
 
 
 def _owner(settings: Settings) -> int | None:
-    """Who cells are; None where that is who we are."""
+    """Return the UID that cells run under; None if it is that of the watchdog."""
     return None if settings.sandbox is Isolation.LIMITS else cell_uid()
 
 
 @contextlib.contextmanager
-def _for_cells_too(settings: Settings) -> Iterator[None]:
-    """Let what we make be read by others where cells are not who we are: root has them so."""
+def _readable_by_cells(settings: Settings) -> Iterator[None]:
+    """Make new files readable for other users if cells run as another user, as under root."""
     if _owner(settings) is None:
         yield
         return
-    before = os.umask(0o022)
+    previous = os.umask(0o022)
     try:
         yield
     finally:
-        os.umask(before)
+        os.umask(previous)
 
 
 def require_address_space() -> None:
-    """Have enough address space for uv and for our threads, or say so before anything begins.
+    """Check that a process gets enough address space for uv and for the threads of a run.
 
     Raises:
-        InfrastructureError: a process gets less here.
+        InfrastructureError: it gets less.
     """
     if sys.platform == "win32":
         return
@@ -247,34 +260,27 @@ def require_address_space() -> None:
         ) from None
 
 
-REQUIRED_ADDRESS_SPACE = 1 << 30
-"""Bytes. With less no run was seen to end well; most of it is reserved and never touched."""
-
-
 def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace]:
+    matrix = settings.matrix
     processes = Processes()
     services = Services(processes, folder)
-    try:
-        found = interpreters.find_interpreters(settings.matrix.python, processes)
-        if not found:
-            raise InfrastructureError(
-                "none of the matrix's Pythons is on this machine; "
-                f"get one with: uv python install {settings.matrix.python[-1]}"
-            )
-        # Links on the way to it would lead nowhere in the view of a cell.
-        packages = package_folder().resolve()
+    # Resolved, because links on the way to it would lead nowhere in a cell's view of the files.
+    packages = package_folder().resolve()
+    with contextlib.ExitStack() as stack:
+        stack.callback(_close_sandbox, services)
+        stack.callback(_stop, processes, services)
+        pythons = _interpreters(settings, processes)
         services.sandbox = sandbox = Sandbox(
             processes,
             folder,
             packages,
-            found.values(),
+            pythons.values(),
             wanted=settings.sandbox,
-            # Cells run copies of these; their own text gives tracebacks their lines.
+            # Cells run copies of these programs. Tracebacks take their lines from the originals.
             programs=(PROBE, API),
         )
-        framework = settings.matrix.framework
         build_sandbox = BuildSandbox(
-            processes, sandbox, folder, servers=lambda: index.servers(framework)
+            processes, sandbox, folder, servers=lambda: index.servers(matrix.framework)
         )
         uv = Uv(
             processes,
@@ -284,30 +290,42 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
             build_sandbox=build_sandbox,
         )
         urls = uv.indexes().urls
-        hosts = frozenset(h for url in urls if (h := urlsplit(url).hostname))
         index = Index(urls, cache / "index", offline=settings.offline)
-        resolver = Resolver(uv, index, cache, framework)
+        resolver = Resolver(uv, index, cache, matrix.framework)
+        for resource in (build_sandbox, index, resolver):
+            stack.enter_context(contextlib.closing(resource))
         store = Store(uv, index, processes, packages, owner=_owner(settings))
-        with (
-            contextlib.closing(build_sandbox),
-            contextlib.closing(index),
-            contextlib.closing(resolver),
-        ):
-            yield Workspace(
-                settings=settings,
-                processes=processes,
-                scratch=folder,
-                sandbox=sandbox,
-                build_sandbox=build_sandbox,
-                services=services,
-                index=index,
-                resolver=resolver,
-                environments=Environments(uv, store, Linker(folder / "links")),
-                interpreters=found,
-                hosts=hosts - {"127.0.0.1", "localhost"},
-            )
-    finally:
-        with services:
-            processes.stop_all()
-        if services.sandbox is not None:
-            services.sandbox.close()
+        hosts = {host for url in urls if (host := urlsplit(url).hostname)}
+        yield Workspace(
+            settings=settings,
+            processes=processes,
+            scratch=folder,
+            sandbox=sandbox,
+            build_sandbox=build_sandbox,
+            services=services,
+            index=index,
+            resolver=resolver,
+            environments=Environments(uv, store, Linker(folder / "links")),
+            interpreters=pythons,
+            hosts=frozenset(hosts - {"127.0.0.1", "localhost"}),
+        )
+
+
+def _interpreters(settings: Settings, processes: Processes) -> dict[str, Interpreter]:
+    pythons = interpreters.find_interpreters(settings.matrix.python, processes)
+    if not pythons:
+        raise InfrastructureError(
+            "none of the matrix's Pythons is on this machine; "
+            f"get one with: uv python install {settings.matrix.python[-1]}"
+        )
+    return pythons
+
+
+def _stop(processes: Processes, services: Services) -> None:
+    with services:
+        processes.stop_all()
+
+
+def _close_sandbox(services: Services) -> None:
+    if services.sandbox is not None:
+        services.sandbox.close()

@@ -126,7 +126,7 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
     signal.signal(signal.SIGTERM, _terminated)
     try:
         with pytest.raises(KeyboardInterrupt):
-            scheduler._run(story())
+            scheduler._run_cancellable(story())
         assert signal.getsignal(signal.SIGTERM) is _terminated
     finally:
         for number, handler in before.items():

@@ -21,15 +21,15 @@ def told():
     sys.stdout.write("children ended")
     sys.stdout.flush()
 
-def run(pulse, story):
-    with end_when_stalled(pulse, told, look=0.05):
+def run(detector, story):
+    with end_when_stalled(detector, told, check_seconds=0.05):
         asyncio.run(story())
     print("done")
 
-async def beating(pulse, seconds):
+async def beating(detector, seconds):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        pulse.beat()
+        detector.loop_turned()
         await asyncio.sleep(0.02)
 """
 
@@ -50,7 +50,7 @@ def test_a_main_thread_that_waits_for_ever_ends_with_3_and_a_sentence() -> None:
         "async def story():\n    threading.Event().wait()\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert (done.returncode, done.stdout) == (3, "children ended")
-    assert "did not move any more" in done.stderr
+    assert "made no progress any more" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -62,7 +62,7 @@ def test_a_thread_that_never_begins_ends_the_run() -> None:
         "async def story():\n    Unborn(daemon=True).start()\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert done.returncode == 3
-    assert "did not move any more" in done.stderr
+    assert "made no progress any more" in done.stderr
 
 
 @ALARM
@@ -72,7 +72,7 @@ def test_an_end_that_waits_for_who_stands_still_does_not_keep_the_process() -> N
         "async def story():\n    threading.Event().wait()\nrun(StallDetector(0.3, 60), story)\n",
     )
     assert done.returncode == -signal.SIGALRM
-    assert "did not move any more" in done.stderr
+    assert "made no progress any more" in done.stderr
 
 
 @ALARM
@@ -86,7 +86,7 @@ def test_a_main_thread_that_computes_is_left_alone() -> None:
 
 @ALARM
 def test_a_main_thread_that_goes_round_while_nothing_ends_is_ended_late() -> None:
-    code = "pulse = StallDetector(0.2, {0})\nrun(pulse, lambda: beating(pulse, 1.5))\n"
+    code = "detector = StallDetector(0.2, {0})\nrun(detector, lambda: beating(detector, 1.5))\n"
     assert told(code.format(0.3)).returncode == 3
     assert told(code.format(60)).stdout == "done\n"
 
@@ -95,25 +95,25 @@ def test_work_that_ends_keeps_a_run_alive(monkeypatch: pytest.MonkeyPatch) -> No
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(time, "thread_time", lambda: 0.0)
-    pulse = StallDetector(still=60, nothing_ended=100)
+    detector = StallDetector(stall_seconds=60, no_work_seconds=100)
     for clock[0] in (50.0, 99.0):
-        pulse.beat()
-        assert not pulse.lost()
-    pulse.ended()
+        detector.loop_turned()
+        assert not detector.stalled()
+    detector.work_ended()
     for clock[0] in (150.0, 198.0):
-        pulse.beat()
-        assert not pulse.lost()
+        detector.loop_turned()
+        assert not detector.stalled()
     clock[0] = 240.0
-    pulse.beat()
-    assert not pulse.lost()
+    detector.loop_turned()
+    assert not detector.stalled()
     clock[0] = 259.0
-    assert pulse.lost()
+    assert detector.stalled()
 
 
 @ALARM
 def test_python_that_goes_round_in_one_instruction_is_killed() -> None:
     done = told(
-        "import itertools, watchdog.runner.stall\nwatchdog.runner.stall._SPINNING = 0.2\n"
+        "import itertools, watchdog.runner.stall\nwatchdog.runner.stall._LOOP_SECONDS = 0.2\n"
         "async def story():\n    sum(itertools.count())\nrun(StallDetector(60, 60), story)\n"
     )
     assert done.returncode == -signal.SIGPROF

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from samples import LOCK, record
@@ -8,7 +9,7 @@ from samples import RUN_AT as NOW
 
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Conflict, NoAnswer, Unbuildable
+from watchdog.model.lock import Conflict, NoAnswer, Resolution, Unbuildable
 from watchdog.model.verdict import JournalEntry, Run, State, Verdict, group_breakages
 from watchdog.runner.verdicts import CellRun, verdict_of
 from watchdog.storage import journal
@@ -18,29 +19,35 @@ def cell(subject: str = "flask-login", table: Table = Table.TODAY, where: str = 
     return Cell(f"{subject}/{table}/{where}", table, subject, "3.13", (subject,))
 
 
+def run(
+    resolution: Resolution | None, ran: Record | None = None, *, of: Cell | None = None, **rest: Any
+) -> CellRun:
+    return CellRun(cell=of or cell(), resolution=resolution, record=ran, **rest)
+
+
 WORKS, BROKEN = record(), record(Outcome.BROKEN)
 
 
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        (CellRun(cell(), LOCK, WORKS, core=WORKS), State.WORKS),
-        (CellRun(cell(), LOCK, BROKEN, core=WORKS, speaks=True), State.BROKEN),
-        (CellRun(cell(), LOCK, BROKEN, core=WORKS), State.BROKEN),
-        (CellRun(cell(), LOCK, BROKEN, core=WORKS, speaks=False), State.UNJUDGED),
-        (CellRun(cell(), LOCK, None, core=BROKEN), State.BLOCKED),
-        (CellRun(cell(), LOCK, BROKEN, core=BROKEN, speaks=True), State.BLOCKED),
-        (CellRun(cell(), LOCK, WORKS, core=BROKEN), State.BLOCKED),
-        (CellRun(cell(), LOCK, record(Outcome.FLAKY)), State.FLAKY),
-        (CellRun(cell(), LOCK, record(Outcome.ERROR)), State.ERROR),
-        (CellRun(cell(), LOCK, record(Outcome.UNJUDGED)), State.UNJUDGED),
-        (CellRun(cell(), LOCK, None), State.ERROR),
-        (CellRun(cell(), Conflict("because")), State.CONFLICT),
-        (CellRun(cell(), NoAnswer("no index")), State.ERROR),
-        (CellRun(cell(), NoAnswer("not on the list", infrastructure=False)), State.UNJUDGED),
-        (CellRun(cell(), Unbuildable("x", "log")), State.BROKEN),
-        (CellRun(cell(table=Table.GRID), Unbuildable("x", "log")), State.UNJUDGED),
-        (CellRun(cell(), None, missing="get it"), State.UNJUDGED),
+        (run(LOCK, WORKS, core=WORKS), State.WORKS),
+        (run(LOCK, BROKEN, core=WORKS, smoke_valid=True), State.BROKEN),
+        (run(LOCK, BROKEN, core=WORKS), State.BROKEN),
+        (run(LOCK, BROKEN, core=WORKS, smoke_valid=False), State.UNJUDGED),
+        (run(LOCK, None, core=BROKEN), State.BLOCKED),
+        (run(LOCK, BROKEN, core=BROKEN, smoke_valid=True), State.BLOCKED),
+        (run(LOCK, WORKS, core=BROKEN), State.BLOCKED),
+        (run(LOCK, record(Outcome.FLAKY)), State.FLAKY),
+        (run(LOCK, record(Outcome.ERROR)), State.ERROR),
+        (run(LOCK, record(Outcome.UNJUDGED)), State.UNJUDGED),
+        (run(LOCK, None), State.ERROR),
+        (run(Conflict("because")), State.CONFLICT),
+        (run(NoAnswer("no index")), State.ERROR),
+        (run(NoAnswer("not on the list", infrastructure=False)), State.UNJUDGED),
+        (run(Unbuildable("x", "log")), State.BROKEN),
+        (run(Unbuildable("x", "log"), of=cell(table=Table.GRID)), State.UNJUDGED),
+        (run(None, missing="get it"), State.UNJUDGED),
     ],
 )
 def test_each_answer_has_its_state(answer: CellRun, state: State) -> None:
@@ -122,7 +129,7 @@ def test_new_breakages_come_first_then_todays() -> None:
 
 
 def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
-    verdict = verdict_of(CellRun(cell(), LOCK, BROKEN, core=WORKS, speaks=True), "Flask")
+    verdict = verdict_of(run(LOCK, BROKEN, core=WORKS, smoke_valid=True), "Flask")
     records = {BROKEN.fingerprint: BROKEN}
     found = journal.recall_verdict(verdict.cell, journal.journal_entry(verdict), records.get)
     assert (found.state, found.symptom, found.signature) == (
