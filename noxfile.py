@@ -103,9 +103,16 @@ def truth(session: nox.Session) -> None:
 
 @nox.session(name="forecast-score")
 def forecast_score(session: nox.Session) -> None:
-    """What the forecast would have said before each breakage of the history, and how rightly."""
+    """Score the forecast against the history; writes reports/forecast-score.json."""
     install(session)
-    session.run("flask-watchdog", "forecast-score", *session.posargs)
+    session.run("python", "benchmarks/forecast_score.py", *session.posargs)
+
+
+@nox.session(name="api-coverage")
+def api_coverage(session: nox.Session) -> None:
+    """Measure which share of each package its smoke runs; writes reports/api-coverage.json."""
+    install(session)
+    session.run("python", "benchmarks/api_coverage.py", *session.posargs)
 
 
 @nox.session

@@ -107,7 +107,7 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("declared",),
         ("constraints",),
         ("forecast",),
-        ("forecast-score",),
+        ("benchmarks/forecast_score.py",),
         ("run",),
     ):
         done = home(*command)

@@ -160,7 +160,7 @@ def test_the_whole_forecast_stands_on_its_page_and_in_the_feed(threatened: Home)
 
 def test_the_score_says_what_was_known_before_each_breakage(threatened: Home) -> None:
     assert threatened("history", *SUBJECTS).returncode == 0
-    done = threatened("forecast-score")
+    done = threatened("benchmarks/forecast_score.py")
     assert done.returncode == 0, done.stderr
     told = json.loads((threatened.folder / "reports" / "forecast-score.json").read_text("utf-8"))
     (known,) = told["foretold"]

@@ -47,7 +47,8 @@ class Home:
         }
 
     def argv(self, command: str, *args: str) -> list[str]:
-        argv = [sys.executable, "-m", "watchdog", command, *args]
+        program = [str(ROOT / command)] if command.endswith(".py") else ["-m", "watchdog", command]
+        argv = [sys.executable, *program, *args]
         if command not in OF_NO_INDEX:
             argv += ["--smokes", str(self.folder / "smokes")]
             if "--as-of" not in args:

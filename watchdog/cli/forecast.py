@@ -10,18 +10,16 @@ import click
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis import candidate_source
-from watchdog.analysis.forecast import backtest, risks
 from watchdog.analysis.forecast import forecast as foretelling
+from watchdog.analysis.forecast import risks
 from watchdog.cli.console import observe, say, stderr
 from watchdog.cli.options import Pythons, one_python, options, output_format, subjects_of
 from watchdog.errors import ConfigurationError
 from watchdog.report import site
-from watchdog.report.views.forecast import earliest, score_lines
+from watchdog.report.views.forecast import earliest
 from watchdog.resolver.overlay_index import OverlayIndex, Wheel
 from watchdog.runner.workspace import Settings, open_workspace
-from watchdog.storage.archive import Archive
 from watchdog.storage.forecast import Forecast, forecast_json, read_forecast
-from watchdog.storage.forecast_score import score_json
 
 
 @click.command()
@@ -66,18 +64,6 @@ def forecast(
             site.write_text(settings.reports / "forecast.json", forecast_json(found))
     click.echo(forecast_json(found) if format_ == "json" else _table(found), nl=format_ != "json")
     say(console, f"{len(found.risks)} risks for {found.subjects} packages")
-
-
-@click.command()
-@options()
-def forecast_score(settings: Settings) -> None:
-    """What the forecast would have said before each breakage of the history."""
-    its_own = replace(settings, reports=settings.reports / "past" / "score")
-    with open_workspace(its_own) as workspace, observe(stderr(), settings.matrix) as observer:
-        found = backtest.score_forecast(workspace, observer, Archive(settings.reports))
-    site.write_text(settings.reports / "forecast-score.json", score_json(found))
-    for words, number in score_lines(found, settings.matrix.core_names).items():
-        click.echo(f"{number:>20}  {words}")
 
 
 def _version(meant: candidate_source.CandidateSource) -> str:

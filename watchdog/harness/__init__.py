@@ -21,6 +21,9 @@ BARE = PACKAGE / "harness" / "bare.py"
 API = PACKAGE / "harness" / "api.py"
 """Tells which names and parameters an installed package offers."""
 
+COVERAGE = PACKAGE / "harness" / "coverage.py"
+"""Lists which functions of a package a smoke runs."""
+
 SMOKES = PACKAGE / "smokes"
 AUTOMATIC = SMOKES / "automatic.py"
 """The smoke of packages that have none of their own."""

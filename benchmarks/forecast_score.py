@@ -1,18 +1,20 @@
-"""What the forecast would have said before each breakage of the history, and how often rightly.
+"""Scores the forecast against the history: `nox -s forecast-score`.
 
-Recall: of the breakages that a package of the stack began, how many were foretold by a warning
-that was raised while the smoke ran, by the source of the subject, or by a prerelease. Precision:
-where something was announced, in use, and then taken away by a release, how often that release
-really broke the subject.
+Recall: of the breakages caused by a package of the stack, how many were predicted by a warning that
+was raised while the smoke ran, by the source of the subject, or by a prerelease. Precision: of the
+uses that were announced to go and then removed by a release, how many really broke their subject.
+Writes forecast-score.json into the reports folder; the page about the method shows it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+import click
 from packaging.version import Version
 
 from watchdog.analysis.forecast.forecast import (
@@ -26,20 +28,36 @@ from watchdog.analysis.forecast.forecast import (
 from watchdog.analysis.forecast.risks import Offer, as_use, risks_of_uses, risks_of_warnings
 from watchdog.analysis.history import replay, timeline
 from watchdog.analysis.history.bisect import Experiment
+from watchdog.cli.console import observe, stderr
+from watchdog.cli.options import options
 from watchdog.model.history import History, PastBreakage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, swap_versions
+from watchdog.report.views.forecast import score_lines
 from watchdog.resolver.simple_api import just_after
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
-from watchdog.runner.workspace import Workspace
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.storage.archive import Archive
+from watchdog.storage.files import write_atomic
 from watchdog.storage.forecast import Kind, Risk
-from watchdog.storage.forecast_score import Alarm, PredictedBreakage, Score
+from watchdog.storage.forecast_score import Alarm, PredictedBreakage, Score, score_json
 
 _DAY = timedelta(days=1)
 
 
+@click.command()
+@options()
+def main(settings: Settings) -> None:
+    """Score the forecast against every breakage of the stored history."""
+    own = replace(settings, reports=settings.reports / "past" / "score")
+    with open_workspace(own) as workspace, observe(stderr(), settings.matrix) as observer:
+        score = score_forecast(workspace, observer, Archive(settings.reports))
+    write_atomic(settings.reports / "forecast-score.json", score_json(score).encode())
+    for words, number in score_lines(score, settings.matrix.core_names).items():
+        click.echo(f"{number:>20}  {words}")
+
+
 def score_forecast(workspace: Workspace, observer: Observer, archive: Archive) -> Score:
-    """Both halves of the back-test over the committed history."""
+    """Return recall and precision over the stored history."""
     histories = [h for s in archive.subjects() if (h := archive.history(s))]
     return run_with_scheduler(workspace, observer, partial(_score, histories))
 
@@ -296,3 +314,7 @@ def _alarm(history: History, package: str, version: str, symbols: Sequence[str])
         for b in history.breakages
     )
     return Alarm(history.subject, f"{package} {version}", tuple(symbols), broken)
+
+
+if __name__ == "__main__":
+    main()
