@@ -119,7 +119,7 @@ class World:
     """An index with one source distribution, whose build does what a test wants."""
 
     def __init__(self, folder: Path, index: LoopbackIndex) -> None:
-        self.index, self.home = index, Home(folder, index.url, folder / "caches")
+        self.index, self.home = index, Home(folder, index.url, folder / "caches", in_process=False)
         self.secrets = folder / "home"
         (self.secrets / ".ssh").mkdir(parents=True)
         (self.secrets / ".ssh" / "id_ed25519").write_text(SECRET, "utf-8")

@@ -263,7 +263,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ]
     matrix += [f"  ext-{name}: {{name: {name}}}" for name in names]
     (folder / "matrix.yaml").write_text("\n".join(matrix) + "\n", "utf-8")
-    home = Home(folder, index.url, folder / "caches")
+    home = Home(folder, index.url, folder / "caches", in_process=False)
     done = home(
         "run",
         "--sandbox",

@@ -95,7 +95,7 @@ def published(index: LoopbackIndex, folder: Path) -> World:
         (folder / "smokes" / f"smoke_{module}.py").write_text(smoke, "utf-8")
         text.append(f"  {name}: {{name: {name}}}")
     (folder / "matrix.yaml").write_text("\n".join(text) + "\n", "utf-8")
-    return World(index, Home(folder, index.url, folder / "caches"))
+    return World(index, Home(folder, index.url, folder / "caches", in_process=False))
 
 
 def opened(index: LoopbackIndex, folder: Path) -> Iterator[World]:

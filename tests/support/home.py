@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import ecosystem
 from pydantic import TypeAdapter
 
+from watchdog.__main__ import main
 from watchdog.model.verdict import Run
 from watchdog.storage.ledger import Ledger
 
@@ -34,6 +40,9 @@ class Home:
     caches: Path
     extra: dict[str, str] = field(default_factory=dict)
     """What else stands in the environment of the command."""
+
+    in_process: bool = True
+    """Whether commands may run in the process of the tests."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -56,6 +65,17 @@ class Home:
         return argv
 
     def __call__(self, command: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command; in this process, which saves its start-up, where that makes no difference.
+
+        A program of its own, another Python and an event loop that runs here need a process.
+        """
+        needs_process = command.endswith(".py") or any(key.startswith("PYTHON") for key in env)
+        if self.in_process and not needs_process and not _loop_is_running():
+            return self._run_here(self.argv(command, *args), self.env | env)
+        return self.process(command, *args, **env)
+
+    def process(self, command: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in a process of its own."""
         return subprocess.run(
             self.argv(command, *args),
             cwd=self.folder,
@@ -65,6 +85,25 @@ class Home:
             timeout=240,
             check=False,
         )
+
+    def _run_here(self, argv: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        out, err = io.StringIO(), io.StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        with (
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, env, clear=True),
+            mock.patch.object(sys, "argv", argv[2:]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+        return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
     def json(self, command: str, *args: str) -> Any:
         done = self(command, *args, "--format", "json")
@@ -84,6 +123,14 @@ class Home:
 
     def states(self) -> dict[str, str]:
         return {cell: entry["state"] for cell, entry in self.last_run()["cells"].items()}
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def git(folder: Path, *args: str) -> str:
