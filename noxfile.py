@@ -64,12 +64,34 @@ def cell(session: nox.Session) -> None:
     session.run("flask-watchdog", "cell", name, "--into", str(into), *options)
 
 
+FAST = "not (slow or field or machine or workflows)"
+LONG = "slow or field or machine or workflows"
+"""What `nox -s tests` runs, and what it leaves out; the markers are explained in pyproject.toml."""
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with one worker a processor; most tests wait for processes of their own."""
+    install(session, "tests")
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *arguments)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The test suite; arguments after -- go to pytest."""
-    install(session, "tests")
-    # Tests mostly wait for processes of their own: one worker a processor, work handed on.
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    """Run the fast tests, or those that are named: nox -s tests -- tests/unit -k lock."""
+    named = any(argument.startswith(("tests/", "@")) for argument in session.posargs)
+    run_pytest(session, *(() if named else ("-m", FAST)), *session.posargs)
+
+
+@nox.session(name="tests-long")
+def tests_long(session: nox.Session) -> None:
+    """Run what `tests` leaves out: real packages, faults, hostile packages, workflows."""
+    run_pytest(session, "-m", LONG, *session.posargs)
+
+
+@nox.session(name="tests-all")
+def tests_all(session: nox.Session) -> None:
+    """Run every test."""
+    run_pytest(session, *session.posargs)
 
 
 @nox.session

@@ -14,6 +14,42 @@ import pytest
 from home import ROOT, Home, Tell, git, shown
 from loopback_index import LoopbackIndex
 
+TIERS = ("unit", "loopback", "browser", "field", "machine", "workflows")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes which tests were skipped."""
+    parser.addoption("--write-skipped", type=Path, help="Write the ids of skipped tests to a file.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the marker of its folder."""
+    for item in items:
+        tier = item.path.relative_to(ROOT / "tests").parts[0]
+        item.add_marker(tier)
+
+
+class SkippedWriter:
+    """Writes the ids of the tests that were skipped, to be run where nothing is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.write_text("".join(f"{test}\n" for test in self.skipped), "utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write skipped tests if that is wanted; once, not in each worker."""
+    path = config.getoption("--write-skipped")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SkippedWriter(path))
+
 
 @pytest.fixture(scope="session")
 def made_up() -> Iterator[LoopbackIndex]:
