@@ -39,7 +39,16 @@ OVER = replace(
 
 def history(subject: str, *breakages: PastBreakage) -> History:
     mine = tuple(replace(b, subject=subject) for b in breakages)
-    return History(subject, "auto", day(0), day(10), mine, (), Effort(1, 2, 3, 4), (works(0),))
+    return History(
+        subject=subject,
+        python="auto",
+        since=day(0),
+        until=day(10),
+        breakages=mine,
+        gaps=(),
+        effort=Effort(1, 2, 3, 4),
+        moments=(works(0),),
+    )
 
 
 def test_numbers_are_computed_from_extensions_alone() -> None:
@@ -123,13 +132,13 @@ def test_lengths_are_in_the_unit_people_would_use(length: timedelta, words: str)
 
 def test_a_pin_shows_what_to_type() -> None:
     rot = PinStatus(
-        "2.2.2",
-        day(0),
-        ("flask==2.2.2",),
-        "flask",
-        "3.11",
-        PinState.ROTTED,
-        day(9),
+        version="2.2.2",
+        released=day(0),
+        requirements=("flask==2.2.2",),
+        subject="flask",
+        python="3.11",
+        state=PinState.ROTTED,
+        checked=day(9),
         pins=("werkzeug<3",),
     )
     (view,) = history_view(MATRIX, [], [rot], {}).pins

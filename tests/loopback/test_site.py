@@ -181,7 +181,10 @@ def test_breakages_of_the_most_downloaded_come_first() -> None:
         "  often: {name: Often, rank: 10}\n",
         "matrix.yaml",
     )
-    cells = [Cell(f"{s}/today/py3.13", Table.TODAY, s, "3.13", (s,)) for s in matrix.extensions]
+    cells = [
+        Cell(id=f"{s}/today/py3.13", table=Table.TODAY, subject=s, python="3.13", requirements=(s,))
+        for s in matrix.extensions
+    ]
     red = [Verdict(c, State.BROKEN, symptom=c.id, signature=c.id) for c in cells]
     found = group_breakages(red, matrix.framework)
     assert [b.subjects[0] for b in by_people_hurt(matrix, found)] == ["often", "seldom", "nobody"]

@@ -25,7 +25,15 @@ def record(
     judgement = Judgement(outcome, Stage.SMOKE, symptom, signature)
     evidence = (Evidence(Ended.REPORTED, Stage.SMOKE),)
     return Record(
-        name, "flask-login", "3.13.0", "linux", "s", dict(LOCK.pins), judgement, evidence, RUN_AT
+        fingerprint=name,
+        subject="flask-login",
+        python="3.13.0",
+        platform="linux",
+        smoke="s",
+        lock=dict(LOCK.pins),
+        judgement=judgement,
+        evidence=evidence,
+        ran_at=RUN_AT,
     )
 
 
@@ -59,18 +67,18 @@ def works(number: int) -> Snapshot:
 USE = SymbolUse("werkzeug.urls.url_decode", "ext/utils.py", 14, How.IMPORT, text="from werkzeug …")
 SAYS = "'werkzeug.urls.url_decode' is deprecated and will be removed in Werkzeug 2.4."
 RISK = Risk(
-    "ext",
-    "1.0",
-    "werkzeug",
-    "2.3.7",
-    USE.symbol,
-    Source.SCAN,
-    Kind.ANNOUNCED,
-    SAYS,
-    "2.4",
-    USE.file,
-    USE.line,
-    USE.text,
+    subject="ext",
+    version="1.0",
+    package="werkzeug",
+    package_version="2.3.7",
+    symbol=USE.symbol,
+    source=Source.SCAN,
+    kind=Kind.ANNOUNCED,
+    text=SAYS,
+    removed_in="2.4",
+    file=USE.file,
+    line=USE.line,
+    code=USE.text,
 )
 
 MATRIX = parse_matrix(

@@ -125,7 +125,7 @@ async def _see(
 
 def seen(record: Record) -> Observation:
     """What a record says, as far as it is compared."""
-    lock, judgement = Lock(tuple(sorted(record.lock.items()))), record.judgement
+    lock, judgement = Lock.of(record.lock), record.judgement
     tests = record.evidence[-1].tests
     fails = tuple((t.name, t.failure.symptom) for t in tests if t.failure)
     if judgement.outcome is Outcome.BROKEN and not fails:

@@ -94,7 +94,7 @@ async def check(
 async def explain(scheduler: Scheduler, cell: Cell) -> CheckResult:
     """Why a cell of the matrix is red: as check() tells it, for the cell's own subject."""
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
-    resolution = await scheduler.lock(cell.question(as_of))
+    resolution = await scheduler.lock(cell.lock_request(as_of))
     if not isinstance(resolution, Lock):
         return _without_lock(cell.python, cell.requirements, resolution)
     workspace.start_services([cell.subject])

@@ -32,7 +32,7 @@ def measure_ranges(workspace: Workspace, observer: Observer) -> list[Measured]:
 async def _measure(grid: Sequence[Cell], scheduler: Scheduler) -> list[Measured]:
     subjects = list(dict.fromkeys(c.subject for c in grid))
     every = series_of(grid)
-    await scheduler.prefetch_pages(c.question(scheduler.workspace.settings.as_of) for c in grid)
+    await scheduler.prefetch_pages(c.lock_request(scheduler.workspace.settings.as_of) for c in grid)
     scheduler.observer.stage(
         "Comparing what is declared with what works", len(subjects) * len(every)
     )
@@ -71,7 +71,7 @@ async def _series(scheduler: Scheduler, series: str, cells: Sequence[Cell]) -> S
 async def _seen(scheduler: Scheduler, cell: Cell) -> tuple[bool | None, bool | None, str | None]:
     """Whether it is allowed, whether it works, and what one sees."""
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
-    resolution = await scheduler.lock(cell.question(as_of))
+    resolution = await scheduler.lock(cell.lock_request(as_of))
     lock: Lock | None = None
     match resolution:
         case Lock():
@@ -114,4 +114,4 @@ async def _forced(scheduler: Scheduler, cell: Cell) -> Lock | None:
     core = await scheduler.lock(LockRequest(pins, cell.python, as_of, oldest=cell.oldest))
     if newest is None or not isinstance(core, Lock):
         return None
-    return Lock(tuple(sorted((dict(newest.pins) | dict(core.pins)).items())))
+    return Lock.of(dict(newest.pins) | dict(core.pins))

@@ -163,7 +163,7 @@ def options(
                     "--table",
                     "tables",
                     multiple=True,
-                    type=click.Choice([t.value for t in Table][:4]),
+                    type=click.Choice([t.value for t in Table]),
                     help="Only it.",
                 ),
             ]

@@ -12,28 +12,27 @@ from watchdog.model.lock import LockRequest
 
 
 def smoke_name(subject: str) -> str:
-    """The module that holds the smoke of a subject, where it has one of its own."""
+    """Return the name of the module that a subject's own smoke is in, if it has one."""
     return f"smoke_{subject.replace('-', '_')}"
 
 
 class Table(StrEnum):
-    """The tables of cells; `control` and `check` are made on demand."""
+    """The tables of the matrix; every cell belongs to one."""
 
     CORE = "core"
     TODAY = "today"
     GRID = "grid"
     VERSIONS = "versions"
-    CONTROL = "control"
-    CHECK = "check"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One point of the matrix.
 
     Attributes:
         id: readable, stable from run to run, selectable with globs.
-        framework, foundation, version: the columns it belongs to in its table (series or rule).
+        oldest: packages to install in the oldest version that the requirements allow.
+        framework, foundation, version: the columns of the table it is in: a series or a rule.
     """
 
     id: str
@@ -46,12 +45,13 @@ class Cell:
     foundation: str | None = None
     version: str | None = None
 
-    def question(self, as_of: datetime) -> LockRequest:
+    def lock_request(self, as_of: datetime) -> LockRequest:
+        """Return the request for the lock of this cell at a cutoff (UTC)."""
         return LockRequest(self.requirements, self.python, as_of, oldest=self.oldest)
 
 
 LABEL = r"prerelease|oldest-allowed|resolved|\d+\.\d+"
-"""What the label of a choice may look like."""
+"""Pattern of the label that a column has in cell ids."""
 
 _NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _SUBJECT = re.compile(_NAME)
@@ -60,20 +60,29 @@ _COLUMN = re.compile(rf".+?-({LABEL})")
 
 
 def is_subject(name: str) -> bool:
-    """Whether a name can be that of a subject: a file is called after it, so it has no slash."""
+    """Return whether a text can be the name of a subject.
+
+    Files are named after subjects, so a name has no slash.
+    """
     return _SUBJECT.fullmatch(name) is not None
 
 
 def is_cell(cell_id: str) -> bool:
-    """Whether an id can be that of a cell; a journal may hold others, damaged or of another day."""
+    """Return whether a text can be the id of a cell.
+
+    A journal may hold other texts: damaged ones, and ids of other versions of the watchdog.
+    """
     return _CELL.fullmatch(cell_id) is not None
 
 
 def parse_cell_id(cell_id: str) -> Cell:
-    """The cell an id names, without its requirements: what a table of a report needs."""
+    """Return the cell that an id names, without its requirements.
+
+    That is all that the tables of a report need.
+    """
     subject, table, python, *rest = cell_id.split("/")
     version = rest.pop(0) if table == Table.VERSIONS and rest else None
-    framework, foundation, *_ = (*map(_label, rest), None, None)
+    framework, foundation, *_ = (*map(_column_label, rest), None, None)
     return Cell(
         id=cell_id,
         table=Table(table),
@@ -86,12 +95,15 @@ def parse_cell_id(cell_id: str) -> Cell:
     )
 
 
-def _label(column: str) -> str | None:
-    """The series or rule at the end of a column's name, whatever package is before it."""
-    found = _COLUMN.fullmatch(column)
-    return found[1] if found else None
+def _column_label(column: str) -> str | None:
+    """Return the series or rule after the package's name: `3.1` of `flask-3.1`."""
+    match = _COLUMN.fullmatch(column)
+    return match[1] if match else None
 
 
 def matches_glob(cell_id: str, glob: str) -> bool:
-    """Whether a glob selects a cell: the whole id, or a leading part of it up to a slash."""
+    """Return whether a glob selects a cell.
+
+    A glob may match the whole id, or a leading part of it up to a slash.
+    """
     return fnmatchcase(cell_id, glob) or fnmatchcase(cell_id, glob.rstrip("/") + "/*")

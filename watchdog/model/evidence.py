@@ -1,4 +1,4 @@
-"""What running a smoke showed: raw facts, the judgement on them, the record that is kept."""
+"""The results of running a smoke: evidence, the judgement on it, the record that is stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from watchdog.model.release import Interpreter
 
 
 class Outcome(StrEnum):
-    """What was concluded from the evidence of a cell."""
+    """The conclusion drawn from the evidence of a cell."""
 
     WORKS = "works"
     BROKEN = "broken"
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where an attempt stopped."""
+    """The step at which an attempt stopped."""
 
     RESOLVE = "resolve"
     INSTALL = "install"
@@ -32,7 +32,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a traceback. `file` is relative to site-packages, or a bare name."""
+    """A frame of a traceback; `file` begins with `site-packages/`, or is a bare file name."""
 
     file: str
     function: str
@@ -42,7 +42,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception, or what stands for one when a process died without telling."""
+    """An exception, or a description in its place if the process died without reporting one."""
 
     type: str
     message: str
@@ -50,13 +50,13 @@ class Failure:
 
     @property
     def symptom(self) -> str:
-        """The line people see at the end of the traceback and search for."""
+        """The last line of the traceback, which people see and search for."""
         first = self.message.strip().splitlines()[0] if self.message.strip() else ""
         return f"{self.type}: {first}" if first else self.type
 
 
 class UseOutcome(StrEnum):
-    """How one `test_` function of a smoke ended."""
+    """The result of one `test_` function of a smoke."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -65,7 +65,13 @@ class UseOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class UseResult:
-    """One use of the subject, tried."""
+    """The result of one use of the subject: one `test_` function of its smoke.
+
+    Attributes:
+        name: of the function.
+        title: first line of its docstring.
+        reason: why it was skipped.
+    """
 
     name: str
     title: str
@@ -77,7 +83,13 @@ class UseResult:
 
 @dataclass(frozen=True)
 class CaughtWarning:
-    """A warning raised during the smoke, and the frame that caused it."""
+    """A warning raised during the smoke, and the frame that caused it.
+
+    Attributes:
+        code: the line of source.
+        count: how many times it was raised.
+        stack: up to four frames as `FILE:LINE FUNCTION`, the innermost first.
+    """
 
     category: str
     message: str
@@ -89,7 +101,7 @@ class CaughtWarning:
 
 
 class Isolation(StrEnum):
-    """How a cell is confined, the strongest first."""
+    """The ways to isolate a cell, the strongest first."""
 
     BUBBLEWRAP = "bubblewrap"
     NAMESPACES = "namespaces"
@@ -97,7 +109,7 @@ class Isolation(StrEnum):
 
 
 class Ended(StrEnum):
-    """How the probe's process came to its end."""
+    """How the probe's process ended."""
 
     REPORTED = "reported"
     TIMEOUT = "timeout"
@@ -113,14 +125,15 @@ class Evidence:
 
     Attributes:
         ended: how the process ended; only `reported` can be a pass.
-        stage: what was being done when it ended.
-        failure: what stopped it before or outside a test.
-        during: the test that was running when the process died.
-        log: what was printed, cut in the middle, redacted.
+        stage: the step that was running when it ended.
+        failure: the exception that stopped it before or outside a test.
+        log: the output, cut in the middle, redacted.
         seconds: wall time of the probe.
-        detail: signal or exit code in words, where the process died.
+        during: the test that was running when the process died.
+        detail: signal or exit code in words, if the process died.
+        environment: `composed` of links to the store, or `plain`: installed by uv as usual.
         reach: how many public functions and classes of the subject ran, and how many it has.
-        sandbox: how it was confined; None where nothing ran, and in lines of before 0.1.
+        sandbox: how it was isolated; None if nothing ran, and in records written before 0.1.
     """
 
     ended: Ended
@@ -139,7 +152,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the evidence says: the outcome, where it stopped, and how to recognise it again."""
+    """A conclusion from evidence: the outcome, the stage, and how to recognise the failure."""
 
     outcome: Outcome
     stage: Stage
@@ -149,9 +162,16 @@ class Judgement:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What can be run: a subject's smoke on a lock and a Python. Its fingerprint is its name."""
+    """A unit of work: a subject's smoke on a lock and a Python, identified by its fingerprint.
+
+    Attributes:
+        smoke: name of the smoke's module.
+        distributions: the packages that an automatic smoke tries and whose API use is measured.
+        services: the servers that its smoke needs and this machine has.
+        as_of: the cutoff that its packages are installed at, UTC.
+    """
 
     subject: str
     lock: Lock
@@ -163,13 +183,14 @@ class Trial:
     as_of: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A line of the ledger: a trial, its judgement and the evidence for it.
 
     Attributes:
-        files: the SHA-256 of each file that was installed, in hexadecimal, by package.
-        built: what was built here from source: with which tools, and how that was confined.
+        ran_at: when it ran, UTC.
+        files: SHA-256 of each installed file in hexadecimal, by package.
+        built: packages built from source here: with which tools and in which isolation.
     """
 
     fingerprint: str

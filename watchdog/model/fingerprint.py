@@ -1,4 +1,4 @@
-"""Names for what was run, so that equal work is done once. Pure."""
+"""Digests of everything that can change an outcome, so that equal work is done once. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from watchdog.model.release import Interpreter
 
 
 def digest(*parts: object) -> str:
-    """A short, stable digest of anything JSON can write."""
+    """Return a stable digest of values that JSON can write: 20 hexadecimal digits."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def content_digest(data: bytes) -> str:
-    """A digest of a file's content."""
+    """Return the digest of a file's content: 20 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()[:20]
 
 
@@ -31,11 +31,19 @@ def fingerprint(
     limits: tuple[int, int],
     files: tuple[str, ...],
 ) -> str:
-    """The name of a trial: whatever can change its outcome is in it.
+    """Return the fingerprint of a trial: a digest of everything that can change its outcome.
 
-    `services` are those the smoke wants and this machine has, so that a result without Redis
-    is not taken for one with it. `limits` are seconds and megabytes. `files` tell which builds of
-    the releases are installed: a wheel for a new Python may come long after the release.
+    Args:
+        lock: the packages that are installed.
+        interpreter: the Python that they run on.
+        smoke: digest of the smoke's content.
+        probe: digest of the probe's content.
+        distributions: what the automatic smoke tries; empty for a subject's own smoke.
+        services: those that the smoke needs and this machine has, so that a result without
+            Redis is not taken for one with Redis.
+        limits: seconds and megabytes that the trial may use.
+        files: digests of the files that are installed. They say which builds of the releases
+            these are: a wheel for a new Python may be published long after the release.
     """
     return digest(
         lock.pins,

@@ -1,4 +1,4 @@
-"""The past of a subject as values: snapshots, breakages, chapters, pinned releases, cures."""
+"""Values of a subject's history: snapshots, breakages, chapters, pins, cures."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise
 
 ALL_USES = ""
-"""Stands for every use: the smoke could not even be loaded."""
+"""Key for all uses together: the smoke could not be loaded."""
 
 
 @dataclass(frozen=True)
 class UseStatus:
-    """How one use of the subject was seen at one moment; `signature` is None where it works."""
+    """The status of one use of the subject in a snapshot; `signature` is None if it works."""
 
     signature: str | None = None
     symptom: str = ""
@@ -29,16 +29,16 @@ class UseStatus:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What an unpinned install gave from an instant on, until the next moment.
+    """The result of an unpinned install from an instant on, until the next snapshot.
 
     Attributes:
-        since: the arrival that made the difference.
-        uses: what was seen of each use; empty in a gap.
-        gap: why nothing could be judged.
-        at: the cutoff at which it was looked at, where that is known.
+        since: when the release arrived that changed the result, UTC.
+        uses: status of each use, by name; empty in a gap.
+        gap: why nothing could be judged; None if it could.
+        at: the cutoff at which the smoke was run, UTC, if known.
         skipped: uses that this version of the subject does not have.
-        unbuilt: where it is a gap because something does not build: what that said.
-        log: what the smoke printed, where something failed.
+        unbuilt: the build error, if the gap exists because a package does not build.
+        log: output of the smoke, if something failed.
     """
 
     since: datetime
@@ -53,37 +53,38 @@ class Snapshot:
     log: str = field(default="", repr=False)
 
     def of(self, use: str) -> UseStatus | None:
+        """Return the status of one use; None if it is unknown or the snapshot is a gap."""
         return self.uses.get(ALL_USES) or self.uses.get(use)
 
     @property
     def symptom(self) -> str | None:
-        """What one sees of what fails, of the first of it."""
+        """The symptom of the first use that fails; None if none fails."""
         return next((s.symptom for _, s in sorted(self.uses.items()) if s.signature), None)
 
     @property
     def fails(self) -> frozenset[str]:
-        """The signatures of all that fails."""
+        """The signatures of all uses that fail."""
         return frozenset(s.signature for s in self.uses.values() if s.signature)
 
     @property
     def failing(self) -> frozenset[str]:
-        """The uses that fail."""
-        return frozenset(use for use, sight in self.uses.items() if sight.signature)
+        """The names of all uses that fail."""
+        return frozenset(use for use, status in self.uses.items() if status.signature)
 
     @property
     def works(self) -> bool:
-        """Whether it could be judged and nothing failed."""
+        """True if it could be judged and nothing failed."""
         return self.gap is None and not self.fails
 
 
 @dataclass
 class Outage:
-    """A breakage as the timeline shows it, before anybody is blamed.
+    """A breakage as the timeline shows it, before its culprit is known.
 
     Attributes:
-        good, bad: the moments on both sides of its beginning; gaps may lie between them.
-        failing, fixed: the last moment at which it failed, the first at which it was over.
-        uses: the tests that fail so; WHOLE where nothing could be loaded.
+        good, bad: the last snapshot without it and the first with it; gaps may lie between.
+        uses: the tests that fail with this signature; ALL_USES if the smoke could not be loaded.
+        failing, fixed: the last snapshot with it, and the first after it if it has ended.
     """
 
     signature: str
@@ -97,13 +98,13 @@ class Outage:
 
     @property
     def test(self) -> str | None:
-        """The first of the tests that fail; None where nothing could be loaded."""
+        """The first of the tests that fail; None if the smoke could not be loaded."""
         return None if ALL_USES in self.uses else min(self.uses)
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """The release whose arrival broke it; `last_good` is what it replaced."""
+    """The release that caused a breakage; `last_good` is the version that it replaced."""
 
     name: str
     version: str
@@ -112,11 +113,11 @@ class Culprit:
 
 @dataclass(frozen=True)
 class Fix:
-    """The release that ended it.
+    """The release that ended a breakage.
 
     Attributes:
-        how: `release` of the subject, `upstream` by another package, or a `cap` that pulls the
-            culprit back to a version before.
+        how: `release` of the subject, `upstream` by another package, or a `cap`: a new upper
+            bound, by which an earlier version of the culprit is installed.
     """
 
     name: str
@@ -124,13 +125,18 @@ class Fix:
     how: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PastBreakage:
-    """A breakage of the past: who, since when, by what, until when.
+    """A breakage in the history of a subject: what broke, when, by which release.
 
     Attributes:
+        broken_from, fixed_on: UTC; `fixed_on` is None while it lasts.
+        test: the test that fails; None if the smoke could not be loaded.
+        missing: the symbol that is missing, if the failure names one.
+        proof: by which kind of experiment the culprit was found.
+        warned: when the use was first seen to be announced as going away, and the warning.
         works, breaks: the last good lock and the first bad one.
-        log: what the first bad one printed.
+        log: output of the smoke with the first bad lock.
     """
 
     id: str
@@ -154,6 +160,7 @@ class PastBreakage:
 
     @property
     def days_broken(self) -> float | None:
+        """How long it lasted, in days; None while it lasts."""
         if self.fixed_on is None:
             return None
         return round((self.fixed_on - self.broken_from) / timedelta(days=1), 2)
@@ -161,10 +168,14 @@ class PastBreakage:
 
 @dataclass
 class Effort:
-    """What a replay took: arrivals in the closure, questions asked, distinct locks, cells run.
+    """The work that a replay took.
 
     Attributes:
-        passed: answers of the resolver between two that came out alike, which were not run.
+        arrivals: new releases among the packages that the subject needs.
+        resolutions: requests to the resolver.
+        locks: distinct locks that it returned.
+        runs: cells that were run.
+        passed: resolutions that were not run, since those before and after had the same result.
     """
 
     arrivals: int = 0
@@ -177,9 +188,14 @@ class Effort:
         return Effort(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class History:
-    """The past of a subject between two instants."""
+    """The history of a subject between two instants.
+
+    Attributes:
+        since, until: UTC.
+        gaps: stretches that could not be judged: begin, end, reason.
+    """
 
     subject: str
     python: str
@@ -191,64 +207,82 @@ class History:
     moments: tuple[Snapshot, ...] = field(default=(), repr=False)
 
 
-def status_key(moment: Snapshot) -> tuple[object, ...]:
-    """What tells a moment from the next: how each use came out, on which Python, or the gap."""
-    uses = tuple(sorted((u, s.signature) for u, s in moment.uses.items()))
-    return (moment.python, moment.gap, uses)
+def status_key(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return what two snapshots have in common if they show the same.
 
-
-def change_points(moments: Sequence[Snapshot]) -> list[Snapshot]:
-    """The moments that differ from a neighbour, and both ends: what a history needs to keep.
-
-    Of the warnings only the first of each is kept, of the logs none: breakages have their own.
+    That is the Python, the signature of each use, and the reason of a gap.
     """
-    kept: list[Snapshot] = []
-    told: set[tuple[str, str]] = set()
-    for number, moment in enumerate(moments):
-        new = []
-        for warning in moment.warnings:
-            if is_announcement(warning) and (what := warning_key(warning)) not in told:
-                told.add(what)
-                new.append(replace(warning, stack=()))
-        beside = moments[max(number - 1, 0) : number + 2]
-        ends = number in (0, len(moments) - 1)
-        if new or ends or any(status_key(moment) != status_key(other) for other in beside):
-            kept.append(replace(moment, warnings=tuple(new), log=""))
-    return kept
+    uses = tuple(sorted((use, status.signature) for use, status in snapshot.uses.items()))
+    return (snapshot.python, snapshot.gap, uses)
 
 
-def gaps(moments: Sequence[Snapshot], until: datetime) -> list[tuple[datetime, datetime, str]]:
-    """Stretches that could not be judged, with the reason; neighbours with one reason are one."""
-    found: list[tuple[datetime, datetime, str]] = []
-    ends = [*(m.since for m in moments[1:]), until]
-    for moment, end in zip(moments, ends, strict=True):
-        if moment.gap is None:
+def change_points(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return the snapshots that a history stores.
+
+    These are the first, the last, those that differ from a neighbour and those with a new
+    deprecation warning. Each warning is kept only where it first occurs. Logs are dropped:
+    breakages have their own.
+    """
+    thinned: list[Snapshot] = []
+    reported: set[tuple[str, str]] = set()
+    for number, snapshot in enumerate(snapshots):
+        warnings = _new_announcements(snapshot, reported)
+        neighbours = snapshots[max(number - 1, 0) : number + 2]
+        is_end = number in (0, len(snapshots) - 1)
+        is_change = any(status_key(snapshot) != status_key(other) for other in neighbours)
+        if warnings or is_end or is_change:
+            thinned.append(replace(snapshot, warnings=tuple(warnings), log=""))
+    return thinned
+
+
+def _new_announcements(snapshot: Snapshot, reported: set[tuple[str, str]]) -> list[CaughtWarning]:
+    """Return the announcements that are not in `reported`, without stacks; add them to it."""
+    announcements = []
+    for warning in filter(is_announcement, snapshot.warnings):
+        key = warning_key(warning)
+        if key not in reported:
+            reported.add(key)
+            announcements.append(replace(warning, stack=()))
+    return announcements
+
+
+def gaps(snapshots: Sequence[Snapshot], until: datetime) -> list[tuple[datetime, datetime, str]]:
+    """Return the stretches that could not be judged: begin, end, reason.
+
+    Adjacent stretches with the same reason are joined.
+    """
+    stretches: list[tuple[datetime, datetime, str]] = []
+    ends = [*(snapshot.since for snapshot in snapshots[1:]), until]
+    for snapshot, end in zip(snapshots, ends, strict=True):
+        if snapshot.gap is None:
             continue
-        if found and found[-1][1] == moment.since and found[-1][2] == moment.gap:
-            found[-1] = (found[-1][0], end, moment.gap)
+        if stretches and stretches[-1][1:] == (snapshot.since, snapshot.gap):
+            stretches[-1] = (stretches[-1][0], end, snapshot.gap)
         else:
-            found.append((moment.since, end, moment.gap))
-    return found
+            stretches.append((snapshot.since, end, snapshot.gap))
+    return stretches
 
 
 def warning_key(warning: CaughtWarning) -> tuple[str, str]:
-    """What warnings of the same content have in common, wherever they were raised."""
+    """Return what warnings of the same content have in common, wherever they were raised."""
     return (warning.category, normalise(warning.message))
 
 
 def is_announcement(warning: CaughtWarning) -> bool:
-    """Whether a warning says that something will go away or change."""
+    """Return whether a warning says that something will be removed or changed."""
     return "Deprecat" in warning.category or warning.category == "FutureWarning"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """One stretch of a subject's past.
+    """One stretch of a subject's history: the result of one replay.
 
     Attributes:
-        requirements, smoke: what was installed, and the digest of what was run.
+        requirements: what was installed.
+        smoke: digest of the smoke that was run.
+        since, until: the stretch, UTC.
         finished: when it was replayed, UTC.
-        seconds: how long that took.
+        seconds: how long the replay took.
     """
 
     subject: str
@@ -266,25 +300,27 @@ class Chapter:
 
 
 class PinState(StrEnum):
-    """What became of it; `never`: it did not work at any time that can be looked at here."""
+    """The state of a pin today; `never`: it works at no instant that can be tried here."""
 
     WORKS = "works"
     ROTTED = "rotted"
     NEVER = "never"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PinStatus:
-    """What became of a pin.
+    """The state of one pinned release of the framework.
 
     Attributes:
-        version: of the framework; lines of old call it `flask`.
+        version: of the framework; early versions of the watchdog wrote it as `flask`.
+        released: upload time of the pinned version, UTC.
         requirements: what is typed after `pip install`.
-        python: the newest Python there was when the pinned version came out, of those here.
-        state: how it is today.
-        rotted_on: since when it has not worked any more.
-        symptom: what one sees today.
-        pins: the smallest additions that cure it, verified at `checked`; None where none do.
+        python: of the Pythons on this machine, the newest when the version was released.
+        state: its state at `checked`.
+        checked: the cutoff at which it was tried, UTC.
+        rotted_on: when it stopped working, UTC.
+        symptom: the error of today.
+        pins: the fewest additional pins that cure it, verified at `checked`; None if none do.
         newest_python: the newest Python on which it works today, with the pins.
     """
 
@@ -305,18 +341,19 @@ class PinStatus:
 
     @property
     def key(self) -> tuple[str, str]:
+        """What two statuses of the same pin have in common."""
         return (self.version, self.subject)
 
 
 @dataclass(frozen=True)
 class CureRecord:
-    """What makes a breakage of the archive work today.
+    """The cure of a breakage of the archive.
 
     Attributes:
         breakage: its id.
-        typed: all of what is typed after `pip install`; None where nothing was found.
-        how: `newer` subject, `bound` on what it needs, `older` subject.
-        checked: the cutoff at which it ran, UTC.
+        typed: everything that is typed after `pip install`; None if no cure was found.
+        how: `newer` subject, `bound` on a package that it needs, `older` subject.
+        checked: the cutoff at which the cure was run, UTC.
     """
 
     breakage: str
@@ -327,7 +364,7 @@ class CureRecord:
 
 
 def join_chapters(chapters: Sequence[Chapter]) -> History | None:
-    """The chapters of a subject as one history; None of none."""
+    """Join the chapters of a subject into one history; return None if there are none."""
     if not chapters:
         return None
     first, last = chapters[0], chapters[-1]
@@ -336,14 +373,14 @@ def join_chapters(chapters: Sequence[Chapter]) -> History | None:
     for chapter in chapters:
         breakages |= {b.id: b for b in chapter.breakages}
         effort = effort + chapter.effort
-    moments = tuple(moment for chapter in chapters for moment in chapter.moments)
+    snapshots = tuple(snapshot for chapter in chapters for snapshot in chapter.moments)
     return History(
         subject=first.subject,
         python=first.python,
         since=first.since,
         until=last.until,
         breakages=tuple(breakages.values()),
-        gaps=tuple(gaps(moments, last.until)),
+        gaps=tuple(gaps(snapshots, last.until)),
         effort=effort,
-        moments=moments,
+        moments=snapshots,
     )

@@ -1,23 +1,23 @@
-"""What is asked of the resolver, and the exact set of versions it answers with."""
+"""Requests to the resolver, and the exact set of versions that it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 
 @dataclass(frozen=True)
 class LockRequest:
-    """What is asked of the resolver. Equal questions have equal answers within a run.
+    """A request to the resolver. Equal requests get equal resolutions within a run.
 
     Attributes:
         requirements: as a person would type them after `pip install`.
         python: series, `3.11`.
-        oldest: names of packages to take in the oldest version the others allow.
-        constraints: `name==version` pins that limit, but do not add.
-        as_of: only what was uploaded before this instant counts.
-        later: packages with a cutoff of their own.
+        as_of: the cutoff, UTC: only what was uploaded before this instant counts.
+        oldest: names of packages to take in the oldest version that the others allow.
+        constraints: `name==version` pins that limit versions, but add no package.
+        later: packages with a later cutoff of their own.
     """
 
     requirements: tuple[str, ...]
@@ -29,27 +29,34 @@ class LockRequest:
 
     @property
     def installed_as_of(self) -> datetime:
-        """The cutoff at which all that the answer names is there."""
+        """The earliest cutoff at which all packages of the resolution are on the index."""
         return max([self.as_of, *(instant for _, instant in self.later)])
 
 
 @dataclass(frozen=True)
 class Lock:
-    """The exact set the resolver gives: sorted (name, version) pairs."""
+    """The exact set of packages that the resolver chose: sorted (name, version) pairs."""
 
     pins: tuple[tuple[str, str], ...]
 
+    @classmethod
+    def of(cls, versions: Mapping[str, str]) -> Lock:
+        """Return the lock of a mapping from name to version."""
+        return cls(tuple(sorted(versions.items())))
+
     def version(self, name: str) -> str | None:
+        """Return the version of a package, None if the lock does not contain it."""
         return dict(self.pins).get(name)
 
     @property
     def requirements(self) -> tuple[str, ...]:
+        """Every package as `name==version`."""
         return tuple(f"{name}=={version}" for name, version in self.pins)
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """The resolver's proof that no set exists; its sentence is the reason."""
+    """The resolver's proof that no set exists; `reason` is its sentence."""
 
     reason: str
 
@@ -64,10 +71,11 @@ class Unbuildable:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """No answer: never a verdict.
+    """The resolver gave no answer; no verdict may be based on it.
 
     Attributes:
-        ours: whether that is trouble of ours, or a choice of whoever runs it.
+        infrastructure: True if something failed (network, index, uv); False if the reason is
+            in the request or the settings, such as a package that the index does not have.
     """
 
     reason: str
@@ -78,16 +86,17 @@ Resolution = Lock | Conflict | Unbuildable | NoAnswer
 
 
 def changed_packages(before: Lock, after: Lock) -> list[str]:
-    """Packages that are in both locks in different versions."""
+    """Return the names of packages that are in both locks in different versions, sorted."""
     first, second = dict(before.pins), dict(after.pins)
     return sorted(n for n in first.keys() & second.keys() if first[n] != second[n])
 
 
 def swap_versions(base: Lock, other: Lock, names: Iterable[str]) -> Lock:
-    """`base` with these packages as `other` has them, and with what only `other` holds.
+    """Return `base` with the packages `names` in the versions of `other`.
 
-    What a release newly needs comes with it, what it no longer needs stays: both are harmless.
+    Packages that only `other` contains are added, and none is removed: what a swapped release
+    newly requires must be there, and what it no longer requires does no harm.
     """
-    pins = dict(other.pins) | dict(base.pins)
     versions = dict(other.pins)
-    return Lock(tuple(sorted((pins | {n: versions[n] for n in names if n in versions}).items())))
+    swapped = {name: versions[name] for name in names if name in versions}
+    return Lock.of(versions | dict(base.pins) | swapped)

@@ -1,4 +1,4 @@
-"""Releases on the index, their files and moments, and the Pythons they are installed on."""
+"""Releases on the index with their files and upload times, and Pythons to install them on."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ class Release:
 
     @property
     def uploaded(self) -> datetime | None:
-        """When the first of its files arrived; None where the index does not tell."""
+        """Upload time of its first file, UTC; None if the index publishes no upload times."""
         return min((f.uploaded for f in self.files if f.uploaded), default=None)
 
     @property
     def yanked(self) -> bool:
+        """True if all its files are yanked."""
         return all(f.yanked for f in self.files)
 
     @property
     def final(self) -> bool:
-        """Whether an installer takes it unasked: neither a prerelease nor yanked."""
+        """True if an installer takes it by default: neither a prerelease nor yanked."""
         return not self.yanked and not self.version.is_prerelease
 
 
@@ -49,8 +50,8 @@ class Interpreter:
     Attributes:
         path: absolute path of the executable.
         version: full version, `3.11.7`.
-        setuptools: version that `python -m venv` would put beside the code of a newcomer;
-            None from Python 3.12 on, where it brings none.
+        setuptools: version that `python -m venv` installs in a new environment; None from
+            Python 3.12 on, where it installs none.
         platform: as sysconfig names it, `linux-x86_64`.
     """
 
@@ -61,16 +62,18 @@ class Interpreter:
 
     @property
     def series(self) -> str:
+        """Its minor series, `3.11`."""
         return ".".join(self.version.split(".")[:2])
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A moment at which a version could be installed for the first time, or from another file.
+    """An instant from which on a version can be installed, or is installed from another file.
 
     Attributes:
-        settled: when the file was there that installers took from then on.
-        first: whether it could not be installed before.
+        instant: upload time of the first file that counts, UTC.
+        settled: upload time of the file that installers have taken ever since, UTC.
+        first: True if the version could not be installed before.
     """
 
     instant: datetime
@@ -81,12 +84,12 @@ class Arrival:
 
 
 def series_of(version: Version) -> str:
-    """The minor series a version belongs to: `2.3` for 2.3.7."""
+    """Return the minor series that a version belongs to: `2.3` for 2.3.7."""
     return f"{version.major}.{version.minor}"
 
 
 def short_version(version: Version) -> str:
-    """`3.0.0` as people write it in a bound: `3`."""
+    """Return a version without trailing zeros, as people write it in a bound: `3` for 3.0.0."""
     text = version.public
     while text.endswith(".0"):
         text = text.removesuffix(".0")
@@ -108,5 +111,5 @@ PYTHON_RELEASES = {
 
 
 def how_to_install_python(series: str) -> str:
-    """What to type to get a Python this machine lacks."""
+    """Return a sentence that says how to install a Python that this machine lacks."""
     return f"Python {series} is not on this machine; get it with: uv python install {series}"

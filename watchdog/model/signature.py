@@ -1,7 +1,7 @@
-"""The normalised failure: equal for one cause over versions, machines and Pythons.
+"""The normalised failure: equal for one cause on all versions, machines and Pythons.
 
-Used to group cells into breakages, and later to bisect: two failures with one signature are
-taken for the same trouble.
+Cells with one signature are grouped into one breakage, and a search for the culprit follows one
+signature: two failures with the same signature are treated as the same failure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from watchdog.model.evidence import Failure, Frame
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # `cannot import name 'x' from 'y' (/path/y.py)`: the path says where, not what.
+    # `cannot import name 'x' from 'y' (/path/y.py)`: the path differs between machines.
     (re.compile(r"\s*\((?:[^()\s]*[/\\][^()]*|unknown location)\)"), ""),
     (re.compile(r"\.? Did you mean:? .*$"), ""),  # CPython's guesses changed with every version
     # `f() takes …` until Python 3.9, `Class.f() takes …` from 3.10 on.
@@ -29,28 +29,33 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def normalise(text: str) -> str:
-    """A message without what differs between machines, runs and Python versions."""
+    """Return a message without what differs between machines, runs and Python versions."""
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text.strip()
 
 
 _COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>")
-"""Functions of their own until Python 3.11, part of the one around them since (PEP 709)."""
+"""Frames of their own until Python 3.11, part of the enclosing function since (PEP 709)."""
 
 
 def deepest_package_frame(frames: tuple[Frame, ...]) -> Frame | None:
-    """The innermost frame in an installed package: whose code raised.
+    """Return the innermost frame in an installed package, None if there is none.
 
-    Of a comprehension it is the function around it, as on the Pythons where it has no frame.
+    A comprehension is replaced by the function around it, so that the result is the same on
+    Pythons where a comprehension has no frame.
     """
-    theirs = [frame for frame in frames if frame.file.startswith("site-packages/")]
-    named = [frame for frame in theirs if frame.function not in _COMPREHENSIONS]
-    return next(reversed(named or theirs), None)
+    package_frames = [frame for frame in frames if frame.file.startswith("site-packages/")]
+    functions = [frame for frame in package_frames if frame.function not in _COMPREHENSIONS]
+    return next(reversed(functions or package_frames), None)
 
 
 def signature(failure: Failure) -> str:
-    """Exception type, message and the deepest third-party frame, normalised."""
+    """Return the signature of a failure.
+
+    It is made of the exception's type, its message and the deepest frame in an installed
+    package, all normalised.
+    """
     first = normalise(failure.symptom)[:300]
     frame = deepest_package_frame(failure.frames)
     if frame is None:
@@ -69,15 +74,17 @@ _MISSING = (
 
 
 def missing_symbol(symptom: str) -> str | None:
-    """The symbol that is not there any more, `werkzeug.urls.url_decode`; None where none is."""
+    """Return the symbol that an error message reports as missing: `werkzeug.urls.url_decode`.
+
+    Return None if the message is about something else.
+    """
     for pattern in _MISSING:
-        if found := pattern.search(symptom):
-            return ".".join(
-                part for part in (found["module"], found.groupdict().get("name")) if part
-            )
+        if match := pattern.search(symptom):
+            names = (match["module"], match.groupdict().get("name"))
+            return ".".join(name for name in names if name)
     return None
 
 
 def signature_id(signature: str) -> str:
-    """A short name for a signature, fit for addresses."""
+    """Return a short id of a signature that can be part of a URL: 10 hexadecimal digits."""
     return hashlib.sha256(signature.encode()).hexdigest()[:10]

@@ -1,4 +1,4 @@
-"""A cell compared with its controls, breakages made of such cells, and a run of them all."""
+"""Verdicts on cells, breakages that group them, and a run of the matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watchdog.model.signature import signature_id
 
 
 class State(StrEnum):
-    """An outcome as the reader of a report sees it: compared with its controls."""
+    """The state of a cell in a report: its outcome compared with its controls."""
 
     WORKS = "works"
     BROKEN = "broken"
@@ -28,12 +28,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A cell, seen beside its controls.
+    """The state of a cell with its reasons, after comparison with its controls.
 
     Attributes:
-        control: fingerprint of the core control that blocks it, or speaks for it.
-        new: differs from what the last run that knew this cell found.
-        expected: the reason of the known issue that covers it.
+        lock: None if there is none.
+        record: None if the cell was not run.
+        control: record of the core control, if the cell has one.
+        new: True if the last run with a definite result for this cell found another one.
+        expected: the reason of the known issue that covers the cell.
+        since: cutoff of the first run in which the cell broke like this, UTC; None if that is
+            this run.
     """
 
     cell: Cell
@@ -50,9 +54,15 @@ class Verdict:
     since: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Breakage:
-    """Cells that fail for one cause: one signature, every victim listed."""
+    """Cells that fail for one cause.
+
+    Attributes:
+        core: True if the framework itself breaks, without any extension.
+        verdicts: the broken cells.
+        blocked: the cells that were not run, because the framework breaks in their set.
+    """
 
     id: str
     signature: str
@@ -64,26 +74,28 @@ class Breakage:
 
     @property
     def subjects(self) -> tuple[str, ...]:
+        """The subjects of its broken cells."""
         return tuple(dict.fromkeys(v.cell.subject for v in self.verdicts))
 
     @property
     def victims(self) -> tuple[str, ...]:
-        """Every subject that fails through it, whether of itself or under a broken core."""
-        both = (*self.verdicts, *self.blocked)
-        return tuple(dict.fromkeys(v.cell.subject for v in both))
+        """The subjects of its broken and its blocked cells."""
+        verdicts = (*self.verdicts, *self.blocked)
+        return tuple(dict.fromkeys(v.cell.subject for v in verdicts))
 
     @property
     def new(self) -> bool:
+        """True if one of its broken cells is new."""
         return any(v.new for v in self.verdicts)
 
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """What the journal keeps of a verdict; the rest is in the ledger's records.
+    """The part of a verdict that the journal stores; the rest is in the ledger's records.
 
     Attributes:
         record, control: fingerprints of the cell's own record and of its core control.
-        symptom: only where no record holds it.
+        symptom: only if no record contains it.
     """
 
     state: State
@@ -99,14 +111,17 @@ class JournalEntry:
 
 @dataclass(frozen=True)
 class Run:
-    """A line of the journal: which ledger record answered which cell at which cutoff.
+    """A line of the journal: the result of each cell at one cutoff.
 
     Attributes:
-        cells: cell id to what was found.
-        left_out: cell id to the reason matrix.yaml gives.
-        newest: the last final release of each subject, and its day.
-        core: the first release of each series of the core's packages: package, version, day.
-        doubt: why the run is not to be believed, and no news.
+        as_of: the cutoff, UTC.
+        finished: when the run ended, UTC.
+        cells: entry of each cell, by cell id.
+        left_out: the reason in matrix.yaml for each cell that was excluded, by cell id.
+        newest: the newest final release of each subject, and its upload time.
+        core: the first release of each series of the core's packages: package, version, upload
+            time.
+        doubt: why the run is unreliable, so that nothing in it is news; None if it is reliable.
     """
 
     as_of: datetime
@@ -120,15 +135,15 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What a later line of the journal calls it by."""
+        """The name by which later lines of the journal refer to this run."""
         return f"{self.as_of.isoformat()} {self.finished.isoformat()}"
 
 
 def group_breakages(verdicts: Iterable[Verdict], framework: str) -> tuple[Breakage, ...]:
-    """Red cells grouped by signature, cells under a broken core beside the core's failure.
+    """Group broken and blocked cells by signature into breakages, and sort these.
 
-    New ones first, then those of today's installs, then by how many cells they turn red. The ids
-    of the core's begin with the package of the framework.
+    Breakages with new cells come first, then those of the table `today`, then those with the
+    most cells. The ids of breakages of the core begin with `framework`, its package.
     """
     broken: dict[str, list[Verdict]] = defaultdict(list)
     blocked: dict[str, list[Verdict]] = defaultdict(list)
@@ -137,21 +152,18 @@ def group_breakages(verdicts: Iterable[Verdict], framework: str) -> tuple[Breaka
             broken[verdict.signature].append(verdict)
         elif verdict.state is State.BLOCKED and verdict.signature:
             blocked[verdict.signature].append(verdict)
-    found = [
+    breakages = [
         _breakage(signature, broken.get(signature, []), blocked.get(signature, []), framework)
         for signature in dict.fromkeys((*broken, *blocked))
     ]
-    return tuple(
-        sorted(
-            found,
-            key=lambda b: (
-                not b.new,
-                not any(v.cell.table is Table.TODAY for v in (*b.verdicts, *b.blocked)),
-                -len(b.verdicts) - len(b.blocked),
-                b.id,
-            ),
-        )
-    )
+    return tuple(sorted(breakages, key=_importance))
+
+
+def _importance(breakage: Breakage) -> tuple[object, ...]:
+    """Return the sort key of a breakage; the most important has the smallest."""
+    verdicts = (*breakage.verdicts, *breakage.blocked)
+    is_today = any(v.cell.table is Table.TODAY for v in verdicts)
+    return (not breakage.new, not is_today, -len(verdicts), breakage.id)
 
 
 def _breakage(
@@ -172,7 +184,7 @@ def _breakage(
 
 
 def count_states(verdicts: Iterable[Verdict]) -> dict[State, int]:
-    """How many cells are in each state; every state is there."""
+    """Return how many cells are in each state; every state is a key."""
     counts = dict.fromkeys(State, 0)
     for verdict in verdicts:
         counts[verdict.state] += 1

@@ -91,7 +91,7 @@ def answer(done: ProcessResult) -> Resolution:
     """What a resolution said: a lock, a conflict, what does not build, or that nobody knows."""
     if done.returncode == 0:
         found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
-        return Lock(tuple(sorted((canonicalize_name(n), v) for n, v in found)))
+        return Lock.of({canonicalize_name(name): version for name, version in found})
     text = redacted(done.errors).strip()
     network = network_failed(done)
     if done.note or (build_failed(done) and not network):

@@ -59,15 +59,15 @@ def record(subject: str, outcome: Outcome, python: str = "3.13.0") -> Record:
     evidence = (Evidence(Ended.REPORTED, Stage.IMPORT, tests=(use,), log="boom" if bad else ""),)
     stage = Stage.IMPORT if bad else Stage.SMOKE
     return Record(
-        f"{subject}-{outcome}-{python}",
-        subject,
-        python,
-        "linux",
-        f"smoke_{subject}",
-        lock,
-        Judgement(outcome, stage, symptom, signature),
-        evidence,
-        day(9),
+        fingerprint=f"{subject}-{outcome}-{python}",
+        subject=subject,
+        python=python,
+        platform="linux",
+        smoke=f"smoke_{subject}",
+        lock=lock,
+        judgement=Judgement(outcome, stage, symptom, signature),
+        evidence=evidence,
+        ran_at=day(9),
     )
 
 
@@ -120,24 +120,33 @@ def site() -> front.SiteView:
         fixed_by=Fix("other", "1.1", "release"),
     )
     histories = [
-        History(s, "auto", day(0), day(9), (b,), (), Effort(1, 2, 3, 4), (works(0),))
+        History(
+            subject=s,
+            python="auto",
+            since=day(0),
+            until=day(9),
+            breakages=(b,),
+            gaps=(),
+            effort=Effort(1, 2, 3, 4),
+            moments=(works(0),),
+        )
         for s, b in (("ext", BREAKAGE), ("other", over))
     ]
     cure = CureRecord(BREAKAGE.id, "3.13", ("ext", "werkzeug<3"), "bound", day(9))
     rot = PinStatus(
-        "2.2.2",
-        day(2),
-        ("flask==2.2.2",),
-        "flask",
-        "3.11",
-        PinState.ROTTED,
-        day(9),
-        day(4),
-        BREAKAGE.culprit,
-        "swap",
-        "ImportError: x",
-        ("werkzeug<3",),
-        "3.13",
+        version="2.2.2",
+        released=day(2),
+        requirements=("flask==2.2.2",),
+        subject="flask",
+        python="3.11",
+        state=PinState.ROTTED,
+        checked=day(9),
+        rotted_on=day(4),
+        culprit=BREAKAGE.culprit,
+        proof="swap",
+        symptom="ImportError: x",
+        pins=("werkzeug<3",),
+        newest_python="3.13",
     )
     past = history.history_view(MATRIX, histories, [rot], {BREAKAGE.id: cure})
     return front.site_view(MATRIX, NOW, RECORDS.get, past, (BEFORE, NOW))
@@ -241,7 +250,16 @@ def test_the_headline_counts_what_was_judged(
     states: dict[str, State], alive: set[str], said: str
 ) -> None:
     today = [
-        Verdict(Cell(f"{subject}/today/py3.13", Table.TODAY, subject, "3.13", (subject,)), state)
+        Verdict(
+            Cell(
+                id=f"{subject}/today/py3.13",
+                table=Table.TODAY,
+                subject=subject,
+                python="3.13",
+                requirements=(subject,),
+            ),
+            state,
+        )
         for subject, state in states.items()
     ]
     assert front.headline(MATRIX, today, alive)[0] == said

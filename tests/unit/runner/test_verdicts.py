@@ -16,7 +16,13 @@ from watchdog.storage import journal
 
 
 def cell(subject: str = "flask-login", table: Table = Table.TODAY, where: str = "py3.13") -> Cell:
-    return Cell(f"{subject}/{table}/{where}", table, subject, "3.13", (subject,))
+    return Cell(
+        id=f"{subject}/{table}/{where}",
+        table=table,
+        subject=subject,
+        python="3.13",
+        requirements=(subject,),
+    )
 
 
 def run(

@@ -252,18 +252,18 @@ async def _tried(
         return None
     symptom = judgement.symptom or ""
     return Risk(
-        mine.subject,
-        mine.version,
-        package,
-        str(version),
-        symptom,
-        Source.PRERELEASE,
-        Kind.BROKEN,
-        symptom,
-        str(version),
-        "",
-        0,
-        "",
+        subject=mine.subject,
+        version=mine.version,
+        package=package,
+        package_version=str(version),
+        symbol=symptom,
+        source=Source.PRERELEASE,
+        kind=Kind.BROKEN,
+        text=symptom,
+        removed_in=str(version),
+        file="",
+        line=0,
+        code="",
     )
 
 

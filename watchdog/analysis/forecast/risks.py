@@ -67,19 +67,19 @@ def risks_of_uses(
             continue
         named = announced.removed_in if announced else None
         yield Risk(
-            subject,
-            version,
-            package,
-            held[package],
-            use.symbol,
-            Source.SCAN,
-            kind,
-            text,
-            named,
-            use.file,
-            use.line,
-            use.text,
-            use.lazy,
+            subject=subject,
+            version=version,
+            package=package,
+            package_version=held[package],
+            symbol=use.symbol,
+            source=Source.SCAN,
+            kind=kind,
+            text=text,
+            removed_in=named,
+            file=use.file,
+            line=use.line,
+            code=use.text,
+            lazy=use.lazy,
         )
 
 
@@ -104,18 +104,18 @@ def risks_of_warnings(
         if not is_announcement(warning) or _top(warning.file) not in own or package not in held:
             continue
         yield Risk(
-            subject,
-            version,
-            package,
-            held[package],
-            symbol,
-            Source.WARNING,
-            Kind.ANNOUNCED,
-            warning.message,
-            removed_in(warning.message),
-            warning.file.removeprefix(_SITE),
-            warning.line,
-            warning.code,
+            subject=subject,
+            version=version,
+            package=package,
+            package_version=held[package],
+            symbol=symbol,
+            source=Source.WARNING,
+            kind=Kind.ANNOUNCED,
+            text=warning.message,
+            removed_in=removed_in(warning.message),
+            file=warning.file.removeprefix(_SITE),
+            line=warning.line,
+            code=warning.code,
         )
 
 

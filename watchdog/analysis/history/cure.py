@@ -34,13 +34,11 @@ class Cure:
         pins: to be typed beside the requirements, or in place of one for the same package.
         how: `newer` subject, `bound` on what it needs, or `older` subject.
         lock: what they give, which ran.
-        verified: the cutoff at which it ran, UTC.
     """
 
     pins: tuple[str, ...]
     how: str
     lock: Lock
-    verified: datetime
 
 
 async def find_cure(
@@ -75,7 +73,7 @@ async def holding_back(
     pins = tuple(f"{name}{bound}" for name, bound in sorted(held.items()))
     lock = await case.scheduler.lock(case.question(python, as_of, *pins))
     how = "older" if case.subject in held else "bound"
-    return Cure(pins, how, lock, as_of) if isinstance(lock, Lock) else None
+    return Cure(pins, how, lock) if isinstance(lock, Lock) else None
 
 
 async def _newer_subject(case: Experiment, python: str, as_of: datetime) -> Cure | None:
@@ -107,7 +105,7 @@ async def _newer_subject(case: Experiment, python: str, as_of: datetime) -> Cure
     found = await Experiment(case.scheduler, case.subject, (pin, *others)).at(python, as_of)
     if not found.works or found.lock is None:
         return None
-    return Cure((pin,), "newer", found.lock, as_of)
+    return Cure((pin,), "newer", found.lock)
 
 
 def pip_arguments(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:

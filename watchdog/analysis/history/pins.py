@@ -125,7 +125,13 @@ async def _look(
     python = stretches(available, AUTO, released, released + _SETTLED)[-1][0]
     case = Experiment(scheduler, subject, requirements)
     rot = PinStatus(
-        str(release.version), released, requirements, subject, python, PinState.WORKS, as_of
+        version=str(release.version),
+        released=released,
+        requirements=requirements,
+        subject=subject,
+        python=python,
+        state=PinState.WORKS,
+        checked=as_of,
     )
     now = await case.at(python, as_of)
     if now.works:

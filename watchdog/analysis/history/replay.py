@@ -93,7 +93,16 @@ async def replay(
     breakages = await gather(_told(case, o, moments, known, anew=blame_anew) for o in outages)
     effort.runs = scheduler.ran - ran
     gaps = tuple(history.gaps(moments, until))
-    return History(subject, python, since, until, _named(breakages), gaps, effort, tuple(moments))
+    return History(
+        subject=subject,
+        python=python,
+        since=since,
+        until=until,
+        breakages=_named(breakages),
+        gaps=gaps,
+        effort=effort,
+        moments=tuple(moments),
+    )
 
 
 def _key(breakage: PastBreakage) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from watchdog.model.signature import normalise, signature
 
 def snapshot_of(record: Record, since: datetime, python: str) -> Snapshot:
     """The moment that a record of the ledger stands for."""
-    lock = Lock(tuple(sorted(record.lock.items())))
+    lock = Lock.of(record.lock)
     judgement, warnings = record.judgement, record.evidence[-1].warnings
     if judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
         return Snapshot(since, python, lock, gap=judgement.reason or str(judgement.outcome))
