@@ -29,7 +29,7 @@ from pathlib import Path
 from watchdog.environments import interpreters
 from watchdog.sandbox.process import Processes
 from watchdog.storage.files import read_lines
-from watchdog.storage.ledger import Ledger
+from watchdog.storage.journal import Journal
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -334,7 +334,7 @@ def ledger(reports: Path) -> Said:
 
 
 def states(reports: Path) -> dict[str, str]:
-    return {i: str(e.state) for i, e in Ledger(reports).runs()[-1].cells.items()}
+    return {i: str(e.state) for i, e in Journal(reports).runs()[-1].cells.items()}
 
 
 def megabytes(folder: Path) -> float:

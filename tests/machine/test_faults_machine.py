@@ -36,7 +36,7 @@ from loopback_index import LoopbackIndex
 
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.sandbox.process import Processes
-from watchdog.storage.ledger import Ledger
+from watchdog.storage.journal import Journal
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 GROUPS = Path("/sys/fs/cgroup/memory")
@@ -58,7 +58,7 @@ def test_a_clock_that_went_back_between_runs_loses_nothing_and_is_told(
     assert done.returncode == 0, done.stderr
     assert trials(done.stderr) == 0
     assert "runs of a later cutoff" in done.stderr
-    runs = Ledger(world.reports()).runs()
+    runs = Journal(world.reports()).runs()
     assert [run.as_of for run in runs] == [earlier, NOW]
     assert all({c: str(e.state) for c, e in r.cells.items()} == GOOD for r in runs)
     seen = next(line for line in done.stderr.splitlines() if "later cutoff" in line)

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 
 from watchdog.__main__ import main
 from watchdog.model.verdict import Run
-from watchdog.storage.ledger import Ledger
+from watchdog.storage.journal import Journal
 
 ROOT = Path(__file__).parents[2]
 """The repository."""
@@ -115,7 +115,7 @@ class Home:
         (self.folder / "matrix.yaml").write_text(text, encoding="utf-8")
 
     def last_run(self) -> dict[str, Any]:
-        last = max(Ledger(self.folder / "reports").runs(), key=lambda run: run.finished)
+        last = max(Journal(self.folder / "reports").runs(), key=lambda run: run.finished)
         found: dict[str, Any] = TypeAdapter(Run).dump_python(
             last, mode="json", exclude_defaults=True
         )

@@ -29,6 +29,7 @@ from watchdog.sandbox.process import Processes
 from watchdog.sandbox.sandbox import Sandbox
 from watchdog.sandbox.scratch import scratch_folder
 from watchdog.sandbox.services import Services
+from watchdog.storage.journal import Journal
 from watchdog.storage.ledger import Ledger
 
 _OLDEST_UV = Version("0.10")
@@ -212,21 +213,22 @@ def _services(processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
 def _ledger(reports: Path) -> Diagnosis:
     try:
         ledger = Ledger(reports)
-        runs = len(ledger.runs())
+        journal = Journal(reports)
+        runs = len(journal.runs())
     except OSError as e:
         return Diagnosis(
             "ledger", Level.WRONG, f"cannot be read: {e.strerror}", "look at its rights"
         )
     told = f"{len(ledger)} records, {runs} runs"
-    if ledger.schema_version > Record.schema_version:
+    if max(ledger.schema_version, journal.schema_version) > Record.schema_version:
         return Diagnosis(
             "ledger",
             Level.WRONG,
             f"{told}; lines of a newer version of this program",
             "python -m pip install -U flask-watchdog",
         )
-    if ledger.skipped_lines:
-        torn = f"{told}; {ledger.skipped_lines} lines torn or unknown"
+    if skipped_lines := ledger.skipped_lines + journal.skipped_lines:
+        torn = f"{told}; {skipped_lines} lines torn or unknown"
         advice = "nothing: they are stepped over, and their cells run again"
         return Diagnosis("ledger", Level.NOTE, torn, advice)
     return Diagnosis("ledger", Level.OK, told)

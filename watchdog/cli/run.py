@@ -40,6 +40,7 @@ from watchdog.report import site
 from watchdog.report.views import subject
 from watchdog.report.views.wording import state_symbols
 from watchdog.runner.workspace import Settings, open_workspace, package_folder
+from watchdog.storage.journal import Journal
 from watchdog.storage.ledger import Ledger
 
 
@@ -70,7 +71,7 @@ def run(
         if downgrade_reason := workspace.sandbox.downgrade_reason:
             say(console, downgrade_reason)
         print_summary(console, settings.matrix, result, page)
-        warn_later_runs(console, settings.as_of, workspace.ledger.runs())
+        warn_later_runs(console, settings.as_of, workspace.journal.runs())
         github_annotations.announce(settings.matrix, result)
     if not result.verdicts and not part.planned:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
@@ -99,7 +100,7 @@ def report(matrix_path: Path, reports: Path) -> None:
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Evidence, log, lock of a cell, and a shell line that reproduces it."""
     matrix, ledger = load.load_matrix(matrix_path), Ledger(reports)
-    run_, entry = _find(ledger, cell_id)
+    run_, entry = _find(Journal(reports), cell_id)
     state, reason = entry.state, entry.reason
     # A cell under a broken core was not run itself: its control is the evidence.
     shown = entry.record or entry.control
@@ -136,8 +137,8 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     click.echo(f"Reproduce with:\n  {line}")
 
 
-def _find(ledger: Ledger, cell_id: str) -> tuple[Run, JournalEntry]:
-    for run_ in reversed(ledger.runs()):
+def _find(journal: Journal, cell_id: str) -> tuple[Run, JournalEntry]:
+    for run_ in reversed(journal.runs()):
         if cell_id in run_.cells:
             return run_, run_.cells[cell_id]
     raise ConfigurationError(

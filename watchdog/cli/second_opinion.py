@@ -37,7 +37,7 @@ def second_opinion_(settings: Settings, cells: int) -> int:
     console, archive = stderr(), Archive(settings.reports)
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
         ledger = workspace.ledger
-        run = journal.latest_run([r for r in ledger.runs() if r.as_of <= settings.as_of])
+        run = journal.latest_run([r for r in workspace.journal.runs() if r.as_of <= settings.as_of])
         if run is None:
             raise ConfigurationError(("there is no run yet; `flask-watchdog run` makes one",))
         drawn = sample_cells(

@@ -25,9 +25,9 @@ from watchdog.report import site
 from watchdog.runner import verdicts
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.sandbox.process import Processes
-from watchdog.storage import clock, journal
+from watchdog.storage import clock
 from watchdog.storage.archive import Archive
-from watchdog.storage.journal import NOT_ENDED
+from watchdog.storage.journal import NOT_ENDED, Journal, join_runs
 from watchdog.storage.ledger import Ledger
 
 
@@ -135,22 +135,22 @@ def merge(
     """Join the reports of parts of a run into one, and write its pages. Runs nothing."""
     matrix, ledger = matrix_file.load_matrix(matrix_path), Ledger(reports)
     planned = shards.read_plan(plan_path) if plan_path else None
-    parts = [Ledger(folder) for folder in folders]
-    runs = [run for part in parts for run in part.runs()]
+    parts, journal = [Ledger(folder) for folder in folders], Journal(reports)
+    runs = [run for folder in folders for run in Journal(folder).runs()]
     as_of = planned.as_of if planned else max((run.as_of for run in runs), default=None)
     if as_of is None:
         raise ConfigurationError(("none of these folders holds a run",))
-    if any(run.as_of == as_of for run in ledger.runs()):
+    if any(run.as_of == as_of for run in journal.runs()):
         raise ConfigurationError((f"the run of {as_of:%Y-%m-%d %H:%M} UTC is joined already",))
     now = [run for run in runs if run.as_of == as_of]
     if not now:  # no part ended: what is known of the releases is what was known before
-        last = max(ledger.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
+        last = max(journal.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
         now = [replace(last, as_of=as_of, finished=clock.now(), cells={}, left_out={})]
-    joined = journal.join_runs(now, planned.wanted if planned else ())
+    joined = join_runs(now, planned.wanted if planned else ())
     added = sum(ledger.adopt(part) for part in parts)
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
-    ledger.write_run(joined)
+    journal.append(joined)
     page = site.write_site(matrix, ledger, reports)
     console = stderr()
     say(

@@ -24,7 +24,7 @@ from watchdog.storage.ledger import Ledger
 
 def write_site(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
     """Write the site for the last run of the journal; returns the front page."""
-    archive, runs = Archive(reports), ledger.runs()
+    archive, runs = Archive(reports), journal.Journal(reports).runs()
     run = journal.latest_run(runs)
     histories = {s: h for s in archive.subjects() if (h := archive.history(s))}
     past = history.history_view(

@@ -37,6 +37,7 @@ from watchdog.sandbox.process import Processes, cell_uid
 from watchdog.sandbox.sandbox import Sandbox
 from watchdog.sandbox.scratch import scratch_folder
 from watchdog.sandbox.services import Services
+from watchdog.storage.journal import Journal
 from watchdog.storage.ledger import Ledger
 
 REQUIRED_ADDRESS_SPACE = 1 << 30
@@ -104,6 +105,11 @@ class Workspace:
     def ledger(self) -> Ledger:
         """The records of the reports folder, read when first needed."""
         return Ledger(self.settings.reports)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal of runs in the folder of reports."""
+        return Journal(self.settings.reports)
 
     @cached_property
     def scripts(self) -> Scripts:

@@ -1,8 +1,9 @@
-"""The tracked memory of the past: histories, pins, cures, second opinions, under `reports/`.
+"""Stores histories, pins, cures and second opinions as JSON Lines under `reports/`.
 
 `history/SUBJECT.jsonl` has a line for each stretch that was replayed: the change points of the
 timeline between two instants, and the breakages that began or ended. A later run adds a line for
-what came after; a line that begins anew replaces all before it, as when the smoke has changed.
+what came after. A line that does not begin where the one before it ends replaces all before it;
+that happens when the smoke has changed.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 _CHAPTER = TypeAdapter(Chapter)
-_ROT = TypeAdapter(PinStatus)
+_PIN = TypeAdapter(PinStatus)
 _CURE = TypeAdapter(CureRecord)
 _OPINION = TypeAdapter(SecondOpinion)
 
 
 class Archive:
-    """The histories under one folder."""
+    """The histories, pins, cures and second opinions in one folder of reports."""
 
     def __init__(self, reports: Path) -> None:
         self._folder = reports / "history"
@@ -51,37 +52,39 @@ class Archive:
         self._opinions = reports / "second-opinions.jsonl"
 
     def subjects(self) -> list[str]:
-        """Whose history is known."""
+        """Return the subjects that have a history, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.jsonl"))
 
     def chapters(self, subject: str) -> list[Chapter]:
-        """The lines of a subject that count, oldest first."""
-        found: list[Chapter] = []
-        for chapter in filter(_harmless, _read(self._folder / f"{subject}.jsonl", _CHAPTER)):
-            if found and chapter.since != found[-1].until:
-                found = []
-            found.append(chapter)
-        return found
+        """Return the chapters of a subject that are not replaced by later ones, oldest first."""
+        chapters: list[Chapter] = []
+        for chapter in _read(self._folder / f"{subject}.jsonl", _CHAPTER):
+            if not _has_safe_names(chapter):
+                continue
+            if chapters and chapter.since != chapters[-1].until:
+                chapters = []
+            chapters.append(chapter)
+        return chapters
 
     def history(self, subject: str) -> History | None:
-        """All that is known of a subject's past."""
+        """Return the whole history of a subject, None if there is none."""
         return join_chapters(self.chapters(subject))
 
     def breakages(self) -> list[PastBreakage]:
-        """Every breakage that is known."""
+        """Return the breakages of all subjects."""
         histories = (self.history(subject) for subject in self.subjects())
         return [breakage for history in histories if history for breakage in history.breakages]
 
-    def add(self, chapter: Chapter) -> None:
-        """Write one line; moments that only repeat their neighbours are left out."""
-        kept = replace(chapter, moments=tuple(change_points(chapter.moments)))
-        value = _CHAPTER.dump_python(kept, mode="json", exclude_defaults=True)
+    def add_chapter(self, chapter: Chapter) -> None:
+        """Append a chapter; snapshots that only repeat their neighbours are left out."""
+        thinned = replace(chapter, moments=tuple(change_points(chapter.moments)))
+        value = _CHAPTER.dump_python(thinned, mode="json", exclude_defaults=True)
         files.append_line(self._folder / f"{chapter.subject}.jsonl", value)
 
     def adopt(self, other: Archive) -> int:
-        """Take over the lines of another archive that are not here yet; how many there were.
+        """Append the lines of another archive that this one lacks; return how many.
 
-        Lines stay in the order they were written in, so a chapter follows the one it carries on.
+        Lines keep their order, so a chapter still follows the one that it continues.
         """
         pairs = [
             (self._pins, other._pins),
@@ -91,54 +94,62 @@ class Archive:
         pairs += [
             (self._folder / path.name, path) for path in sorted(other._folder.glob("*.jsonl"))
         ]
-        added = 0
-        for ours, theirs in pairs:
-            known = list(files.read_lines(ours))
-            for value in files.read_lines(theirs):
-                if value is not None and value not in known:
-                    files.append_line(ours, value)
-                    added += 1
-        return added
+        return sum(_append_missing_lines(target, source) for target, source in pairs)
 
     def pins(self) -> list[PinStatus]:
-        """What is known of every pin of the framework, the newest first."""
-        found = _newest(self._pins, _ROT, lambda rot: rot.key)
-        return sorted(found.values(), key=lambda r: (Version(r.version), r.subject), reverse=True)
+        """Return the latest status of every pin, the newest release of the framework first."""
+        latest = _read_latest(self._pins, _PIN, lambda pin: pin.key)
+        return sorted(latest.values(), key=lambda p: (Version(p.version), p.subject), reverse=True)
 
-    def add_pin(self, rot: PinStatus) -> None:
-        """Write one line; it stands in for what was known of this pin before."""
-        files.append_line(self._pins, _ROT.dump_python(rot, mode="json", exclude_defaults=True))
+    def add_pin(self, pin: PinStatus) -> None:
+        """Append the status of a pin; it replaces earlier ones of the same pin."""
+        files.append_line(self._pins, _PIN.dump_python(pin, mode="json", exclude_defaults=True))
 
     def cures(self) -> dict[str, CureRecord]:
-        """The newest note for each breakage."""
-        return _newest(self._cures, _CURE, lambda note: note.breakage)
+        """Return the latest cure of each breakage, by the breakage's id."""
+        return _read_latest(self._cures, _CURE, lambda cure: cure.breakage)
 
-    def add_cure(self, note: CureRecord) -> None:
-        """Write one line; it stands in for what was known of this breakage's cure before."""
-        files.append_line(self._cures, _CURE.dump_python(note, mode="json"))
+    def add_cure(self, cure: CureRecord) -> None:
+        """Append the cure of a breakage; it replaces earlier ones of the same breakage."""
+        files.append_line(self._cures, _CURE.dump_python(cure, mode="json"))
 
     def opinions(self) -> list[SecondOpinion]:
-        """Every second opinion there is, in the order they were given in."""
+        """Return all second opinions, oldest first."""
         return list(_read(self._opinions, _OPINION))
 
-    def add_opinion(self, given: SecondOpinion) -> None:
-        """Write one line; none ever stands in for another."""
-        value = _OPINION.dump_python(given, mode="json", exclude_defaults=True)
+    def add_opinion(self, opinion: SecondOpinion) -> None:
+        """Append a second opinion; it replaces no other."""
+        value = _OPINION.dump_python(opinion, mode="json", exclude_defaults=True)
         files.append_line(self._opinions, value)
 
 
 def _read(path: Path, kind: TypeAdapter[T]) -> Iterator[T]:
-    """The values of a file; a line that is none is stepped over."""
+    """Yield the values of a file; skip lines that are not valid."""
     for value in files.read_lines(path):
         with contextlib.suppress(ValidationError):
             yield kind.validate_python(value)
 
 
-def _harmless(chapter: Chapter) -> bool:
-    """Whether its names may name pages: a line may come from a machine that ran strangers' code."""
+def _read_latest(path: Path, kind: TypeAdapter[T], key: Callable[[T], K]) -> dict[K, T]:
+    """Return the last value of a file for each key."""
+    return {key(value): value for value in _read(path, kind)}
+
+
+def _append_missing_lines(target: Path, source: Path) -> int:
+    """Append the lines of `source` that `target` lacks; return how many."""
+    lines = list(files.read_lines(target))
+    added = 0
+    for value in files.read_lines(source):
+        if value is not None and value not in lines:
+            files.append_line(target, value)
+            added += 1
+    return added
+
+
+def _has_safe_names(chapter: Chapter) -> bool:
+    """Return whether its names can be file names of pages.
+
+    A line may come from a machine that ran untrusted code.
+    """
     ids = [breakage.id for breakage in chapter.breakages]
     return is_subject(chapter.subject) and all(_PAGE.fullmatch(name) for name in ids)
-
-
-def _newest(path: Path, kind: TypeAdapter[T], key: Callable[[T], K]) -> dict[K, T]:
-    return {key(value): value for value in _read(path, kind)}

@@ -1,7 +1,7 @@
-"""What time it is, for what is written down: SOURCE_DATE_EPOCH fixes it, as in other tools.
+"""The current time for stored results; SOURCE_DATE_EPOCH fixes it, as in other tools.
 
 See https://reproducible-builds.org/specs/source-date-epoch/: seconds since 1970, UTC. Two runs with
-the same one, on the same index, write the same pages.
+the same value, on the same index, write the same pages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """This instant, UTC."""
+    """Return the current instant, or that of SOURCE_DATE_EPOCH if it is set; UTC."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
     if fixed.isdigit():
         return datetime.fromtimestamp(int(fixed), UTC)

@@ -1,4 +1,4 @@
-"""The known-good set as a constraints file for pip: written, and read again for the pages."""
+"""The known-good set as a constraints file for pip: written here, and read again for the pages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _INSTANT = "%Y-%m-%d %H:%M"
 
 @dataclass(frozen=True)
 class KnownGood:
-    """Pins whose subjects work together, in one environment.
+    """Pins whose subjects work together in one environment.
 
     Attributes:
-        as_of: nothing in it is younger, UTC.
-        pins: `name==version` of the whole set.
-        left_out: subject to the reason.
+        as_of: nothing in it was published later, UTC.
+        pins: the whole set, each as `name==version`.
+        left_out: the reason for each subject that is not in it.
     """
 
     python: str
@@ -33,12 +33,12 @@ class KnownGood:
 
     @property
     def file(self) -> str:
-        """Its name."""
+        """The name of its file."""
         return f"constraints-{self.python}.txt"
 
     @property
     def text(self) -> str:
-        """As a constraints file for pip."""
+        """The content of its file, which pip reads as constraints."""
         lines = [
             f"# Works together on Python {self.python}: {len(self.subjects)} subjects, all their",
             "# smokes run in one environment with exactly this set.",
@@ -52,17 +52,32 @@ class KnownGood:
 
 
 def read_constraints(reports: Path) -> list[KnownGood]:
-    """The sets that were found so far, the newest Python first; what is no such file is skipped."""
-    found = []
-    for path in reports.glob("constraints-*.txt"):
-        text = path.read_text("utf-8", "replace")
-        if age := _AGE.search(text):
-            try:
-                as_of = datetime.strptime(age[1], _INSTANT).replace(tzinfo=UTC)
-            except ValueError:
-                continue
-            python = path.stem.removeprefix("constraints-")
-            left_out = dict(_WITHOUT.findall(text))
-            pins = tuple(_PIN.findall(text))
-            found.append(KnownGood(python, as_of, pins, tuple(_WITH.findall(text)), left_out))
-    return sorted(found, key=lambda k: [int(n) for n in re.findall(r"\d+", k.python)], reverse=True)
+    """Return the known-good sets of a folder of reports, the newest Python first.
+
+    Files that are not known-good sets are skipped.
+    """
+    sets = [_read_set(path) for path in reports.glob("constraints-*.txt")]
+    return sorted((s for s in sets if s), key=_python_numbers, reverse=True)
+
+
+def _read_set(path: Path) -> KnownGood | None:
+    """Read one file; return None if it is not a known-good set."""
+    text = path.read_text("utf-8", "replace")
+    age = _AGE.search(text)
+    if age is None:
+        return None
+    try:
+        as_of = datetime.strptime(age[1], _INSTANT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return KnownGood(
+        python=path.stem.removeprefix("constraints-"),
+        as_of=as_of,
+        pins=tuple(_PIN.findall(text)),
+        subjects=tuple(_WITH.findall(text)),
+        left_out=dict(_WITHOUT.findall(text)),
+    )
+
+
+def _python_numbers(known_good: KnownGood) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", known_good.python)]

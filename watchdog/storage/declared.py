@@ -1,4 +1,4 @@
-"""What a subject's metadata allows of the framework, and what works, as values and as a file."""
+"""What a subject's metadata allows of the framework beside what works: values and their file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from watchdog.storage import files
 
 @dataclass(frozen=True)
 class SeriesResult:
-    """One series of the framework beside a subject.
+    """The result of one series of the framework with a subject.
 
     Attributes:
-        framework: the series; files of old call it `flask`.
-        allowed: whether the metadata allows it; None where that is not known.
-        works: whether it works with something beneath on some Python; None where the framework
+        framework: the series; early versions of the watchdog wrote it as `flask`.
+        allowed: whether the metadata allows it; None if that is not known.
+        works: whether it works with some foundation on some Python; None if the framework
             itself breaks on all of them, or nothing could be judged.
-        symptom: what one sees where it does not.
+        symptom: the error if it does not work.
     """
 
     framework: Annotated[str, Field(validation_alias=AliasChoices("framework", "flask"))]
@@ -33,7 +33,7 @@ class SeriesResult:
 
 @dataclass(frozen=True)
 class Measured:
-    """A subject over the series of the framework, the oldest first."""
+    """The results of a subject with the series of the framework, the oldest first."""
 
     subject: str
     version: str
@@ -41,16 +41,19 @@ class Measured:
 
     @property
     def allows_broken(self) -> tuple[SeriesResult, ...]:
+        """The series that the metadata allows and that do not work."""
         return tuple(s for s in self.series if s.allowed and s.works is False)
 
     @property
     def forbids_working(self) -> tuple[SeriesResult, ...]:
+        """The series that the metadata forbids and that work."""
         return tuple(s for s in self.series if s.allowed is False and s.works)
 
     def suggestion(self, framework: str) -> str | None:
-        """A `Requires-Dist` that allows what works and no more; None where that is not known.
+        """Return a `Requires-Dist` that allows exactly what works, None if nothing works.
 
-        Towards the future it says nothing: what works with the newest series gets no upper bound.
+        It says nothing about future releases: if the newest series works, there is no upper
+        bound.
         """
         working = [n for n, s in enumerate(self.series) if s.works]
         if not working:
@@ -71,11 +74,11 @@ def _minor(version: str) -> str:
 _MEASURED = TypeAdapter(list[Measured])
 
 
-def declared_json(found: Sequence[Measured]) -> str:
-    """As `declared.json` holds it."""
-    return _MEASURED.dump_json(list(found), indent=1).decode() + "\n"
+def declared_json(results: Sequence[Measured]) -> str:
+    """Return the content of `declared.json`."""
+    return _MEASURED.dump_json(list(results), indent=1).decode() + "\n"
 
 
 def read_declared(reports: Path) -> list[Measured]:
-    """What was measured the last time; nothing where that cannot be read."""
+    """Return the results in `declared.json`; none if it is missing or not valid."""
     return files.read_json(reports / "declared.json", _MEASURED) or []

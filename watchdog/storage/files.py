@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and JSON Lines that survive a crash."""
+"""Writes files whole or not at all, and reads and writes JSON Lines that survive a crash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def read_json(path: Path, kind: TypeAdapter[T]) -> T | None:
-    """The value in a JSON file; None where there is no such file, or it holds something else."""
+    """Return the value in a JSON file; None if the file is missing or not valid."""
     try:
         return kind.validate_json(path.read_bytes())
     except (OSError, ValidationError):
@@ -27,7 +27,7 @@ def read_json(path: Path, kind: TypeAdapter[T]) -> T | None:
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all; safe from several threads and processes.
 
-    One that holds it already is left alone: replacing costs many times more than reading.
+    A file with this content already is left alone: replacing costs many times more than reading.
     """
     with contextlib.suppress(OSError):
         if path.read_bytes() == content:
@@ -39,7 +39,10 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any] | None]:
-    """The objects of a file, None for a line that is none; nothing where there is no file."""
+    """Yield the JSON object of each line, None for a line without one.
+
+    Empty lines are skipped. A file that does not exist has no lines.
+    """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
@@ -56,12 +59,15 @@ def read_lines(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:
-    """Add one whole line, synced; a torn last line of a crash is closed first."""
+    """Append one whole line and sync it to disk.
+
+    If a crash has left an incomplete last line, it is ended first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = (json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n").encode()
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        _exclusive(handle)
+        _lock_exclusively(handle)
         size = os.fstat(handle).st_size
         if size:
             os.lseek(handle, size - 1, os.SEEK_SET)
@@ -74,16 +80,16 @@ def append_line(path: Path, value: dict[str, Any]) -> None:
         os.close(handle)
 
 
-def _exclusive(handle: int) -> None:
-    """Hold the file until it is closed, where the system can lock files."""
+def _lock_exclusively(handle: int) -> None:
+    """Lock a file until it is closed, if the system can lock files."""
     if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415  only there
+        import msvcrt  # noqa: PLC0415  exists only on Windows
 
         os.lseek(handle, 0, os.SEEK_SET)
-        with contextlib.suppress(OSError):  # after ten seconds of asking
+        with contextlib.suppress(OSError):  # raised after ten seconds of trying
             msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
         return
-    import fcntl  # noqa: PLC0415  not on Windows
+    import fcntl  # noqa: PLC0415  does not exist on Windows
 
-    with contextlib.suppress(OSError):  # a network's file system may not have locks
+    with contextlib.suppress(OSError):  # a network file system may not support locks
         fcntl.flock(handle, fcntl.LOCK_EX)

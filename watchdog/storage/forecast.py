@@ -13,7 +13,7 @@ from watchdog.storage import files
 
 
 class Source(StrEnum):
-    """How a risk came to be known."""
+    """The way in which a risk was found."""
 
     WARNING = "warning"
     SCAN = "scan"
@@ -21,25 +21,25 @@ class Source(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is the matter with what is used."""
+    """The state of a used API: its removal is announced, it is removed, or its use fails."""
 
     ANNOUNCED = "announced"
     GONE = "gone"
     BROKEN = "broken"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Risk:
-    """A use that will fail, or fails where no smoke comes by.
+    """A use of an API that is deprecated, removed, or fails on a prerelease.
 
     Attributes:
-        package, package_version: who takes it away, and the release that was asked.
-        symbol: what is used, as full name where that is known.
-        text: what the package says, or what one sees.
-        removed_in: the version that is named for it.
+        package, package_version: the package that removes it, and the release that was examined.
+        symbol: what is used, as full name if that is known.
+        text: the package's announcement, or the error.
+        removed_in: the version that the announcement names.
         file, line, code: where the subject uses it.
-        lazy: whether that is inside a function, which runs only when it is called.
-        seen: the cutoff of the forecast that told it first, UTC.
+        lazy: True if that is inside a function, which runs only when it is called.
+        seen: cutoff of the first forecast with this risk, UTC.
     """
 
     subject: str
@@ -59,13 +59,18 @@ class Risk:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What two risks have in common that are one to the reader."""
+        """What two risks have in common that are the same for a reader."""
         return self.subject, self.package, self.symbol.rsplit(".", 1)[-1]
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What threatens the field at a cutoff, the most used subjects first."""
+    """The risks of all subjects at a cutoff, the most used subjects first.
+
+    Attributes:
+        as_of: the cutoff, UTC.
+        subjects: how many subjects were examined.
+    """
 
     as_of: datetime
     python: str
@@ -77,10 +82,10 @@ _FORECAST = TypeAdapter(Forecast)
 
 
 def forecast_json(forecast: Forecast) -> str:
-    """A forecast as JSON, as it is kept."""
+    """Return the content of `forecast.json`."""
     return _FORECAST.dump_json(forecast, indent=1).decode() + "\n"
 
 
 def read_forecast(reports: Path) -> Forecast | None:
-    """The forecast that was kept last, if any."""
+    """Return the forecast in `forecast.json`; None if it is missing or not valid."""
     return files.read_json(reports / "forecast.json", _FORECAST)

@@ -1,4 +1,4 @@
-"""How good the forecast was, as values and as a file. Pure but for reading that file."""
+"""The score of past forecasts as values and as a file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from watchdog.storage import files
 
 @dataclass(frozen=True)
 class PredictedBreakage:
-    """A breakage beside what would have been said of it before.
+    """A breakage beside what a forecast would have said of it before.
 
     Attributes:
-        days: by source, how many days before it was known.
-        private: whether the subject used a private name that went away.
-        why: what was there to see, or why nothing was.
+        breakage: its id.
+        days: how many days before the breakage it was known, by source.
+        private: True if the subject used a private name that was removed.
+        why: the sign that was there, or why there was none.
     """
 
     breakage: str
@@ -32,7 +33,11 @@ class PredictedBreakage:
 
 @dataclass(frozen=True)
 class Alarm:
-    """An announced use that a release took away: was the subject broken by it?"""
+    """Uses of a subject that a release removed as announced.
+
+    Attributes:
+        broken: True if the subject broke by it.
+    """
 
     subject: str
     release: str
@@ -42,7 +47,11 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Score:
-    """The back-test as a whole."""
+    """The result of the whole back-test.
+
+    Attributes:
+        foretold: every breakage that was examined, also those that no forecast knew.
+    """
 
     as_of: datetime
     foretold: tuple[PredictedBreakage, ...]
@@ -50,36 +59,38 @@ class Score:
 
     @property
     def by_source(self) -> dict[str, int]:
-        """How many breakages each source foretold."""
+        """How many breakages were known before, by source."""
         names = ("warning", "scan", "prerelease")
         return {name: sum(name in f.days for f in self.foretold) for name in names}
 
     @property
     def known_before(self) -> int:
+        """How many breakages were known before, by any source."""
         return sum(bool(f.days) for f in self.foretold)
 
     @property
     def lead(self) -> float | None:
-        """The median of the days between the first word of it and the breakage."""
+        """The median of the days from the first sign to the breakage; None if none was known."""
         longest = [max(f.days.values()) for f in self.foretold if f.days]
         return median(longest) if longest else None
 
     @property
     def right(self) -> int:
+        """How many alarms were followed by a breakage."""
         return sum(a.broken for a in self.alarms)
 
 
 _SCORE = TypeAdapter(Score)
 
 
-def score_json(found: Score) -> str:
-    """The score as JSON, as it is kept."""
-    foretold = sorted(found.foretold, key=lambda f: f.breakage)
-    alarms = sorted(found.alarms, key=lambda a: (a.release, a.subject))
-    ordered = replace(found, foretold=tuple(foretold), alarms=tuple(alarms))
+def score_json(score: Score) -> str:
+    """Return the content of `forecast-score.json`, sorted."""
+    foretold = sorted(score.foretold, key=lambda f: f.breakage)
+    alarms = sorted(score.alarms, key=lambda a: (a.release, a.subject))
+    ordered = replace(score, foretold=tuple(foretold), alarms=tuple(alarms))
     return _SCORE.dump_json(ordered, indent=1).decode() + "\n"
 
 
 def read_score(reports: Path) -> Score | None:
-    """The score that was taken last, if any."""
+    """Return the score in `forecast-score.json`; None if it is missing or not valid."""
     return files.read_json(reports / "forecast-score.json", _SCORE)

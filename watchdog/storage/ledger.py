@@ -1,50 +1,50 @@
-"""The only memory: append-only JSON Lines, one file a subject, and a journal of runs.
+"""Stores the records of everything that was ever run: append-only JSON Lines, a file per subject.
 
-A crash loses at most the line being written: a torn tail is stepped over on reading and closed
-before the next line is added. Files of two machines merge by union of their lines; the same
-fingerprint with different outcomes is flaky by definition.
+A crash loses at most the line that is being written: an incomplete last line is skipped when
+reading, and ended before the next line is appended. The ledgers of two machines are merged by the
+union of their lines; records with the same fingerprint and different outcomes are flaky by
+definition.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from watchdog.model.cell import is_cell, is_subject
+from watchdog.model.cell import is_subject
 from watchdog.model.evidence import Judgement, Outcome, Record
-from watchdog.model.verdict import Run
 from watchdog.storage import files
 
 _RECORD = TypeAdapter(Record)
-_RUN = TypeAdapter(Run)
 
 
 class Ledger:
-    """The records of everything that was ever run, by fingerprint."""
+    """The records of everything that was ever run, by fingerprint.
+
+    Attributes:
+        skipped_lines: how many lines were skipped, because they are incomplete or not valid.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder / "ledger"
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._seconds: dict[tuple[str, str], float] = {}
-        self._runs: list[Run] | None = None
         self.skipped_lines = 0
-        for path in sorted((folder / "ledger").glob("*.jsonl")):
-            for line in self._lines(path):
-                with contextlib.suppress(ValidationError):
-                    record = _RECORD.validate_python(line)
-                    if is_subject(record.subject):
-                        self._keep(record)
-                        continue
-                self.skipped_lines += 1
+        for path in sorted(self._folder.glob("*.jsonl")):
+            for line in files.read_lines(path):
+                record = _parse(line)
+                if record is None:
+                    self.skipped_lines += 1
+                else:
+                    self._merge(record)
 
     def get(self, fingerprint: str) -> Record | None:
+        """Return the record of a trial, None if it was never run."""
         return self._records.get(fingerprint)
 
     def __len__(self) -> int:
@@ -52,43 +52,51 @@ class Ledger:
 
     @property
     def schema_version(self) -> int:
-        """The newest that a line of it was written in."""
-        records = (record.schema_version for record in self._records.values())
-        return max([1, *records, *(run.schema_version for run in self.runs())])
+        """The newest schema version of its records."""
+        return max([1, *(record.schema_version for record in self._records.values())])
 
     def adopt(self, other: Ledger) -> int:
-        """Take over the records of another ledger that are not here yet; how many there were.
+        """Append the records of another ledger that this one lacks; return how many.
 
-        The same fingerprint with another outcome is added: it makes the record a flaky one.
+        A record with a known fingerprint and another outcome is appended too: it makes the
+        record flaky.
         """
-        fresh = [
-            record
-            for fingerprint, record in other._records.items()
-            if (known := self.get(fingerprint)) is None
-            or known.judgement.outcome not in (record.judgement.outcome, Outcome.FLAKY)
-        ]
-        for record in fresh:
+        missing = [record for record in other._records.values() if self._lacks(record)]
+        for record in missing:
             self.append(record)
-        return len(fresh)
+        return len(missing)
+
+    def _lacks(self, record: Record) -> bool:
+        present = self.get(record.fingerprint)
+        if present is None:
+            return True
+        return present.judgement.outcome not in (record.judgement.outcome, Outcome.FLAKY)
 
     def seconds(self, subject: str, python: str) -> float:
-        """How long the smoke of a subject took on this Python when it last ran, in seconds."""
+        """Return how long the smoke of a subject took in its last run, in seconds.
+
+        Without a run on this Python (full version) that is a run on any, without any run 1.0.
+        """
         return self._seconds.get((subject, python), self._seconds.get((subject, ""), 1.0))
 
     def append(self, record: Record) -> Record:
-        """Write one line, whole or not at all; returns the record as it now stands."""
-        with self._lock:
-            path = self._folder / "ledger" / f"{record.subject}.jsonl"
-            files.append_line(path, _RECORD.dump_python(record, mode="json", exclude_defaults=True))
-            return self._keep(record)
+        """Write one line, whole or not at all.
 
-    def _keep(self, record: Record) -> Record:
-        known = self._records.get(record.fingerprint)
-        if known and known.judgement.outcome is not record.judgement.outcome:
+        Returns:
+            The record of this fingerprint, merged with an earlier one of another outcome.
+        """
+        with self._lock:
+            path = self._folder / f"{record.subject}.jsonl"
+            files.append_line(path, _RECORD.dump_python(record, mode="json", exclude_defaults=True))
+            return self._merge(record)
+
+    def _merge(self, record: Record) -> Record:
+        present = self._records.get(record.fingerprint)
+        if present and present.judgement.outcome is not record.judgement.outcome:
             record = replace(
                 record,
-                judgement=_flaky(known.judgement, record.judgement),
-                evidence=(*known.evidence, *record.evidence),
+                judgement=_flaky(present.judgement, record.judgement),
+                evidence=(*present.evidence, *record.evidence),
             )
         self._records[record.fingerprint] = record
         if record.evidence:
@@ -97,56 +105,16 @@ class Ledger:
             self._seconds[record.subject, ""] = seconds
         return record
 
-    def write_run(self, run: Run) -> None:
-        """Add a line to the journal: the run, or how it differs from an earlier one like it."""
-        with self._lock:
-            line = _RUN.dump_python(run, mode="json", exclude_defaults=True)
-            if base := next((r for r in reversed(self.runs()) if _alike(r, run)), None):
-                changed = {i for i, e in run.cells.items() if base.cells.get(i) != e}
-                line["cells"] = {i: e for i, e in line.get("cells", {}).items() if i in changed}
-                line["gone"] = sorted(set(base.cells) - set(run.cells))
-                line["like"] = base.name
-            files.append_line(self._folder / "runs.jsonl", line)
-            self._insert(run)
 
-    def runs(self) -> list[Run]:
-        """Every run of the journal, oldest first."""
-        if self._runs is None:
-            self._runs = []
-            named: dict[str, Run] = {}
-            for line in self._lines(self._folder / "runs.jsonl"):
-                try:
-                    like, gone = line.pop("like", None), line.pop("gone", ())
-                    run = _RUN.validate_python(line)
-                    if not all(map(is_cell, run.cells)):
-                        raise ValueError("a cell that is none")  # noqa: TRY301  as below
-                    if like is not None:
-                        cells = {i: e for i, e in named[like].cells.items() if i not in gone}
-                        run = replace(run, cells=cells | run.cells)
-                except (ValueError, KeyError, TypeError):
-                    self.skipped_lines += 1
-                    continue
-                named[run.name] = run
-                self._insert(run)
-        return list(self._runs)
-
-    def _insert(self, run: Run) -> None:
-        if self._runs is not None:
-            self._runs.append(run)
-            self._runs.sort(key=lambda r: (r.as_of, r.finished))
-
-    def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
-        for value in files.read_lines(path):
-            if value is None:
-                self.skipped_lines += 1
-            else:
-                yield value
-
-
-def _alike(one: Run, other: Run) -> bool:
-    """Whether most of their cells are the same, so that only the others need a line."""
-    common = one.cells.keys() & other.cells.keys()
-    return 2 * len(common) > max(len(one.cells), len(other.cells))
+def _parse(line: dict[str, Any] | None) -> Record | None:
+    """Return the record of a line; None if there is none, or its subject cannot name a file."""
+    if line is None:
+        return None
+    try:
+        record = _RECORD.validate_python(line)
+    except ValidationError:
+        return None
+    return record if is_subject(record.subject) else None
 
 
 def _flaky(one: Judgement, other: Judgement) -> Judgement:

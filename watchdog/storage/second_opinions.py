@@ -1,4 +1,4 @@
-"""Second opinions as values."""
+"""Second opinions as values: cells that were run again with venv and pip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from watchdog.model.evidence import Outcome, Record, Stage
 
 
 class Agreement(StrEnum):
-    """What two opinions on one cell say together; `unclear` where they cannot be compared."""
+    """The comparison of two results of one cell; `unclear` if they cannot be compared."""
 
     AGREES = "agrees"
     FALSE_ALARM = "false-alarm"
@@ -20,7 +20,13 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True)
 class SampledCell:
-    """A cell that is run again: what stands in the ledger for it, and what the page calls it."""
+    """A cell that is run again.
+
+    Attributes:
+        cell: its id.
+        record: its record in the ledger.
+        ours: its outcome on the page.
+    """
 
     cell: str
     record: Record
@@ -28,20 +34,20 @@ class SampledCell:
 
     @property
     def series(self) -> str:
-        """Of the Python it ran on: `3.11`."""
+        """The series of the Python that it ran on: `3.11`."""
         return ".".join(self.record.python.split(".")[:2])
 
 
 @dataclass(frozen=True)
 class PipOutcome:
-    """What the plain way gave.
+    """The result of a cell with venv and pip.
 
     Attributes:
-        outcome: None where that is no verdict: nothing could be installed, or nothing was tried.
+        outcome: None if there is no verdict: nothing could be installed, or no test was run.
         stage: where it stopped.
         symptom: the line at the end of the traceback.
         reason: why there is no verdict.
-        installer: the pip it was installed with, and its version.
+        installer: name and version of the installer: `pip` and its version.
     """
 
     outcome: Outcome | None
@@ -51,18 +57,19 @@ class PipOutcome:
     installer: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SecondOpinion:
-    """A line of the record: one cell, run again the plain way.
+    """A line of `second-opinions.jsonl`: one cell, run again with venv and pip.
 
     Attributes:
-        asked: when, UTC.
-        run: the cutoff of the run that is doubted, UTC.
-        ours, our_symptom: what the page says.
-        theirs, symptom: what the plain way gave; `theirs` is None where that is no verdict.
+        asked: when it was run again, UTC.
+        run: cutoff of the run that the cell was sampled from, UTC.
+        ours, our_symptom: the result on the page.
+        theirs, symptom: the result with venv and pip; `theirs` is None if there is no verdict.
         alike: whether both fail with an exception of the same type; None unless both fail.
         reason: why the two cannot be compared.
-        again: where they disagree, what our own way gives now; None where it was not asked.
+        again: if they disagree, the outcome when the watchdog runs the cell once more; None if
+            it was not run once more.
     """
 
     asked: datetime
@@ -84,4 +91,5 @@ class SecondOpinion:
 
     @property
     def disagrees(self) -> bool:
+        """True if the two can be compared and differ."""
         return self.finding in (Agreement.FALSE_ALARM, Agreement.MISSED)

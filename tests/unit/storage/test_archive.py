@@ -41,13 +41,13 @@ def chapter(
 def test_a_chapter_comes_back_as_it_was(tmp_path: Path) -> None:
     broken = Snapshot(day(3), "3.11", BAD, {"": UseStatus("x", "ImportError: x", Stage.IMPORT)})
     written = chapter(0, 5, works(0), broken)
-    Archive(tmp_path).add(written)
+    Archive(tmp_path).add_chapter(written)
     assert Archive(tmp_path).chapters("ext") == [written]
     assert Archive(tmp_path).subjects() == ["ext"]
 
 
 def test_only_moments_that_differ_from_a_neighbour_are_kept(tmp_path: Path) -> None:
-    Archive(tmp_path).add(chapter(0, 9, *(works(n) for n in range(9))))
+    Archive(tmp_path).add_chapter(chapter(0, 9, *(works(n) for n in range(9))))
     (kept,) = Archive(tmp_path).chapters("ext")
     assert [m.since for m in kept.moments] == [day(0), day(8)]
 
@@ -56,8 +56,8 @@ def test_a_history_is_its_chapters_in_order_with_the_newest_word_on_each_breakag
     tmp_path: Path,
 ) -> None:
     archive, over = Archive(tmp_path), replace(BREAKAGE, fixed_on=day(7))
-    archive.add(chapter(0, 5, works(0)))
-    archive.add(chapter(5, 9, works(7), breakage=over))
+    archive.add_chapter(chapter(0, 5, works(0)))
+    archive.add_chapter(chapter(5, 9, works(7), breakage=over))
     history = archive.history("ext")
     assert history is not None
     assert (history.since, history.until) == (day(0), day(9))
@@ -68,24 +68,36 @@ def test_a_history_is_its_chapters_in_order_with_the_newest_word_on_each_breakag
 
 def test_a_chapter_that_begins_anew_replaces_those_before_it(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    archive.add(chapter(0, 5, works(0)))
+    archive.add_chapter(chapter(0, 5, works(0)))
     again = replace(chapter(0, 6, works(1)), smoke="changed", breakages=())
-    archive.add(again)
+    archive.add_chapter(again)
     assert archive.chapters("ext") == [again]
 
 
 def test_what_is_torn_or_of_another_kind_is_stepped_over(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    archive.add(chapter(0, 5, works(0)))
+    archive.add_chapter(chapter(0, 5, works(0)))
     path = tmp_path / "history" / "ext.jsonl"
     path.write_text(path.read_text() + '{"subject": 3}\n{"torn', "utf-8")
     assert len(archive.chapters("ext")) == 1
     assert archive.history("unknown") is None
 
 
+def pin(requirements: tuple[str, ...]) -> PinStatus:
+    return PinStatus(
+        version="2.2.2",
+        released=day(0),
+        requirements=requirements,
+        subject="flask",
+        python="3.11",
+        state=PinState.WORKS,
+        checked=day(1),
+    )
+
+
 def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    old = PinStatus("2.2.2", day(0), ("flask==2.2.2",), "flask", "3.11", PinState.WORKS, day(1))
+    old = pin(requirements=("flask==2.2.2",))
     new = replace(old, state=PinState.ROTTED, pins=("werkzeug<3",), checked=day(2))
     other = replace(old, version="10.0", requirements=("flask==10.0",))
     for rot in (old, new, other):
@@ -99,7 +111,7 @@ def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
 
 def test_a_pin_of_the_days_when_every_framework_was_flask_is_read(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    archive.add_pin(PinStatus("2.2.2", day(0), (), "flask", "3.11", PinState.WORKS, day(1)))
+    archive.add_pin(pin(requirements=()))
     path = tmp_path / "pins.jsonl"
     text = path.read_text("utf-8")
     path.write_text(text.replace('"version"', '"flask"'), "utf-8")

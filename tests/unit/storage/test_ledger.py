@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import record
 
 from watchdog.model.evidence import Outcome
-from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.storage.ledger import Ledger
 
 
@@ -66,7 +64,7 @@ def test_the_order_of_lines_does_not_matter(outcomes: list[Outcome]) -> None:
     def together(order: list[Outcome]) -> Outcome:
         ledger = Ledger(Path("/does/not/exist"))
         for outcome in order:
-            ledger._keep(record(outcome, "a"))
+            ledger._merge(record(outcome, "a"))
         found = ledger.get("a")
         assert found
         return found.judgement.outcome
@@ -89,41 +87,6 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
         writer.join()
         assert writer.exitcode == 0
     assert len(Ledger(tmp_path)) == 100
-
-
-def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    for number in (3, 1, 2):
-        ledger.write_run(
-            Run(day(number), day(9), {"a/today/py3.13": JournalEntry(State.WORKS, "f")})
-        )
-    assert [run.as_of for run in Ledger(tmp_path).runs()] == [day(1), day(2), day(3)]
-
-
-def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) -> None:
-    cells = {f"s{n}/today/py3.13": JournalEntry(State.WORKS, f"f{n}") for n in range(500)}
-    runs = [Run(day(1), day(1), cells)]
-    changed = cells | {"s1/today/py3.13": JournalEntry(State.BROKEN, "g")}
-    changed["new/today/py3.13"] = JournalEntry(State.WORKS, "h")
-    del changed["s2/today/py3.13"]
-    runs += [Run(day(n), day(n), changed) for n in (2, 3)]
-    runs.append(Run(day(4), day(4), {"s1/today/py3.13": JournalEntry(State.WORKS, "i")}))
-    for run in runs:
-        Ledger(tmp_path).write_run(run)
-    assert Ledger(tmp_path).runs() == runs
-    sizes = [len(line) for line in (tmp_path / "runs.jsonl").read_text("utf-8").splitlines()]
-    assert sizes[0] > 10_000
-    assert max(sizes[1:]) < 1_000
-
-
-def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -> None:
-    cells = {f"s{n}/today/py3.13": JournalEntry(State.WORKS, f"f{n}") for n in range(9)}
-    for n in (1, 2):
-        Ledger(tmp_path).write_run(Run(day(n), day(n), cells))
-    journal = tmp_path / "runs.jsonl"
-    journal.write_text(journal.read_text("utf-8").splitlines()[1] + "\n", "utf-8")
-    ledger = Ledger(tmp_path)
-    assert (ledger.runs(), ledger.skipped_lines) == ([], 1)
 
 
 def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
@@ -150,12 +113,3 @@ def test_a_record_that_names_a_file_elsewhere_is_stepped_over_and_never_written_
     path.write_text(path.read_text("utf-8").replace('"flask-login"', json.dumps(subject)), "utf-8")
     ledger = Ledger(tmp_path)
     assert (len(ledger), ledger.skipped_lines) == (0, 1)
-
-
-@pytest.mark.parametrize("cell", ["no-cell", "a/tomorrow/py3.13", "../today/py3.13", "a/today/py3"])
-def test_a_run_with_a_cell_that_is_none_is_stepped_over_and_counted(
-    tmp_path: Path, cell: str
-) -> None:
-    Ledger(tmp_path).write_run(Run(day(1), day(1), {cell: JournalEntry(State.WORKS, "f")}))
-    ledger = Ledger(tmp_path)
-    assert (ledger.runs(), ledger.skipped_lines) == ([], 1)

@@ -79,7 +79,7 @@ def update_history(
         moments=found.moments[len(carried.moments) if carried else 0 :],
         breakages=tuple(b for b in found.breakages if b not in known),
     )
-    archive.add(chapter)
+    archive.add_chapter(chapter)
     return chapter
 
 
