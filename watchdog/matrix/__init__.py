@@ -1,1 +1,1 @@
-"""From matrix.yaml to cells and shards."""
+"""Reads matrix.yaml and expands it into cells and shards."""

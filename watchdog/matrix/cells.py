@@ -1,27 +1,32 @@
-"""From the matrix and the releases on the index to cells. Pure."""
+"""Expands the matrix into cells, using the releases on the index. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import product
 
-from watchdog.matrix.schema import CoreTable, GridTable, Matrix
+from watchdog.matrix.schema import CellException, CoreTable, GridTable, Matrix
 from watchdog.matrix.version_rules import VersionChoice, choose_versions
 from watchdog.model.cell import Cell, Table, matches_glob
 from watchdog.model.release import Release
 
 Releases = Mapping[str, Sequence[Release]]
+"""The releases of each distribution, the oldest version first."""
 
 
 def expand_cells(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
-    """Every cell of the matrix, in the order of its tables; excluded ones too (see excluded())."""
+    """Return every cell of the matrix, in the order of its tables.
+
+    Excluded cells are among them; see exclusion_reason().
+    """
     return tuple(
         dict.fromkeys(
             [
-                *_core(matrix, releases),
-                *_today(matrix),
-                *_grid(matrix, releases),
-                *_versions(matrix, releases),
+                *_core_cells(matrix, releases),
+                *_today_cells(matrix),
+                *_grid_cells(matrix, releases),
+                *_versions_cells(matrix, releases),
             ]
         )
     )
@@ -34,7 +39,7 @@ def select_cells(
     tables: Sequence[Table] = (),
     pythons: Sequence[str] = (),
 ) -> tuple[Cell, ...]:
-    """The cells that match one of the globs, tables and Pythons; an empty choice means all."""
+    """Return the cells that match one of the globs, tables and Pythons; empty means all."""
     return tuple(
         cell
         for cell in cells
@@ -45,72 +50,76 @@ def select_cells(
 
 
 def exclusion_reason(cell: Cell, matrix: Matrix, today: date) -> str | None:
-    """Why matrix.yaml leaves this cell out, if it does."""
-    return _mark(cell, matrix.exclude, today)
+    """Return the reason why matrix.yaml excludes a cell, None if it does not."""
+    return _exception_reason(cell, matrix.exclude, today)
 
 
 def known_issue_reason(cell: Cell, matrix: Matrix, today: date) -> str | None:
-    """Why matrix.yaml expects this cell to break, if it does."""
-    return _mark(cell, matrix.known_issues, today)
+    """Return the reason why matrix.yaml expects a cell to break, None if it does not."""
+    return _exception_reason(cell, matrix.known_issues, today)
 
 
-def _mark(cell: Cell, marks: Sequence[object], today: date) -> str | None:
-    for mark in marks:
-        if mark.holds(today) and matches_glob(cell.id, mark.cells):  # type: ignore[attr-defined]
-            return str(mark.reason)  # type: ignore[attr-defined]
+def _exception_reason(cell: Cell, exceptions: Sequence[CellException], today: date) -> str | None:
+    for exception in exceptions:
+        if exception.holds(today) and matches_glob(cell.id, exception.cells):
+            return exception.reason
     return None
 
 
 def _pin(name: str, choice: VersionChoice) -> tuple[str, ...]:
+    """Return the requirement for a chosen version; none if the resolver decides."""
     return (f"{name}=={choice.version}",) if choice.version else ()
 
 
 def _oldest(name: str, choice: VersionChoice) -> tuple[str, ...]:
+    """Return the name if the resolver is to take the oldest allowed version."""
     return (name,) if choice.oldest else ()
 
 
-def _columns(
+def _core_columns(
     matrix: Matrix, table: CoreTable | GridTable, releases: Releases
 ) -> list[tuple[VersionChoice, VersionChoice, str]]:
-    """Each version of the framework with each beneath it, and how an id calls the two."""
+    """Return each version of the framework with each of the foundation, and their part of an id."""
     framework, foundation = matrix.core_names
-    beneaths = choose_versions(table.foundation, releases[foundation])
+    above = choose_versions(table.framework, releases[framework])
+    below = choose_versions(table.foundation, releases[foundation])
     return [
-        (version, beneath, f"{framework}-{version.label}/{foundation}-{beneath.label}")
-        for version in choose_versions(table.framework, releases[framework])
-        for beneath in beneaths
+        (upper, lower, f"{framework}-{upper.label}/{foundation}-{lower.label}")
+        for upper, lower in product(above, below)
     ]
 
 
-def _core(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
-    if not (table := matrix.tables.core):
+def _core_cells(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
+    table = matrix.tables.core
+    if table is None:
         return
     framework, foundation = matrix.core_names
-    columns = _columns(matrix, table, releases)
-    for python in table.python:
-        for version, beneath, named in columns:
-            yield Cell(
-                id=f"{framework}/core/py{python}/{named}",
-                table=Table.CORE,
-                subject=framework,
-                python=python,
-                requirements=(*_pin(framework, version), *_pin(foundation, beneath)),
-                oldest=_oldest(foundation, beneath),
-                framework=version.label,
-                foundation=beneath.label,
-            )
+    columns = _core_columns(matrix, table, releases)
+    for python, (upper, lower, id_part) in product(table.python, columns):
+        yield Cell(
+            id=f"{framework}/core/py{python}/{id_part}",
+            table=Table.CORE,
+            subject=framework,
+            python=python,
+            requirements=(*_pin(framework, upper), *_pin(foundation, lower)),
+            oldest=_oldest(foundation, lower),
+            framework=upper.label,
+            foundation=lower.label,
+        )
 
 
-def _pythons(matrix: Matrix, subject: str, wanted: Sequence[str]) -> list[str]:
+def _allowed_pythons(matrix: Matrix, subject: str, pythons: Sequence[str]) -> list[str]:
+    """Return those of some Pythons that matrix.yaml allows for a subject."""
     allowed = matrix.extensions[subject].python
-    return [p for p in wanted if allowed is None or p in allowed]
+    return [python for python in pythons if allowed is None or python in allowed]
 
 
-def _today(matrix: Matrix) -> Iterator[Cell]:
-    if not (table := matrix.tables.today):
+def _today_cells(matrix: Matrix) -> Iterator[Cell]:
+    table = matrix.tables.today
+    if table is None:
         return
     for subject in matrix.extensions:
-        for python in _pythons(matrix, subject, table.python or matrix.python):
+        for python in _allowed_pythons(matrix, subject, table.python or matrix.python):
             yield Cell(
                 id=f"{subject}/today/py{python}",
                 table=Table.TODAY,
@@ -120,79 +129,82 @@ def _today(matrix: Matrix) -> Iterator[Cell]:
             )
 
 
-def _grid(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
-    if not (table := matrix.tables.grid):
+def _grid_cells(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
+    table = matrix.tables.grid
+    if table is None:
         return
     framework, foundation = matrix.core_names
-    columns = _columns(matrix, table, releases)
+    columns = _core_columns(matrix, table, releases)
     for subject in filter(table.covers, matrix.extensions):
-        for python in _pythons(matrix, subject, table.python):
-            for version, beneath, named in columns:
-                yield Cell(
-                    id=f"{subject}/grid/py{python}/{named}",
-                    table=Table.GRID,
-                    subject=subject,
-                    python=python,
-                    requirements=(
-                        *matrix.requirements(subject),
-                        *_pin(framework, version),
-                        *_pin(foundation, beneath),
-                    ),
-                    oldest=(*_oldest(framework, version), *_oldest(foundation, beneath)),
-                    framework=version.label,
-                    foundation=beneath.label,
-                )
+        pythons = _allowed_pythons(matrix, subject, table.python)
+        for python, (upper, lower, id_part) in product(pythons, columns):
+            yield Cell(
+                id=f"{subject}/grid/py{python}/{id_part}",
+                table=Table.GRID,
+                subject=subject,
+                python=python,
+                requirements=(
+                    *matrix.requirements(subject),
+                    *_pin(framework, upper),
+                    *_pin(foundation, lower),
+                ),
+                oldest=(*_oldest(framework, upper), *_oldest(foundation, lower)),
+                framework=upper.label,
+                foundation=lower.label,
+            )
 
 
-def _versions(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
-    if not (table := matrix.tables.versions):
+def _versions_cells(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
+    table = matrix.tables.versions
+    if table is None:
         return
     framework = matrix.framework
-    frameworks = choose_versions(table.framework, releases[framework])
+    framework_versions = choose_versions(table.framework, releases[framework])
     for subject, extension in matrix.extensions.items():
         # A scenario has no versions of its own.
         if extension.install is not None or not table.covers(subject):
             continue
         versions = choose_versions(table.subject, releases[subject])
-        for python in _pythons(matrix, subject, table.python):
-            for under in frameworks:
-                for version in versions:
-                    column = f"{framework}-{under.label}"
-                    yield Cell(
-                        id=f"{subject}/versions/py{python}/{version.label}/{column}",
-                        table=Table.VERSIONS,
-                        subject=subject,
-                        python=python,
-                        requirements=(
-                            *(_pin(subject, version) or (subject,)),
-                            *extension.requires,
-                            *_pin(framework, under),
-                        ),
-                        oldest=(*_oldest(subject, version), *_oldest(framework, under)),
-                        framework=under.label,
-                        version=version.label,
-                    )
+        pythons = _allowed_pythons(matrix, subject, table.python)
+        for python, upper, version in product(pythons, framework_versions, versions):
+            yield Cell(
+                id=f"{subject}/versions/py{python}/{version.label}/{framework}-{upper.label}",
+                table=Table.VERSIONS,
+                subject=subject,
+                python=python,
+                requirements=(
+                    *(_pin(subject, version) or (subject,)),
+                    *extension.requires,
+                    *_pin(framework, upper),
+                ),
+                oldest=(*_oldest(subject, version), *_oldest(framework, upper)),
+                framework=upper.label,
+                version=version.label,
+            )
 
 
 def newest_releases(releases: Releases) -> dict[str, tuple[str, datetime]]:
-    """The last final release of each package, and when it came."""
-    found: dict[str, tuple[str, datetime]] = {}
-    for name, every in releases.items():
-        for release in every:
+    """Return the newest final release of each package: its version and upload time (UTC)."""
+    newest: dict[str, tuple[str, datetime]] = {}
+    for name, package_releases in releases.items():
+        for release in package_releases:
             if release.uploaded and release.final:
-                found[name] = (str(release.version), release.uploaded)
-    return found
+                newest[name] = (str(release.version), release.uploaded)
+    return newest
 
 
 def first_releases(
     releases: Releases, names: Sequence[str]
 ) -> tuple[tuple[str, str, datetime], ...]:
-    """The first final release of each series (`2.3`) of these packages: name, version, day."""
-    found: dict[tuple[str, tuple[int, ...]], tuple[str, str, datetime]] = {}
+    """Return the first final release of each minor series (`2.3`) of some packages.
+
+    Each is a name, a version and its upload time (UTC).
+    """
+    first: dict[tuple[str, tuple[int, ...]], tuple[str, str, datetime]] = {}
     for name in names:
         for release in releases.get(name, ()):
             version = release.version
             if release.uploaded and release.final:
                 key = (name, version.release[:2])
-                found.setdefault(key, (name, str(version), release.uploaded))
-    return tuple(found.values())
+                first.setdefault(key, (name, str(version), release.uploaded))
+    return tuple(first.values())

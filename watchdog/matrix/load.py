@@ -7,20 +7,21 @@ are read as text, so that `3.10` stays `"3.10"`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from watchdog.errors import ConfigurationError
 from watchdog.matrix import version_rules
 from watchdog.matrix.columns import Columns, in_tables
 from watchdog.matrix.schema import (
-    _MONTH,
-    _SERIES,
-    _URL,
+    MONTH_PATTERN,
+    SERIES_PATTERN,
+    URL_PATTERN,
     CellException,
     CoreTable,
     Extension,
@@ -34,6 +35,9 @@ from watchdog.matrix.schema import (
     VersionsTable,
     columns_of,
 )
+
+_Steps = tuple[Any, ...]
+"""A path in the file: keys and indexes."""
 
 
 def load_matrix(path: Path) -> Matrix:
@@ -53,10 +57,35 @@ def load_matrix(path: Path) -> Matrix:
 
 
 def parse_matrix(text: str, where: str) -> Matrix:
-    """Like load(), from text; `where` names it in messages."""
+    """Parse and check the text of a matrix file; `where` names it in messages.
+
+    Raises:
+        ConfigurationError: with every problem found, each with its line and column.
+    """
+    root, data, problems = _read_yaml(text, where)
+    columns = columns_of(data.get("core") if isinstance(data, dict) else None)
+    try:
+        matrix = Matrix.model_validate(columns.to_fields(data))
+    except ValidationError as e:
+        problems += [_describe_error(error, columns, root, where) for error in _relevant_errors(e)]
+    except RecursionError:
+        problems = problems or [f"{where}: nested too deeply"]
+    else:
+        problems += _find_inconsistencies(matrix, root, where)
+        if not problems:
+            return matrix
+    raise ConfigurationError(tuple(dict.fromkeys(problems)))
+
+
+def _read_yaml(text: str, where: str) -> tuple[yaml.Node, Any, list[str]]:
+    """Return the nodes of a YAML document, its data, and a message for each duplicate key.
+
+    Raises:
+        ConfigurationError: it is empty or no YAML.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
-        problems = list(duplicate_keys(root, where)) if root else []
+        duplicates = list(_find_duplicate_keys(root, where)) if root else []
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
@@ -66,21 +95,18 @@ def parse_matrix(text: str, where: str) -> Matrix:
         raise ConfigurationError((f"{where}: not YAML: {e}",)) from None
     if root is None:
         raise ConfigurationError((f"{where}:1:1: empty; it needs python, tables, extensions",))
-    columns = columns_of(data.get("core") if isinstance(data, dict) else None)
-    try:
-        matrix = Matrix.model_validate(columns.to_fields(data))
-    except (ValidationError, RecursionError) as e:
-        found = e.errors() if isinstance(e, ValidationError) else []
-        # Under a core that is not understood, the columns named after it say nothing.
-        if any(one["loc"][:1] == ("core",) for one in found):
-            found = [one for one in found if not in_tables(one["loc"])]
-        problems += [_problem(dict(one), columns, root, where) for one in found]
-        problems = problems or [f"{where}: nested too deeply"]
-    else:
-        problems += list(_semantics(matrix, root, where))
-    if problems:
-        raise ConfigurationError(tuple(dict.fromkeys(problems)))
-    return matrix
+    return root, data, duplicates
+
+
+def _relevant_errors(error: ValidationError) -> list[ErrorDetails]:
+    """Return the errors without those that only follow from an invalid core.
+
+    If the core is invalid, the columns named after its packages are not known.
+    """
+    errors = error.errors()
+    if any(details["loc"][:1] == ("core",) for details in errors):
+        return [details for details in errors if not in_tables(details["loc"])]
+    return errors
 
 
 _FIELDS: dict[str, type[BaseModel]] = {
@@ -96,17 +122,51 @@ _FIELDS: dict[str, type[BaseModel]] = {
     "site": Site,
     "pins": Pins,
 }
+"""The model of what is below each key."""
 
 _PATTERNS = {
     version_rules.PATTERN: "is not a rule; write newest, prerelease, oldest-allowed, resolved, "
     "'last N', 'since X.Y' or a series such as '2.3'",
-    _SERIES: "is not a series; write two numbers, such as '3.13'",
-    _MONTH: "is not a month; write it as 2026-11",
-    _URL: "is not an address; write it as https://example.org/watchdog/",
+    SERIES_PATTERN: "is not a series; write two numbers, such as '3.13'",
+    MONTH_PATTERN: "is not a month; write it as 2026-11",
+    URL_PATTERN: "is not an address; write it as https://example.org/watchdog/",
 }
+"""What is wrong with a text that does not match a pattern."""
 
 
-def _known_keys(path: tuple[Any, ...], columns: Columns) -> list[str]:
+def _describe_error(error: ErrorDetails, columns: Columns, root: yaml.Node, where: str) -> str:
+    """Return the message for an error of pydantic: position, what is wrong, what to do."""
+    path = columns.to_names(tuple(step for step in error["loc"] if step != "[key]"))
+    is_key = error["type"] == "extra_forbidden" or "[key]" in error["loc"]
+    at = _position(_find_node(root, path, key=is_key), where)
+    return f"{at}: {_explain_error(error, path, columns)}"
+
+
+def _explain_error(error: ErrorDetails, path: _Steps, columns: Columns) -> str:
+    name = ".".join(str(step) for step in path)
+    match error["type"]:
+        case "extra_forbidden":
+            return _explain_unknown_key(path, columns)
+        case "missing":
+            return f"{name} is missing; add it"
+        case "string_pattern_mismatch":
+            return f"{error['input']!r} {_PATTERNS[error['ctx']['pattern']]}"
+        case "tuple_type":
+            return f"{name or 'the file'} must be a list"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"{name or 'the file'} must be a mapping"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _explain_unknown_key(path: _Steps, columns: Columns) -> str:
+    names = _allowed_keys(path, columns)
+    close = difflib.get_close_matches(str(path[-1]), names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    return f"unknown key {path[-1]!r}; {hint}"
+
+
+def _allowed_keys(path: _Steps, columns: Columns) -> list[str]:
+    """Return the keys that are allowed where the last step of a path is."""
     for step in reversed(path[:-1]):
         if step in _FIELDS:
             fields = _FIELDS[step].model_fields
@@ -114,87 +174,76 @@ def _known_keys(path: tuple[Any, ...], columns: Columns) -> list[str]:
     return list(Matrix.model_fields)
 
 
-def _problem(error: dict[str, Any], columns: Columns, root: yaml.Node, where: str) -> str:
-    path = columns.to_names(tuple(step for step in error["loc"] if step != "[key]"))
-    kind = error["type"]
-    name = ".".join(str(step) for step in path)
-    at = position(
-        find_node(root, path, key=kind == "extra_forbidden" or "[key]" in error["loc"]), where
-    )
-    given = error.get("input")
-    if kind == "extra_forbidden":
-        known = _known_keys(path, columns)
-        close = difflib.get_close_matches(str(path[-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-        return f"{at}: unknown key {path[-1]!r}; {hint}"
-    if kind == "missing":
-        return f"{at}: {name} is missing; add it"
-    if kind == "string_pattern_mismatch":
-        return f"{at}: {given!r} {_PATTERNS[error['ctx']['pattern']]}"
-    if kind in ("tuple_type", "dict_type", "model_type", "model_attributes_type"):
-        want = "a list" if kind == "tuple_type" else "a mapping"
-        return f"{at}: {name or 'the file'} must be {want}"
-    return f"{at}: {name}: {error['msg'].removeprefix('Value error, ')}"
+def _find_inconsistencies(matrix: Matrix, root: yaml.Node, where: str) -> Iterator[str]:
+    """Yield a message for each name that does not agree with another part of the file.
 
-
-def _semantics(matrix: Matrix, root: yaml.Node, where: str) -> Iterator[str]:
-    """What no schema can say: names that must agree with each other."""
-    for table in Tables.model_fields:
-        values = getattr(matrix.tables, table)
-        for i, python in enumerate(getattr(values, "python", None) or ()):
-            if python not in matrix.python:
-                at = position(find_node(root, ("tables", table, "python", i)), where)
-                yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
+    A schema cannot express this.
+    """
+    for name in Tables.model_fields:
+        table = getattr(matrix.tables, name)
+        pythons = getattr(table, "python", None) or ()
+        yield from _unlisted_pythons(pythons, ("tables", name), matrix, root, where)
     for name, extension in matrix.extensions.items():
-        for i, python in enumerate(extension.python or ()):
-            if python not in matrix.python:
-                at = position(find_node(root, ("extensions", name, "python", i)), where)
-                yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
+        pythons = extension.python or ()
+        yield from _unlisted_pythons(pythons, ("extensions", name), matrix, root, where)
         if name in matrix.core:
-            at = position(find_node(root, ("extensions", name), key=True), where)
+            at = _position(_find_node(root, ("extensions", name), key=True), where)
             yield f"{at}: {name} is the core itself, not an extension; remove it"
     if matrix.pins.beside is not None and matrix.pins.beside not in matrix.extensions:
-        at = position(find_node(root, ("pins", "beside")), where)
+        at = _position(_find_node(root, ("pins", "beside")), where)
         yield f"{at}: {matrix.pins.beside} is not among the extensions; add it there"
 
 
-def duplicate_keys(
-    node: yaml.Node, where: str, seen: frozenset[int] = frozenset()
+def _unlisted_pythons(
+    pythons: Iterable[str], path: _Steps, matrix: Matrix, root: yaml.Node, where: str
 ) -> Iterator[str]:
-    """A message for each key that a mapping has twice."""
-    if id(node) in seen:  # an alias that contains itself
+    """Yield a message for each Python below a path that the list at the top does not have."""
+    for number, python in enumerate(pythons):
+        if python not in matrix.python:
+            at = _position(_find_node(root, (*path, "python", number)), where)
+            yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
+
+
+def _find_duplicate_keys(
+    node: yaml.Node, where: str, ancestors: frozenset[int] = frozenset()
+) -> Iterator[str]:
+    """Yield a message for each key that a mapping has twice."""
+    if id(node) in ancestors:  # an alias that contains itself
         return
-    seen |= {id(node)}
+    ancestors |= {id(node)}
     if isinstance(node, yaml.MappingNode):
-        keys: set[Hashable] = set()
+        keys: set[str] = set()
         for key, value in node.value:
-            if key.value in keys if isinstance(key, yaml.ScalarNode) else False:
-                at = position(key, where)
-                yield f"{at}: the key {key.value!r} stands here twice; keep one of them"
             if isinstance(key, yaml.ScalarNode):
+                if key.value in keys:
+                    yield f"{_position(key, where)}: duplicate key {key.value!r}; keep one of them"
                 keys.add(key.value)
-            yield from duplicate_keys(value, where, seen)
+            yield from _find_duplicate_keys(value, where, ancestors)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from duplicate_keys(item, where, seen)
+            yield from _find_duplicate_keys(item, where, ancestors)
 
 
-def position(node: yaml.Node, where: str) -> str:
-    """`FILE:LINE:COL` of a node."""
+def _position(node: yaml.Node, where: str) -> str:
+    """Return the position of a node as `FILE:LINE:COL`."""
     return f"{where}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
 
-def find_node(root: yaml.Node, path: tuple[Any, ...], *, key: bool = False) -> yaml.Node:
-    """The node at a path of keys and indexes, as deep as it exists; its key where asked."""
+def _find_node(root: yaml.Node, path: _Steps, *, key: bool = False) -> yaml.Node:
+    """Return the node at a path, or the deepest one on the way that exists.
+
+    With `key` the node of the last key is returned in place of that of its value.
+    """
     node = root
-    for i, step in enumerate(path):
+    for number, step in enumerate(path):
         if isinstance(node, yaml.MappingNode):
             pairs = [(k, v) for k, v in node.value if k.value == str(step)]
             if not pairs:
                 break
-            last = i == len(path) - 1
-            # Of a key that stands twice the second holds, also for who reads the values.
-            node = pairs[-1][0] if key and last else pairs[-1][1]
+            # Of a duplicate key YAML loaders take the last, so errors are about that one.
+            key_node, value_node = pairs[-1]
+            is_last = number == len(path) - 1
+            node = key_node if key and is_last else value_node
         elif isinstance(node, yaml.SequenceNode) and step in range(len(node.value)):
             node = node.value[step]
         else:

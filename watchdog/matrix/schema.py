@@ -16,13 +16,14 @@ from watchdog.matrix.columns import TAKEN, Columns
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
 DEFAULT_CORE = {"flask": "Flask", "werkzeug": "Werkzeug"}
+"""The core of a file that names none."""
 
-_SERIES = r"^\d+\.\d+$"
-_MONTH = r"^\d{4}-\d{2}$"
-_URL = r"""^https?://[^\s"'<>]+/$"""
+SERIES_PATTERN = r"^\d+\.\d+$"
+MONTH_PATTERN = r"^\d{4}-\d{2}$"
+URL_PATTERN = r"""^https?://[^\s"'<>]+/$"""
 
 
-def _requirement(text: str) -> str:
+def _check_requirement(text: str) -> str:
     try:
         Requirement(text)
     except InvalidRequirement as e:
@@ -30,31 +31,31 @@ def _requirement(text: str) -> str:
     return text
 
 
-def _canonical(text: str) -> str:
+def _check_normalised(text: str) -> str:
     if text != canonicalize_name(text):
         raise ValueError(f"write it normalised: {canonicalize_name(text)}")
     return text
 
 
-def _two_packages(core: dict[str, str]) -> dict[str, str]:
+def _check_core(core: dict[str, str]) -> dict[str, str]:
     if len(core) != len(DEFAULT_CORE):
         raise ValueError(
-            "name two packages, the framework and then what it stands on, each with its name as "
+            "name two packages, the framework and then its foundation, each with its name as "
             "people write it; such as {flask: Flask, werkzeug: Werkzeug}"
         )
     if taken := [name for name in core if name in TAKEN]:
-        raise ValueError(f"{taken[0]!r} cannot be told from another column of the tables")
+        raise ValueError(f"{taken[0]!r} is already the name of another column in the tables")
     return core
 
 
-Series = Annotated[str, Field(pattern=_SERIES, examples=["3.13"])]
+Series = Annotated[str, Field(pattern=SERIES_PATTERN, examples=["3.13"])]
 Rule = Annotated[
     str, Field(pattern=version_rules.PATTERN, examples=["newest", "last 3", "since 1.0"])
 ]
-Need = Annotated[str, AfterValidator(_requirement)]
-Name = Annotated[str, AfterValidator(_canonical)]
+Need = Annotated[str, AfterValidator(_check_requirement)]
+Name = Annotated[str, AfterValidator(_check_normalised)]
 Service = Literal["smtp", "redis", "mongodb", "oauth"]
-_Reason = Annotated[str, Field(min_length=10, description="why, for whoever meets this later")]
+_Reason = Annotated[str, Field(min_length=10, description="the reason, for later readers")]
 
 
 class _Strict(BaseModel):
@@ -62,26 +63,26 @@ class _Strict(BaseModel):
 
 
 class Extension(_Strict):
-    """A package under watch, or (where `requires` names several) a scenario."""
+    """A package under watch, or a scenario: an application that uses several packages."""
 
-    name: str = Field(description="as people write it: Flask-Login")
+    name: str = Field(description="the name as people write it, such as Flask-Login")
     requires: tuple[Need, ...] = Field(
         (), description="more requirements that its smoke's application needs"
     )
     install: tuple[Need, ...] | None = Field(
-        None, description="what is typed after `pip install`; by default the key and `requires`"
+        None, description="what is typed after `pip install`; default: the key and `requires`"
     )
-    python: tuple[Series, ...] | None = Field(None, description="only these Pythons")
-    services: tuple[Service, ...] = Field((), description="real servers its smoke talks to")
+    python: tuple[Series, ...] | None = Field(None, description="run it only on these Pythons")
+    services: tuple[Service, ...] = Field((), description="servers that its smoke needs")
     rank: Annotated[int, Field(gt=0)] | None = Field(
-        None, description="its place among the most downloaded packages, at `ranks_of`"
+        None, description="its rank among the most downloaded packages in the month `ranks_of`"
     )
-    notes: str | None = Field(None, description="a sentence for its page")
-    successor: str | None = Field(None, description="what to use instead, where it is abandoned")
+    notes: str | None = Field(None, description="a sentence that is shown on its page")
+    successor: str | None = Field(None, description="what to use instead, if it is abandoned")
 
 
 class CoreTable(_Strict):
-    """Series of the framework x series of what it stands on, without any extension."""
+    """Series of the framework x series of its foundation, without any extension."""
 
     python: tuple[Series, ...]
     framework: tuple[Rule, ...]
@@ -89,7 +90,7 @@ class CoreTable(_Strict):
 
 
 class TodayTable(_Strict):
-    """Each subject, unpinned, on every Python: what a newcomer gets."""
+    """Each subject, unpinned, on every Python: what a new user gets."""
 
     python: tuple[Series, ...] | None = Field(None, description="default: every Python")
 
@@ -100,11 +101,12 @@ class _Subjects(_Strict):
     )
 
     def covers(self, subject: str) -> bool:
+        """Return whether the table has cells of a subject."""
         return any(fnmatchcase(subject, glob) for glob in self.subjects)
 
 
 class GridTable(_Subjects):
-    """Each subject x series of the framework x the choice of what that stands on."""
+    """Each subject x series of the framework x series of its foundation."""
 
     python: tuple[Series, ...]
     framework: tuple[Rule, ...]
@@ -129,138 +131,147 @@ class Tables(_Strict):
 
 
 class Limits(_Strict):
-    """What one smoke may use."""
+    """The time and memory that one smoke may use."""
 
     seconds: Annotated[int, Field(gt=0, le=3600)] = 60
     memory_mb: Annotated[int, Field(ge=256)] = 2048
 
 
 class CellException(_Strict):
-    """An exception to a rule: which cells, why, and until when."""
+    """An exception for some cells: which, why, and until when."""
 
     cells: str = Field(description="glob over cell ids, such as flask-login/grid/*")
     reason: _Reason
-    until: date | None = Field(None, description="last day it holds")
+    until: date | None = Field(None, description="the last day on which it applies")
 
     def holds(self, today: date) -> bool:
+        """Return whether it applies on a day."""
         return self.until is None or today <= self.until
 
 
 class Site(_Strict):
-    """How the published pages call themselves, and where they are."""
+    """The title and the address of the published pages."""
 
-    title: Annotated[str, Field(description="stands on every page")] = (
-        "Flask compatibility watchdog"
-    )
+    title: Annotated[str, Field(description="shown on every page")] = "Flask compatibility watchdog"
     url: Annotated[
-        Annotated[str, Field(pattern=_URL)] | None,
+        Annotated[str, Field(pattern=URL_PATTERN)] | None,
         Field(description="where the pages are published; for the sitemap and for badges"),
     ] = None
 
 
 class Pins(_Strict):
-    """Which pinned releases of the framework are looked at, alone and in company."""
+    """The pinned releases of the framework that are tried, alone and with other packages."""
 
     since: Series = "1.0"
     beside: Annotated[
         str | None,
-        Field(description="the scenario whose packages, as they then were, are pinned beside it"),
+        Field(
+            description="a scenario; its packages are pinned too, in their versions of that time"
+        ),
     ] = None
 
 
 class Matrix(_Strict):
-    """The whole of matrix.yaml."""
+    """The content of matrix.yaml."""
 
     model_config = ConfigDict(title="matrix.yaml of the Flask compatibility watchdog")
 
     core: Annotated[
-        dict[Name, Annotated[str, Field(min_length=1)]], AfterValidator(_two_packages)
+        dict[Name, Annotated[str, Field(min_length=1)]], AfterValidator(_check_core)
     ] = Field(
         DEFAULT_CORE,
-        description="the framework, then what it stands on: each with its name as people write it",
+        description="the framework, then its foundation: each with its name as people write it",
         json_schema_extra={"minProperties": 2, "maxProperties": 2},
     )
     python: tuple[Series, ...] = Field(description="every Python under watch, oldest first")
-    ranks_of: Annotated[str, Field(pattern=_MONTH)] | None = Field(
+    ranks_of: Annotated[str, Field(pattern=MONTH_PATTERN)] | None = Field(
         None, description="the month of the download list that the ranks come from"
     )
     limits: Limits = Limits()
     site: Site = Site()
     stack: tuple[Name, ...] | None = Field(
         None,
-        description="packages whose announced removals and prereleases are looked for; "
+        description="packages whose announced removals and prereleases are forecast; "
         "default: the core",
     )
     families: dict[str, tuple[Name, ...]] = Field(
         {},
         max_length=2,
-        description="packages that share a colour in the pictures of the past: words, names",
+        description="packages that share a colour in the charts of the history, by their label",
     )
     pins: Pins = Pins()
     builds: tuple[Name, ...] = Field(
         (),
-        description="packages that may be built from source where `--builds listed` is given",
+        description="packages that may be built from source with `--builds listed`",
     )
     tables: Tables
     extensions: dict[Name, Extension]
     exclude: tuple[CellException, ...] = Field((), description="cells that are not run")
     known_issues: tuple[CellException, ...] = Field(
-        (), description="cells expected to break; one that works again is reported"
+        (), description="cells that are expected to break; one that works is reported"
     )
 
     @property
     def core_names(self) -> tuple[str, str]:
+        """The packages of the core: framework, foundation."""
         framework, foundation = self.core
         return framework, foundation
 
     @property
     def framework(self) -> str:
+        """The package of the framework: `flask`."""
         return self.core_names[0]
 
     @property
     def foundation(self) -> str:
+        """The package that the framework is built on: `werkzeug`."""
         return self.core_names[1]
 
     @property
     def stack_names(self) -> tuple[str, ...]:
-        """Whose announced removals and prereleases are looked for."""
+        """The packages whose announced removals and prereleases are forecast."""
         return self.core_names if self.stack is None else self.stack
 
     def requirements(self, subject: str) -> tuple[str, ...]:
-        """What a newcomer types after `pip install` for a subject, nothing pinned."""
+        """Return what a new user types after `pip install` for a subject, unpinned."""
         if subject not in self.extensions:
             return (subject,)
         extension = self.extensions[subject]
         return extension.install or (subject, *extension.requires)
 
     def title(self, subject: str) -> str:
+        """Return the name of a subject as people write it."""
         extension = self.extensions.get(subject)
         return extension.name if extension else self.core.get(subject, subject)
 
     def is_package(self, subject: str) -> bool:
-        """Whether a subject is one package, not a tutorial's application of several."""
+        """Return whether a subject is one package; a scenario is not."""
         extension = self.extensions.get(subject)
         return extension is None or extension.install is None
 
     @property
     def distributions(self) -> tuple[str, ...]:
-        """Every distribution whose releases the plan needs."""
+        """The distributions whose releases are needed to expand the matrix into cells."""
         return (*self.core_names, *(s for s, e in self.extensions.items() if e.install is None))
 
 
 def columns_of(core: object) -> Columns:
-    """The names of the columns, as far as a file says them."""
-    named = core if isinstance(core, dict) and len(core) == len(DEFAULT_CORE) else DEFAULT_CORE
-    framework, foundation = named
+    """Return the columns named after a core; those of the default core if it is not valid."""
+    if not isinstance(core, dict) or len(core) != len(DEFAULT_CORE):
+        core = DEFAULT_CORE
+    framework, foundation = core
     return Columns((framework, foundation))
 
 
 def matrix_schema(matrix: Matrix | None = None) -> dict[str, Any]:
-    """The JSON schema of matrix.yaml, for editors, with the columns of a matrix's own core."""
+    """Return the JSON schema of matrix.yaml, for editors.
+
+    Its columns are named after the core of `matrix`, without one after the default core.
+    """
     columns = columns_of(matrix.core if matrix else DEFAULT_CORE)
     return columns.in_schema(Matrix.model_json_schema())
 
 
 def schema_text(matrix: Matrix | None = None) -> str:
-    """The schema as it stands in the repository."""
+    """Return the JSON schema as the text of a file; the repository keeps it in SCHEMA_FILE."""
     return json.dumps(matrix_schema(matrix), indent=2) + "\n"

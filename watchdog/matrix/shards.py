@@ -1,4 +1,4 @@
-"""Splits the work of a run among machines, and reads and writes the plan that says how."""
+"""Splits the work of a run among machines, and reads and writes the plan of the split."""
 
 from __future__ import annotations
 
@@ -19,26 +19,35 @@ from watchdog.model.cell import Cell
 def shard_cells(
     cells: Sequence[Cell], number: int, count: int, seconds: Callable[[Cell], float]
 ) -> tuple[Cell, ...]:
-    """One of so many parts of about equal length, the first being 1.
+    """Return the cells of one shard, if all are split into shards of about equal length.
 
-    A subject stays whole: its cells speak for each other. The same cells and lengths give the
-    same parts.
+    The cells of a subject stay together, since they are judged together. The same cells and
+    lengths give the same shards.
+
+    Args:
+        cells: of all shards.
+        number: of the shard; the first is 1.
+        count: how many shards there are.
+        seconds: returns how long a cell takes.
     """
     length: dict[str, float] = defaultdict(float)
     for cell in cells:
         length[cell.subject] += seconds(cell)
-    mine = set(deal_evenly(length, count)[number - 1])
-    return tuple(cell for cell in cells if cell.subject in mine)
+    subjects = set(deal_evenly(length, count)[number - 1])
+    return tuple(cell for cell in cells if cell.subject in subjects)
 
 
 def deal_evenly(length: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]:
-    """Names dealt to so many parts, the longest first, each to the part that has the least."""
+    """Split names into parts of about equal total length.
+
+    The longest comes first, and each goes to the part that is shortest so far.
+    """
     parts: list[list[str]] = [[] for _ in range(count)]
     totals = [0.0] * count
     for name in sorted(length, key=lambda n: (-length[n], n)):
-        least = totals.index(min(totals))
-        parts[least].append(name)
-        totals[least] += length[name]
+        shortest = totals.index(min(totals))
+        parts[shortest].append(name)
+        totals[shortest] += length[name]
     return tuple(tuple(part) for part in parts)
 
 
@@ -48,23 +57,29 @@ RUN = "run"
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell of a plan, and what a run would do with it: `run`, `reuse`, `left out` and so on."""
+    """A cell of a plan.
+
+    Attributes:
+        cell: its id.
+        would: what a run would do with it: `run`, `reuse`, `left out` and so on.
+    """
 
     cell: str
     would: str
 
     @property
     def subject(self) -> str:
+        """The subject of the cell."""
         return self.cell.split("/", 1)[0]
 
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """What `plan --format json` writes.
+    """The plan that `plan --format json` writes.
 
     Attributes:
-        as_of: the cutoff, the same for every part.
-        parts: the subjects of each part; in no part are those of which nothing need be run.
+        as_of: the cutoff of all shards, UTC.
+        parts: the subjects of each shard; subjects with nothing to run are in none.
     """
 
     as_of: datetime
@@ -73,64 +88,70 @@ class ShardPlan:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The cells that must have an answer."""
+        """The ids of the cells that the run must have a result for."""
         return tuple(row.cell for row in self.cells if row.would != LEFT_OUT)
 
     def subjects(self, number: int) -> tuple[str, ...]:
-        """Those of a part, the first being 1; part 0 is what needs no running."""
+        """Return the subjects of a shard.
+
+        The first shard is 1; number 0 returns the subjects with nothing to run.
+        """
         if number:
             return self.parts[number - 1]
-        dealt = {subject for part in self.parts for subject in part}
-        every = dict.fromkeys(row.subject for row in self.cells)
-        return tuple(subject for subject in every if subject not in dealt)
+        with_work = {subject for part in self.parts for subject in part}
+        subjects = dict.fromkeys(row.subject for row in self.cells)
+        return tuple(subject for subject in subjects if subject not in with_work)
 
     def cells_of(self, number: int) -> frozenset[str]:
-        """The ids of a part's cells; those that are left out are in part 0."""
-        mine = set(self.subjects(number))
+        """Return the ids of a shard's cells; excluded cells belong to number 0."""
+        subjects = set(self.subjects(number))
         return frozenset(
             row.cell
             for row in self.cells
-            if (row.subject in mine and row.would != LEFT_OUT)
+            if (row.subject in subjects and row.would != LEFT_OUT)
             or (number == 0 and row.would == LEFT_OUT)
         )
 
 
-_SCHEDULE = TypeAdapter(ShardPlan)
+_PLAN = TypeAdapter(ShardPlan)
 
 
 def plan_shards(
     seconds: Mapping[str, float], *, part: float, most: int
 ) -> tuple[tuple[str, ...], ...]:
-    """Subjects with something to run, dealt to as many parts as the work needs. Pure.
+    """Split subjects into as many shards as the work needs. Pure.
 
     Args:
         seconds: how long the work on each subject takes.
-        part: how long a part may take, seconds of smokes one after another.
-        most: no more parts than this.
+        part: how long a shard may take, in seconds of smokes one after another.
+        most: the maximum number of shards.
+
+    Returns:
+        The subjects of each shard.
     """
     count = min(most, len(seconds), max(1, math.ceil(sum(seconds.values()) / part)))
     return deal_evenly(seconds, count) if seconds else ()
 
 
 def read_plan(path: Path) -> ShardPlan:
-    """A plan that was written.
+    """Read a plan from a file.
 
     Raises:
-        ConfigurationError: the file holds none.
+        ConfigurationError: the file holds no plan.
     """
     try:
-        return _SCHEDULE.validate_json(path.read_bytes())
+        return _PLAN.validate_json(path.read_bytes())
     except (OSError, ValidationError) as e:
-        why = str(e).splitlines()[0]
-        message = f"{path}: not what `plan --format json` writes: {why}"
+        reason = str(e).splitlines()[0]
+        message = f"{path}: not a plan written by `plan --format json`: {reason}"
         raise ConfigurationError((message,)) from None
 
 
-def plan_json(schedule: ShardPlan, details: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The plan for machines; details tell more of a cell."""
-    whole: dict[str, Any] = _SCHEDULE.dump_python(schedule, mode="json")
-    whole["cells"] = [row | details.get(row["cell"], {}) for row in whole["cells"]]
-    return whole
+def plan_json(plan: ShardPlan, details: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a plan as JSON values; `details` has more keys for a cell, by its id."""
+    data: dict[str, Any] = _PLAN.dump_python(plan, mode="json")
+    data["cells"] = [row | details.get(row["cell"], {}) for row in data["cells"]]
+    return data
 
 
 @dataclass(frozen=True)

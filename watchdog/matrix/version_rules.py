@@ -1,4 +1,4 @@
-"""Which versions a column of the matrix stands for, chosen by rule from what the index has.
+"""Chooses the versions of a column of the matrix by rules, from the releases on the index.
 
 A rule is one of:
 
@@ -6,9 +6,9 @@ A rule is one of:
 - `last N`: the newest patch of each of the last N minor series;
 - `since X.Y`: the newest patch of each minor series from X.Y on;
 - `X.Y`: the newest patch of that series;
-- `prerelease`: the newest prerelease, only when newer than the newest stable release;
-- `oldest-allowed`: the oldest version the other requirements allow (the resolver says which);
-- `resolved`: whatever the resolver takes, that is, no requirement at all.
+- `prerelease`: the newest prerelease, if it is newer than the newest stable release;
+- `oldest-allowed`: the oldest version that the other requirements allow; the resolver finds it;
+- `resolved`: the version that the resolver chooses; there is no requirement at all.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from packaging.version import Version
 from watchdog.model.release import Release, series_of
 
 PATTERN = r"^(newest|prerelease|oldest-allowed|resolved|last [1-9]\d*|since \d+\.\d+|\d+\.\d+)$"
-"""What a rule may look like; also the pattern in the schema of matrix.yaml."""
+"""Pattern of a rule; also in the schema of matrix.yaml."""
 
 
 @dataclass(frozen=True)
 class VersionChoice:
-    """A column: its label (stable over patch releases) and the version it stands for today.
+    """A column: its label, which is the same for all patch releases, and the chosen version.
 
-    `version` is None where the resolver decides; `oldest` then says which way.
+    Attributes:
+        version: None if the resolver decides.
+        oldest: True if the resolver is to take the oldest allowed version.
     """
 
     label: str
@@ -41,46 +43,50 @@ def _series_key(label: str) -> tuple[int, ...]:
 
 
 def newest_per_series(releases: Iterable[Release]) -> dict[str, Version]:
-    """The newest stable, unyanked version of each minor series, oldest series first."""
-    best: dict[str, Version] = {}
+    """Return the newest stable, unyanked version of each minor series, oldest series first."""
+    newest: dict[str, Version] = {}
     for release in releases:
         if not release.final:
             continue
-        key = series_of(release.version)
-        best[key] = max(best.get(key, release.version), release.version)
-    return {key: best[key] for key in sorted(best, key=_series_key)}
+        series = series_of(release.version)
+        newest[series] = max(newest.get(series, release.version), release.version)
+    return {series: newest[series] for series in sorted(newest, key=_series_key)}
 
 
 def newest_prerelease(releases: Iterable[Release]) -> Version | None:
-    """The newest prerelease, if it is newer than every stable release."""
-    kept = [r.version for r in releases if not r.yanked]
-    newest = max(kept, default=None)
+    """Return the newest prerelease if it is newer than every stable release, else None."""
+    versions = [release.version for release in releases if not release.yanked]
+    newest = max(versions, default=None)
     return newest if newest is not None and newest.is_prerelease else None
 
 
 def choose_versions(rules: Sequence[str], releases: Sequence[Release]) -> tuple[VersionChoice, ...]:
-    """Turn rules into columns, without repeats, in the order of the rules.
+    """Return the columns that rules choose, without repeats, in the order of the rules.
 
-    Series that a rule names and the index does not have give no column.
+    A series that a rule names and the index does not have gives no column.
     """
     by_series = newest_per_series(releases)
-    labels = list(by_series)
     choices: list[VersionChoice] = []
     for rule in rules:
-        word, _, argument = rule.partition(" ")
         if rule in ("resolved", "oldest-allowed"):
             choices.append(VersionChoice(rule, oldest=rule == "oldest-allowed"))
         elif rule == "prerelease":
-            if (pre := newest_prerelease(releases)) is not None:
-                choices.append(VersionChoice("prerelease", str(pre)))
+            prerelease = newest_prerelease(releases)
+            if prerelease is not None:
+                choices.append(VersionChoice(rule, str(prerelease)))
         else:
-            if word == "newest":
-                wanted = labels[-1:]
-            elif word == "last":
-                wanted = labels[-int(argument) :]
-            elif word == "since":
-                wanted = [s for s in labels if _series_key(s) >= _series_key(argument)]
-            else:
-                wanted = [s for s in labels if s == rule]
-            choices += [VersionChoice(s, str(by_series[s])) for s in wanted]
+            chosen = _choose_series(rule, list(by_series))
+            choices += [VersionChoice(series, str(by_series[series])) for series in chosen]
     return tuple(dict.fromkeys(choices))
+
+
+def _choose_series(rule: str, series: list[str]) -> list[str]:
+    """Return those of the series on the index, oldest first, that a rule chooses."""
+    word, _, argument = rule.partition(" ")
+    if word == "newest":
+        return series[-1:]
+    if word == "last":
+        return series[-int(argument) :]
+    if word == "since":
+        return [s for s in series if _series_key(s) >= _series_key(argument)]
+    return [s for s in series if s == rule]
