@@ -165,7 +165,7 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
     start_services = partial(workspace.start_services, {cell.subject for cell in cells})
     await gather(
         (
-            scheduler.prefetch_pages(cell.question(as_of) for cell in cells),
+            scheduler.prefetch_pages(cell.lock_request(as_of) for cell in cells),
             scheduler.in_thread(start_services),
         )
     )
@@ -226,7 +226,7 @@ async def lock_cell(scheduler: Scheduler, cell: Cell) -> LockedCell:
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
     if cell.python not in workspace.interpreters:
         return LockedCell(cell=cell, resolution=None)
-    resolution = await scheduler.lock(cell.question(as_of))
+    resolution = await scheduler.lock(cell.lock_request(as_of))
     if not isinstance(resolution, Lock):
         return LockedCell(cell=cell, resolution=resolution)
     core = None
@@ -273,11 +273,11 @@ def _store(
     If the self test failed, nothing is new.
     """
     as_of = workspace.settings.as_of
-    earlier = [run for run in workspace.ledger.runs() if run.as_of < as_of]
+    earlier = [run for run in workspace.journal.runs() if run.as_of < as_of]
     dated = journal.mark_news(verdicts, earlier, workspace.ledger.get)
     if doubt:
         dated = tuple(replace(verdict, new=False) for verdict in dated)
-    workspace.ledger.write_run(
+    workspace.journal.append(
         Run(
             as_of=as_of,
             finished=clock.now(),
