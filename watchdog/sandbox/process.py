@@ -1,8 +1,9 @@
-"""The one door to subprocesses: time limit, bounded output, and nothing left behind.
+"""Runs child processes: with a time limit, bounded output, and nothing left behind.
 
-Every child gets a process group of its own, which is killed when the child has ended or must
-end. `stop_all()` (Ctrl-C) kills every group at once. What left its group for a session of its own
-is found by what stands in its environment, where the system tells that (Linux).
+Every subprocess of the watchdog is started here. Each gets a process group of its own, which is
+killed when the child has ended or has to end. `stop_all()` (Ctrl-C) kills every group at once. What
+left its group for a session of its own is found by its environment, where the system shows that
+(Linux).
 """
 
 from __future__ import annotations
@@ -20,17 +21,37 @@ from pathlib import Path
 from typing import IO
 
 POSIX = os.name == "posix"
+"""Whether this system has process groups and signals."""
 
-_BEGINNING = 0.3
-"""For so many seconds one that has only begun is waited for: milliseconds, on a busy machine."""
+CELL_UID = 61007
+"""UID of cells when the watchdog runs as root; no account has it, so it owns no files."""
+
+_PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
+_TICK = 0.1
+"""Seconds between two looks at how many processes there are."""
+
+_START_SECONDS = 0.3
+"""So long `kill_marked` waits for the environment of a process that is just being started.
+
+It takes milliseconds; longer on a busy machine.
+"""
+
+_READ_SECONDS = 2.0
+"""So long the rest of an output is waited for after its process was killed."""
 
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """How a child ended. `output` is stdout, or stdout and stderr together where merged.
+    """The end of a child process.
 
-    `returncode` is negative for a signal, as in the subprocess module; `timed_out`, `interrupted`
-    and `note` (what it had too much of) say that we ended it.
+    Attributes:
+        returncode: exit code; negative for a signal, as in the subprocess module.
+        output: standard output, or both outputs together if they were merged.
+        errors: error output, if it was not merged.
+        seconds: wall time.
+        timed_out: it was killed at its time limit.
+        interrupted: it was killed because all processes were stopped.
+        note: which other limit it was killed for, as a sentence.
     """
 
     returncode: int
@@ -43,25 +64,27 @@ class ProcessResult:
 
 
 class Capture:
-    """Reads a pipe to its end and keeps the first and the last part of it.
+    """Reads a pipe in a thread until its end and keeps the first and the last part of it.
 
-    With a mark as `end` it ends there, and only the last part is kept.
+    Given a mark as `end`, it stops and closes the pipe where that is read; then only the last part
+    is kept.
     """
 
     def __init__(self, pipe: IO[bytes], limit: int, *, end: bytes = b"") -> None:
+        """Start to read; `limit` is how many bytes are kept, half of them for each part."""
         self._pipe, self._half, self._end = pipe, limit // 2, end
         self._head, self._tail, self._cut = bytearray(), bytearray(), 0
-        self._lost: MemoryError | None = None
+        self._memory_error: MemoryError | None = None
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
     def _read(self) -> None:
         try:
             self._read_all()
-        except (OSError, ValueError):  # closed under us when a child was killed
+        except (OSError, ValueError):  # it was closed while we read, because a child was killed
             return
         except MemoryError as e:
-            self._lost = e
+            self._memory_error = e
 
     def _read_all(self) -> None:
         while chunk := os.read(self._pipe.fileno(), 65536):
@@ -83,22 +106,25 @@ class Capture:
             del self._tail[:extra]
 
     def text(self) -> str:
-        """What was read.
+        """Return what was read, with a line that says how much was cut.
 
         Raises:
-            MemoryError: there was too little to read all of it.
+            MemoryError: there was too little memory to read all of it.
         """
-        if self._lost:
-            raise self._lost
+        if self._memory_error:
+            raise self._memory_error
         middle = f"\n[… {self._cut} bytes cut …]\n".encode() if self._cut else b""
         return bytes(self._head + middle + self._tail).decode("utf-8", "replace")
 
+    def close(self) -> None:
+        """Wait a moment for the end of the pipe and close it.
 
-_PASSED_ON = ("LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
-
-
-CELL_UID = 61007
-"""UID of cells when the watchdog runs as root; no account has it, so it owns no files."""
+        A daemon that left the process group may hold the other end open: then the thread keeps the
+        pipe.
+        """
+        self.thread.join(_READ_SECONDS)
+        if not self.thread.is_alive():
+            self._pipe.close()
 
 
 def cell_uid() -> int | None:
@@ -107,12 +133,12 @@ def cell_uid() -> int | None:
 
 
 def inherited_environment() -> dict[str, str]:
-    """What a child that runs other people's code gets of our environment: what the system needs."""
-    return {k: v for k, v in os.environ.items() if k in _PASSED_ON}
+    """Return the part of our environment that untrusted code gets: what the system needs."""
+    return {name: value for name, value in os.environ.items() if name in _PASSED_ON}
 
 
 class Processes:
-    """Runs children and knows which of them live."""
+    """Runs child processes and keeps track of those that live; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._live: set[subprocess.Popen[bytes]] = set()
@@ -121,6 +147,7 @@ class Processes:
 
     @property
     def stopped(self) -> bool:
+        """True after `stop_all()`."""
         return self._stopped
 
     def run(
@@ -136,25 +163,29 @@ class Processes:
         limits: Mapping[str, tuple[int, int]] | None = None,
         processes: int | None = None,
     ) -> ProcessResult:
-        """Run a child to its end, at most `timeout` seconds; keep `output_limit` bytes a pipe.
+        """Run a child to its end; kill what is left of its process group.
 
-        On Linux `limits` (`RLIMIT_…` to soft and hard) hold before the child gets its input, and
-        more than so many `processes` at once in its group end it.
+        Args:
+            argv: the program and its arguments.
+            env: its whole environment.
+            timeout: seconds after which it is killed.
+            cwd: the folder to run it in.
+            stdin: its standard input.
+            merged: read standard and error output as one.
+            output_limit: bytes to keep of each output, half from its start, half from its end.
+            limits: `RLIMIT_…` with soft and hard value, set before it gets its input (Linux).
+            processes: how many there may be in its group at once before it is killed (Linux).
 
         Raises:
             OSError: the program cannot be started.
+            InterruptedError: `stop_all()` was called before.
         """
         started = time.monotonic()
         process = self.start(argv, env=env, cwd=cwd, merged=merged)
         _limit(process.pid, limits or {})
-        assert process.stdin  # noqa: S101  for the type checker: both are PIPE
-        assert process.stdout  # noqa: S101
-        out = Capture(process.stdout, output_limit)
-        err = Capture(process.stderr, output_limit) if process.stderr else None
-        with contextlib.suppress(OSError):  # a child may well close its stdin unread
-            process.stdin.write(stdin.encode())
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+        pipes = [pipe for pipe in (process.stdout, process.stderr) if pipe]
+        outputs = [Capture(pipe, output_limit) for pipe in pipes]
+        _write_input(process, stdin.encode())
         timed_out, note = False, ""
         try:
             note = _wait(process, timeout, processes)
@@ -162,16 +193,12 @@ class Processes:
             timed_out = True
         finally:
             self.end(process)
-        for capture in (out, err):
-            if capture:  # a daemon that left the group may hold the pipe: do not wait for it
-                capture.thread.join(2.0)
-        for pipe, capture in ((process.stdout, out), (process.stderr, err)):
-            if pipe and capture and not capture.thread.is_alive():
-                pipe.close()
+        for output in outputs:
+            output.close()
         return ProcessResult(
             process.returncode,
-            out.text(),
-            err.text() if err else "",
+            outputs[0].text(),
+            "" if merged else outputs[1].text(),
             time.monotonic() - started,
             timed_out=timed_out,
             interrupted=self._stopped and process.returncode != 0,
@@ -188,21 +215,31 @@ class Processes:
         quiet: bool = False,
         pass_fds: tuple[int, ...] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start a child in a group of its own; whoever starts it must end() it.
+        """Start a child in a process group of its own; the caller must `end()` it.
 
-        A `quiet` one has nothing to read and what it prints is thrown away.
+        Args:
+            argv: the program and its arguments.
+            env: its whole environment.
+            cwd: the folder to run it in.
+            merged: standard and error output are one pipe.
+            quiet: no pipes: its input is empty, its output is thrown away.
+            pass_fds: descriptors that it inherits.
+
+        Raises:
+            OSError: the program cannot be started.
+            InterruptedError: `stop_all()` was called before.
         """
-        read = subprocess.DEVNULL if quiet else subprocess.PIPE
-        with self._lock:  # between this and the set nothing may slip past stop_all()
+        stream = subprocess.DEVNULL if quiet else subprocess.PIPE
+        with self._lock:  # so that stop_all() sees every child that was started
             if self._stopped:
                 raise InterruptedError("interrupted")
             process = subprocess.Popen(
                 argv,
                 env=dict(env),
                 cwd=cwd,
-                stdin=read,
-                stdout=read,
-                stderr=subprocess.STDOUT if merged else read,
+                stdin=stream,
+                stdout=stream,
+                stderr=subprocess.STDOUT if merged else stream,
                 close_fds=True,
                 pass_fds=pass_fds,
                 start_new_session=POSIX,
@@ -211,7 +248,7 @@ class Processes:
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Kill a child and its group, if anything of it still lives, and collect it."""
+        """Kill what still lives of a child and its group, and collect the child."""
         _kill(process)
         process.wait()
         with self._lock:
@@ -243,9 +280,24 @@ def _limit(pid: int, limits: Mapping[str, tuple[int, int]]) -> None:
             resource.prlimit(pid, getattr(resource, name), (soft, hard))
 
 
+def _write_input(process: subprocess.Popen[bytes], data: bytes) -> None:
+    assert process.stdin  # noqa: S101  for the type checker: it is a pipe
+    with contextlib.suppress(OSError):  # a child may close its input unread
+        process.stdin.write(data)
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+
+
 def _wait(process: subprocess.Popen[bytes], timeout: float, processes: int | None) -> str:
-    """Wait for the end of a child; what it had too much of, if that ended it."""
-    before = _tasks() if processes else 0
+    """Wait for the end of a child, or until its group has too many processes.
+
+    Returns:
+        A sentence about its processes if there are too many; empty if it ended.
+
+    Raises:
+        TimeoutExpired: it runs longer than `timeout` seconds.
+    """
+    before = _count_tasks() if processes else 0
     if not before or processes is None:
         process.wait(timeout)
         return ""
@@ -254,27 +306,24 @@ def _wait(process: subprocess.Popen[bytes], timeout: float, processes: int | Non
         try:
             process.wait(min(left, _TICK))
         except subprocess.TimeoutExpired:
-            # Cheap to ask: so many more on the whole machine. Only then it is counted whose.
-            if _tasks() - before > processes and _members(process.pid) > processes:
+            # The count of the whole machine is cheap; only if that has grown, count the group.
+            grown = _count_tasks() - before
+            if grown > processes and _count_group_members(process.pid) > processes:
                 return f"more than {processes} processes at once"
         else:
             return ""
     raise subprocess.TimeoutExpired(process.args, timeout)
 
 
-_TICK = 0.1
-
-
-def _tasks() -> int:
-    """How many processes and threads there are on this machine; 0 where it does not tell."""
+def _count_tasks() -> int:
+    """Return how many processes and threads this machine has; 0 if it does not report that."""
     try:
         return int(Path("/proc/loadavg").read_text("utf-8").split()[3].partition("/")[2])
     except (OSError, ValueError, IndexError):
         return 0
 
 
-def _members(group: int) -> int:
-    """How many processes are in a group."""
+def _count_group_members(group: int) -> int:
     count = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -283,38 +332,39 @@ def _members(group: int) -> int:
 
 
 def kill_marked(mark: str) -> int:
-    """Kill every process in whose environment a text stands, such as a folder; how many.
+    """Kill every process whose environment contains a text, such as a folder; return how many.
 
-    For what left its group. It finds nothing where the system does not tell (only Linux does), and
-    not those that changed their environment.
+    This ends what left its process group. It finds nothing where the system does not show the
+    environment (only Linux does), nor processes that changed theirs.
     """
-    ended, beginning = 0, list(Path("/proc").glob("[0-9]*"))
-    until = time.monotonic() + _BEGINNING
-    while beginning and time.monotonic() < until:
-        looked_at, beginning = beginning, []
-        for place in looked_at:
+    killed, pending = 0, list(Path("/proc").glob("[0-9]*"))
+    deadline = time.monotonic() + _START_SECONDS
+    while pending and time.monotonic() < deadline:
+        starting = []
+        for process in pending:
             with contextlib.suppress(OSError, ValueError):
-                environment = _environment(place)
+                environment = _read_environment(process)
                 if environment is None:
-                    beginning.append(place)
-                elif int(place.name) != os.getpid() and mark.encode() in environment:
-                    os.kill(int(place.name), signal.SIGKILL)
-                    ended += 1
-        if beginning:
+                    starting.append(process)
+                elif int(process.name) != os.getpid() and mark.encode() in environment:
+                    os.kill(int(process.name), signal.SIGKILL)
+                    killed += 1
+        pending = starting
+        if pending:
             time.sleep(0.001)
-    return ended
+    return killed
 
 
-def _environment(place: Path) -> bytes | None:
-    """The environment of a process; None while its program has only begun.
+def _read_environment(process: Path) -> bytes | None:
+    """Return the environment of a process, from its folder in /proc; None if it is just started.
 
-    Linux begins a program a moment before it gives it arguments and environment.
+    Linux starts a program a moment before it gives it arguments and environment.
 
     Raises:
         OSError: it is not ours, or has no program: a thread of the kernel, or dead.
     """
-    if found := (place / "environ").read_bytes():
-        return found
-    (place / "exe").readlink()
-    given = (place / "cmdline").read_bytes()
-    return (place / "environ").read_bytes() or (b"" if given else None)
+    if environment := (process / "environ").read_bytes():
+        return environment
+    (process / "exe").readlink()
+    arguments = (process / "cmdline").read_bytes()
+    return (process / "environ").read_bytes() or (b"" if arguments else None)
