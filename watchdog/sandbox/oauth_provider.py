@@ -1,8 +1,8 @@
 """An OAuth 2 and OpenID Connect provider on loopback, for smokes that log in.
 
-It gives a code to whoever comes (the visitor always agrees), a token for the code (RFC 6749, 4.1),
-the visitor's profile for the token, and an ID token signed with a shared key where the scope asks
-for `openid`. One client is registered: `my-id` with the secret `my-secret`.
+It issues a code to every visitor (who always agrees), a token for the code (RFC 6749, 4.1), the
+visitor's profile for the token, and an ID token signed with a shared key if the scope contains
+`openid`. One client is registered: `my-id` with the secret `my-secret`. A program of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ CLIENT = ("my-id", "my-secret")
 PROFILE = {"sub": "7", "login": "ada", "name": "ada", "email": "ada@example.com"}
 _KEY = b"a shared key of at least 32 bytes"
 _SECONDS = 99
+"""How long a token is valid."""
+
 _ENDPOINTS = {
     "authorization_endpoint": "/authorize",
     "token_endpoint": "/token",
@@ -30,8 +32,11 @@ _ENDPOINTS = {
     "jwks_uri": "/jwks",
 }
 
-_codes: dict[str, dict[str, str]] = {}
-_tokens: dict[str, str] = {}
+_requests: dict[str, dict[str, str]] = {}
+"""Authorization requests by the code that was issued for them."""
+
+_scopes: dict[str, str] = {}
+"""The scope of each token that was issued."""
 
 
 def _encode(data: bytes | dict[str, Any]) -> str:
@@ -40,75 +45,96 @@ def _encode(data: bytes | dict[str, Any]) -> str:
 
 
 def _signed(claims: dict[str, Any]) -> str:
-    """A JSON Web Token (RFC 7519) with HMAC-SHA256."""
+    """Return the claims as a JSON Web Token (RFC 7519), signed with HMAC-SHA256."""
     text = _encode({"alg": "HS256", "kid": "1"}) + "." + _encode(claims)
     return text + "." + _encode(hmac.new(_KEY, text.encode(), hashlib.sha256).digest())
 
 
 class OAuthProvider(BaseHTTPRequestHandler):
+    """Answers one HTTP request to the provider."""
+
     @property
     def issuer(self) -> str:
+        """The URL of this provider, as the client wrote it."""
         return f"http://{self.headers['Host']}"
 
     def do_GET(self) -> None:
+        """Answer with the configuration, the keys, a code, or the profile of a token's visitor."""
         url = urlsplit(self.path)
         bearer = (self.headers["Authorization"] or "").removeprefix("Bearer ")
         if url.path == "/.well-known/openid-configuration":
-            told = {name: self.issuer + path for name, path in _ENDPOINTS.items()}
-            told |= {"issuer": self.issuer}
-            self._answer(200, told | {"id_token_signing_alg_values_supported": ["HS256"]})
+            metadata: dict[str, Any] = {name: self.issuer + p for name, p in _ENDPOINTS.items()}
+            metadata["issuer"] = self.issuer
+            metadata["id_token_signing_alg_values_supported"] = ["HS256"]
+            self._answer(200, metadata)
         elif url.path == "/jwks":
             self._answer(200, {"keys": [{"kty": "oct", "kid": "1", "k": _encode(_KEY)}]})
         elif url.path == "/authorize":
             self._authorize(dict(parse_qsl(url.query)))
-        elif bearer not in _tokens:
+        elif bearer not in _scopes:
             self._answer(401, {"error": "invalid_token"})
         elif url.path == "/emails":
             self._answer(200, [{"email": PROFILE["email"], "primary": True}])
         else:
             self._answer(200, PROFILE)
 
-    def _authorize(self, asked: dict[str, str]) -> None:
-        if asked.get("client_id") != CLIENT[0] or asked.get("response_type") != "code":
+    def _authorize(self, request: dict[str, str]) -> None:
+        """Redirect back to the client with a code."""
+        if request.get("client_id") != CLIENT[0] or request.get("response_type") != "code":
             self._answer(400, {"error": "invalid_request"})
             return
         code = secrets.token_urlsafe(12)
-        _codes[code] = asked
-        answer = {"code": code} | ({"state": asked["state"]} if "state" in asked else {})
+        _requests[code] = request
+        answer = {"code": code}
+        if "state" in request:
+            answer["state"] = request["state"]
         self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(answer)}")
+        self.send_header("Location", f"{request['redirect_uri']}?{urlencode(answer)}")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def do_POST(self) -> None:
+        """Answer the registered client with a token, or with what is known of one."""
         body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
         form = dict(parse_qsl(body))
         if not self._knows_client(form):
             self._answer(401, {"error": "invalid_client"})
         elif urlsplit(self.path).path == "/introspect":
-            scope = _tokens.get(form.get("token", ""))
+            scope = _scopes.get(form.get("token", ""))
             self._answer(200, {"active": scope is not None, "scope": scope or ""})
         else:
-            self._token(form)
+            self._issue_token(form)
 
-    def _token(self, form: dict[str, str]) -> None:
-        asked = _codes.pop(form.get("code", ""), None)
-        good = asked is not None and form.get("grant_type") == "authorization_code"
-        if asked is None or not good or form.get("redirect_uri") != asked["redirect_uri"]:
+    def _issue_token(self, form: dict[str, str]) -> None:
+        """Answer with a token for a code, which is valid once."""
+        request = _requests.pop(form.get("code", ""), None)
+        if (
+            request is None
+            or form.get("grant_type") != "authorization_code"
+            or form.get("redirect_uri") != request["redirect_uri"]
+        ):
             self._answer(400, {"error": "invalid_grant"})
             return
-        token, scope = secrets.token_urlsafe(12), asked.get("scope", "")
-        _tokens[token] = scope
-        given: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
-        given["expires_in"] = _SECONDS
+        token, scope = secrets.token_urlsafe(12), request.get("scope", "")
+        _scopes[token] = scope
+        answer: dict[str, Any] = {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": _SECONDS,
+        }
         if "openid" in scope.split():
-            now = int(time.time())
-            claims = {"iss": self.issuer, "aud": CLIENT[0], "iat": now, "exp": now + _SECONDS}
-            claims |= {"nonce": asked["nonce"]} if "nonce" in asked else {}
-            given["id_token"] = _signed(claims | PROFILE)
-        self._answer(200, given)
+            answer["id_token"] = _signed(self._claims(request))
+        self._answer(200, answer)
+
+    def _claims(self, request: dict[str, str]) -> dict[str, Any]:
+        now = int(time.time())
+        claims = {"iss": self.issuer, "aud": CLIENT[0], "iat": now, "exp": now + _SECONDS}
+        if "nonce" in request:
+            claims["nonce"] = request["nonce"]
+        return claims | PROFILE
 
     def _knows_client(self, form: dict[str, str]) -> bool:
+        """Return whether the client's id and secret are right, in the header or in the form."""
         basic = (self.headers["Authorization"] or "").removeprefix("Basic ")
         try:
             name, _, secret = base64.b64decode(basic).decode().partition(":")
@@ -126,7 +152,7 @@ class OAuthProvider(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        pass
+        """Log nothing."""
 
 
 if __name__ == "__main__":

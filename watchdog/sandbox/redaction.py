@@ -1,4 +1,4 @@
-"""Texts without secrets, hosts of the registry and paths of this machine. Pure."""
+"""Removes secrets, hosts, paths and control characters from untrusted output. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _UNPRINTABLE = re.compile(
 
 
 def hide_urls(text: str) -> str:
-    """Replace every URL but plain loopback ones: for the output of resolver and installer."""
+    """Replace every URL in the output of resolver and installer, except those of loopback.
 
-    def short(match: re.Match[str]) -> str:
+    A URL of loopback that holds credentials is replaced as well.
+    """
+
+    def replacement(match: re.Match[str]) -> str:
         try:
             parts = urlsplit(match.group())
             host = parts.hostname or ""
@@ -36,39 +39,40 @@ def hide_urls(text: str) -> str:
         name = parts.path.rstrip("/").rsplit("/", 1)[-1]
         return f"<index>/{name}" if name else "<index>"
 
-    return _URL.sub(short, text)
+    return _URL.sub(replacement, text)
 
 
 def printable(text: str) -> str:
-    """A text in which nothing acts: no escape sequence, control character or direction mark."""
+    """Return a text without escape sequences, control characters and direction marks."""
     text = _CONTROL.sub("", text.replace("\r\n", "\n"))
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True)
 class Redactor:
-    """Makes what strangers printed fit for ledger, terminal and page.
+    """Makes untrusted output fit for ledger, terminal and page.
 
     Attributes:
         hosts: names of registry hosts (index and files) that must not appear.
-        paths: folders of this machine and what stands for them, `{"/tmp/x/env": "<env>"}`.
+        paths: folders of this machine and what to write instead, `{"/tmp/x/env": "<env>"}`.
     """
 
     hosts: frozenset[str] = frozenset()
     paths: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, text: str) -> str:
+        """Return a text without these hosts and paths, and printable."""
         for path in sorted(self.paths, key=len, reverse=True):
             text = text.replace(path, self.paths[path])
         text = _STDLIB.sub("python", _SITE_PACKAGES.sub("site-packages", printable(text)))
-        text = _ADDRESS.sub("0x…", text)  # of objects in memory: another one in every run
+        text = _ADDRESS.sub("0x…", text)  # of objects in memory: different in every run
         for host in self.hosts:
             text = re.sub(rf"(?:\w+://)?(?:[^\s/@]+@)?{re.escape(host)}", "<index>", text)
         return text
 
 
 def cut_middle(text: str, most: int) -> str:
-    """A text of at most about so many characters: its beginning and its end, and what was cut."""
+    """Cut a text to about `most` characters: its beginning, how much was cut, and its end."""
     if len(text) <= most:
         return text
     half = most // 2

@@ -1,7 +1,7 @@
-"""The folder that a run works in, and the end of those whose run was killed.
+"""Makes the temporary folder of a run, and removes those of runs that were killed.
 
-Whoever is killed cleans nothing up. So a run holds a lock on its folder as long as it lives, and
-the next one removes every folder that nobody holds, with what still runs in it.
+A process that is killed cleans nothing up. So a run holds a lock on its folder as long as it lives,
+and the next run removes every folder that is not locked, and kills what still runs in it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _PREFIX = "fw-run-"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder of this run's own, gone at the end; before that, those of dead runs go.
+    """Make a folder for this run and remove it at the end; first remove those of dead runs.
 
     Raises:
-        InfrastructureError: there is no place for it.
+        InfrastructureError: no folder can be made.
     """
     try:
         remove_stale()
-        folder, handle = _own()
+        folder, handle = _create()
     except OSError as e:
-        raise InfrastructureError(f"no place to work: {e}") from e
+        raise InfrastructureError(f"cannot make a temporary folder (set TMPDIR): {e}") from e
     try:
         yield folder
     finally:
@@ -41,13 +41,13 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def remove_stale() -> int:
-    """Remove the folders of runs that were killed; how many there were."""
+    """Remove the folders of runs that were killed; return how many there were."""
     if sys.platform == "win32":
         return 0
     removed = 0
     for folder in sorted(Path(tempfile.gettempdir()).resolve().glob(f"{_PREFIX}*")):
-        with contextlib.suppress(OSError):  # somebody else's, or somebody else was faster
-            if (handle := _hold(folder)) is not None:
+        with contextlib.suppress(OSError):  # another user's, or another run removed it first
+            if (handle := _lock(folder)) is not None:
                 kill_marked(str(folder) + os.sep)
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(handle)
@@ -55,20 +55,23 @@ def remove_stale() -> int:
     return removed
 
 
-def _own() -> tuple[Path, int | None]:
-    """A new folder and, where the system has them, the lock that says that we live."""
+def _create() -> tuple[Path, int | None]:
+    """Make a folder and lock it; return its path and, where the system has locks, the handle.
+
+    Another run may remove it before it is locked: then make one more.
+    """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         if sys.platform == "win32":
             return folder, None
         with contextlib.suppress(FileNotFoundError):
-            handle = _hold(folder)
+            handle = _lock(folder)
             if handle is not None and folder.exists():
                 return folder, handle
 
 
-def _hold(folder: Path) -> int | None:
-    """Lock a folder that is ours; None where a living run holds it, or it is not ours."""
+def _lock(folder: Path) -> int | None:
+    """Lock a folder and return a handle; None if a living run holds it, or it is not ours."""
     import fcntl  # noqa: PLC0415  not on Windows
 
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

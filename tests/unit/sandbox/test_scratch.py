@@ -87,5 +87,8 @@ def test_folders_of_others_stay(place: Path) -> None:
 
 def test_where_there_is_no_place_that_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(place / "gone"))
-    with pytest.raises(InfrastructureError, match="no place to work"), scratch.scratch_folder():
+    with (
+        pytest.raises(InfrastructureError, match="cannot make a temporary folder"),
+        scratch.scratch_folder(),
+    ):
         pass
