@@ -44,7 +44,7 @@ PARTS = 10
 BETWEEN = ("a damaged store entry", "a torn ledger line", "a full disk")
 KILLED = {
     "SIGKILL of a probe": "/probe.py",
-    "SIGKILL of the keeper": "watchdog/sandbox/supervisor",
+    "SIGKILL of the supervisor": "watchdog/sandbox/supervisor",
     "SIGKILL of uv": "/uv",
 }
 ENDED = {
