@@ -35,7 +35,7 @@ PROJECT = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["
 
 @dataclass
 class Place:
-    """uv in its workshop, with an index of a test's own."""
+    """uv in its build sandbox, with an index of a test's own."""
 
     folder: Path
     index: LoopbackIndex
@@ -171,7 +171,7 @@ def test_no_source_distribution_writes_outside_of_where_it_is_unpacked(
     assert place.planted() == []
 
 
-def test_a_file_that_grows_without_end_is_stopped_where_the_workshop_has_limits(
+def test_a_file_that_grows_without_end_is_stopped_where_the_build_sandbox_has_limits(
     place: Place,
 ) -> None:
     place.offer("evil-1.0-py3-none-any.whl", added(("bomb.bin", b"0" * 60_000_000)))

@@ -19,7 +19,7 @@ from loopback_index import LoopbackIndex
 from means import usable_means
 
 from watchdog.model.evidence import Isolation
-from watchdog.sandbox.build import _addresses, _can_be_named, server
+from watchdog.sandbox.build import _loopback_addresses, _reached_by_name, server_of
 
 SECRET = "a-secret-that-no-build-may-see"
 
@@ -241,12 +241,12 @@ def test_a_build_that_attacks_ends_and_the_run_goes_on(
     ],
 )
 def test_a_url_names_the_server_to_be_let_in(url: str, expected: tuple[str, int] | None) -> None:
-    assert server(url) == expected
+    assert server_of(url) == expected
 
 
 def test_each_server_has_an_address_of_its_own_and_loopback_keeps_its() -> None:
     servers = [("a.example", 443), ("b.example", 443), ("localhost", 8080)]
-    found = _addresses(servers)
+    found = _loopback_addresses(servers)
     assert found["localhost"] == "127.0.0.1"
     assert len(set(found.values())) == 3
 
@@ -254,10 +254,10 @@ def test_each_server_has_an_address_of_its_own_and_loopback_keeps_its() -> None:
 def test_a_proxy_or_a_bare_number_cannot_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    assert _can_be_named([("a.example", 443), ("127.0.0.1", 80)])
-    assert not _can_be_named([("192.0.2.7", 443)])
+    assert _reached_by_name([("a.example", 443), ("127.0.0.1", 80)])
+    assert not _reached_by_name([("192.0.2.7", 443)])
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    assert not _can_be_named([("a.example", 443)])
+    assert not _reached_by_name([("a.example", 443)])
 
 
 def test_only_what_is_listed_is_built_where_that_is_asked_for(world: World) -> None:

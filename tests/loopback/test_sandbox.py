@@ -19,9 +19,9 @@ from home import Home
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.model.evidence import Isolation
 from watchdog.model.release import Interpreter
-from watchdog.runner.probe_report import test_names
+from watchdog.runner import probe_report
 from watchdog.sandbox.process import Processes
-from watchdog.sandbox.sandbox import Sandbox, visible
+from watchdog.sandbox.sandbox import Sandbox, find_python_paths
 from watchdog.storage.ledger import Ledger
 
 ONLY = ("--only", "ext-works")
@@ -53,7 +53,7 @@ def test_the_means_stand_in_the_record_and_change_no_fingerprint(home: Home) -> 
 
 def test_a_run_says_when_it_is_not_the_strongest(home: Home) -> None:
     done = home("run", *ONLY, FLASK_WATCHDOG_SANDBOX="limits")
-    assert "Cells are confined by limits (as asked for)" in done.stderr
+    assert "Cells are confined by limits (as requested)" in done.stderr
 
 
 def test_means_that_are_not_here_end_the_run_with_a_sentence(home: Home) -> None:
@@ -119,7 +119,7 @@ def test_a_python_of_links_is_seen_with_every_link_on_the_way(tmp_path: Path) ->
     middle, first = tmp_path / "middle", tmp_path / "first"
     middle.symlink_to(real)
     first.symlink_to("middle")
-    shown, links = visible([Interpreter(str(first), "3.99.1", None, "linux")])
+    shown, links = find_python_paths([Interpreter(str(first), "3.99.1", None, "linux")])
     assert shown == [str(tmp_path / "opt" / "python")]
     assert links == [(str(first), "middle"), (str(middle), str(real))]
 
@@ -131,13 +131,15 @@ def test_a_python_in_the_home_does_not_show_the_home(
     python = tmp_path / "bin" / "python3.99"
     python.parent.mkdir()
     python.touch()
-    shown, _ = visible([Interpreter(str(python), "3.99.1", None, "linux")])
+    shown, _ = find_python_paths([Interpreter(str(python), "3.99.1", None, "linux")])
     assert str(tmp_path) not in shown
 
 
 def test_the_tests_of_a_smoke_are_read_not_run() -> None:
-    assert test_names("def test_a():\n    1/0\nif x:\n    def test_b(): pass\n") == ("test_a",)
-    assert test_names("def (:") == ()
+    assert probe_report.test_names("def test_a():\n    1/0\nif x:\n    def test_b(): pass\n") == (
+        "test_a",
+    )
+    assert probe_report.test_names("def (:") == ()
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="apt install redis-server")

@@ -188,7 +188,7 @@ def _sandbox(
         return Diagnosis("sandbox", Level.WRONG, str(e), "choose another, or --sandbox auto")
     finally:
         sandbox.close()
-    why = "; ".join(f"{m}: {reason}" for m, reason in sandbox.lacking.items())
+    why = "; ".join(f"{m}: {reason}" for m, reason in sandbox.unavailable.items())
     if means is Isolation.LIMITS:
         advice = "Linux: apt install bubblewrap, allow unprivileged user namespaces"
         return Diagnosis(

@@ -227,7 +227,7 @@ class PipInstaller:
         reason = None
         if done.returncode == _KILLED and not (done.timed_out or done.note or kind):
             reason = "the process was killed from outside (is memory short here?)"
-        elif _READ_ONLY in symptom and ran.means is not Isolation.LIMITS:
+        elif _READ_ONLY in symptom and ran.isolation is not Isolation.LIMITS:
             reason = "it writes where the sandbox lets nobody write"
         outcome = None if reason else Outcome.BROKEN
         return PipOutcome(outcome, Stage.SMOKE, symptom=symptom, reason=reason, installer=installer)

@@ -90,7 +90,7 @@ class Uv:
         overlay: str | None = None,
         build_sandbox: BuildSandbox | None = None,
     ) -> None:
-        """A `workshop` is where everything is done that may build a source distribution."""
+        """A `build_sandbox` runs every call that may build a source distribution."""
         self._processes = processes
         self._build_sandbox = build_sandbox
         self._scratch = scratch
@@ -134,7 +134,7 @@ class Uv:
     @property
     def means(self) -> Isolation | None:
         """How builds are confined; None before the first call."""
-        return self._build_sandbox.means if self._build_sandbox else None
+        return self._build_sandbox.isolation if self._build_sandbox else None
 
     @cached_property
     def _cache(self) -> Path:

@@ -1,4 +1,4 @@
-"""The watchdog's side of `keeper`: asks it for cells and services, hears how they end."""
+"""Starts a supervisor, requests cells and services from it, and reads how they end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from watchdog.errors import InfrastructureError
+from watchdog.sandbox import relay
 from watchdog.sandbox.process import (
     Capture,
     Processes,
@@ -24,23 +24,41 @@ from watchdog.sandbox.process import (
     cell_uid,
     inherited_environment,
 )
+from watchdog.sandbox.supervisor.protocol import CellReply, CellRequest, Configuration
 
 SUPERVISOR = Path(__file__).with_name("supervisor")
-_PATIENCE = 30.0
-_DYING = 20.0
+
+_REPLY_SECONDS = 30.0
+"""How long the supervisor may take to start, and for each reply about a service."""
+
+_KILL_SECONDS = 20.0
+"""How long a cell may take to end after its time limit, when it is killed."""
+
+_SERVER_SECONDS = 15.0
+"""How long a server may take until its port answers."""
+
+_PIPE_BYTES = 32_768
+"""Input that a pipe holds before anybody reads it: half of what Linux usually gives it."""
+
+_EXITED = "the sandbox supervisor has exited"
+_KILLED = -9
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SupervisorClient:
-    """A running keeper; safe to use from several threads. Ends with `processes.stop_all()`.
+    """A running supervisor; safe to use from several threads. Ends with `processes.stop_all()`.
 
     Attributes:
-        shown, links: what is seen in it, and links on the way there.
-        store: what each cell has a copy of.
-        bwrap: the program, where it is that which confines.
-        workshop: for tools, who are who we are, and write only what their call names.
+        processes: starts it.
+        scratch: the folder that holds the folders of the cells.
+        visible: paths that every cell may read.
+        links: symbolic links on the way to them, as path and target.
+        store: the package store; a cell that reports bytecode writes to a copy of it.
+        bwrap: path of bubblewrap if it starts the cells; None for namespaces made by us.
+        build_sandbox: for build tools, which run as our user and write only to what each request
+            names.
         network: with the network of the machine, instead of one with loopback only.
-        hosts: names that are known in it, and their addresses.
+        hosts: names that can be looked up in it, and their addresses.
     """
 
     processes: Processes
@@ -52,130 +70,163 @@ class SupervisorClient:
     build_sandbox: bool = False
     network: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
-    _keeper: subprocess.Popen[bytes] | None = None
-    _listeners: list[socket.socket] = field(default_factory=list)
-    _sending: threading.Lock = field(default_factory=threading.Lock)
-    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _cells: socket.socket = field(init=False)
+    _services: socket.socket = field(init=False)
+    _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+    _listeners: list[socket.socket] = field(init=False, default_factory=list)
+    _cells_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _services_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def start(self) -> None:
-        """Start the keeper.
+        """Start the supervisor and wait until it can run cells.
 
         Raises:
-            InfrastructureError: this system does not let us, with its reason.
+            InfrastructureError: this system does not allow it, with the reason.
         """
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)]
         (self._cells, cells), (self._services, services) = pairs
-        numbers = (cells.fileno(), services.fileno())
-        argv = [sys.executable, "-I", "-S", str(SUPERVISOR), *map(str, numbers)]
-        argv += ["--network"] if self.network else []
         try:
-            self._keeper = self.processes.start(
-                argv,
-                env=inherited_environment(),
-                quiet=True,
-                pass_fds=numbers,
-            )
-            other = None if self.build_sandbox else cell_uid()
-            uid, gid = (other, other) if other else (os.geteuid(), os.getegid())
-            config = {
-                "uid": uid,
-                "gid": gid,
-                "scratch": str(self.scratch),
-                "shown": list(self.visible),
-                "links": list(self.links),
-                "store": str(self.store),
-                "bwrap": self.bwrap,
-                "bwrap_flags": self._bwrap_flags(),
-                "workshop": self.build_sandbox,
-                "network": self.network,
-                "hosts": dict(self.hosts),
-            }
-            self._cells.settimeout(_PATIENCE)
-            self._services.settimeout(_PATIENCE)
-            cells.close()
-            services.close()
-            self._cells.send(json.dumps(config).encode())
-            answer = json.loads(self._cells.recv(65536) or b"{}")
+            with cells, services:
+                self._launch(cells.fileno(), services.fileno())
+            self._cells.settimeout(_REPLY_SECONDS)
+            self._services.settimeout(_REPLY_SECONDS)
+            self._cells.send(json.dumps(self._configuration()).encode())
+            reply = json.loads(self._cells.recv(65536) or b"{}")
         except (OSError, ValueError) as e:
             self.stop()
-            raise InfrastructureError(f"the keeper of cells does not start: {e}") from e
-        if "ready" not in answer:
+            raise InfrastructureError(f"the sandbox supervisor does not start: {e}") from e
+        if "ready" not in reply:
             self.stop()
-            raise InfrastructureError(str(answer.get("trouble", "the keeper of cells died")))
+            raise InfrastructureError(str(reply.get("error", _EXITED)))
 
     def stop(self) -> None:
-        """End it, with every cell and service."""
+        """Kill the supervisor, with every cell and service."""
         for end in (self._cells, self._services, *self._listeners):
             end.close()
-        if self._keeper:
-            self.processes.end(self._keeper)
-            self._keeper = None
+        if self._process:
+            self.processes.end(self._process)
+            self._process = None
+
+    def _launch(self, cells: int, services: int) -> None:
+        # By its path, isolated and without site-packages: it starts in a few milliseconds.
+        argv = [sys.executable, "-I", "-S", str(SUPERVISOR), str(cells), str(services)]
+        if self.network:
+            argv.append("--network")
+        env = inherited_environment()
+        self._process = self.processes.start(argv, env=env, quiet=True, pass_fds=(cells, services))
+
+    def _configuration(self) -> Configuration:
+        uid, gid = os.geteuid(), os.getegid()
+        if not self.build_sandbox and (other := cell_uid()):
+            uid = gid = other
+        return Configuration(
+            uid=uid,
+            gid=gid,
+            scratch=str(self.scratch),
+            visible=list(self.visible),
+            links=list(self.links),
+            store=str(self.store),
+            bwrap=self.bwrap,
+            bwrap_flags=self._bwrap_flags(),
+            build_sandbox=self.build_sandbox,
+            network=self.network,
+            hosts=dict(self.hosts),
+        )
 
     def _bwrap_flags(self) -> list[str]:
-        """What not every version of it knows."""
+        """Return the options we use that only newer versions of bubblewrap have."""
         if self.bwrap is None:
             return []
-        done = self.processes.run(
+        result = self.processes.run(
             [self.bwrap, "--help"], env=inherited_environment(), timeout=10, merged=True
         )
-        return [flag for flag in ("--disable-userns",) if flag in done.output]
+        return [flag for flag in ("--disable-userns",) if flag in result.output]
 
     def run(
-        self, job: Mapping[str, Any], *, stdin: str, output_limit: int, merged: bool = True
+        self,
+        request: CellRequest,
+        *,
+        seconds: float,
+        stdin: str,
+        output_limit: int,
+        merged: bool = True,
     ) -> tuple[ProcessResult, list[str]]:
-        """Run a cell to its end; how it ended, and the bytecode that it would have stored.
+        """Run a cell to its end.
+
+        Args:
+            request: what to run.
+            seconds: wall time after which it is killed.
+            stdin: its standard input.
+            output_limit: bytes that are kept of each output.
+            merged: standard and error output are one.
+
+        Returns:
+            How it ended, and the bytecode files that it wrote, as paths in the package store.
 
         Raises:
             InfrastructureError: it could not be confined, so it was not run.
         """
         started = time.monotonic()
-        reported, conn = socket.socketpair()
-        read, stdin_w = os.pipe()
+        replies, reply_end = socket.socketpair()
+        stdin_end, stdin_handle = os.pipe()
         pipes = [os.pipe() for _ in range(1 if merged else 2)]
-        with contextlib.closing(reported), contextlib.ExitStack() as opened:
-            readers = [opened.enter_context(os.fdopen(r, "rb")) for r, _ in pipes]
-            outputs = [Capture(pipe, output_limit) for pipe in readers]
-            given = [conn.fileno(), read, *(w for _, w in pipes)]
+        with contextlib.closing(replies), contextlib.ExitStack() as opened:
+            readers = [opened.enter_context(os.fdopen(read, "rb")) for read, _ in pipes]
+            outputs = [Capture(reader, output_limit) for reader in readers]
+            passed = [stdin_end, *(write for _, write in pipes)]
             try:
-                with self._sending:
-                    socket.send_fds(self._cells, [json.dumps(dict(job)).encode()], given)
+                self._send(request, [reply_end.fileno(), *passed])
             except OSError as e:
-                os.close(stdin_w)
-                raise InfrastructureError(f"the keeper of cells is gone: {e}") from e
+                os.close(stdin_handle)
+                raise InfrastructureError(f"{_EXITED}: {e}") from e
             finally:
-                conn.close()
-                for handle in given[1:]:
+                reply_end.close()
+                for handle in passed:
                     os.close(handle)
-            _feed(stdin_w, stdin.encode())
-            answer, timed_out = _answer(reported, float(job["seconds"]))
+            _write_input(stdin_handle, stdin.encode())
+            reply, timed_out = _read_reply(replies, seconds)
             for output in outputs:
                 output.thread.join(2.0)
-            seconds = time.monotonic() - started
-        if "trouble" in answer:
-            raise InfrastructureError(f"a cell cannot be confined: {answer['trouble']}")
-        stopped = self.processes.stopped
-        if "code" not in answer and not stopped:
-            raise InfrastructureError("the keeper of cells is gone")
-        finished = ProcessResult(
-            answer.get("code", -9),
+            elapsed = time.monotonic() - started
+        code = self._exit_code(reply)
+        result = ProcessResult(
+            code,
             outputs[0].text(),
             "" if merged else outputs[1].text(),
-            seconds,
+            elapsed,
             timed_out=timed_out,
-            interrupted=stopped and answer.get("code", -9) != 0,
-            note=answer.get("note", ""),
+            interrupted=self.processes.stopped and code != 0,
+            note=reply.get("note", ""),
         )
-        return finished, answer.get("bytecode", [])
+        return result, reply.get("bytecode", [])
 
-    def serve(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, port: int) -> bool:
-        """Start a server beside the cells; False when its port does not answer."""
-        deadline = time.monotonic() + 15
+    def _send(self, request: CellRequest, handles: Sequence[int]) -> None:
+        with self._cells_lock:
+            socket.send_fds(self._cells, [json.dumps(request).encode()], handles)
+
+    def _exit_code(self, reply: CellReply) -> int:
+        """Return the exit code of a cell; that of SIGKILL if all processes are being stopped.
+
+        Raises:
+            InfrastructureError: the cell was not run, or not to its end.
+        """
+        if "error" in reply:
+            raise InfrastructureError(f"a cell cannot be confined: {reply['error']}")
+        if "code" not in reply and not self.processes.stopped:
+            raise InfrastructureError(_EXITED)
+        return reply.get("code", _KILLED)
+
+    def start_server(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, port: int
+    ) -> bool:
+        """Start a server in the network of the cells; return False if its port does not answer."""
+        deadline = time.monotonic() + _SERVER_SECONDS
         try:
-            with self._asking:
-                asked = {"argv": list(argv), "env": dict(env), "cwd": str(cwd)}
-                self._services.send(json.dumps(asked).encode())
+            with self._services_lock:
+                command = {"argv": list(argv), "env": dict(env), "cwd": str(cwd)}
+                self._services.send(json.dumps(command).encode())
             while time.monotonic() < deadline:
-                with self._asking:
+                with self._services_lock:
                     self._services.send(json.dumps({"port": port}).encode())
                     if json.loads(self._services.recv(100) or b"false"):
                         return True
@@ -188,26 +239,26 @@ class SupervisorClient:
         """Let cells reach a server outside of their network, at the same port of their loopback.
 
         Raises:
-            OSError: the keeper is gone, or the port is taken there.
+            OSError: the supervisor has exited, or the port is in use there.
         """
-        with self._asking:
+        with self._services_lock:
             self._services.send(json.dumps({"listen": [address, port]}).encode())
             _, handles, _, _ = socket.recv_fds(self._services, 100, 1)
         if not handles:
-            raise OSError("the keeper of cells is gone")
+            raise OSError(_EXITED)
         listener = socket.socket(fileno=handles[0])
         listener.setblocking(True)  # noqa: FBT003
         self._listeners.append(listener)
-        relay(listener, (host, port))
+        relay.forward(listener, (host, port))
 
 
-def bubblewrap() -> str | None:
-    """The program, where it is installed."""
+def find_bubblewrap() -> str | None:
+    """Return the path of bubblewrap; None if it is not installed."""
     return shutil.which("bwrap")
 
 
-def _feed(handle: int, data: bytes) -> None:
-    """Write to a cell's standard input and close it; one that does not read must not stop us."""
+def _write_input(handle: int, data: bytes) -> None:
+    """Write to a cell's standard input and close it, without waiting for a cell that reads none."""
 
     def write() -> None:
         rest = data
@@ -216,25 +267,29 @@ def _feed(handle: int, data: bytes) -> None:
                 rest = rest[os.write(handle, rest) :]
         os.close(handle)
 
-    if len(data) < 32_768:  # noqa: PLR2004  a pipe holds it
+    if len(data) < _PIPE_BYTES:
         write()
     else:
         threading.Thread(target=write, daemon=True).start()
 
 
-def _answer(reported: socket.socket, seconds: float) -> tuple[dict[str, Any], bool]:
-    """What a supervisor tells at the end of its cell, and whether we had to bring that about."""
+def _read_reply(replies: socket.socket, seconds: float) -> tuple[CellReply, bool]:
+    """Wait for the reply about a cell, and have the cell killed after so many seconds.
+
+    Returns:
+        The reply, empty if none came, and whether the cell had to be killed.
+    """
     data, timed_out = b"", False
-    reported.settimeout(seconds)
+    replies.settimeout(seconds)
     while True:
         try:
-            chunk = reported.recv(65536)
+            chunk = replies.recv(65536)
         except TimeoutError:
             if timed_out:
                 return {}, True
             timed_out = True
-            reported.settimeout(_DYING)
-            reported.shutdown(socket.SHUT_WR)
+            replies.settimeout(_KILL_SECONDS)
+            replies.shutdown(socket.SHUT_WR)  # this the cell monitor sees, and kills the cell
             continue
         except OSError:
             chunk = b""
@@ -242,43 +297,7 @@ def _answer(reported: socket.socket, seconds: float) -> tuple[dict[str, Any], bo
             break
         data += chunk
     try:
-        answer: dict[str, Any] = json.loads(data or b"{}")
+        reply: CellReply = json.loads(data or b"{}")
     except ValueError:
-        answer = {}
-    return answer, timed_out
-
-
-def relay(listener: socket.socket, address: tuple[str, int]) -> None:
-    """Join whoever connects to the listener with a server; until the listener is closed."""
-    threading.Thread(target=_accept, args=(listener, address), daemon=True).start()
-
-
-def _accept(listener: socket.socket, address: tuple[str, int]) -> None:
-    with contextlib.suppress(OSError, MemoryError):
-        while True:
-            inside, _ = listener.accept()
-            try:
-                threading.Thread(target=_join, args=(inside, address), daemon=True).start()
-            except RuntimeError:  # no memory for one more: whoever asks sees that nobody answers
-                inside.close()
-
-
-def _join(inside: socket.socket, address: tuple[str, int]) -> None:
-    with (
-        inside,
-        contextlib.suppress(OSError, RuntimeError, MemoryError),
-        socket.create_connection(address, 10) as outside,
-    ):
-        outside.settimeout(None)
-        back = threading.Thread(target=_pump, args=(outside, inside), daemon=True)
-        back.start()
-        _pump(inside, outside)
-        back.join()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError, MemoryError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+        reply = {}
+    return reply, timed_out

@@ -1,8 +1,9 @@
 """Real servers on loopback, started once a run and stopped with it.
 
-Each service gives its cells environment variables; one that runs already is named by the same
-variable (`WATCHDOG_MONGODB=mongodb://127.0.0.1:27017/cell{number}`). One that this machine lacks is
-absent: tests that need it say so themselves and count as not judged, with the sentence given here.
+Cells find a service by environment variables. A server that somebody else runs is named by the same
+variable in the environment of the watchdog (`WATCHDOG_MONGODB=mongodb://127.0.0.1:27017/cell{number}`).
+A service that this machine does not have is left out: tests that need it skip themselves, and count
+as not judged, with their reason.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from watchdog.sandbox.sandbox import Sandbox
 
 _DATABASES = 4096
 _MAILDIR = "maildir"
+_START_SECONDS = 15
+"""So long a server may take until its port answers."""
 
 
 def _free_port() -> int:
@@ -34,8 +37,8 @@ def _free_port() -> int:
         return port
 
 
-def _given(name: str) -> dict[str, str]:
-    """Where a server is that somebody else started, told in the environment; nothing of most."""
+def _configured(name: str) -> dict[str, str]:
+    """Return the variable of a service that somebody else runs; empty if there is none."""
     variable = f"WATCHDOG_{name.upper()}"
     return {variable: os.environ[variable]} if os.environ.get(variable) else {}
 
@@ -45,7 +48,10 @@ class Services:
     """The services of a run; a context manager that stops what it started.
 
     Attributes:
-        sandbox: where its cells are; the servers are started where these can reach them.
+        processes: starts the servers, where the sandbox does not.
+        folder: the files of the servers.
+        sandbox: starts the servers in the network of its cells; None for that of the machine.
+        variables: of each service that runs, the environment variables of its cells.
     """
 
     processes: Processes
@@ -65,38 +71,44 @@ class Services:
         self.variables.clear()
 
     def start(self, names: Iterable[str]) -> None:
-        """Start those of the named services that this machine has and that do not run yet."""
+        """Start those of the named services that this machine has and that were not tried yet."""
         starters = {
             "smtp": self._smtp,
             "redis": self._redis,
             "mongodb": self._mongodb,
             "oauth": self._oauth,
         }
-        fresh = sorted(set(names) - self._tried)
-        self._tried.update(fresh)
-        with ThreadPoolExecutor(len(starters)) as pool:
-            found = pool.map(
-                lambda name: self._brought_in(name) or starters[name](_free_port()), fresh
-            )
-        self.variables |= {name: told for name, told in zip(fresh, found, strict=True) if told}
 
-    def _brought_in(self, name: str) -> dict[str, str]:
-        """Where a server that somebody else started is for a cell."""
-        given = _given(name)
+        def start(name: str) -> dict[str, str]:
+            return self._expose_configured(name) or starters[name](_free_port())
+
+        untried = sorted(set(names) - self._tried)
+        self._tried.update(untried)
+        with ThreadPoolExecutor(len(starters)) as pool:
+            for name, variables in zip(untried, pool.map(start, untried), strict=True):
+                if variables:
+                    self.variables[name] = variables
+
+    def _expose_configured(self, name: str) -> dict[str, str]:
+        """Let cells reach a server that somebody else runs; return how they have to address it."""
+        variables = _configured(name)
         if self.sandbox is None:
-            return given
+            return variables
         try:
-            return {key: self.sandbox.expose(value) for key, value in given.items()}
+            return {key: self.sandbox.expose(value) for key, value in variables.items()}
         except OSError:
             return {}
 
     def available(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the named services that run, sorted."""
         return tuple(sorted(set(wanted) & set(self.variables)))
 
     def environment(self, names: Iterable[str], number: int = 0) -> dict[str, str]:
-        """The variables that tell a cell where its services are.
+        """Return the environment variables by which a cell finds its services.
 
-        `number` sets cells apart: each has a database of its own.
+        Args:
+            names: the services of the cell.
+            number: of the cell; each number has a database of its own.
         """
         return {
             key: value.format(number=number % _DATABASES)
@@ -105,7 +117,7 @@ class Services:
         }
 
     def folders(self, names: Iterable[str]) -> tuple[Path, ...]:
-        """What of the file system a cell shares with its services."""
+        """Return the folders that a cell shares with its services."""
         maildir = self.folder / _MAILDIR
         return (maildir,) if "smtp" in names and maildir.is_dir() else ()
 
@@ -158,21 +170,21 @@ class Services:
         return {"WATCHDOG_OAUTH": f"http://127.0.0.1:{port}"} if self._serve(argv, port) else {}
 
     def _serve(self, argv: list[str], port: int) -> bool:
-        """Start a server and wait until its port answers; False when it does not."""
+        """Start a server and wait until its port answers; return False if it does not."""
         if shutil.which(argv[0]) is None:
             return False
-        # Not the whole environment of ours: a cell may be able to read that of a service.
+        # Not our whole environment: a cell may be able to read that of a service.
         env = inherited_environment() | {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),
         }
         if self.sandbox is not None:
-            served = self.sandbox.serve(argv, env, self.folder, port)
-            if served is not None:
-                return served
+            answers = self.sandbox.start_server(argv, env, self.folder, port)
+            if answers is not None:
+                return answers
         process = self.processes.start(argv, env=env, cwd=self.folder, quiet=True)
         self._running.append(process)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return True

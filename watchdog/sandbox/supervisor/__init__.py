@@ -1,1 +1,1 @@
-"""What confines cells; a program of its own, see `__main__`."""
+"""The supervisor: a program of its own that confines cells, see `__main__`."""

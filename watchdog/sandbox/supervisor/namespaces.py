@@ -14,8 +14,9 @@ NEWNS, NEWUTS, NEWIPC = 0x00020000, 0x04000000, 0x08000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, REMOUNT = 1, 2, 4, 32
 BIND, REC, PRIVATE, _DETACH = 4096, 16384, 1 << 18, 2
-_KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime
-_RELATIME = 1 << 21
+_NOEXEC, _NOATIME, _NODIRATIME, _RELATIME = 8, 1024, 2048, 1 << 21
+# A remount that leaves one of these out of an unprivileged mount namespace is refused.
+_LOCKED_FLAGS = NOSUID | NODEV | _NOEXEC | _NOATIME | _NODIRATIME
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 _SYS_PIVOT_ROOT = {
     "x86_64": 155,
@@ -27,30 +28,44 @@ _SYS_PIVOT_ROOT = {
     "ppc64le": 203,
     "s390x": 217,
 }
-_SYS_MOUNT_SETATTR = 442  # the same everywhere; since Linux 5.12
+_SYS_MOUNT_SETATTR = 442  # the same number on every machine; since Linux 5.12
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _checked(result: int, what: str) -> None:
+def _check(result: int, call: str) -> None:
+    """Raise the error of a system call that failed.
+
+    Raises:
+        OSError: with the name of the call, and what it was about, in its message.
+    """
     if result != 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"{what}: {os.strerror(code)}")
+        raise OSError(code, f"{call}: {os.strerror(code)}")
 
 
 def unshare(flags: int) -> None:
-    _checked(_libc.unshare(flags), "unshare")
+    """Move this process, or for NEWPID its next children, to new namespaces."""
+    _check(_libc.unshare(flags), "unshare")
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    done = _libc.mount(
+    """Mount a file system, or change a mount; the flags are those of the system call."""
+    result = _libc.mount(
         source.encode(), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data.encode()
     )
-    _checked(done, f"mount {kind or 'of ' + source} on {target}")
+    _check(result, f"mount {kind or 'of ' + source} on {target}")
+
+
+def mount_proc(target: str) -> None:
+    """Mount the /proc of the process namespace that this process is in."""
+    mount("proc", target, "proc", NOSUID | NODEV | _NOEXEC)
 
 
 def bind(source: str, target: str, *, read_only: bool = True) -> None:
+    """Make a file or folder, with what is mounted in it, appear at a second path."""
     mount(source, target, "", BIND | REC)
     if read_only:
         forbid_writing(target)
@@ -61,65 +76,85 @@ class _MountAttributes(ctypes.Structure):
 
 
 def forbid_writing(target: str) -> None:
-    """Forbid writing to a mount and to what is mounted in it."""
-    given = _MountAttributes(set=RDONLY | NOSUID)
-    size = ctypes.c_size_t(ctypes.sizeof(given))
-    call, here, recursive = (ctypes.c_long(n) for n in (_SYS_MOUNT_SETATTR, -100, 0x8000))
-    if _libc.syscall(call, here, os.fsencode(target), recursive, ctypes.byref(given), size) == 0:
-        return
-    kept = os.statvfs(target).f_flag & _KEPT_FLAGS
-    mount("none", target, "", BIND | REMOUNT | RDONLY | NOSUID | _RELATIME | kept)
+    """Forbid writing to a mount and to what is mounted in it.
+
+    Before Linux 5.12 only to the mount itself.
+    """
+    attributes = _MountAttributes(set=RDONLY | NOSUID)
+    result = _libc.syscall(
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        ctypes.c_long(_AT_FDCWD),
+        os.fsencode(target),
+        ctypes.c_long(_AT_RECURSIVE),
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
+    )
+    if result != 0:
+        flags = os.statvfs(target).f_flag & _LOCKED_FLAGS
+        mount("none", target, "", BIND | REMOUNT | RDONLY | NOSUID | _RELATIME | flags)
 
 
 def unmount(target: str) -> None:
-    _checked(_libc.umount2(os.fsencode(target), _DETACH), f"unmount {target}")
+    """Remove a mount at once; what still uses it goes on until it is closed."""
+    _check(_libc.umount2(os.fsencode(target), _DETACH), f"unmount {target}")
 
 
 def pivot(root: str) -> None:
-    """Make a mount the root of everything, and let go of what was the root."""
+    """Make a mount the root of everything, and remove the mount that was the root."""
     os.chdir(root)
     number = _SYS_PIVOT_ROOT.get(os.uname().machine)
     if number is None:
         raise OSError(errno.ENOSYS, "pivot_root")
-    _checked(_libc.syscall(ctypes.c_long(number), b".", b"."), "pivot_root")
+    _check(_libc.syscall(ctypes.c_long(number), b".", b"."), "pivot_root")
     unmount(".")
     os.chdir("/")
 
 
 def prctl(option: int, value: int) -> None:
-    _checked(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
+    """Set a property of this process, `PR_…`."""
+    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
 
 
-def loopback() -> None:
+def bring_up_loopback() -> None:
+    """Switch on the loopback interface of this network namespace."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        told = fcntl.ioctl(s, _SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
-        (flags,) = struct.unpack("16xh14x", told)
+        reply = fcntl.ioctl(s, _SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
+        (flags,) = struct.unpack("16xh14x", reply)
         fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
 
 
 def enter(*, network: bool) -> None:
-    """Go into namespaces of the run's own; the network too, unless that of the machine is wanted.
+    """Enter namespaces of the run's own, except for the network if that of the machine is used.
 
-    As root every user is known there, else only we.
+    As root every user is mapped into them, else only our own.
+
+    Raises:
+        OSError: this system does not allow it.
     """
     ready, go = os.pipe()
-    outside = os.fork()
-    if outside == 0:  # a writer outside, because inside nobody may name more than one user
+    mapper = os.fork()
+    if mapper == 0:
+        # From outside, because from inside nobody may map more than one user.
         os.close(go)
         os.read(ready, 1)
-        place = f"/proc/{os.getppid()}"
-        if os.geteuid() == 0:
-            for name in ("uid_map", "gid_map"):
-                rows = [line.split() for line in Path("/proc/self", name).read_text().splitlines()]
-                Path(place, name).write_text("".join(f"{a} {a} {n}\n" for a, _, n in rows))
-        else:
-            Path(place, "setgroups").write_text("deny")
-            Path(place, "uid_map").write_text(f"{os.geteuid()} {os.geteuid()} 1\n")
-            Path(place, "gid_map").write_text(f"{os.getegid()} {os.getegid()} 1\n")
+        _write_user_maps(os.getppid())
         os._exit(0)
     os.close(ready)
     unshare(NEWUSER | NEWNS | NEWPID | NEWIPC | NEWUTS | (0 if network else NEWNET))
     os.close(go)
-    _, status = os.waitpid(outside, 0)
+    _, status = os.waitpid(mapper, 0)
     if status:
-        raise OSError(errno.EPERM, "users cannot be named in a namespace")
+        raise OSError(errno.EPERM, "no user can be mapped into a user namespace")
+
+
+def _write_user_maps(pid: int) -> None:
+    process = Path("/proc", str(pid))
+    if os.geteuid() == 0:
+        for name in ("uid_map", "gid_map"):
+            rows = [line.split() for line in Path("/proc/self", name).read_text().splitlines()]
+            identity = "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
+            (process / name).write_text(identity)
+    else:
+        (process / "setgroups").write_text("deny")
+        (process / "uid_map").write_text(f"{os.geteuid()} {os.geteuid()} 1\n")
+        (process / "gid_map").write_text(f"{os.getegid()} {os.getegid()} 1\n")
