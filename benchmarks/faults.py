@@ -1,4 +1,4 @@
-"""Every fault under each means of the sandbox, as root and not: `nox -s faults`.
+"""Every fault in each isolation of the sandbox, as root and not: `nox -s faults`.
 
 Runs the tests that inject faults and those of hostile packages once for each leg, and writes
 docs/faults.md from what they measured. What cannot be tried here is told with its reason.
@@ -34,7 +34,7 @@ HEAD = """# What happens when something goes wrong
 Written by `nox -s faults` from what its tests measured: real processes, real signals, file systems
 that are full, an index that lies ([test_faults.py](../tests/test_faults.py),
 [test_faults_machine.py](../tests/test_faults_machine.py),
-[test_hostile.py](../tests/test_hostile.py)). A column is a leg: one means of the
+[test_hostile.py](../tests/test_hostile.py)). A column is a leg: one isolation of the
 [sandbox](../SECURITY.md), as root or as somebody without rights. What ended before a fault is in
 the ledger and is not run again; each test checks that.
 

@@ -8,7 +8,7 @@ cell needs. A cell costs a few milliseconds, because nothing has to be started f
 Standard library only; it imports nothing else of watchdog, so it starts fast. Its processes, from
 the outside in:
 
-    supervisor                waits; killing it kills everything below
+    supervisor                waits; killing its process group ends everything below
     └ run init                PID 1 of the run's namespace; starts services; ends with the watchdog
       └ zygote                holds the prepared mount view; forks once per cell
         └ cell monitor        mounts the cell's folders, enforces limits, reports the exit
