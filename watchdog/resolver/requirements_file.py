@@ -1,4 +1,4 @@
-"""The requirements of a project: requirements.txt, what `pip freeze` prints, pyproject.toml.
+"""Reads a project's requirements: requirements.txt, output of `pip freeze`, pyproject.toml.
 
 The format is described in pip's documentation, "Requirements File Format".
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,98 +19,106 @@ from watchdog.errors import ConfigurationError
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)[ =]*(?P<file>\S.*)$")
 _OPTION = re.compile(r"\s--?[a-z][\w-]*([ =]\S+)?")
+_SHOWN = 100
+"""Characters of a skipped line that are shown."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """What a project asks for.
+    """The requirements of a project.
 
     Attributes:
-        skipped: lines that name no release of an index (paths, URLs, options), with the reason.
+        skipped: lines that name no release on an index (paths, URLs, options), with the reason.
     """
 
     requirements: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...] = ()
 
     def replacing(self, requirement: str) -> Project:
-        """With this requirement in place of those for the same package."""
+        """Return the project with this requirement in place of those for the same package."""
         name = canonicalize_name(Requirement(requirement).name)
-        kept = (r for r in self.requirements if canonicalize_name(Requirement(r).name) != name)
-        return Project((*kept, requirement), self.skipped)
+        others = (r for r in self.requirements if canonicalize_name(Requirement(r).name) != name)
+        return Project((*others, requirement), self.skipped)
 
 
 def read_requirements(path: Path) -> Project:
-    """The requirements in a file.
+    """Read the requirements in a file.
 
     Raises:
-        ConfigurationError: it cannot be read, or nothing in it is a requirement.
+        ConfigurationError: it cannot be read, or contains no requirement.
     """
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
-    lines = _toml(path, text) if path.suffix == ".toml" else _lines(path, text, set())
-    found: dict[str, None] = {}
-    skipped: list[tuple[str, str]] = []
-    for where, line in lines:
-        if why := _unusable(line):
-            skipped.append((f"{where}: {line[:100]}", why))
-        else:
-            found[str(Requirement(_OPTION.sub("", line)))] = None
-    if not found:
-        raise ConfigurationError((f"{path}: no requirement in it",))
-    return Project(tuple(found), tuple(skipped))
+    lines = _toml_lines(path, text) if path.suffix == ".toml" else _lines(path, text, set())
+    project = _project(lines)
+    if not project.requirements:
+        raise ConfigurationError((f"{path}: contains no requirement",))
+    return project
 
 
 def parse_requirements(text: str) -> Project:
-    """The requirements in a text; includes are skipped."""
-    found, skipped = [], []
-    for where, line in _lines(None, text, set()):
-        if why := _unusable(line):
-            skipped.append((f"{where}: {line[:100]}", why))
+    """Return the requirements in a text; includes are skipped."""
+    return _project(_lines(None, text, set()))
+
+
+def _project(lines: Iterable[tuple[str, str]]) -> Project:
+    """Return the requirements in lines, each given with its position."""
+    requirements: dict[str, None] = {}
+    skipped: list[tuple[str, str]] = []
+    for position, line in lines:
+        if reason := _reason_to_skip(line):
+            skipped.append((f"{position}: {line[:_SHOWN]}", reason))
         else:
-            found.append(str(Requirement(_OPTION.sub("", line))))
-    return Project(tuple(dict.fromkeys(found)), tuple(skipped))
+            requirements[str(Requirement(_OPTION.sub("", line)))] = None
+    return Project(tuple(requirements), tuple(skipped))
 
 
-def _unusable(line: str) -> str | None:
+def _reason_to_skip(line: str) -> str | None:
     if line.startswith("-"):
-        return "an option, or a project in a folder"
+        return "an option or a local project"
     text = _OPTION.sub("", line)
     try:
         requirement = Requirement(text)
     except InvalidRequirement as e:
         if "://" in text or text.startswith((".", "/")):
-            return "not a release of an index"
+            return "not a release on an index"
         return str(e).splitlines()[0]
-    return "not a release of an index" if requirement.url else None
+    return "not a release on an index" if requirement.url else None
 
 
-def _lines(path: Path | None, text: str, seen: set[Path]) -> Iterator[tuple[str, str]]:
-    """Each logical line with its place; files that are included are read in its stead."""
+def _lines(path: Path | None, text: str, included: set[Path]) -> Iterator[tuple[str, str]]:
+    """Yield each logical line with its position; an include yields the lines of its file instead.
+
+    Args:
+        path: the file that holds the text; None for a text alone.
+        text: its text.
+        included: files read so far; they are not read again.
+    """
     if path is not None:
-        seen.add(path.resolve())
-    for number, raw in _logical(text):
+        included.add(path.resolve())
+    for number, raw in _logical_lines(text):
         line = _COMMENT.sub("", raw).strip()
-        where = f"{path.name if path else 'line'}:{number}"
+        position = f"{path.name if path else 'line'}:{number}"
         if not line:
             continue
         include = _INCLUDE.match(line)
         if include is None or path is None:
-            yield where, line
+            yield position, line
             continue
         inner = path.parent / include["file"]
         try:
-            if inner.resolve() in seen:
+            if inner.resolve() in included:
                 continue
-            more = inner.read_text("utf-8-sig")
-        except (OSError, ValueError) as e:  # a name may hold what no name can
-            raise ConfigurationError((f"{where}: {inner}: cannot be read: {e}",)) from None
-        yield from _lines(inner, more, seen)
+            inner_text = inner.read_text("utf-8-sig")
+        except (OSError, ValueError) as e:  # ValueError: a NUL in the name, or no UTF-8
+            raise ConfigurationError((f"{position}: {inner}: cannot be read: {e}",)) from None
+        yield from _lines(inner, inner_text, included)
 
 
-def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with those that a backslash continues joined, each with the number of its first."""
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield lines, joined where a backslash continues them, each with the number of its first."""
     first, so_far = 1, ""
     for number, raw in enumerate(text.splitlines(), 1):
         first = first if so_far else number
@@ -123,13 +131,14 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
         yield first, so_far
 
 
-def _toml(path: Path, text: str) -> Iterator[tuple[str, str]]:
+def _toml_lines(path: Path, text: str) -> Iterator[tuple[str, str]]:
+    """Yield each requirement of a pyproject.toml with its position."""
     try:
         project = tomllib.loads(text).get("project")
     except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigurationError((f"{path}: {e}",)) from None
-    listed = project.get("dependencies", []) if isinstance(project, dict) else None
-    if not isinstance(listed, list) or not all(isinstance(r, str) for r in listed):
-        raise ConfigurationError((f"{path}: project.dependencies is not a list of texts",))
-    for number, requirement in enumerate(listed):
+    dependencies = project.get("dependencies", []) if isinstance(project, dict) else None
+    if not isinstance(dependencies, list) or not all(isinstance(r, str) for r in dependencies):
+        raise ConfigurationError((f"{path}: project.dependencies is not a list of strings",))
+    for number, requirement in enumerate(dependencies):
         yield f"project.dependencies[{number}]", requirement

@@ -42,11 +42,11 @@ def test_pyproject_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "-e .\n", "no requirement in it"),
+        ("a.txt", "-e .\n", "contains no requirement"),
         ("a.txt", "-r gone.txt\n", "a.txt:1"),
         ("p.toml", "[project", "p.toml"),
-        ("p.toml", "[project]\ndependencies = 3\n", "not a list of texts"),
-        ("p.toml", "project = 3\n", "not a list of texts"),
+        ("p.toml", "[project]\ndependencies = 3\n", "not a list of strings"),
+        ("p.toml", "project = 3\n", "not a list of strings"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, text: str, message: str) -> None:
