@@ -1,6 +1,6 @@
-"""A package index on loopback that knows one wheel: a candidate, as if it had been published.
+"""Serves one wheel, a candidate, from a package index on loopback, as if it had been published.
 
-uv asks it first, and the configured index for everything else, so a candidate is resolved,
+uv searches it first, and the configured index for everything else, so a candidate is resolved,
 checked and installed like any release.
 """
 
@@ -12,24 +12,29 @@ import struct
 import threading
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.parser import HeaderParser
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from watchdog.errors import ConfigurationError
 
+_Responses = Mapping[str, tuple[str, bytes]]
+"""Content type and body by path."""
+
 _JSON = "application/vnd.pypi.simple.v1+json"
-_NO_WHEEL = (
+_WHEEL_ERRORS = (
     InvalidWheelFilename,
     OSError,
     StopIteration,
-    # What zipfile and zlib say of archives that are damaged, locked, or packed in other ways.
+    # What zipfile and zlib raise for archives that are damaged, encrypted, or packed otherwise.
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -50,21 +55,22 @@ class Wheel:
 
     @property
     def requirement(self) -> str:
+        """The requirement that only this wheel fulfils."""
         return f"{self.name}=={self.version}"
 
 
 def read_wheel(path: Path) -> Wheel:
-    """What a wheel says of itself.
+    """Read the metadata of a wheel.
 
     Raises:
-        ConfigurationError: it is no wheel.
+        ConfigurationError: it is not a wheel.
     """
     try:
         name, version, *_ = parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
-            inside = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-            metadata = HeaderParser().parsestr(archive.read(inside).decode("utf-8", "replace"))
-    except _NO_WHEEL as e:
+            member = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+            metadata = HeaderParser().parsestr(archive.read(member).decode("utf-8", "replace"))
+    except _WHEEL_ERRORS as e:
         raise ConfigurationError(
             (f"{path} is not a wheel: {str(e) or type(e).__name__}",)
         ) from None
@@ -72,55 +78,16 @@ def read_wheel(path: Path) -> Wheel:
 
 
 class OverlayIndex:
-    """Serves one wheel while it is open, as uploaded just before a cutoff."""
+    """An index with one wheel, uploaded just before a cutoff; serves while it is open."""
 
     def __init__(self, wheel: Wheel, as_of: datetime) -> None:
-        data = wheel.path.read_bytes()
-        page = {
-            "meta": {"api-version": "1.1"},
-            "name": wheel.name,
-            "files": [
-                {
-                    "filename": wheel.path.name,
-                    "url": f"../../files/{wheel.path.name}",
-                    "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-                    "requires-python": wheel.requires_python,
-                    "upload-time": (as_of - timedelta(seconds=1)).isoformat(),
-                    "size": len(data),
-                }
-            ],
-        }
-        answers = {
-            f"/simple/{wheel.name}/": (_JSON, json.dumps(page).encode()),
-            f"/files/{wheel.path.name}": ("application/octet-stream", data),
-        }
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self._answer(whole=True)
-
-            def do_HEAD(self) -> None:
-                self._answer(whole=False)
-
-            def _answer(self, *, whole: bool) -> None:
-                kind, body = answers.get(self.path, ("text/plain", b""))
-                self.send_response(200 if self.path in answers else 404)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if whole:
-                    self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Nothing: uv's requests are no news."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = partial(_Handler, _responses(wheel, as_of))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def url(self) -> str:
+        """The URL of the simple API."""
         return f"http://127.0.0.1:{self._server.server_port}/simple/"
 
     def __enter__(self) -> Self:
@@ -136,3 +103,54 @@ class OverlayIndex:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _responses(wheel: Wheel, as_of: datetime) -> _Responses:
+    """Return the page of a wheel in the simple API (PEP 691, PEP 700) and the wheel itself."""
+    data = wheel.path.read_bytes()
+    page = {
+        "meta": {"api-version": "1.1"},
+        "name": wheel.name,
+        "files": [
+            {
+                "filename": wheel.path.name,
+                "url": f"../../files/{wheel.path.name}",
+                "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
+                "requires-python": wheel.requires_python,
+                "upload-time": (as_of - timedelta(seconds=1)).isoformat(),
+                "size": len(data),
+            }
+        ],
+    }
+    return {
+        f"/simple/{wheel.name}/": (_JSON, json.dumps(page).encode()),
+        f"/files/{wheel.path.name}": ("application/octet-stream", data),
+    }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, responses: _Responses, *args: Any) -> None:  # noqa: ANN401  as its base has them
+        self._responses = responses
+        super().__init__(*args)  # handles the request
+
+    def do_GET(self) -> None:
+        """Send headers and body."""
+        self._respond(with_body=True)
+
+    def do_HEAD(self) -> None:
+        """Send the headers alone."""
+        self._respond(with_body=False)
+
+    def _respond(self, *, with_body: bool) -> None:
+        kind, body = self._responses.get(self.path, ("text/plain", b""))
+        self.send_response(200 if self.path in self._responses else 404)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing: uv's requests are no news."""
