@@ -1,7 +1,7 @@
-"""Which file of a release an installer takes: the wheel that fits best, else the source. Pure.
+"""Selects the file of a release that an installer takes: the best wheel, else the source. Pure.
 
-The order of tags is that of PEP 425 as `packaging.tags` gives it; the upload time that counts for
-a Python is that of the file it would take.
+The order of tags is that of PEP 425 as `packaging.tags` gives it. The upload time that counts for a
+Python is that of the file it would take.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ from watchdog.model.release import File, Interpreter
 
 Ranks = Mapping[str, int]
 
+_PARTS = 5  # name, version, python, abi, platform; a build number may stand third
+_NO_BUILD = (-1, "")
+_ONE_UPLOAD = timedelta(days=1)
+"""Files of one release arrive minutes apart; wheels for a later Python months after."""
+
 
 @cache
 def tag_ranks(series: str) -> Ranks:
-    """Every tag that CPython of this series accepts on this machine; the lowest fits best."""
+    """Return the rank of each tag that CPython of this series accepts here; the lowest is best."""
     major, minor = (int(part) for part in series.split("."))
     platforms = list(tags.platform_tags())
     accepted = [
@@ -33,7 +38,7 @@ def tag_ranks(series: str) -> Ranks:
 
 
 def installer_choice(files: Iterable[File], interpreter: Interpreter) -> File | None:
-    """The file of one release that an installer takes on this Python; None where none fits."""
+    """Return the file of one release that an installer takes on this Python; None if none fits."""
     wheels: list[tuple[int, tuple[int, str], File]] = []
     sources: list[File] = []
     accepted = tag_ranks(interpreter.series)
@@ -43,53 +48,49 @@ def installer_choice(files: Iterable[File], interpreter: Interpreter) -> File | 
         if not file.name.endswith(".whl"):
             sources.append(file)
             continue
-        build, offered = _read(file.name)
-        if fitting := [accepted[tag] for tag in offered if tag in accepted]:
-            wheels.append((-min(fitting), build, file))
+        build, tags_of_file = _build_and_tags(file.name)
+        if ranks := [accepted[tag] for tag in tags_of_file if tag in accepted]:
+            wheels.append((-min(ranks), build, file))
     if wheels:
         return max(wheels, key=lambda wheel: wheel[:2])[2]
     return min(sources, key=lambda f: (not f.name.endswith(".tar.gz"), f.name), default=None)
 
 
-_PARTS = 5  # name, version, python, abi, platform; a build number may stand third
-_NO_BUILD = (-1, "")
-_ONE_UPLOAD = timedelta(days=1)
-"""Files of one release arrive minutes apart; wheels for a later Python months after."""
-
-
 def arrivals(
     files: Iterable[File], interpreter: Interpreter
 ) -> list[tuple[datetime, datetime, File]]:
-    """When the files of one release changed what an installer takes on this Python.
+    """Return when the files of one release changed what an installer takes on this Python.
 
-    Each with the instant at which something could be installed, the instant at which the file
-    arrived that is taken, and that file. They differ where wheels follow a source distribution
-    within a day: the release is there at once, but for those minutes nobody need build it.
+    Returns:
+        For each change, in order: the instant from which something could be installed, the instant
+        at which the file that is taken was uploaded, and that file. The instants differ if wheels
+        follow a source distribution within a day: the release counts as there at once, but nobody
+        need build it for the sake of those minutes.
     """
     ordered = sorted((f for f in files if f.uploaded), key=lambda f: (f.uploaded, f.name))
-    found: list[tuple[datetime, datetime, File]] = []
-    seen: list[File] = []
+    changes: list[tuple[datetime, datetime, File]] = []
+    so_far: list[File] = []
     for file in ordered:
-        seen.append(file)
+        so_far.append(file)
         if (
             installer_choice([file], interpreter) is None
-            or installer_choice(seen, interpreter) is not file
+            or installer_choice(so_far, interpreter) is not file
         ):
             continue
         assert file.uploaded is not None  # noqa: S101  for the type checker: filtered above
-        began = file.uploaded
-        if len(found) == 1 and file.uploaded - found[0][0] < _ONE_UPLOAD:
-            began, _, _ = found.pop()
-        found.append((began, file.uploaded, file))
-    return found
+        instant = file.uploaded
+        if len(changes) == 1 and file.uploaded - changes[0][0] < _ONE_UPLOAD:
+            instant, _, _ = changes.pop()
+        changes.append((instant, file.uploaded, file))
+    return changes
 
 
 @cache
-def _read(wheel: str) -> tuple[tuple[int, str], tuple[str, ...]]:
-    """Build number and tags of a wheel (PEP 427); no tag where its name is none of a wheel.
+def _build_and_tags(wheel: str) -> tuple[tuple[int, str], tuple[str, ...]]:
+    """Return build number and tags of a wheel (PEP 427); no tag if it is not a wheel's name.
 
-    Not `packaging.utils.parse_wheel_filename`: that also validates name and version, which takes
-    most of a run in which nothing changed.
+    `packaging.utils.parse_wheel_filename` also validates name and version, which would take most of
+    a run in which nothing changed.
     """
     parts = wheel.removesuffix(".whl").lower().split("-")
     if len(parts) not in (_PARTS, _PARTS + 1):
@@ -102,6 +103,7 @@ def _read(wheel: str) -> tuple[tuple[int, str], tuple[str, ...]]:
 
 @cache
 def _allows(requires_python: str | None, version: str) -> bool:
+    """Return whether a Python fits a `requires-python`; an invalid one allows all."""
     if not requires_python:
         return True
     try:
