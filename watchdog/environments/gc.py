@@ -9,27 +9,30 @@ from pathlib import Path
 from watchdog.environments.links import COMPLETE
 
 USED = ".watchdog-used"
-"""The mark in an entry whose time says when it was used last."""
+"""A file in each entry; its modification time is when the entry was last used."""
 
 _IN_USE = 3600.0
+_DAY = 86400
 
 
 def collect_garbage(folder: Path, *, days: float, megabytes: float) -> tuple[int, float]:
-    """Remove what no run used for so long, then the longest unused down to a size.
+    """Remove entries that were not used for so many days, then the oldest down to a size.
 
-    What was used within the last hour stays: a run may be using it. Returns how many entries went
-    and the megabytes that are left.
+    Entries used within the last hour stay: a run may be using them.
+
+    Returns:
+        How many entries were removed, and the megabytes that are left.
     """
     now = time.time()
-    found = [*folder.glob("*/*"), *folder.glob(".filling-*")]
-    entries = sorted((_used(path), path) for path in found if path.is_dir())
+    paths = [*folder.glob("*/*"), *folder.glob(".filling-*")]
+    entries = sorted((_last_used(path), path) for path in paths if path.is_dir())
     sizes = {path: _megabytes(path) for _, path in entries}
     total, removed = sum(sizes.values()), 0
     for used, path in entries:
         if now - used < _IN_USE:
             break
-        if now - used > days * 86400 or total > megabytes:
-            # Its mark goes first, so that whoever comes now does not take it for whole.
+        if now - used > days * _DAY or total > megabytes:
+            # Its mark is removed first, so that no other process takes the rest for an entry.
             (path / COMPLETE).unlink(missing_ok=True)
             shutil.rmtree(path, ignore_errors=True)
             total -= sizes[path]
@@ -37,7 +40,8 @@ def collect_garbage(folder: Path, *, days: float, megabytes: float) -> tuple[int
     return removed, total
 
 
-def _used(path: Path) -> float:
+def _last_used(path: Path) -> float:
+    """Return when an entry was last used, in seconds since the epoch."""
     for mark in (path / USED, path):
         try:
             return mark.stat().st_mtime
@@ -47,7 +51,7 @@ def _used(path: Path) -> float:
 
 
 def _megabytes(folder: Path) -> float:
-    """What it takes on the disk; files that lie in another place too count in full."""
+    """Return the size of a folder; files with hard links elsewhere count in full."""
     size = 0
     for path in folder.rglob("*"):
         try:

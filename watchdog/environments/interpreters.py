@@ -1,7 +1,7 @@
-"""The Pythons of this machine: on PATH, under pyenv and under uv.
+"""Finds the Pythons of this machine: on PATH, under pyenv and under uv.
 
-pyenv's shims on PATH answer only for the selected version, so its real installations are looked
-up too; whatever does not answer the question below is not a Python for us.
+pyenv's shims on PATH run only for the selected version, so its installations are searched too. A
+candidate counts only if it runs and describes itself as CPython.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from packaging.version import Version
 from watchdog.model.release import Interpreter
 from watchdog.sandbox.process import Processes
 
-_ASK = """
+_DESCRIBE = """
 import json, platform, sys, sysconfig
 try:
     import ensurepip
@@ -30,12 +30,13 @@ print(json.dumps({"path": sys.executable, "version": platform.python_version(),
                   "setuptools": bundled if sys.version_info < (3, 12) else None,
                   "platform": sysconfig.get_platform(), "name": platform.python_implementation()}))
 """
+_SECONDS = 20
 
 
 def prefixes(interpreter: Interpreter) -> set[str]:
-    """The folders that a traceback may name a Python's library by.
+    """Return the folders by which a traceback may name a Python's standard library.
 
-    A virtual environment's Python has it where the link leads.
+    A virtual environment's Python has its library where the link leads.
     """
     path = Path(interpreter.path)
     prefix = path.parent.parent
@@ -43,44 +44,53 @@ def prefixes(interpreter: Interpreter) -> set[str]:
 
 
 def find_interpreters(wanted: Sequence[str], processes: Processes) -> dict[str, Interpreter]:
-    """The first working interpreter of each wanted series."""
+    """Return the first working interpreter of each wanted series, `3.11` for one."""
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda series: _first(series, processes), wanted)
-        return {i.series: i for i in found if i is not None}
+        interpreters = pool.map(lambda series: _find(series, processes), wanted)
+        return {i.series: i for i in interpreters if i is not None}
 
 
-def _first(series: str, processes: Processes) -> Interpreter | None:
-    seen: set[str] = set()
+def _find(series: str, processes: Processes) -> Interpreter | None:
+    tried: set[str] = set()
     for candidate in _candidates(series):
-        if candidate not in seen:
-            seen.add(candidate)
-            interpreter = _ask(candidate, processes)
-            if interpreter is not None and interpreter.series == series:
-                return interpreter
+        if candidate in tried:
+            continue
+        tried.add(candidate)
+        interpreter = _describe(candidate, processes)
+        if interpreter is not None and interpreter.series == series:
+            return interpreter
     return None
 
 
 def _candidates(series: str) -> Iterator[str]:
+    """Yield paths where a Python of this series may be, the preferred first."""
     if (on_path := shutil.which(f"python{series}")) and "shims" not in Path(on_path).parts:
         yield on_path
-    home = Path.home()
-    roots = [Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"]
-    data = os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))
-    roots.append(Path(os.environ.get("UV_PYTHON_INSTALL_DIR", Path(data) / "uv" / "python")))
-    for root in roots:
+    for root in _installation_roots():
         yield from sorted(
             (str(p) for p in root.glob(f"*{series}.*/bin/python{series}") if p.exists()),
-            key=_patch,
+            key=_patch_version,
             reverse=True,
         )
         yield from (str(p) for p in root.glob(f"*{series}.*/python.exe"))
     if f"{sys.version_info.major}.{sys.version_info.minor}" == series:
-        # Not sys.executable: that is a virtual environment, cells are built from its base.
+        # The base comes first: sys.executable may belong to a virtual environment, and cells are
+        # built from the base.
         yield str(Path(sys.base_prefix) / "bin" / f"python{series}")
         yield sys.executable
 
 
-def _patch(path: str) -> Version:
+def _installation_roots() -> list[Path]:
+    """Return the folders in which pyenv and uv install Pythons."""
+    home = Path.home()
+    pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
+    data = Path(os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share")))
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", data / "uv" / "python"))
+    return [pyenv / "versions", uv]
+
+
+def _patch_version(path: str) -> Version:
+    """Return the version in the name of an installation: `3.11.7`, `cpython-3.11.7-linux-…`."""
     name = Path(path).parent.parent.name
     numbers = name.removeprefix("cpython-").split("-")[0].split("+")[0]
     try:
@@ -89,13 +99,14 @@ def _patch(path: str) -> Version:
         return Version("0")
 
 
-def _ask(path: str, processes: Processes) -> Interpreter | None:
+def _describe(path: str, processes: Processes) -> Interpreter | None:
+    """Run a candidate and return what it is; None if it does not run or is not CPython."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
     try:
-        answer = processes.run([path, "-I", "-c", _ASK], env=env, timeout=20)
-        told = json.loads(answer.output)
-        if told["name"] != "CPython":
+        result = processes.run([path, "-I", "-c", _DESCRIBE], env=env, timeout=_SECONDS)
+        facts = json.loads(result.output)
+        if facts["name"] != "CPython":
             return None
-        return Interpreter(told["path"], told["version"], told["setuptools"], told["platform"])
+        return Interpreter(facts["path"], facts["version"], facts["setuptools"], facts["platform"])
     except (OSError, ValueError, KeyError):
         return None

@@ -1,7 +1,7 @@
-"""Environments made of links into a store: what `python -m venv` and an installer would make.
+"""Builds linked environments: what `python -m venv` and an installer would make, of links.
 
-Paths are plain strings here: this runs for every package of every cell, and making `Path` objects
-costs more than making the links.
+The links lead into the package store. Paths are strings here: this runs for every package of every
+cell, and making `Path` objects costs more than making the links.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from watchdog.model.release import Interpreter
 
 COMPLETE = ".watchdog-complete"
+"""A file that an entry of the store has when all else of it is there."""
 SITE = "site-packages"
+_PROGRAM_FOLDERS = ("bin", "Scripts")
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,9 @@ class StoreEntry:
     """A folder of the store: `site-packages`, and what goes elsewhere in an environment.
 
     Attributes:
-        items: what lies in its site-packages, by name, and whether it is a folder.
+        items: what its site-packages contains: names, and whether each is a folder.
         others: likewise what goes to the environment's root, `share` for one.
-        programs: console scripts and the like, by name, with their content.
+        programs: console scripts and the like: names and contents.
     """
 
     path: str
@@ -36,25 +38,26 @@ class StoreEntry:
 
 
 def read_entry(path: Path) -> StoreEntry:
-    """What an environment takes from a folder of the store."""
-    programs = [p for folder in ("bin", "Scripts") for p in path.glob(f"{folder}/*") if p.is_file()]
-    ours = ("bin", "Scripts", SITE)
+    """Read what an environment takes from a folder of the store."""
+    programs = [p for name in _PROGRAM_FOLDERS for p in path.glob(f"{name}/*") if p.is_file()]
+    handled = (*_PROGRAM_FOLDERS, SITE)
     return StoreEntry(
         path=str(path),
-        items=tuple(_listing(f"{path}{os.sep}{SITE}")),
+        items=tuple(_list_folder(f"{path}{os.sep}{SITE}")),
         others=tuple(
             item
-            for item in _listing(str(path))
-            if item[0] not in ours and not item[0].startswith(".watchdog-")
+            for item in _list_folder(str(path))
+            if item[0] not in handled and not item[0].startswith(".watchdog-")
         ),
         programs=tuple((p.name, p.read_bytes()) for p in programs),
     )
 
 
 def create_venv(into: Path, interpreter: Interpreter) -> Path:
-    """What `python -m venv --without-pip` makes, less the scripts for shells (PEP 405).
+    """Create what `python -m venv --without-pip` does, less the scripts for shells (PEP 405).
 
-    Returns the path of its python.
+    Returns:
+        The path of its python.
     """
     programs = f"{into}/bin"
     os.makedirs(f"{into}/lib/python{interpreter.series}/site-packages")
@@ -73,55 +76,57 @@ def create_venv(into: Path, interpreter: Interpreter) -> Path:
 class Linker:
     """Links packages into environments; safe to use from several threads.
 
-    Each symbolic link is made once, in a folder of the run, and gets a further name in each
-    environment: a file system takes several times as long to make and to free a link as a name.
+    Each symbolic link is made once, in a folder of the run, and gets a further name (a hard link)
+    in each environment: a file system takes several times as long to make and to remove a symbolic
+    link as a name.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._made: dict[str, str] = {}
-        self._making = threading.Lock()
+        self._links: dict[str, str] = {}
+        self._linking = threading.Lock()
 
     def link(self, entries: Iterable[StoreEntry], python: Path, site_packages: Path) -> None:
-        """Link the packages into an environment, and write their programs."""
+        """Link packages into an environment and write their programs."""
         site, root = str(site_packages), str(python.parent.parent)
         for entry in entries:
             self._merge(f"{entry.path}{os.sep}{SITE}", entry.items, site)
             self._merge(entry.path, entry.others, root)
             for name, content in entry.programs:
-                _program(python, name, content)
+                _write_program(python, name, content)
 
     def _merge(self, source: str, items: Iterable[tuple[str, bool]], into: str) -> None:
-        """Link what lies in one folder into another; folders that both have become real ones."""
+        """Link items of one folder into another; a folder that both have becomes a real one."""
         for name, is_dir in items:
             item, target = f"{source}{os.sep}{name}", f"{into}{os.sep}{name}"
             try:
                 self._link(item, target, is_dir=is_dir)
             except FileExistsError:
-                self._meet(item, target)
+                self._merge_or_replace(item, target)
             except OSError:  # Windows without the right to make links
                 _copy(item, target)
 
     def _link(self, item: str, target: str, *, is_dir: bool) -> None:
         try:
-            os.link(self._first(item, is_dir=is_dir), target, follow_symlinks=False)
+            os.link(self._shared_link(item, is_dir=is_dir), target, follow_symlinks=False)
         except FileExistsError:
             raise
-        except (OSError, NotImplementedError):  # not here, or this one has too many names
+        except (OSError, NotImplementedError):
+            # Another file system, one without hard links, or the link has too many names.
             os.symlink(item, target, target_is_directory=is_dir)
 
-    def _first(self, item: str, *, is_dir: bool) -> str:
-        """The link that is made once."""
-        with self._making:
-            if item not in self._made:
+    def _shared_link(self, item: str, *, is_dir: bool) -> str:
+        """Return the one symbolic link to an item, which is made at the first call."""
+        with self._linking:
+            if item not in self._links:
                 os.makedirs(self._folder, exist_ok=True)
-                link = f"{self._folder}{os.sep}{len(self._made)}"
+                link = f"{self._folder}{os.sep}{len(self._links)}"
                 os.symlink(item, link, target_is_directory=is_dir)
-                self._made[item] = link
-            return self._made[item]
+                self._links[item] = link
+            return self._links[item]
 
-    def _meet(self, item: str, target: str) -> None:
-        """Put a thing where another package has put one of the same name."""
+    def _merge_or_replace(self, item: str, target: str) -> None:
+        """Link an item to where another package has put one of the same name."""
         if not (os.path.isdir(item) and os.path.isdir(target)):
             os.unlink(target)  # the later package wins, as with pip
             os.symlink(item, target)
@@ -130,13 +135,14 @@ class Linker:
             first = os.path.realpath(target)
             os.unlink(target)
             os.mkdir(target)
-            self._merge(first, _listing(first), target)
-        self._merge(item, _listing(item), target)
+            self._merge(first, _list_folder(first), target)
+        self._merge(item, _list_folder(item), target)
 
 
-def _listing(folder: str) -> list[tuple[str, bool]]:
-    with os.scandir(folder) as found:
-        return sorted((item.name, item.is_dir()) for item in found)
+def _list_folder(folder: str) -> list[tuple[str, bool]]:
+    """Return the names in a folder, sorted, and whether each is a folder."""
+    with os.scandir(folder) as items:
+        return sorted((item.name, item.is_dir()) for item in items)
 
 
 def _copy(item: str, target: str) -> None:
@@ -146,7 +152,7 @@ def _copy(item: str, target: str) -> None:
         shutil.copy2(item, target)
 
 
-def _program(python: Path, name: str, content: bytes) -> None:
+def _write_program(python: Path, name: str, content: bytes) -> None:
     """Write a program so that it runs in this environment, as an installer does."""
     first, newline, rest = content.partition(b"\n")
     if first.startswith(b"#!") and b"python" in first:

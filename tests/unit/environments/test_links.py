@@ -20,18 +20,18 @@ def entry(folder: Path, *files: str) -> Path:
     return folder
 
 
-def composed(composer: Linker, into: Path, *entries: Path) -> Path:
+def linked(linker: Linker, into: Path, *entries: Path) -> Path:
     site = into / "lib" / SITE
     site.mkdir(parents=True)
     (into / "bin").mkdir()
-    composer.link((read_entry(e) for e in entries), into / "bin" / "python", site)
+    linker.link((read_entry(e) for e in entries), into / "bin" / "python", site)
     return site
 
 
 def test_a_link_is_made_once_for_all_environments(tmp_path: Path) -> None:
     one = entry(tmp_path / "one", "one.py", "data/file")
-    composer = Linker(tmp_path / "links")
-    first, second = (composed(composer, tmp_path / name, one) for name in ("a", "b"))
+    linker = Linker(tmp_path / "links")
+    first, second = (linked(linker, tmp_path / name, one) for name in ("a", "b"))
     for name in ("one.py", "data"):
         assert (first / name).is_symlink()
         assert os.path.samestat((first / name).lstat(), (second / name).lstat())
@@ -42,9 +42,9 @@ def test_folders_of_one_name_are_merged_and_the_later_file_wins(tmp_path: Path) 
     left = entry(tmp_path / "left", "shared/left.py", "same.py")
     right = entry(tmp_path / "right", "shared/right.py", "same.py")
     (right / SITE / "same.py").write_text("later")
-    composer = Linker(tmp_path / "links")
-    composed(composer, tmp_path / "before", left)
-    site = composed(composer, tmp_path / "a", left, right)
+    linker = Linker(tmp_path / "links")
+    linked(linker, tmp_path / "before", left)
+    site = linked(linker, tmp_path / "a", left, right)
     assert sorted(p.name for p in (site / "shared").iterdir()) == ["left.py", "right.py"]
     assert (site / "same.py").read_text() == "later"
     assert [p.name for p in (left / SITE / "shared").iterdir()] == ["left.py"]
@@ -55,6 +55,6 @@ def test_an_environment_on_another_file_system_has_links_of_its_own(tmp_path: Pa
         pytest.skip("one file system only")
     one = entry(tmp_path / "one", "one.py")
     with tempfile.TemporaryDirectory(dir=ELSEWHERE) as folder:
-        site = composed(Linker(tmp_path / "links"), Path(folder, "a"), one)
+        site = linked(Linker(tmp_path / "links"), Path(folder, "a"), one)
         assert (site / "one.py").is_symlink()
         assert (site / "one.py").read_text() == "one.py"
