@@ -192,9 +192,7 @@ def floor(workspace: Workspace, trials: Sequence[Trial], folder: Path) -> Callab
     for number, trial in enumerate(trials):
         place = folder / f"floor{number}"
         place.mkdir(parents=True)
-        python = workspace.environments.link(
-            trial.lock, trial.interpreter, place / "env", trial.as_of
-        )
+        python = workspace.environments.link(trial.installation, place / "env")
         smoke = SMOKES / f"{trial.smoke}.py"
         ready.append(([str(python), "-I", str(PROBE), str(smoke)], place))
 
@@ -344,7 +342,7 @@ def past(folder: Path, wanted: int) -> dict[str, Cost]:
         trials = list({t.fingerprint: t for trials in found for t in trials}.values())
         await gather(scheduler.prefetch_packages(trial) for trial in trials)
         missing = scheduler.workspace.environments.missing
-        return [t for t in trials if not missing(t.lock, t.interpreter, t.as_of)][:wanted]
+        return [t for t in trials if not missing(t.installation)][:wanted]
 
     with open_workspace(settings) as workspace:
         trials = run_with_scheduler(workspace, Quiet(), collect)

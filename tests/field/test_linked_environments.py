@@ -1,4 +1,4 @@
-"""Composed and installed environments are equal over the whole field, on the real index."""
+"""Linked and reference environments are equal over the whole field, on the real index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from home import ROOT
 
 from watchdog.errors import InfrastructureError
 from watchdog.matrix import load as matrix_file
-from watchdog.model.lock import Lock, LockRequest
+from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
 
 MATRIX = matrix_file.load_matrix(ROOT / "matrix.yaml")
@@ -108,23 +108,24 @@ def _without_place(name: str, data: bytes, environment: Path) -> bytes:
 
 
 @pytest.mark.parametrize("subject", list(MATRIX.extensions))
-def test_composed_and_installed_environments_are_equal(
+def test_linked_and_reference_environments_are_equal(
     workspace: Workspace, tmp_path: Path, subject: str
 ) -> None:
     for python in reversed(list(workspace.interpreters)):
         interpreter = workspace.interpreters[python]
         as_of = workspace.settings.as_of
         question = LockRequest(MATRIX.requirements(subject), python, as_of)
-        lock = workspace.resolver.answer(question, interpreter)
+        lock = workspace.resolver.resolve(question, interpreter)
         if isinstance(lock, Lock):
             break
     else:
         pytest.fail(f"{subject} cannot be installed on any Python here")
     environments = workspace.environments
-    environments.fetch(environments.missing(lock, interpreter, as_of))
-    composed = environments.link(lock, interpreter, tmp_path / "composed", as_of)
-    reference = environments.install(lock, interpreter, tmp_path / "plain", as_of)
-    mine, theirs = content(tmp_path / "composed"), content(tmp_path / "plain")
+    installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+    environments.fetch(environments.missing(installation))
+    linked = environments.link(installation, tmp_path / "linked")
+    reference = environments.install(installation, tmp_path / "reference")
+    mine, theirs = content(tmp_path / "linked"), content(tmp_path / "reference")
     assert mine.keys() == theirs.keys()
     assert [name for name in mine if mine[name] != theirs[name]] == []
-    assert look(composed) == look(reference)
+    assert look(linked) == look(reference)

@@ -17,7 +17,7 @@ from watchdog.harness import PROBE, SMOKES
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Isolation
-from watchdog.model.lock import Lock, LockRequest
+from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.model.release import Interpreter
 from watchdog.runner.controls import contemporary_requests
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
@@ -183,12 +183,13 @@ class Bench:
         """The site-packages of the first world in which the smoke passes."""
         for number, question in enumerate(self.questions()):
             interpreter: Interpreter = self.workspace.interpreters[question.python]
-            lock = self.workspace.resolver.answer(question, interpreter)
+            lock = self.workspace.resolver.resolve(question, interpreter)
             if not isinstance(lock, Lock):
                 continue
             into = self.folder / f"env{number}"
             as_of = max([question.as_of, *(t for _, t in question.later)])
-            self.python = self.workspace.environments.install(lock, interpreter, into, as_of)
+            installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+            self.python = self.workspace.environments.install(installation, into)
             if self.passes():
                 return next(into.rglob("site-packages"))
         pytest.fail(f"there is no world in which {file_of(self.subject).name} passes")

@@ -24,6 +24,7 @@ from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.evidence import Isolation
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_install import UvInstaller
 from watchdog.runner.wheel_builder import build_wheel
 from watchdog.sandbox import build
 from watchdog.sandbox.build import BuildSandbox
@@ -48,7 +49,7 @@ class Place:
         """Install it; why it was refused, if it was."""
         hashed = hashlib.sha256(self.index.files["evil"][0].data).hexdigest()
         try:
-            self.uv.install(
+            UvInstaller(self.uv).install(
                 [f"evil==1.0 --hash=sha256:{hashed}"],
                 find_interpreters([PYTHON], Processes())[PYTHON],
                 prefix=self.folder / "into" / "prefix",
@@ -176,7 +177,7 @@ def test_a_file_that_grows_without_end_is_stopped_where_the_build_sandbox_has_li
 ) -> None:
     place.offer("evil-1.0-py3-none-any.whl", added(("bomb.bin", b"0" * 60_000_000)))
     refused = place.install()
-    if place.uv.means is Isolation.LIMITS:
+    if place.uv.isolation is Isolation.LIMITS:
         pytest.skip("plain limits do not hold uv; SECURITY.md says so")
     assert refused
     sizes = [path.stat().st_size for path in place.folder.rglob("*") if path.is_file()]

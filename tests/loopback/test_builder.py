@@ -17,9 +17,10 @@ from watchdog.environments.interpreters import find_interpreters
 from watchdog.environments.links import Linker
 from watchdog.environments.store import Store
 from watchdog.errors import InstallError
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Installation, Lock
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
 
 INTERPRETER = find_interpreters([PYTHON], Processes())[PYTHON]
@@ -33,7 +34,9 @@ class Place:
 
     def make(self, *pins: tuple[str, str], reference: bool = False, name: str = "e") -> Path:
         build = self.environments.install if reference else self.environments.link
-        return build(Lock(tuple(sorted(pins))), INTERPRETER, self.folder / name, NOW)
+        lock = Lock(tuple(sorted(pins)))
+        installation = Installation(lock=lock, interpreter=INTERPRETER, as_of=NOW)
+        return build(installation, self.folder / name)
 
     def run(self, python: Path, code: str) -> str:
         done = subprocess.run(
@@ -53,10 +56,9 @@ def place(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     processes = Processes()
     with contextlib.closing(Index((empty_index.url,), tmp_path / "pages")) as index:
-        uv = Uv(processes, tmp_path)
-        environments = Environments(
-            uv, Store(uv, index, processes, tmp_path / "store"), Linker(tmp_path / "links")
-        )
+        installer = UvInstaller(Uv(processes, tmp_path))
+        store = Store(installer, index, processes, tmp_path / "store")
+        environments = Environments(installer, store, Linker(tmp_path / "links"))
         yield Place(empty_index, environments, tmp_path)
 
 
@@ -88,16 +90,16 @@ def publish(place: Place) -> tuple[tuple[str, str], ...]:
     return tuple((name, "1.0") for name in ("one", "two", "left", "right"))
 
 
-def test_a_composed_environment_behaves_like_an_installed_one(place: Place) -> None:
+def test_a_linked_environment_behaves_like_a_reference_environment(place: Place) -> None:
     pins = publish(place)
-    composed = place.make(*pins, name="composed")
-    reference = place.make(*pins, reference=True, name="plain")
-    assert json.loads(place.run(composed, LOOK)) == json.loads(place.run(reference, LOOK))
+    linked = place.make(*pins, name="linked")
+    reference = place.make(*pins, reference=True, name="reference")
+    assert json.loads(place.run(linked, LOOK)) == json.loads(place.run(reference, LOOK))
 
 
 def test_console_scripts_run(place: Place) -> None:
-    composed = place.make(*publish(place))
-    done = subprocess.run([composed.parent / "say-one"], text=True, capture_output=True, check=True)
+    linked = place.make(*publish(place))
+    done = subprocess.run([linked.parent / "say-one"], text=True, capture_output=True, check=True)
     assert done.stdout == "said\n"
 
 
@@ -129,8 +131,9 @@ def test_the_setuptools_of_venv_is_there_in_a_world_older_than_it(place: Place) 
     place.index.files["setuptools"][0].uploaded = NOW - timedelta(days=1)
     place.index.add("one", "1.0", day(1), files={"one.py": ""})
     lock, early = Lock((("one", "1.0"),)), NOW - timedelta(days=9)
+    installation = Installation(lock=lock, interpreter=INTERPRETER, as_of=early)
     for build in (place.environments.link, place.environments.install):
-        python = build(lock, INTERPRETER, place.folder / build.__name__, early)
+        python = build(installation, place.folder / build.__name__)
         assert place.run(python, "import one, setuptools; print(one.__name__)") == "one"
 
 

@@ -68,7 +68,7 @@ def test_offline_without_anything_kept_it_says_so(
 
 @pytest.mark.parametrize(
     ("broken", "name", "message"),
-    [("out of order", "flask", "status 500"), (None, "no-such", "does not know no-such")],
+    [("out of order", "flask", "status 500"), (None, "no-such", "has no package no-such")],
 )
 def test_an_index_in_trouble_is_our_trouble(
     empty_index: LoopbackIndex, opened: Opened, broken: str | None, name: str, message: str

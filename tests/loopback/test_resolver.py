@@ -29,9 +29,9 @@ class Counting(Uv):
 
     asked = 0
 
-    def ask(self, *args: Any, **parts: Any) -> UvResult:
+    def resolve(self, *args: Any, **parts: Any) -> UvResult:
         self.asked += 1
-        return super().ask(*args, **parts)
+        return super().resolve(*args, **parts)
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def ask(*requirements: str, **parts: object) -> LockRequest:
 
 def test_a_lock_is_what_the_cutoff_allows(make: Make) -> None:
     uv = make()
-    now = uv.answer(ask("flask"), INTERPRETER)
-    then = uv.answer(ask("flask", as_of=day(20)), INTERPRETER)
+    now = uv.resolve(ask("flask"), INTERPRETER)
+    then = uv.resolve(ask("flask", as_of=day(20)), INTERPRETER)
     assert now == Lock((("flask", "3.0.0"), ("werkzeug", "3.0.0")))
     assert then == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
 
@@ -76,15 +76,15 @@ def test_the_newest_version_is_found_although_only_an_older_ones_metadata_is_cac
     make: Make,
 ) -> None:
     # uv --offline would answer this from the cache with the old version, and be wrong.
-    assert isinstance(make().answer(ask("flask==2.0.0"), INTERPRETER), Lock)
-    found = make().answer(ask("flask"), INTERPRETER)
+    assert isinstance(make().resolve(ask("flask==2.0.0"), INTERPRETER), Lock)
+    found = make().resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, Lock)
     assert found.version("flask") == "3.0.0"
 
 
 def test_offline_an_incomplete_cache_is_no_answer(make: Make) -> None:
-    assert isinstance(make().answer(ask("flask==2.0.0"), INTERPRETER), Lock)
-    found = make(offline=True).answer(ask("flask"), INTERPRETER)
+    assert isinstance(make().resolve(ask("flask==2.0.0"), INTERPRETER), Lock)
+    found = make(offline=True).resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert "without --offline" in found.reason
 
@@ -92,17 +92,17 @@ def test_offline_an_incomplete_cache_is_no_answer(make: Make) -> None:
 def test_offline_a_complete_cache_answers_without_a_request(
     make: Make, made_up: LoopbackIndex
 ) -> None:
-    online = make().answer(ask("flask"), INTERPRETER)
+    online = make().resolve(ask("flask"), INTERPRETER)
     before = len(made_up.requests)
-    assert make(offline=True, memory="none").answer(ask("flask"), INTERPRETER) == online
+    assert make(offline=True, memory="none").resolve(ask("flask"), INTERPRETER) == online
     assert len(made_up.requests) == before
 
 
 def test_a_new_release_is_seen_by_the_next_run(make: Make, empty_index: LoopbackIndex) -> None:
     empty_index.add("thing", "1.0", day(1))
-    first = make(empty_index.url).answer(ask("thing"), INTERPRETER)
+    first = make(empty_index.url).resolve(ask("thing"), INTERPRETER)
     empty_index.add("thing", "2.0", day(2))
-    second = make(empty_index.url).answer(ask("thing"), INTERPRETER)
+    second = make(empty_index.url).resolve(ask("thing"), INTERPRETER)
     assert (first, second) == (Lock((("thing", "1.0"),)), Lock((("thing", "2.0"),)))
 
 
@@ -111,7 +111,7 @@ def test_each_index_page_is_read_once_a_run(make: Make, empty_index: LoopbackInd
     empty_index.add("b", "1.0", day(1))
     uv = make(empty_index.url)
     for _ in range(3):
-        uv.answer(ask("a"), INTERPRETER)
+        uv.resolve(ask("a"), INTERPRETER)
     pages = [p for p in empty_index.requests if p.startswith("/simple/")]
     # Once by us and once by uv.
     assert pages.count("/simple/a/") == 2
@@ -138,10 +138,10 @@ def test_where_one_release_is_missing_nothing_else_is_read(
     for version, uploaded in (("1.0", 0), ("2.0", 2), ("3.0", 3)):
         empty_index.add("core", version, day(uploaded))
     uv = make(empty_index.url)
-    first = uv.answer(ask("daily", as_of=day(2)), INTERPRETER)
+    first = uv.resolve(ask("daily", as_of=day(2)), INTERPRETER)
     assert first == Lock((("core", "1.0"), ("daily", "1.0"), ("old", "1.0")))
     empty_index.requests.clear()
-    second = uv.answer(ask("daily", as_of=day(4)), INTERPRETER)
+    second = uv.resolve(ask("daily", as_of=day(4)), INTERPRETER)
     assert second == Lock((("core", "2.0"), ("daily", "2.0"), ("old", "1.0")))
     read = [p.rpartition("/")[2] for p in empty_index.requests if p.startswith("/files/")]
     assert sorted(set(read)) == [
@@ -151,66 +151,68 @@ def test_where_one_release_is_missing_nothing_else_is_read(
 
 
 def test_the_oldest_allowed_is_the_oldest_the_others_allow(make: Make) -> None:
-    found = make().answer(ask("flask==2.0.0", oldest=("werkzeug",)), INTERPRETER)
+    found = make().resolve(ask("flask==2.0.0", oldest=("werkzeug",)), INTERPRETER)
     assert found == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
 
 
 def test_constraints_limit_and_do_not_add(make: Make) -> None:
     question = ask("flask", constraints=("werkzeug==2.0.0", "ext-works==1.0"))
-    assert make().answer(question, INTERPRETER) == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
+    assert make().resolve(question, INTERPRETER) == Lock(
+        (("flask", "2.0.0"), ("werkzeug", "2.0.0"))
+    )
 
 
 def test_a_package_may_have_a_later_cutoff_than_its_world(make: Make) -> None:
     question = ask("ext-works", as_of=day(20), later=(("werkzeug", NOW),))
-    found = make().answer(question, INTERPRETER)
+    found = make().resolve(question, INTERPRETER)
     assert isinstance(found, Lock)
     assert (found.version("flask"), found.version("werkzeug")) == ("2.0.0", "3.0.0")
 
 
 def test_what_cannot_be_is_a_conflict_with_its_reason(make: Make) -> None:
-    found = make().answer(ask("flask>=3", "werkzeug<2"), INTERPRETER)
+    found = make().resolve(ask("flask>=3", "werkzeug<2"), INTERPRETER)
     assert isinstance(found, Conflict)
     assert found.reason.startswith("Because")
     assert found.reason.endswith("unsatisfiable.")
 
 
 def test_a_reason_reads_the_same_at_every_cutoff_at_which_it_holds(make: Make) -> None:
-    reasons = [make().answer(ask("ext-works", as_of=day(n)), INTERPRETER) for n in (1, 2, 3)]
+    reasons = [make().resolve(ask("ext-works", as_of=day(n)), INTERPRETER) for n in (1, 2, 3)]
     assert len(set(reasons)) == 1
     assert isinstance(reasons[0], Conflict)
     assert "ext-works" in reasons[0].reason
 
 
 def test_a_name_the_index_does_not_know_is_no_conflict(make: Make) -> None:
-    found = make().answer(ask("no-such-package"), INTERPRETER)
+    found = make().resolve(ask("no-such-package"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert "no-such-package was not found" in found.reason
 
 
 def test_a_source_distribution_that_does_not_build_names_the_error(make: Make) -> None:
-    found = make().answer(ask("ext-unbuildable"), INTERPRETER)
+    found = make().resolve(ask("ext-unbuildable"), INTERPRETER)
     assert isinstance(found, Unbuildable)
     assert found.symptom == "RuntimeError: this never builds"
 
 
 def test_an_index_that_fails_while_resolving_is_unknown_and_shows_no_secret(make: Make) -> None:
-    found = make("http://me:secret@127.0.0.1:9/simple").answer(ask("flask"), INTERPRETER)
+    found = make("http://me:secret@127.0.0.1:9/simple").resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert "secret" not in found.reason
 
 
 def test_a_question_is_answered_from_memory_while_the_index_shows_the_same(make: Make) -> None:
     first, second = make(), make()
-    answer = first.answer(ask("flask"), INTERPRETER)
-    assert second.answer(ask("flask"), INTERPRETER) == answer
+    answer = first.resolve(ask("flask"), INTERPRETER)
+    assert second.resolve(ask("flask"), INTERPRETER) == answer
     assert (asked(first) > 0, asked(second)) == (True, 0)
 
 
 def test_two_cutoffs_between_which_nothing_arrived_have_one_answer(make: Make) -> None:
     resolver = make()
-    first = resolver.answer(ask("ext-works", as_of=day(20)), INTERPRETER)
+    first = resolver.resolve(ask("ext-works", as_of=day(20)), INTERPRETER)
     before = asked(resolver)
-    assert resolver.answer(ask("ext-works", as_of=day(21)), INTERPRETER) == first
+    assert resolver.resolve(ask("ext-works", as_of=day(21)), INTERPRETER) == first
     assert asked(resolver) == before
 
 
@@ -221,9 +223,9 @@ def test_a_release_that_was_looked_at_and_not_taken_counts_too(
     empty_index.add("old", "1.0", day(1))
     empty_index.add("top", "1.0", day(1))
     empty_index.add("top", "2.0", day(2), requires=("old>=2",))
-    before = make(empty_index.url).answer(ask("top"), INTERPRETER)
+    before = make(empty_index.url).resolve(ask("top"), INTERPRETER)
     empty_index.add("old", "2.0", day(3))
-    after = make(empty_index.url).answer(ask("top"), INTERPRETER)
+    after = make(empty_index.url).resolve(ask("top"), INTERPRETER)
     assert before == Lock((("top", "1.0"),))
     assert after == Lock((("old", "2.0"), ("top", "2.0")))
 
@@ -236,18 +238,18 @@ def test_the_first_cutoff_after_an_upload_lets_it_in(
     empty_index.add("thing", "2.0", arrival)
     resolver = make(empty_index.url)
     cutoffs = (arrival + timedelta(microseconds=1), just_after(arrival))
-    found = [resolver.answer(ask("thing", as_of=cutoff), INTERPRETER) for cutoff in cutoffs]
+    found = [resolver.resolve(ask("thing", as_of=cutoff), INTERPRETER) for cutoff in cutoffs]
     assert found == [Lock((("thing", "1.0"),)), Lock((("thing", "2.0"),))]
 
 
 def test_trouble_is_not_remembered(make: Make, made_up: LoopbackIndex) -> None:
-    found = make("http://127.0.0.1:9/simple").answer(ask("flask"), INTERPRETER)
+    found = make("http://127.0.0.1:9/simple").resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, NoAnswer)
-    assert isinstance(make(made_up.url).answer(ask("flask"), INTERPRETER), Lock)
+    assert isinstance(make(made_up.url).resolve(ask("flask"), INTERPRETER), Lock)
 
 
 def test_a_memory_in_tatters_costs_time_and_no_truth(make: Make, tmp_path: Path) -> None:
-    answer = make().answer(ask("flask"), INTERPRETER)
+    answer = make().resolve(ask("flask"), INTERPRETER)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "answers.sqlite").write_bytes(b"this is no database" * 100)
-    assert make(memory="other").answer(ask("flask"), INTERPRETER) == answer
+    assert make(memory="other").resolve(ask("flask"), INTERPRETER) == answer

@@ -12,10 +12,12 @@ from loopback_index import LoopbackIndex
 
 from watchdog.environments.gc import collect_garbage
 from watchdog.environments.interpreters import find_interpreters
-from watchdog.environments.store import Package, Store
+from watchdog.environments.package_files import Package
+from watchdog.environments.store import Store
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
 
 INTERPRETER = find_interpreters([PYTHON], Processes())[PYTHON]
@@ -35,7 +37,8 @@ def opened(
             index = Index((empty_index.url,), tmp_path / "pages")
             stack.callback(index.close)
             processes = Processes()
-            return Store(Uv(processes, tmp_path), index, processes, tmp_path / "store")
+            installer = UvInstaller(Uv(processes, tmp_path))
+            return Store(installer, index, processes, tmp_path / "store")
 
         yield open_
 
@@ -62,7 +65,7 @@ def test_fetched_together_or_alone_an_entry_holds_the_same(
     empty_index.add("two", "1.0", day(1), files={"shared/two.py": "", "two/data.txt": "x"})
     together = opened()
     packages = [package(together, "one"), package(together, "two")]
-    together.fill_together(packages)
+    together.fetch_together(packages)
     assert all(together.has(p) for p in packages)
     both = {p.name: listing(together.fetch(p)) for p in packages}
     (tmp_path / "store").rename(tmp_path / "away")
@@ -77,7 +80,7 @@ def test_what_two_packages_both_ship_is_fetched_one_by_one(
     empty_index.add("two", "1.0", day(1), files={"same.py": "from_two = 2"})
     store = opened()
     packages = [package(store, "one"), package(store, "two")]
-    store.fill_together(packages)
+    store.fetch_together(packages)
     texts = [(store.fetch(p) / "site-packages" / "same.py").read_text("utf-8") for p in packages]
     assert texts == ["from_one = 1", "from_two = 2"]
 
@@ -90,7 +93,7 @@ def test_one_that_does_not_build_does_not_take_the_others_with_it(
     empty_index.add_sdist("bad", "1.0", day(1), files=build)
     store = opened()
     packages = [package(store, "good"), package(store, "bad")]
-    store.fill_together(packages)
+    store.fetch_together(packages)
     assert (store.fetch(packages[0]) / "site-packages" / "good.py").exists()
     with pytest.raises(InstallError):
         store.fetch(packages[1])
@@ -99,7 +102,7 @@ def test_one_that_does_not_build_does_not_take_the_others_with_it(
 def test_one_alone_is_fetched_ahead_too(empty_index: LoopbackIndex, opened: Opened) -> None:
     empty_index.add("one", "1.0", day(1), files={"one.py": ""})
     store = opened()
-    store.fill_together([package(store, "one")])
+    store.fetch_together([package(store, "one")])
     assert store.has(package(store, "one"))
 
 
@@ -125,7 +128,7 @@ def test_a_file_with_another_hash_than_the_index_gives_is_refused(
     store = opened()
     wanted = package(store, "one")
     assert len(wanted.digest) == 8
-    page = store._index.page("one")
+    page = store._files._index.page("one")
     assert page is not None
     (row,) = page._versions["1.0"]
     page._versions["1.0"] = [row._replace(sha256="0" * 64)]
@@ -254,7 +257,7 @@ def test_what_could_be_built_once_and_cannot_today_does_not_come_from_the_store(
         store.fetch(store.package("old", "1.0", INTERPRETER, NOW))
 
 
-def test_a_plain_installation_is_checked_like_an_entry(
+def test_a_reference_environment_is_checked_like_an_entry(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
@@ -263,7 +266,7 @@ def test_a_plain_installation_is_checked_like_an_entry(
     store.fetch(wanted)
     (cached,) = (tmp_path / "uv").rglob("archive-v*/**/data.txt")
     cached.write_text("written to", "utf-8")
-    python = store._uv.venv(tmp_path / "plain", INTERPRETER)
+    python = store._installer.create_venv(tmp_path / "reference", INTERPRETER)
     store.install([wanted], python=python)
-    (installed,) = (tmp_path / "plain").rglob("data.txt")
+    (installed,) = (tmp_path / "reference").rglob("data.txt")
     assert installed.read_text("utf-8") == "as published"

@@ -15,7 +15,7 @@ from watchdog.errors import InfrastructureError
 from watchdog.model.lock import Lock, NoAnswer, Unbuildable
 from watchdog.model.release import Interpreter
 from watchdog.resolver.uv import Uv
-from watchdog.resolver.uv_output import answer
+from watchdog.resolver.uv_output import parse_resolution
 from watchdog.sandbox.process import Processes, ProcessResult
 
 INTERPRETER: Interpreter = find_interpreters([PYTHON], Processes())[PYTHON]
@@ -49,7 +49,7 @@ def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -
 
 @given(st.text(max_size=300), st.integers(0, 3))
 def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
-    found = answer(ProcessResult(code, text, text, 1.0))
+    found = parse_resolution(ProcessResult(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
 
 
@@ -63,11 +63,11 @@ def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> N
 )
 def test_trouble_of_this_machine_is_not_blamed_on_what_was_to_be_built(cause: str) -> None:
     said = f"error: Failed to download and build `numpy==1.17.2`\n  cause: {cause}\n"
-    assert isinstance(answer(ProcessResult(1, "", said, 1.0)), NoAnswer)
+    assert isinstance(parse_resolution(ProcessResult(1, "", said, 1.0)), NoAnswer)
 
 
 def unbuildable(said: str) -> Unbuildable:
-    found = answer(ProcessResult(1, "", said, 1.0))
+    found = parse_resolution(ProcessResult(1, "", said, 1.0))
     assert isinstance(found, Unbuildable)
     return found
 

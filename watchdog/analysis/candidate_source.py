@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from watchdog.errors import ConfigurationError, InstallError
 from watchdog.resolver.overlay_index import Wheel, read_wheel
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
 from watchdog.sandbox.scratch import scratch_folder
 
@@ -61,7 +62,8 @@ def _cloned(url: str, into: Path) -> Path:
 def _built(source: Path, folder: Path) -> Wheel:
     processes = Processes()
     try:
-        return read_wheel(Uv(processes, folder).build(source.absolute(), folder / "wheel"))
+        installer = UvInstaller(Uv(processes, folder))
+        return read_wheel(installer.build(source.absolute(), folder / "wheel"))
     except InstallError as e:
         raise ConfigurationError((f"{source} does not build: {e.symptom}",)) from None
     finally:

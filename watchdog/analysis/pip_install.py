@@ -16,7 +16,7 @@ from pathlib import Path
 from watchdog.errors import InfrastructureError
 from watchdog.harness import BARE
 from watchdog.model.evidence import Isolation, Outcome, Record, Stage
-from watchdog.resolver.uv import python_of
+from watchdog.resolver.uv_install import python_of
 from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import Redactor, hide_urls

@@ -185,7 +185,7 @@ def schema(matrix_path: Path | None) -> None:
 @click.argument("cell_id", metavar="CELL")
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
 def cell(settings: Settings, cell_id: str, into: Path) -> None:
-    """Build one cell's environment the plain way and leave it there to poke at."""
+    """Build one cell's reference environment, as a user would, and keep it."""
     console = stderr()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
         _, found = pipeline.prepare(workspace, pipeline.Selection(only=(cell_id,)), observer)
@@ -195,9 +195,7 @@ def cell(settings: Settings, cell_id: str, into: Path) -> None:
             answer = planned.resolution if planned else None
             why = answer.reason if isinstance(answer, Conflict) else "matrix.yaml has no such cell"
             raise ConfigurationError((f"{cell_id} has no lock: {why}",))
-        python = workspace.environments.install(
-            trial.lock, trial.interpreter, into.absolute(), trial.as_of
-        )
+        python = workspace.environments.install(trial.installation, into.absolute())
     click.echo(str(into.absolute()))
     smoke = f"watchdog/smokes/{trial.smoke}.py"
     say(console, "Run its smoke: " + shlex.join([str(python), "watchdog/harness/probe.py", smoke]))

@@ -1,1 +1,1 @@
-"""Makes a lock importable: interpreters, a store of packages, environments of links."""
+"""Makes a lock importable: interpreters, a package store, linked and reference environments."""

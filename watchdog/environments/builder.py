@@ -1,7 +1,8 @@
-"""From a lock to something importable: composed from the store, or installed the plain way.
+"""Builds environments from a lock, in one of two ways.
 
-The plain way (`uv venv`, `uv pip install`) is what a person would do: the first failure of each
-kind is run again in such an environment, so that a fault of composing cannot become a breakage.
+A linked environment is made of links into the package store. A reference environment is built by
+uv (`uv venv`, `uv pip install`), as a user would: the first failure of each kind is run again in
+one, so that a fault of linking cannot become a breakage.
 """
 
 from __future__ import annotations
@@ -14,112 +15,130 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 from watchdog.environments.links import SITE, Linker, create_venv
-from watchdog.environments.store import ALWAYS, Package, Store, seed
+from watchdog.environments.package_files import ALWAYS, Package, seed
+from watchdog.environments.store import Store
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Installation
 from watchdog.model.release import Interpreter
-from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import POSIX
+
+_CHANGES = re.compile(r"change|release ?notes|history|what'?s ?new", re.IGNORECASE)
 
 
 class Environments:
     """Builds environments; safe to use from several threads and processes."""
 
-    def __init__(self, uv: Uv, store: Store, composer: Linker) -> None:
-        self._uv = uv
+    def __init__(self, installer: UvInstaller, store: Store, linker: Linker) -> None:
+        self._installer = installer
         self._store = store
-        self._composer = composer
+        self._linker = linker
 
     def add_local_wheel(self, name: str, version: str, wheel: Path) -> None:
-        """Let a release be one that lies here and on no index."""
+        """Use a pure wheel on this machine for a release that is on no index."""
         self._store.add_local_wheel(name, version, wheel)
 
-    def pins(self, lock: Lock, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
-        """What a newcomer's environment holds: the lock, and the setuptools of `python -m venv`."""
-        return (*lock.pins, *seed(lock, interpreter))
+    def pins(self, installation: Installation) -> tuple[tuple[str, str], ...]:
+        """Return what the environment holds: the lock, and the setuptools of `python -m venv`."""
+        return (*installation.lock.pins, *seed(installation))
 
-    def packages(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> list[Package]:
-        """What a newcomer's environment holds, each with the file an installer takes."""
-        package = self._store.package
-        return [
-            *(package(name, version, interpreter, as_of) for name, version in lock.pins),
-            *(package(*pin, interpreter, ALWAYS) for pin in seed(lock, interpreter)),
+    def packages(self, installation: Installation) -> list[Package]:
+        """Return what the environment holds, each with the file that an installer takes."""
+        package, interpreter = self._store.package, installation.interpreter
+        locked = [
+            package(name, version, interpreter, installation.as_of)
+            for name, version in installation.lock.pins
         ]
+        seeded = [package(*pin, interpreter, ALWAYS) for pin in seed(installation)]
+        return [*locked, *seeded]
 
-    def built(self, packages: Iterable[Package]) -> dict[str, str]:
-        """Of these, what was built here: with which tools, and how that was confined."""
-        found = {package.name: self._store.built(package) for package in packages}
-        return {name: how for name, how in found.items() if how}
+    def describe_builds(self, packages: Iterable[Package]) -> dict[str, str]:
+        """Return how the packages that were built here were built: tools and isolation."""
+        builds = {package.name: self._store.describe_build(package) for package in packages}
+        return {name: description for name, description in builds.items() if description}
 
-    def missing(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> list[Package]:
-        """The packages of a lock that the store does not hold yet."""
-        return [p for p in self.packages(lock, interpreter, as_of) if not self._store.has(p)]
+    def missing(self, installation: Installation) -> list[Package]:
+        """Return the packages that the store does not hold yet."""
+        return [p for p in self.packages(installation) if not self._store.has(p)]
 
     def fetch(self, packages: Sequence[Package]) -> None:
-        """Fetch packages of one lock ahead; what cannot be had is met again by compose()."""
+        """Fetch packages of one lock ahead; what fails is reported when it is linked."""
         by_cutoff = defaultdict(list)
         for package in packages:
             by_cutoff[package.as_of].append(package)
         for group in by_cutoff.values():
-            self._store.fill_together(group)
+            self._store.fetch_together(group)
 
     def cache_bytecode(self, interpreter: Interpreter, bytecode: Sequence[str]) -> None:
-        """Keep the bytecode that a cell made of packages of the store, compiled by us."""
+        """Compile for later cells what a cell had to compile; `bytecode` are the files it wrote."""
         self._store.cache_bytecode(interpreter, bytecode)
 
-    def repair_bytecode(self, lock: Lock, interpreter: Interpreter, as_of: datetime) -> bool:
-        """Remove what is damaged of the bytecode of a lock's packages; whether any ever was."""
-        return self._store.repair_bytecode(interpreter, self.packages(lock, interpreter, as_of))
+    def repair_bytecode(self, installation: Installation) -> bool:
+        """Remove damaged bytecode of the packages; return whether there ever was any."""
+        packages = self.packages(installation)
+        return self._store.repair_bytecode(installation.interpreter, packages)
 
-    def link(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
-        """An environment linked together from the store; the path of its python.
+    def link(self, installation: Installation, into: Path) -> Path:
+        """Build a linked environment; return the path of its python.
 
         Raises:
             InstallError: a package cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
-        packages = self.packages(lock, interpreter, as_of)
-        entries = [self._store.entry(package) for package in packages]
-        python = create_venv(into, interpreter) if POSIX else self._uv.venv(into, interpreter)
-        self._composer.link(entries, python, _site_packages(into, interpreter))
+        interpreter = installation.interpreter
+        entries = [self._store.entry(package) for package in self.packages(installation)]
+        if POSIX:
+            python = create_venv(into, interpreter)
+        else:
+            python = self._installer.create_venv(into, interpreter)
+        self._linker.link(entries, python, _site_packages(into, interpreter))
         return python
 
-    def install(self, lock: Lock, interpreter: Interpreter, into: Path, as_of: datetime) -> Path:
-        """The same environment made the plain way; raises as compose() does."""
-        python = self._uv.venv(into, interpreter)
-        self._store.install(self.packages(lock, interpreter, as_of), python=python)
+    def install(self, installation: Installation, into: Path) -> Path:
+        """Build a reference environment; return the path of its python.
+
+        Raises:
+            InstallError: a package cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        python = self._installer.create_venv(into, installation.interpreter)
+        self._store.install(self.packages(installation), python=python)
         return python
 
-    def source(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> Path:
-        """Where a package's own files lie, as they go into site-packages; raises as compose()."""
-        return self.site(self._store.package(name, version, interpreter, as_of))
+    def site_packages(self, package: Package) -> Path:
+        """Return the folder with a package's files as they go into site-packages.
 
-    def site(self, package: Package) -> Path:
-        """The same of a package that is named already."""
+        Raises:
+            InstallError: the package cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
         return Path(self._store.entry(package).path, SITE)
+
+    def release_files(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> Path:
+        """Return the same folder for a release; raises as site_packages() does."""
+        return self.site_packages(self._store.package(name, version, interpreter, as_of))
 
     def changelog(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> str | None:
-        """Where a release says what it changed, if its metadata names a place."""
+        """Return the URL of a release's changelog; None if its metadata names none."""
         try:
-            site = self.source(name, version, interpreter, as_of)
-            found = next(site.glob("*.dist-info/METADATA"))
-            return changelog_in(found.read_text("utf-8", "replace"))
+            site = self.release_files(name, version, interpreter, as_of)
+            metadata = next(site.glob("*.dist-info/METADATA"))
+            return changelog_in(metadata.read_text("utf-8", "replace"))
         except (InstallError, InfrastructureError, OSError, StopIteration):
             return None
 
 
 def changelog_in(metadata: str) -> str | None:
-    """Where the metadata of a release says that its changes are told."""
-    urls = HeaderParser().parsestr(metadata).get_all("Project-URL", [])
-    for label, _, url in (u.partition(", ") for u in urls):
+    """Return the URL of the changelog that a release's metadata names."""
+    entries = HeaderParser().parsestr(metadata).get_all("Project-URL", [])
+    for label, _, url in (entry.partition(", ") for entry in entries):
         if _CHANGES.search(label) and url.startswith("https://"):
             return str(url)
     return None
-
-
-_CHANGES = re.compile(r"change|release ?notes|history|what'?s ?new", re.IGNORECASE)
 
 
 def _site_packages(environment: Path, interpreter: Interpreter) -> Path:

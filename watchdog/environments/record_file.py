@@ -1,4 +1,4 @@
-"""What packages record of their own files (RECORD, PEP 376), and whether it still holds."""
+"""Reads the files that packages record as their own (RECORD, PEP 376) and checks them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 
 from watchdog.environments.links import SITE
 
+_ROW_WITH_SIZE = 3
+"""Path, hash, size."""
 
-def lay_out(prefix: Path, into: Path) -> Path:
-    """What an installer put under a prefix, laid out the same for every Python and system.
+
+def normalize_layout(prefix: Path, into: Path) -> Path:
+    """Move what an installer put under a prefix to a layout that is the same on every system.
 
     Beside `site-packages` lies what goes elsewhere in an environment: `bin`, `share` …
     """
@@ -25,25 +28,42 @@ def lay_out(prefix: Path, into: Path) -> Path:
     return into
 
 
-def record_sizes(record: Path) -> list[str]:
-    """The files a RECORD lists, from the environment's root, as lay_out() lays them."""
-    found = []
+def recorded_files(record: Path) -> list[str]:
+    """Return the files that a RECORD lists, as paths in the layout of normalize_layout()."""
+    files = []
     for row in _rows(record):  # relative to lib/pythonX.Y/site-packages
         path = posixpath.normpath(posixpath.join("lib/python/site-packages", row[0]))
-        found.append(path.replace("lib/python/site-packages/", f"{SITE}/", 1))
-    return found
+        files.append(path.replace("lib/python/site-packages/", f"{SITE}/", 1))
+    return files
 
 
-def altered_files(prefix: Path) -> bool:
-    """Whether a file is not what its RECORD says (path, "sha256=" and digest, size: PEP 376)."""
+def has_altered_files(prefix: Path) -> bool:
+    """Return whether the hash of a file differs from the one in its RECORD.
+
+    A RECORD gives it as "sha256=" and the digest in unpadded URL-safe base 64 (PEP 376, PEP 427).
+    """
     for record in prefix.rglob("site-packages/*.dist-info/RECORD"):
-        for path, *told in _rows(record):
-            kind, _, wanted = (told or [""])[0].partition("=")
+        for path, *rest in _rows(record):
+            algorithm, _, expected = (rest or [""])[0].partition("=")
             file = record.parent.parent / path
-            if kind != "sha256" or not file.is_file():
+            if algorithm != "sha256" or not file.is_file():
                 continue
-            found = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest())
-            if found.rstrip(b"=") != wanted.rstrip("=").encode():
+            actual = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest())
+            if actual.rstrip(b"=") != expected.rstrip("=").encode():
+                return True
+    return False
+
+
+def has_wrong_sizes(entry: Path) -> bool:
+    """Return whether a file of a store entry is missing or has another size than recorded."""
+    for record in entry.glob(f"{SITE}/*.dist-info/RECORD"):
+        for row, path in zip(_rows(record), recorded_files(record), strict=True):
+            if len(row) < _ROW_WITH_SIZE or not row[2].isdigit():
+                continue
+            try:
+                if (entry / path).stat().st_size != int(row[2]):
+                    return True
+            except OSError:
                 return True
     return False
 
@@ -51,16 +71,3 @@ def altered_files(prefix: Path) -> bool:
 def _rows(record: Path) -> list[list[str]]:
     with record.open(encoding="utf-8", newline="") as lines:
         return [row for row in csv.reader(lines) if row]
-
-
-def wrong_size_files(place: Path) -> bool:
-    """Whether a file of an entry is not there, or has another size than is recorded."""
-    for record in place.glob(f"{SITE}/*.dist-info/RECORD"):
-        for row, path in zip(_rows(record), record_sizes(record), strict=True):
-            if len(row) > 2 and row[2].isdigit():  # noqa: PLR2004  path, hash, size: PEP 376
-                try:
-                    if (place / path).stat().st_size != int(row[2]):
-                        return True
-                except OSError:
-                    return True
-    return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter
 
 
@@ -181,6 +181,11 @@ class Trial:
     services: tuple[str, ...]
     fingerprint: str
     as_of: datetime
+
+    @property
+    def installation(self) -> Installation:
+        """Return what has to be installed to run the trial."""
+        return Installation(lock=self.lock, interpreter=self.interpreter, as_of=self.as_of)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from watchdog.model.release import Interpreter
+
 
 @dataclass(frozen=True)
 class LockRequest:
@@ -52,6 +54,19 @@ class Lock:
     def requirements(self) -> tuple[str, ...]:
         """Every package as `name==version`."""
         return tuple(f"{name}=={version}" for name, version in self.pins)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """A lock to be installed for one Python.
+
+    Attributes:
+        as_of: the cutoff; an installer takes no file that was uploaded at it or later.
+    """
+
+    lock: Lock
+    interpreter: Interpreter
+    as_of: datetime
 
 
 @dataclass(frozen=True)

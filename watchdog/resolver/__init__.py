@@ -1,1 +1,1 @@
-"""Answers which versions an installer would choose at an instant."""
+"""Finds the versions that an installer would choose at an instant."""

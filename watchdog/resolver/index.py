@@ -1,6 +1,6 @@
-"""The one door to the index's release lists: which versions exist and when each file arrived.
+"""HTTP client for the index's release lists, with an on-disk cache.
 
-Answers are kept, so that `--offline` can use them and an unchanged page costs next to nothing.
+The cache serves `--offline` and makes an unchanged page cost next to nothing.
 """
 
 from __future__ import annotations
@@ -24,20 +24,26 @@ from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.release import Release
 from watchdog.resolver.simple_api import Page, parse_page
+from watchdog.resolver.uv_config import CHECK_INDEX
+from watchdog.storage.files import write_atomic
 
 _SERVER = re.compile(r"""https?://[^/\s"'<>]+""")
 _ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 )
+_CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+"""Headers of a response, and those of a later request that repeat their values."""
+_NOT_FAILURES = (httpx.codes.NOT_FOUND, httpx.codes.NOT_MODIFIED)
 _TRIES = 3
 _AT_ONCE = 8
+_SECONDS = 30
 
 
 class Index:
-    """Release lists from the indexes uv uses, the first that has a package deciding, as in uv.
+    """Release lists from the indexes that uv uses; the first index with a package counts, as in uv.
 
-    A page is read once in the life of this object, whoever asks first; safe to use from threads.
+    Each page is read once in the life of this object; safe to use from several threads.
     """
 
     def __init__(self, urls: tuple[str, ...], cache: Path, *, offline: bool = False) -> None:
@@ -46,27 +52,28 @@ class Index:
         self._offline = offline
         self._client = _client()
         self._pages: dict[str, Future[Page | None]] = {}
-        self._asking = threading.Lock()
+        self._claiming = threading.Lock()
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def releases(self, names: Iterable[str], as_of: datetime) -> dict[str, tuple[Release, ...]]:
-        """Every release of each package with a file uploaded before `as_of`, oldest first.
+        """Return each package's releases with a file uploaded before `as_of`, oldest first.
 
         Raises:
-            InfrastructureError: the index cannot be read, or does not know a name.
+            InfrastructureError: the index cannot be read, or has no such package.
         """
         wanted = sorted(set(names))
-        self.read(wanted)
-        found = {}
+        self.prefetch(wanted)
+        releases = {}
         for name in wanted:
             if (page := self.page(name)) is None:
-                raise _trouble(name, f"it does not know {name}")
-            found[name] = page.releases(as_of)
-        return found
+                raise InfrastructureError(f"the package index has no package {name}. {CHECK_INDEX}")
+            releases[name] = page.releases(as_of)
+        return releases
 
-    def read(self, names: Iterable[str]) -> None:
+    def prefetch(self, names: Iterable[str]) -> None:
         """Read many pages at once.
 
         Raises:
@@ -77,112 +84,119 @@ class Index:
                 pass
 
     def page(self, name: str) -> Page | None:
-        """The page of a package; None where the index does not know it.
+        """Return the page of a package; None if the index has no such package.
 
         Raises:
             InfrastructureError: the index cannot be read.
         """
-        with self._asking:
-            mine = name not in self._pages
+        with self._claiming:
+            claimed = name not in self._pages
             page = self._pages.setdefault(name, Future())
-        if mine:
+        if claimed:
             try:
                 page.set_result(self._read(name))
             except BaseException as e:
-                with self._asking:
+                with self._claiming:
                     del self._pages[name]
                 page.set_exception(e)
                 raise
         return page.result()
 
     def servers(self, name: str) -> frozenset[str]:
-        """URLs of every server that the indexes, or what they say of a package, lead to.
+        """Return URLs of the servers of the indexes, and of those that a package's page names.
 
         Raises:
             InfrastructureError: the index cannot be read.
         """
-        found = set(self._urls)
-        for url in () if self._offline else self._urls:
+        servers = set(self._urls)
+        if self._offline:
+            return frozenset(servers)
+        for url in self._urls:
             try:
-                answer = self._client.get(f"{url.rstrip('/')}/{name}/")
+                response = self._client.get(f"{url.rstrip('/')}/{name}/")
             except (httpx.HTTPError, httpx.InvalidURL) as e:
-                raise _trouble(name, type(e).__name__) from None
-            found |= {str(answer.url), *_SERVER.findall(answer.text)}
-        return frozenset(found)
+                raise _cannot_read(name, type(e).__name__) from None
+            servers |= {str(response.url), *_SERVER.findall(response.text)}
+        return frozenset(servers)
 
     def _read(self, name: str) -> Page | None:
-        kept = self._cache / f"{name}.json"
-        known, before = _read_kept(kept, name)
+        """Read a page from the index, or from the cache if the index says it is unchanged."""
+        path = self._cache / f"{name}.json"
+        cached, cached_page = _read_cached(path, name)
         if self._offline:
-            if before is None:
+            if cached_page is None:
                 raise OfflineError(
                     f"the releases of {name} are not in the cache; run once without --offline"
                 )
-            return before
-        answer = self._ask(name, known)
-        if answer is None:
+            return cached_page
+        response = self._request(name, cached)
+        if response is None:
             return None
-        raw = content_digest(answer.content)
-        if answer.status_code == httpx.codes.NOT_MODIFIED or raw == known.get("raw"):
-            return before
+        raw = content_digest(response.content)
+        if response.status_code == httpx.codes.NOT_MODIFIED or raw == cached.get("raw"):
+            return cached_page
         try:
-            files = parse_page(answer.headers.get("content-type", ""), answer.text)
+            files = parse_page(response.headers.get("content-type", ""), response.text)
         except ValueError as e:
-            raise _trouble(name, f"what it sent is not a release list ({e})") from None
+            raise _cannot_read(name, f"its response is not a release list ({e})") from None
         page = Page.of(name, files)
-        told = {h: v for h in ("etag", "last-modified") if (v := answer.headers.get(h))}
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        partial.write_text(json.dumps({"raw": raw} | page.kept() | told), "utf-8")
-        partial.replace(kept)
+        headers = {h: value for h in _CONDITIONS if (value := response.headers.get(h))}
+        write_atomic(path, json.dumps({"raw": raw} | page.to_json() | headers).encode())
         return page
 
-    def _ask(self, name: str, known: Mapping[str, Any]) -> httpx.Response | None:
-        trouble = ""
-        conditions = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
-        asked = {h: str(known[k]) for k, h in conditions.items() if k in known}
+    def _request(self, name: str, cached: Mapping[str, Any]) -> httpx.Response | None:
+        """Return the response of the first index that has a package; None if none has it.
+
+        Raises:
+            InfrastructureError: an index failed before one with the package was found.
+        """
+        headers = {h: str(cached[k]) for k, h in _CONDITIONS.items() if k in cached}
         for url in self._urls:
-            trouble = ""
-            for _ in range(_TRIES):
-                try:
-                    answer = self._client.get(f"{url.rstrip('/')}/{name}/", headers=asked)
-                    if answer.status_code == httpx.codes.NOT_FOUND:
-                        trouble = ""
-                        break
-                    if answer.status_code != httpx.codes.NOT_MODIFIED:
-                        answer.raise_for_status()
-                except httpx.HTTPStatusError as e:
-                    trouble = f"status {e.response.status_code}"
-                except (httpx.HTTPError, httpx.InvalidURL) as e:
-                    trouble = type(e).__name__
-                else:
-                    return answer
-            if trouble:  # an index that is down may well be the one that has it
-                raise _trouble(name, trouble)
+            response = self._request_from(url, name, headers)
+            if response.status_code != httpx.codes.NOT_FOUND:
+                return response
         return None
 
+    def _request_from(self, url: str, name: str, headers: Mapping[str, str]) -> httpx.Response:
+        """Return the response of one index, with a few tries.
 
-def _trouble(name: str, what: str) -> InfrastructureError:
+        Raises:
+            InfrastructureError: it failed every time. The next index is then not tried, since this
+                one may be the one that has the package.
+        """
+        problem = ""
+        for _ in range(_TRIES):
+            try:
+                response = self._client.get(f"{url.rstrip('/')}/{name}/", headers=headers)
+            except (httpx.HTTPError, httpx.InvalidURL) as e:
+                problem = type(e).__name__
+                continue
+            if response.is_success or response.status_code in _NOT_FAILURES:
+                return response
+            problem = f"status {response.status_code}"
+        raise _cannot_read(name, problem)
+
+
+def _cannot_read(name: str, problem: str) -> InfrastructureError:
     return InfrastructureError(
-        f"the package index cannot be read for {name}: {what}. Look at uv's configuration "
-        "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run again."
+        f"the package index cannot be read for {name}: {problem}. {CHECK_INDEX}"
     )
 
 
 def _client() -> httpx.Client:
-    # The system's roots and certifi's: a company's proxy is known to the first only.
+    # The system's root certificates and certifi's: only the former have a company's proxy.
     context = ssl.create_default_context()
     with contextlib.suppress(OSError, ssl.SSLError):
         context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
     return httpx.Client(
-        timeout=30, follow_redirects=True, verify=context, headers={"Accept": _ACCEPT}
+        timeout=_SECONDS, follow_redirects=True, verify=context, headers={"Accept": _ACCEPT}
     )
 
 
-def _read_kept(path: Path, name: str) -> tuple[dict[str, Any], Page | None]:
-    """What was kept of a page; nothing where that cannot be read."""
+def _read_cached(path: Path, name: str) -> tuple[dict[str, Any], Page | None]:
+    """Return what the cache holds of a page; nothing if that cannot be read."""
     try:
-        known = json.loads(path.read_bytes())
-        return known, Page.from_kept(name, known)
+        cached = json.loads(path.read_bytes())
+        return cached, Page.from_json(name, cached)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}, None

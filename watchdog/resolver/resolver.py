@@ -1,274 +1,198 @@
-"""Questions to the resolver, each answered once for as long as the index shows the same.
+"""Resolves requests to locks, each once for as long as the index shows the same.
 
-An answer depends on the question and on what the index showed of the packages that the resolver
-looked at, which it names in its log. So an answer is kept beside a digest of those pages as they
-stood at the cutoff: where a later question, at whatever cutoff, meets the same pages, the kept
-answer is the answer. We and the resolver read a page at different moments; so while a page shows
-an upload of the last hour, which one of us may have missed, no answer that rests on it is kept.
+An answer depends on the request and on what the index showed of the packages that uv consulted,
+which uv names in its log. So an answer is stored beside a digest of those pages as they were at the
+cutoff: if a later request, at any cutoff, meets the same pages, the stored answer holds. The
+watchdog and uv read a page at different moments; so while a page shows an upload of the last hour,
+which one of them may have missed, no answer that depends on it is stored.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import threading
-import time
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from pydantic import TypeAdapter, ValidationError
 
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.model.fingerprint import digest
-from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution, Unbuildable
+from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution
 from watchdog.model.release import Interpreter
+from watchdog.resolver.answer_cache import AnswerCache
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
 
 _RULES = 2
-"""Counts up when kept answers would be read with other rules than they were made by."""
+"""To be increased when stored answers would be read by other rules than they were made by."""
 
 _ROUNDS = 6
 """Each round reads pages not read before; answers settle in two or three."""
 
-_BUILD_LASTS = 24 * 3600.0
-"""Seconds for which a failed build is believed: a compiler may be installed meanwhile."""
-
-_SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = OFF;
-CREATE TABLE IF NOT EXISTS answers (question TEXT, looked_at TEXT, state TEXT, answer TEXT,
-    kept REAL, PRIMARY KEY (question, looked_at, state)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS names (id TEXT PRIMARY KEY, names TEXT);
-"""
-_SETTLED = timedelta(hours=1)
+_VISIBLE_AFTER = timedelta(hours=1)
 """How long an upload may take to be seen by every reader of an index and its mirrors."""
 
-_KEPT: TypeAdapter[Resolution] = TypeAdapter(Resolution)
-_NAMES = TypeAdapter(list[str])
-_NOWHERE = "not on the index"
-
-
-@dataclass
-class _Kept:
-    """The answers on disk. Losing them costs time, never truth."""
-
-    path: Path
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._open(self.path)
-        except (sqlite3.DatabaseError, OSError):
-            try:
-                self.path.unlink(missing_ok=True)
-                self._db = self._open(self.path)
-            except (sqlite3.DatabaseError, OSError):  # the disk is full, or read-only
-                self._db = self._open(":memory:")
-
-    def _open(self, path: Path | str) -> sqlite3.Connection:
-        db = sqlite3.connect(path, timeout=30, check_same_thread=False)
-        try:
-            db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError:
-            db.close()
-            raise
-        return db
-
-    def _rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            return self._db.execute(sql, values).fetchall()
-        return []
-
-    def looked_at(self, question: str) -> dict[str, list[str]]:
-        """The sets of packages that answers to this question rested on, by their id."""
-        rows = self._rows(
-            "SELECT DISTINCT id, names FROM answers JOIN names ON id = looked_at"
-            " WHERE question = ?",
-            question,
-        )
-        return {row[0]: _NAMES.validate_json(row[1]) for row in rows}
-
-    def get(self, question: str, looked_at: str, state: str) -> Resolution | None:
-        rows = self._rows(
-            "SELECT answer, kept FROM answers WHERE question = ? AND looked_at = ? AND state = ?",
-            question,
-            looked_at,
-            state,
-        )
-        for text, kept in rows:
-            with contextlib.suppress(ValidationError):  # written by another version of this program
-                answer: Resolution = _KEPT.validate_json(text)
-                if not isinstance(answer, Unbuildable) or time.time() - kept < _BUILD_LASTS:
-                    return answer
-        return None
-
-    def put(self, question: str, names: list[str], state: str, answer: Resolution) -> None:
-        looked_at = digest(names)
-        listed, told = _NAMES.dump_json(names).decode(), _KEPT.dump_json(answer).decode()
-        with self._lock, contextlib.suppress(sqlite3.Error), self._db:
-            self._db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (looked_at, listed))
-            self._db.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-                (question, looked_at, state, told, time.time()),
-            )
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
+_NOT_ON_INDEX = "not on the index"
 
 
 class Resolver:
-    """Locks for questions; safe to use from several threads.
+    """Resolves requests; safe to use from several threads.
 
-    What is asked of the framework comes first where the oldest of something is wanted.
+    Where the oldest version of something is wanted, requirements of the framework count first.
     """
 
     def __init__(self, uv: Uv, index: Index, folder: Path, framework: str) -> None:
         self._uv = uv
         self._framework = framework
         self._index = index
-        self._kept = _Kept(folder / "answers.sqlite")
+        self._cache = AnswerCache(folder / "answers.sqlite")
         self._refreshed: dict[str, Future[None]] = {}
         self._refreshing = threading.Lock()
         self._expected: set[str] = set()
         self._begun = False
 
     def close(self) -> None:
-        self._kept.close()
+        """Close the cache of answers."""
+        self._cache.close()
 
-    def prefetch_pages(self, questions: Iterable[tuple[LockRequest, Interpreter]]) -> None:
-        """Read at once the pages that answers to these questions rested on before.
+    def prefetch_pages(self, requests: Iterable[tuple[LockRequest, Interpreter]]) -> None:
+        """Read at once the pages that earlier answers to these requests depend on.
 
         Raises:
             InfrastructureError: the index cannot be read.
         """
         names: set[str] = set()
-        for question, interpreter in questions:
-            names |= {_name(r) for r in question.requirements}
-            for found in self._kept.looked_at(self._key(question, interpreter)).values():
-                names |= set(found)
+        for request, interpreter in requests:
+            names |= {_name(requirement) for requirement in request.requirements}
+            for package_set in self._cache.package_sets(self._key(request, interpreter)).values():
+                names |= set(package_set)
         self._expected |= names
         try:
-            self._index.read(names)
-        except OfflineError:  # what is missing is met again, with its own question at hand
+            self._index.prefetch(names)
+        except OfflineError:  # resolve() reports a missing page, for the request that needs it
             return
 
-    def answer(self, question: LockRequest, interpreter: Interpreter) -> Resolution:
-        """The lock for a question, or why there is none.
+    def resolve(self, request: LockRequest, interpreter: Interpreter) -> Resolution:
+        """Return the lock for a request, or why there is none.
 
-        Never raises for what a package does; trouble of ours is `Unknown`.
+        Never raises for what a package does; an infrastructure failure is `NoAnswer`.
         """
-        return self.lock_and_names(question, interpreter)[0]
+        return self.lock_and_names(request, interpreter)[0]
 
     def lock_and_names(
-        self, question: LockRequest, interpreter: Interpreter
+        self, request: LockRequest, interpreter: Interpreter
     ) -> tuple[Resolution, frozenset[str]]:
-        """The answer, and the packages whose pages it rests on."""
+        """Return what resolve() does, and the packages whose pages the answer depends on."""
         try:
-            key = self._key(question, interpreter)
-            for looked_at, names in self._kept.looked_at(key).items():
-                state = self._state(names, question)
-                if state and (kept := self._kept.get(key, looked_at, state)) is not None:
-                    return kept, frozenset(names)
-            answer, consulted = self._ask(question, interpreter)
+            key = self._key(request, interpreter)
+            for package_set, names in self._cache.package_sets(key).items():
+                state = self._state(names, request)
+                if state and (stored := self._cache.get(key, package_set, state)) is not None:
+                    return stored, frozenset(names)
+            answer, consulted = self._resolve(request, interpreter)
             names = sorted(consulted)
-            settled = not isinstance(answer, NoAnswer) and self._quiet(names, question)
-            if settled and (state := self._state(names, question)):
-                self._kept.put(key, names, state, answer)
+            lasting = not isinstance(answer, NoAnswer) and self._is_settled(names, request)
+            if lasting and (state := self._state(names, request)):
+                self._cache.put(key, names, state, answer)
         except InfrastructureError as e:
             return NoAnswer(str(e)), frozenset()
         return answer, consulted
 
-    def _key(self, question: LockRequest, interpreter: Interpreter) -> str:
+    def _key(self, request: LockRequest, interpreter: Interpreter) -> str:
         return digest(
             _RULES,
             self._uv.identity,
-            question.requirements,
-            (self._framework, *question.oldest) if question.oldest else (),
-            question.constraints,
-            [name for name, _ in question.later],
+            request.requirements,
+            (self._framework, *request.oldest) if request.oldest else (),
+            request.constraints,
+            [name for name, _ in request.later],
             (interpreter.version, interpreter.platform),
         )
 
-    def _state(self, names: Iterable[str], question: LockRequest) -> str | None:
-        """What the index shows of these packages at the question's cutoffs, as a digest."""
-        later = dict(question.later)
+    def _state(self, names: Iterable[str], request: LockRequest) -> str | None:
+        """Return a digest of what the index shows of packages at the request's cutoffs.
+
+        None if that is not known, offline.
+        """
+        later = dict(request.later)
         states: list[tuple[str, str]] = []
         for name in names:
             try:
                 page = self._index.page(name)
             except OfflineError:
                 return None
-            cutoff = later.get(name, question.as_of)
-            states.append((name, _NOWHERE if page is None else page.state(cutoff)))
+            cutoff = later.get(name, request.as_of)
+            states.append((name, _NOT_ON_INDEX if page is None else page.state(cutoff)))
         return digest(states)
 
-    def _ask(
-        self, question: LockRequest, interpreter: Interpreter
+    def _resolve(
+        self, request: LockRequest, interpreter: Interpreter
     ) -> tuple[Resolution, frozenset[str]]:
-        if not question.oldest:
-            return self._settled(question.requirements, question, interpreter)
-        # First which version is the oldest allowed, then everything with that version pinned.
-        base = [r for r in question.requirements if _name(r) in (self._framework, *question.oldest)]
-        others = [r for r in question.requirements if r not in base]
-        missing = [n for n in question.oldest if n not in {_name(r) for r in base}]
-        asked = (*base, *missing) if base else (*others, *missing)
-        lowest, first = self._settled(asked, question, interpreter, lowest=True)
-        if not isinstance(lowest, Lock):
-            return lowest, first
-        pins = [f"{n}=={v}" for n in question.oldest if (v := lowest.version(n))]
-        kept = [r for r in question.requirements if _name(r) not in question.oldest]
-        answer, second = self._settled((*kept, *pins), question, interpreter)
-        return answer, first | second
+        if request.oldest:
+            return self._resolve_oldest(request, interpreter)
+        return self._resolve_with_fresh_pages(request.requirements, request, interpreter)
 
-    def _settled(
+    def _resolve_oldest(
+        self, request: LockRequest, interpreter: Interpreter
+    ) -> tuple[Resolution, frozenset[str]]:
+        """Find the oldest allowed versions first, then resolve everything with these pinned."""
+        oldest = request.oldest
+        base = [r for r in request.requirements if _name(r) in (self._framework, *oldest)]
+        others = [r for r in request.requirements if r not in base]
+        absent = [name for name in oldest if name not in {_name(r) for r in base}]
+        lowest, first_consulted = self._resolve_with_fresh_pages(
+            (*(base or others), *absent), request, interpreter, lowest=True
+        )
+        if not isinstance(lowest, Lock):
+            return lowest, first_consulted
+        pins = [f"{name}=={version}" for name in oldest if (version := lowest.version(name))]
+        unpinned = [r for r in request.requirements if _name(r) not in oldest]
+        answer, consulted = self._resolve_with_fresh_pages((*unpinned, *pins), request, interpreter)
+        return answer, first_consulted | consulted
+
+    def _resolve_with_fresh_pages(
         self,
         requirements: tuple[str, ...],
-        question: LockRequest,
+        request: LockRequest,
         interpreter: Interpreter,
         *,
         lowest: bool = False,
     ) -> tuple[Resolution, frozenset[str]]:
-        """The answer that rests on pages read in this run only."""
-        consulted = frozenset(_name(r) for r in requirements)
+        """Return an answer for which uv consulted only pages that it read in this run."""
+        consulted = frozenset(_name(requirement) for requirement in requirements)
         for _ in range(_ROUNDS):
             self._refresh(consulted, interpreter, bulk_only=True)
-            answer = self._uv.ask(
+            result = self._uv.resolve(
                 requirements,
                 interpreter,
-                question.as_of,
-                later=question.later,
-                constraints=question.constraints,
+                request.as_of,
+                later=request.later,
+                constraints=request.constraints,
                 lowest=lowest,
                 online=not consulted <= set(self._refreshed),
             )
-            if isinstance(answer.resolution, NoAnswer):
+            if isinstance(result.resolution, NoAnswer):
                 break
-            consulted |= answer.looked_at
-            self._note(answer.read)
+            consulted |= result.consulted
+            self._mark_refreshed(result.pages_read)
             if self._uv.offline or consulted <= set(self._refreshed):
                 break
             self._refresh(consulted, interpreter)
-        return answer.resolution, consulted
+        return result.resolution, consulted
 
-    def _quiet(self, names: Iterable[str], question: LockRequest) -> bool:
-        """Whether no upload that counts here is so young that a reader may have missed it."""
-        young = datetime.now(UTC) - _SETTLED
-        if question.as_of < young:
+    def _is_settled(self, names: Iterable[str], request: LockRequest) -> bool:
+        """Return whether every upload that counts here is old enough for all readers to see it."""
+        young = datetime.now(UTC) - _VISIBLE_AFTER
+        if request.as_of < young:
             return True
         pages = [self._index.page(name) for name in names]
-        return all(p is None or p.state(young) == p.state(question.as_of) for p in pages)
+        return all(p is None or p.state(young) == p.state(request.as_of) for p in pages)
 
-    def _note(self, names: Iterable[str]) -> None:
-        """Remember that uv has read these pages just now."""
+    def _mark_refreshed(self, names: Iterable[str]) -> None:
+        """Record that uv has read these pages in this run."""
         done: Future[None] = Future()
         done.set_result(None)
         with self._refreshing:
@@ -278,10 +202,10 @@ class Resolver:
     def _refresh(
         self, names: Iterable[str], interpreter: Interpreter, *, bulk_only: bool = False
     ) -> None:
-        """Have uv read the pages of these packages anew, once a run.
+        """Make uv read the pages of these packages again, once a run.
 
-        The first call also takes all pages that earlier answers rested on; with `bulk_only` the
-        other calls do nothing, since a question that is asked online reads its pages itself.
+        The first call also reads all pages that earlier answers depend on. With `bulk_only` the
+        other calls read nothing, since uv reads the pages of an online request itself.
 
         Raises:
             InfrastructureError: the index cannot be read.
@@ -289,31 +213,37 @@ class Resolver:
         if self._uv.offline:
             return
         names = set(names)
-        with self._refreshing:
-            mine = names - set(self._refreshed)
-            first, self._begun = not self._begun, True
-            if first:
-                mine |= self._expected
-            elif bulk_only:
-                mine = set()
-            done: Future[None] = Future()
-            self._refreshed |= dict.fromkeys(mine, done)
-        if mine:
+        claimed, done = self._claim(names, bulk_only=bulk_only)
+        if claimed:
             try:
-                self._uv.refresh(sorted(mine), interpreter)
+                self._uv.refresh(sorted(claimed), interpreter)
             except BaseException as e:
                 with self._refreshing:
-                    for name in mine:
+                    for name in claimed:
                         del self._refreshed[name]
                 done.set_exception(e)
                 raise
             done.set_result(None)
-        for name in names:  # what another thread is reading right now
+        for name in names:  # wait for pages that another thread is reading
             if (reading := self._refreshed.get(name)) is not None:
                 reading.result()
 
+    def _claim(self, names: set[str], *, bulk_only: bool) -> tuple[set[str], Future[None]]:
+        """Return the pages that the caller has to read, and the future to complete after that."""
+        done: Future[None] = Future()
+        with self._refreshing:
+            claimed = names - set(self._refreshed)
+            first, self._begun = not self._begun, True
+            if first:
+                claimed |= self._expected
+            elif bulk_only:
+                claimed = set()
+            self._refreshed |= dict.fromkeys(claimed, done)
+        return claimed, done
+
 
 def _name(requirement: str) -> str:
+    """Return the normalised name of a requirement's package."""
     try:
         return canonicalize_name(Requirement(requirement).name)
     except InvalidRequirement:

@@ -1,7 +1,7 @@
-"""What a page of the index tells of a package: its files, its releases, what was there when. Pure.
+"""Parses a package's page of the simple API and shows it as it was at any instant. Pure.
 
-Reads the simple API as JSON (PEP 691, upload times by PEP 700) and, for mirrors that answer with
-HTML, the same facts from the anchors' attributes (PEP 503, 592; `data-upload-time` as uv reads it).
+Reads JSON (PEP 691, upload times by PEP 700) and, for mirrors that answer with HTML, the same facts
+from the anchors' attributes (PEP 503, 592; `data-upload-time` as uv reads it).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from watchdog.model.release import Arrival, File, Interpreter, Release
 from watchdog.resolver import wheel_tags
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
-"""When a file without an upload time arrived: that is all such an index tells."""
+"""Counts as the upload time of a file for which the index gives none."""
 
 
 class _Row(NamedTuple):
-    """A file as it is kept; a run reads a hundred thousand, and looks at few of them."""
+    """A file as the cache holds it; a run reads a hundred thousand and makes `File` of few."""
 
     name: str
     uploaded: str | None
@@ -36,10 +36,11 @@ class _Row(NamedTuple):
     requires_python: str | None
     sha256: str | None
     version: str | None
-    """The version in its name, spelled one way; None where it is no file of this package."""
+    """The version in its name, normalised; None if it is not a file of this package."""
 
     @property
     def file(self) -> File:
+        """The file as the rest of the program uses it."""
         return File(
             self.name,
             datetime.fromisoformat(self.uploaded) if self.uploaded else None,
@@ -50,18 +51,18 @@ class _Row(NamedTuple):
 
 
 class Page:
-    """What the index tells of one package, readable as it stood at any instant."""
+    """What the index shows of one package, readable as it was at any instant."""
 
-    def __init__(self, name: str, rows: Sequence[_Row], whole: str) -> None:
+    def __init__(self, name: str, rows: Sequence[_Row], digest_of_all: str) -> None:
         self.name = name
-        self._rows, self._whole = rows, whole
+        self._rows, self._digest_of_all = rows, digest_of_all
         self._digests: dict[int, str] = {}
         self._arrivals: dict[str, list[Arrival]] = {}
 
     @classmethod
     def of(cls, name: str, files: Iterable[File]) -> Self:
-        """A page with these files."""
-        inorder = sorted(files, key=lambda f: (f.uploaded or _ALWAYS, f.name))
+        """Make a page with these files."""
+        ordered = sorted(files, key=lambda f: (f.uploaded or _ALWAYS, f.name))
         rows = [
             _Row(
                 f.name,
@@ -69,24 +70,24 @@ class Page:
                 f.yanked,
                 f.requires_python,
                 f.sha256,
-                None if (version := _version(name, f.name)) is None else str(version),
+                _version_text(name, f.name),
             )
-            for f in inorder
+            for f in ordered
         ]
         return cls(name, rows, _digest(rows))
 
     @classmethod
-    def from_kept(cls, name: str, known: Mapping[str, Any]) -> Self:
-        """The page that told this of itself.
+    def from_json(cls, name: str, data: Mapping[str, Any]) -> Self:
+        """Make a page from what to_json() returned.
 
         Raises:
-            KeyError, TypeError: no page did.
+            KeyError, TypeError: the data is something else.
         """
-        return cls(name, [_Row(*row) for row in known["rows"]], str(known["whole"]))
+        return cls(name, [_Row(*row) for row in data["rows"]], str(data["whole"]))
 
-    def kept(self) -> dict[str, Any]:
-        """All of it, for JSON."""
-        return {"rows": self._rows, "whole": self._whole}
+    def to_json(self) -> dict[str, Any]:
+        """Return all of the page as a value that can be written as JSON."""
+        return {"rows": self._rows, "whole": self._digest_of_all}
 
     @cached_property
     def _files(self) -> list[File]:
@@ -98,49 +99,49 @@ class Page:
 
     @cached_property
     def _last(self) -> datetime:
-        """When the newest of its files arrived."""
+        """When the newest of its files was uploaded."""
         return _milliseconds(self._rows[-1].file.uploaded or _ALWAYS) if self._rows else _ALWAYS
 
     @cached_property
     def _versions(self) -> dict[str, list[_Row]]:
-        found: dict[str, list[_Row]] = defaultdict(list)
+        rows: dict[str, list[_Row]] = defaultdict(list)
         for row in self._rows:
             if row.version is not None:
-                found[row.version].append(row)
-        return found
+                rows[row.version].append(row)
+        return rows
 
     def releases(self, as_of: datetime) -> tuple[Release, ...]:
-        """The releases with a file uploaded before this instant, oldest version first."""
+        """Return the releases with a file uploaded before this instant, oldest version first."""
         return to_releases(self.name, self._files, as_of)
 
     def files(self, version: str, as_of: datetime) -> tuple[File, ...]:
-        """The files of a version that were there at this instant."""
-        found = [row.file for row in self._versions.get(_canonical(version), ())]
-        return tuple(f for f in found if _visible(f, as_of))
+        """Return the files of a version that were visible at this instant."""
+        files = [row.file for row in self._versions.get(_normalise_version(version), ())]
+        return tuple(file for file in files if _is_visible(file, as_of))
 
     def arrivals(self, interpreter: Interpreter) -> list[Arrival]:
-        """Every moment at which something new could be installed on this Python, oldest first."""
+        """Return each moment at which something new could be installed on this Python, in order."""
         if interpreter.version not in self._arrivals:
-            found = [
-                Arrival(began, settled, self.name, Version(version), first=number == 0)
-                for version, rows in self._versions.items()
-                for number, (began, settled, file) in enumerate(
-                    wheel_tags.arrivals([row.file for row in rows], interpreter)
+            arrivals: list[Arrival] = []
+            for version, rows in self._versions.items():
+                changes = wheel_tags.arrivals([row.file for row in rows], interpreter)
+                arrivals += (
+                    Arrival(instant, settled, self.name, Version(version), first=number == 0)
+                    for number, (instant, settled, file) in enumerate(changes)
+                    if not file.yanked
                 )
-                if not file.yanked
-            ]
-            self._arrivals[interpreter.version] = sorted(found, key=lambda a: a.instant)
+            self._arrivals[interpreter.version] = sorted(arrivals, key=lambda a: a.instant)
         return self._arrivals[interpreter.version]
 
     def state(self, as_of: datetime) -> str:
-        """A digest of all that a resolver could see here at this instant."""
+        """Return a digest of all that a resolver could see here at this instant."""
         cutoff = _milliseconds(as_of)
         if self._last < cutoff:
-            return self._whole
-        seen = bisect_left(self._times, cutoff)
-        if seen not in self._digests:
-            self._digests[seen] = _digest(self._rows[:seen])
-        return self._digests[seen]
+            return self._digest_of_all
+        visible = bisect_left(self._times, cutoff)
+        if visible not in self._digests:
+            self._digests[visible] = _digest(self._rows[:visible])
+        return self._digests[visible]
 
 
 def _digest(rows: Iterable[_Row]) -> str:
@@ -148,10 +149,10 @@ def _digest(rows: Iterable[_Row]) -> str:
 
 
 def parse_page(content_type: str, text: str) -> tuple[File, ...]:
-    """The files on a page of the simple API.
+    """Return the files on a page of the simple API.
 
     Raises:
-        ValueError: the page is neither of the two forms.
+        ValueError: the page is neither JSON nor HTML as the PEPs describe it.
     """
     if "json" in content_type:
         try:
@@ -166,12 +167,12 @@ def parse_page(content_type: str, text: str) -> tuple[File, ...]:
     reader = _Anchors()
     try:
         reader.feed(text)
-    except AssertionError as e:  # so html.parser speaks of a declaration that it does not know
+    except AssertionError as e:  # how html.parser reports a declaration that it does not know
         raise ValueError(str(e)) from None
     return tuple(reader.files)
 
 
-def _file_from_json(data: Any) -> File:  # noqa: ANN401  whatever an index sends
+def _file_from_json(data: Any) -> File:  # noqa: ANN401  any JSON
     if not isinstance(data, dict) or not isinstance(data.get("filename"), str):
         raise ValueError("a file without a name")  # noqa: TRY004  the page is wrong, not a caller
     requires = data.get("requires-python")
@@ -195,52 +196,54 @@ def _instant(text: object) -> datetime | None:
 
 
 class _Anchors(HTMLParser):
+    """Collects the files that the anchors of an HTML page name."""
+
     def __init__(self) -> None:
         super().__init__()
         self.files: list[File] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if tag != "a" or not (href := found.get("href")):
+        """Add the file of an anchor."""
+        attributes = dict(attrs)
+        if tag != "a" or not (href := attributes.get("href")):
             return
         address, _, fragment = href.partition("#")
         name = unquote(address.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1])
+        sha256 = fragment.removeprefix("sha256=") if "sha256=" in fragment else ""
         self.files.append(
             File(
                 name,
-                _instant(found.get("data-upload-time")),
-                yanked="data-yanked" in found,
-                requires_python=found.get("data-requires-python"),
-                sha256=(fragment.removeprefix("sha256=") or None)
-                if "sha256=" in fragment
-                else None,
+                _instant(attributes.get("data-upload-time")),
+                yanked="data-yanked" in attributes,
+                requires_python=attributes.get("data-requires-python"),
+                sha256=sha256 or None,
             )
         )
 
 
 def _milliseconds(instant: datetime) -> datetime:
-    """As uv compares instants; indexes tell microseconds."""
+    """Return an instant with the precision in which uv compares them; indexes give microseconds."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-def _visible(file: File, as_of: datetime) -> bool:
-    """Whether a file was there at a cutoff. One without an upload time counts as always there."""
+def _is_visible(file: File, as_of: datetime) -> bool:
+    """Return whether a file was there at a cutoff; always, if it has no upload time."""
     return file.uploaded is None or _milliseconds(file.uploaded) < _milliseconds(as_of)
 
 
 def just_after(arrival: datetime) -> datetime:
-    """The first cutoff that lets an upload in."""
+    """Return the first cutoff at which an upload is visible."""
     return _milliseconds(arrival) + timedelta(milliseconds=1)
 
 
 def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Release, ...]:
-    """Files grouped into releases, oldest version first; files that came later are left out.
+    """Group the files visible at a cutoff into releases, oldest version first.
 
-    A file without an upload time counts as always there: that is all such an index tells.
+    A file without an upload time counts as always visible.
     """
     grouped: dict[Version, list[File]] = defaultdict(list)
     for file in files:
-        if not _visible(file, as_of):
+        if not _is_visible(file, as_of):
             continue
         if (version := _version(name, file.name)) is not None:
             grouped[version].append(file)
@@ -248,18 +251,24 @@ def to_releases(name: str, files: Iterable[File], as_of: datetime) -> tuple[Rele
 
 
 @cache
-def _canonical(version: str) -> str:
-    parsed = _parsed(version)
+def _normalise_version(version: str) -> str:
+    parsed = _parse_version(version)
     return version if parsed is None else str(parsed)
 
 
 def _version(name: str, filename: str) -> Version | None:
-    """The version in the name of a file of this package; None where it is none of its files."""
-    found, version = _name_and_version(filename)
-    return _parsed(version) if found and _normalised(found) == name else None
+    """Return the version in the name of a file; None if it is not a file of this package."""
+    package, version = _name_and_version(filename)
+    return _parse_version(version) if package and _normalise_name(package) == name else None
+
+
+def _version_text(name: str, filename: str) -> str | None:
+    version = _version(name, filename)
+    return None if version is None else str(version)
 
 
 def _name_and_version(filename: str) -> tuple[str, str]:
+    """Return the name and version in a file's name; empty texts if it is no distribution."""
     if filename.endswith(".whl"):
         name, version, *_ = (*filename.split("-", 2), "")
         return name, version
@@ -270,12 +279,12 @@ def _name_and_version(filename: str) -> tuple[str, str]:
 
 
 @cache
-def _normalised(name: str) -> str:
+def _normalise_name(name: str) -> str:
     return canonicalize_name(name)
 
 
 @cache
-def _parsed(version: str) -> Version | None:
+def _parse_version(version: str) -> Version | None:
     try:
         return Version(version)
     except InvalidVersion:

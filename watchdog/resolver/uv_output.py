@@ -1,4 +1,4 @@
-"""What uv prints, understood: texts in, values out."""
+"""Interprets what uv prints. Pure: texts in, values out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from packaging.utils import canonicalize_name
 
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
+from watchdog.resolver.uv_config import CHECK_INDEX
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import hide_urls
 
@@ -15,7 +16,9 @@ _NEEDS_NETWORK = re.compile(
     r"|not found in the cache|downloads were disabled",
     re.IGNORECASE,
 )
-_NOT_KEPT = re.compile(r"`([A-Za-z0-9._-]+)==([^`\s]+)` needs to be downloaded from a registry")
+_MISSING_METADATA = re.compile(
+    r"`([A-Za-z0-9._-]+)==([^`\s]+)` needs to be downloaded from a registry"
+)
 _BUILD_FAILED = re.compile(
     r"Failed to build|build backend|Failed to download and build", re.IGNORECASE
 )
@@ -27,60 +30,64 @@ _NETWORK_FAILED = re.compile(
 )
 _UNPACKED = re.compile(r"/[^\s'\"]*/sdists-v\d+/[^\s'\"]*?/src/")
 _BUILDS = re.compile(r"/[^\s'\":]*/builds-v\d+/[^\s'\"/:]+")
-"""Where uv unpacks what it builds, and the tools it builds with: other places on every machine, and
+"""Where uv unpacks what it builds, and the tools it builds with: other paths on every machine and
 each time."""
 
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
-_LOOKED_AT = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
-_READ = re.compile(
+_CONSULTED = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
+_PAGE_READ = re.compile(
     r"Sending (?:fresh GET|revalidation) request for: \S*/([A-Za-z0-9._-]+)/?$", re.MULTILINE
 )
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
+_EXCEPTION = re.compile(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?")
+_COMPILER_ERROR = re.compile(r"^\S+:\d.*\berror: ")
+_SYMPTOM_LENGTH = 300
+_LOG_LENGTH = 2000
 
 
-def needs_network(done: ProcessResult) -> bool:
-    """Whether something was not in the cache and could not be fetched."""
-    return bool(_NEEDS_NETWORK.search(done.errors))
+def needs_network(result: ProcessResult) -> bool:
+    """Return whether something was not in the cache and could not be fetched."""
+    return bool(_NEEDS_NETWORK.search(result.errors))
 
 
-def not_kept(done: ProcessResult) -> dict[str, str]:
-    """The releases that were wanted first and whose metadata is not in the cache: name, version."""
-    found: dict[str, str] = {}
-    for name, version in _NOT_KEPT.findall(done.errors):
-        found.setdefault(canonicalize_name(name), version)
-    return found
+def missing_metadata(result: ProcessResult) -> dict[str, str]:
+    """Return the releases that uv preferred but whose metadata is not cached: name, version."""
+    releases: dict[str, str] = {}
+    for name, version in _MISSING_METADATA.findall(result.errors):
+        releases.setdefault(canonicalize_name(name), version)
+    return releases
 
 
-def network_failed(done: ProcessResult) -> bool:
-    """Whether the index, what leads to it or this machine is to blame."""
-    return bool(_NETWORK_FAILED.search(done.errors))
+def network_failed(result: ProcessResult) -> bool:
+    """Return whether the index, the network or this machine is the cause of a failure."""
+    return bool(_NETWORK_FAILED.search(result.errors))
 
 
-def build_failed(done: ProcessResult) -> bool:
-    """Whether a source distribution did not build."""
-    return bool(_BUILD_FAILED.search(done.errors))
+def build_failed(result: ProcessResult) -> bool:
+    """Return whether a source distribution did not build."""
+    return bool(_BUILD_FAILED.search(result.errors))
 
 
-def no_wheel_fits(done: ProcessResult) -> bool:
-    """Whether a release has wheels, but none for this Python and system."""
-    return "has no wheels with a matching" in done.errors or "no usable wheels" in done.errors
+def no_wheel_fits(result: ProcessResult) -> bool:
+    """Return whether a release has wheels, but none for this Python and system."""
+    return "has no wheels with a matching" in result.errors or "no usable wheels" in result.errors
 
 
-def looked_at(log: str) -> frozenset[str]:
-    """The packages whose releases the resolver looked at."""
-    return _names(_LOOKED_AT, log)
+def consulted_packages(log: str) -> frozenset[str]:
+    """Return the packages whose releases the resolver considered."""
+    return _names(_CONSULTED, log)
 
 
 def pages_read(log: str) -> frozenset[str]:
-    """The packages whose page was read from the index just now."""
-    return _names(_READ, log)
+    """Return the packages whose page was read from the index during this call."""
+    return _names(_PAGE_READ, log)
 
 
-def tool_names(done: ProcessResult) -> frozenset[str]:
-    """The build tools for want of which something did not build."""
-    if done.returncode == 0 or not build_failed(done):
+def missing_build_tools(result: ProcessResult) -> frozenset[str]:
+    """Return the build tools whose absence at the cutoff made a build fail."""
+    if result.returncode == 0 or not build_failed(result):
         return frozenset()
-    return _names(_TOOL_TOO_NEW, done.errors)
+    return _names(_TOOL_TOO_NEW, result.errors)
 
 
 def _names(pattern: re.Pattern[str], log: str) -> frozenset[str]:
@@ -97,36 +104,33 @@ def answer(done: ProcessResult) -> Resolution:
     if done.note or (build_failed(done) and not network):
         return Unbuildable(done.note or symptom(text), text)
     if network:
-        return NoAnswer(index_trouble(done.errors))
-    if "No solution found" in done.errors or "unsatisfiable" in done.errors:
-        if "was not found in the package registry" in done.errors:
-            return NoAnswer(_reason(text), infrastructure=False)
-        return Conflict(_reason(text))
-    return NoAnswer(f"uv could not answer: {text[-2000:]}")
+        return NoAnswer(index_error(result.errors))
+    if "No solution found" in result.errors or "unsatisfiable" in result.errors:
+        if "was not found in the package registry" in result.errors:
+            return NoAnswer(_conflict_reason(log), infrastructure=False)
+        return Conflict(_conflict_reason(log))
+    return NoAnswer(f"uv failed: {log[-_LOG_LENGTH:]}")
 
 
-def redacted(errors: str) -> str:
-    """What uv said, without URLs and without the places of a source distribution and its tools."""
+def redact(errors: str) -> str:
+    """Remove URLs and the paths of unpacked source distributions and build tools."""
     return _BUILDS.sub("<build>", _UNPACKED.sub("", hide_urls(errors)))
 
 
-def index_trouble(errors: str) -> str:
-    """A sentence about an index that cannot be read."""
+def index_error(errors: str) -> str:
+    """Return a message about an index that uv cannot read."""
     lines = [line.strip() for line in hide_urls(errors).splitlines() if line.strip()]
-    last = lines[-1].removeprefix("cause: ").removeprefix("Caused by: ") if lines else "no answer"
-    return (
-        f"the package index cannot be read ({last}). Look at uv's configuration "
-        "(UV_DEFAULT_INDEX, uv.toml), the network and any proxy, then run the same command again."
-    )
+    last = lines[-1].removeprefix("cause: ").removeprefix("Caused by: ") if lines else "no output"
+    return f"the package index cannot be read ({last}). {CHECK_INDEX}"
 
 
-def _reason(text: str) -> str:
-    """The resolver's explanation as one paragraph.
+def _conflict_reason(log: str) -> str:
+    """Return the resolver's explanation as one paragraph.
 
-    Without its hints at the cutoff: they name the instant, and one reason must read the same at
-    every moment at which it holds.
+    Its hints about the cutoff are left out: they name the instant, and the same reason must read
+    the same at every cutoff.
     """
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in log.splitlines()]
     lines = [line for line in lines if not line.startswith(("warning:", "WARN"))]
     parts = re.split(r"\s*(?=\bhint:)", " ".join(lines))
     paragraph = " ".join(part for part in parts if "exclude-newer" not in part)
@@ -136,16 +140,18 @@ def _reason(text: str) -> str:
     return re.sub(r"^(cause:|╰─▶)\s*", "", paragraph).strip()
 
 
-def symptom(text: str) -> str:
-    """The line of an installer's output that names the trouble: the last exception, if any."""
-    lines = [line.strip(" │╰─▶×\t") for line in text.splitlines() if line.strip(" │╰─▶×\t")]
-    lines = [line for line in lines if not line.startswith("hint:")]
-    errors = [
-        line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?", line)
-    ]
-    compiler = [line for line in lines if re.search(r"^\S+:\d.*\berror: ", line)]
-    failed = [line for line in lines if "Failed to build" in line]
-    for group in (errors, compiler[::-1], failed, lines):
-        if group:
-            return group[-1][:300]
+def find_symptom(log: str) -> str:
+    """Return the line of an installer's output that names the failure.
+
+    That is the last exception, else the first error of a compiler, else uv's own message, else the
+    last line.
+    """
+    lines = [line.strip(" │╰─▶×\t") for line in log.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("hint:")]
+    exceptions = [line for line in lines if _EXCEPTION.match(line)]
+    compiler_errors = [line for line in lines if _COMPILER_ERROR.search(line)]
+    failed_builds = [line for line in lines if "Failed to build" in line]
+    for candidates in (exceptions, compiler_errors[:1], failed_builds, lines):
+        if candidates:
+            return candidates[-1][:_SYMPTOM_LENGTH]
     return "the installer failed without saying why"

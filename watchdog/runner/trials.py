@@ -101,7 +101,7 @@ class TrialRunner:
             ran_at=clock.now().replace(microsecond=0),
             setuptools=setuptools,
             files={p.name: p.sha256 for p in packages if p.sha256},
-            built=self.environments.built(packages),
+            built=self.environments.describe_builds(packages),
         )
 
     def _attempts(self, trial: Trial) -> list[Evidence]:
@@ -118,7 +118,7 @@ class TrialRunner:
         second = judge(reference)
         if second.outcome is Outcome.BROKEN and second.signature == first.signature:
             self._confirmed.add(kind)
-        elif self.environments.repair_bytecode(trial.lock, trial.interpreter, trial.as_of):
+        elif self.environments.repair_bytecode(trial.installation):
             return [reference, self.attempt(trial)]
         return [linked, reference]
 

@@ -26,7 +26,7 @@ from watchdog.harness import API, AUTOMATIC, PROBE, SMOKES, smoke_file
 from watchdog.matrix.schema import Matrix
 from watchdog.model import fingerprint
 from watchdog.model.evidence import Isolation, Trial
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.resolver import Resolver
@@ -163,7 +163,8 @@ class Workspace:
         services = self.services.available(extension.services if extension else ())
         interpreter = self.interpreters[python]
         limits = self.settings.matrix.limits
-        packages = self.environments.packages(lock, interpreter, as_of)
+        installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+        packages = self.environments.packages(installation)
         return Trial(
             subject=subject,
             lock=lock,
@@ -188,7 +189,9 @@ class Workspace:
         """Return why a lock may not be installed: `builds` does not list what it would build."""
         if self.settings.builds is None:
             return None
-        packages = self.environments.packages(lock, self.interpreters[python], as_of)
+        interpreter = self.interpreters[python]
+        installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+        packages = self.environments.packages(installation)
         built = [f"{p.name} {p.version}" for p in packages if p.tools]
         if refused := [text for text in built if text.split()[0] not in self.settings.builds]:
             return f"{', '.join(refused)} would be built from source; `builds` does not list it"

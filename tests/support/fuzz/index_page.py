@@ -57,8 +57,8 @@ def check(data: bytes) -> None:
     except ValueError:
         return
     read = Page.of("flask", files)
-    page = Page.from_kept("flask", json.loads(json.dumps(read.kept())))
-    assert page.kept() == read.kept()
+    page = Page.from_json("flask", json.loads(json.dumps(read.to_json())))
+    assert page.to_json() == read.to_json()
     for instant in _INSTANTS:
         releases = page.releases(instant)
         versions = [r.version for r in releases]

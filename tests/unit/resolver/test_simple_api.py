@@ -105,7 +105,7 @@ def test_a_page_that_was_kept_tells_the_same_at_every_instant(
     files: list[tuple[str, datetime | None]], instant: datetime
 ) -> None:
     read = page(*files)
-    again = Page.from_kept("flask", json.loads(json.dumps(read.kept())))
+    again = Page.from_json("flask", json.loads(json.dumps(read.to_json())))
     assert again.state(instant) == read.state(instant)
     assert again.releases(instant) == read.releases(instant)
     for version in ("1", "1.0", "1.0.0"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.resolver.uv_config import told, uv_config, uv_environment
+from watchdog.resolver.uv_config import answer_settings, uv_config, uv_environment
 
 
 def test_uv_gets_what_it_and_compilers_need_and_no_token_of_ours() -> None:
@@ -39,18 +39,22 @@ def test_an_overlay_is_asked_before_any_other_index(before: dict[str, str], afte
         ("LANG", False),
     ],
 )
-def test_what_can_change_an_answer_is_told(variable: str, counts: bool, tmp_path: Path) -> None:
-    nothing = told({"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path)
-    assert (told({variable: "x", "XDG_CONFIG_HOME": str(tmp_path)}, tmp_path) != nothing) is counts
+def test_settings_that_can_change_an_answer_are_returned(
+    variable: str, counts: bool, tmp_path: Path
+) -> None:
+    nothing = answer_settings({"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path)
+    assert (
+        answer_settings({variable: "x", "XDG_CONFIG_HOME": str(tmp_path)}, tmp_path) != nothing
+    ) is counts
 
 
 @pytest.mark.parametrize("place", ["uv.toml", "config/uv/uv.toml"])
-def test_the_text_of_a_settings_file_is_told(place: str, tmp_path: Path) -> None:
+def test_the_text_of_a_settings_file_is_returned(place: str, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
-    nothing = told(env, tmp_path)
+    nothing = answer_settings(env, tmp_path)
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("offline = true\n")
-    assert told(env, tmp_path) != nothing
+    assert answer_settings(env, tmp_path) != nothing
 
 
 def test_uv_is_started_where_the_nearest_settings_lie(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -127,8 +126,8 @@ def test_a_folder_of_smokes_may_have_an_automatic_one_of_its_own(tmp_path: Path)
 class Scripted(TrialRunner):
     """A runner that attempts nothing, and says how it would have ended."""
 
-    def __init__(self, *, reference: bool, damaged: bool = False, composed: bool = False) -> None:
-        self.works = {True: reference, False: composed}
+    def __init__(self, *, reference: bool, damaged: bool = False, linked: bool = False) -> None:
+        self.works = {True: reference, False: linked}
         self.damaged = damaged
         self.asked: list[bool] = []
         self.environments = cast("Any", self)
@@ -147,28 +146,26 @@ class Scripted(TrialRunner):
         return Evidence(Ended.REPORTED, Stage.IMPORT, failure=Failure("EOFError", "too short"))
 
 
-TRIAL = cast(
-    "Trial", SimpleNamespace(subject="ext", lock=None, interpreter=None, as_of=datetime.now(UTC))
-)
+TRIAL = cast("Trial", SimpleNamespace(subject="ext", installation=None))
 
 
 def outcome(runner: TrialRunner) -> Outcome:
     return agree(runner._attempts(TRIAL)).outcome
 
 
-def test_a_failure_that_the_plain_way_showed_is_confirmed_for_its_like() -> None:
+def test_a_failure_that_a_reference_environment_showed_is_confirmed_for_its_like() -> None:
     runner = Scripted(reference=False)
     assert [outcome(runner), outcome(runner)] == [Outcome.BROKEN, Outcome.BROKEN]
     assert runner.asked == [False, True, False, False]
 
 
-def test_what_only_composing_breaks_is_never_confirmed() -> None:
+def test_what_only_linking_breaks_is_never_confirmed() -> None:
     runner = Scripted(reference=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.FLAKY, Outcome.FLAKY]
     assert runner.asked == [False, True, False, True]
 
 
 def test_damaged_bytecode_that_was_removed_is_not_held_against_a_package() -> None:
-    runner = Scripted(reference=True, composed=True, damaged=True)
+    runner = Scripted(reference=True, linked=True, damaged=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.WORKS, Outcome.WORKS]
     assert runner.asked == [False, True, False, False]

@@ -24,7 +24,7 @@ from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.harness import API
 from watchdog.model.fingerprint import content_digest, digest
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter
 from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.sandbox.process import inherited_environment
@@ -65,7 +65,7 @@ class ApiReader:
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> frozenset[str]:
         """The top-level import names of a package."""
-        site = self._environments.source(name, version, interpreter, as_of)
+        site = self._environments.release_files(name, version, interpreter, as_of)
         found = (p.name for p in site.iterdir() if p.suffix != ".dist-info")
         return frozenset(n.removesuffix(".py") for n in found if not n.startswith((".", "_")))
 
@@ -82,7 +82,7 @@ class ApiReader:
         Raises:
             InstallError, InfrastructureError: the package cannot be had.
         """
-        site = self._environments.source(name, version, interpreter, as_of)
+        site = self._environments.release_files(name, version, interpreter, as_of)
         how = digest(self._reading, sorted(packages))
         place = self._cache / "uses" / f"{site.parent.name}-{how}.json"
         if (known := read_json(place, _USES)) is not None:
@@ -112,14 +112,15 @@ class ApiReader:
         symbols = sorted((symbol, sorted(keywords)) for symbol, keywords in asked.items())
         if not symbols:
             return {}
-        files = [p.digest for p in self._environments.packages(lock, interpreter, as_of)]
+        installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+        files = [p.digest for p in self._environments.packages(installation)]
         key = digest(lock.pins, files, interpreter.version, symbols, self._asking)
         answer = self._cache / "offers" / f"{key}.json"
         if (known := read_json(answer, _OFFERS)) is not None:
             return known
         place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
-            python = self._environments.link(lock, interpreter, place / "env", as_of)
+            python = self._environments.link(installation, place / "env")
             script = self._scripts.put(API, interpreter, place)
             job = Job(
                 argv=[str(python), "-I", str(script), str(place / _ANSWER)],

@@ -298,7 +298,7 @@ async def _weigh(
     uses = [u for r in mine for u in r.uses if u.package == package]
     interpreter = proposed.interpreters[python]
     question = LockRequest((f"{package}=={version}",), python, as_of)
-    lock = proposed.resolver.answer(question, interpreter)
+    lock = proposed.resolver.resolve(question, interpreter)
     if not isinstance(lock, Lock):
         raise InfrastructureError(f"{package}=={version} cannot be resolved on Python {python}")
     scheduler.observer.stage(f"Asking {package} {version} what it offers")

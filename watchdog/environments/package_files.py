@@ -1,0 +1,163 @@
+"""Selects the file that an installer takes for each package of a lock."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from watchdog.errors import OfflineError
+from watchdog.model.fingerprint import digest
+from watchdog.model.lock import Installation
+from watchdog.model.release import Interpreter
+from watchdog.resolver import wheel_tags
+from watchdog.resolver.index import Index
+
+ALWAYS = datetime.max.replace(tzinfo=UTC)
+"""The cutoff of packages that the Python itself brings."""
+
+_DIGEST_LENGTH = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """The file of a release that an installer takes on one Python: one entry of the store.
+
+    Attributes:
+        as_of: the cutoff it was resolved at; the installer needs it, the store does not.
+        digest: distinguishes the file from others of the same release.
+        universal: whether the file is the same for every Python.
+        tools: the build tools of its time, if it is built here; empty for a wheel.
+        sha256: the hash that the index gives for that file, in hexadecimal; empty without one.
+    """
+
+    name: str
+    version: str
+    interpreter: Interpreter
+    as_of: datetime = field(compare=False)
+    digest: str
+    universal: bool
+    tools: str = ""
+    sha256: str = field(default="", compare=False)
+
+
+class PackageFiles:
+    """Selects files from the index and from local wheels; each selection is made once."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._local_wheels: dict[tuple[str, str], Path] = {}
+        self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
+
+    def add_local_wheel(self, name: str, version: str, wheel: Path) -> None:
+        """Use a pure wheel on this machine for a release that is on no index."""
+        self._local_wheels[name, version] = wheel
+
+    def package(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> Package:
+        """Return the file that an installer takes for a pin at this cutoff."""
+        key = (name, version, interpreter, as_of)
+        if key not in self._packages:
+            self._packages[key] = self._select(name, version, interpreter, as_of)
+        return self._packages[key]
+
+    def _select(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> Package:
+        if wheel := self._local_wheels.get((name, version)):
+            sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            return Package(
+                name=name,
+                version=version,
+                interpreter=interpreter,
+                as_of=as_of,
+                digest=sha256[:_DIGEST_LENGTH],
+                universal=True,
+                sha256=sha256,
+            )
+        page = self._index.page(name)
+        files = page.files(version, as_of) if page else ()
+        file = wheel_tags.installer_choice(files, interpreter)
+        if file is None:  # uv reports why, when it is to be installed
+            return Package(
+                name=name,
+                version=version,
+                interpreter=interpreter,
+                as_of=as_of,
+                digest="unlisted",
+                universal=False,
+            )
+        tools = "" if file.name.endswith(".whl") else self._build_tools(as_of)
+        # Without build tools they are no part of the digest: entries of wheels keep their names.
+        parts = (file.name, file.sha256, tools) if tools else (file.name, file.sha256)
+        return Package(
+            name=name,
+            version=version,
+            interpreter=interpreter,
+            as_of=as_of,
+            digest=digest(*parts)[:_DIGEST_LENGTH],
+            universal=file.name.endswith("-none-any.whl"),
+            tools=tools,
+            sha256=file.sha256 or "",
+        )
+
+    def _build_tools(self, as_of: datetime) -> str:
+        """Return what source distributions are built with at a cutoff: a setuptools major version.
+
+        setuptools builds nearly all old ones, and removes features in major versions only.
+        """
+        majors = [major for uploaded, major in self._setuptools_majors if uploaded < as_of]
+        return f"setuptools-{max(majors)}" if majors else "setuptools"
+
+    @cached_property
+    def _setuptools_majors(self) -> list[tuple[datetime, int]]:
+        """Each release of setuptools as its upload time and major version; empty if unknown."""
+        with contextlib.suppress(OfflineError):
+            if page := self._index.page("setuptools"):
+                return [
+                    (release.uploaded, release.version.major)
+                    for release in page.releases(ALWAYS)
+                    if release.uploaded and release.final
+                ]
+        return []
+
+    def requirements(self, packages: Sequence[Package]) -> list[str]:
+        """Return what to pass to an installer: local paths, or pins with their hashes.
+
+        Installers check hashes for all requirements of a call or for none, so if one package has
+        no hash, no pin carries any.
+        """
+        hashes = {package: self._hashes(package) for package in packages}
+        all_hashed = all(hashes.values())
+        requirements = []
+        for package, sha256s in hashes.items():
+            wheel = self._local_wheels.get((package.name, package.version))
+            requirement = str(wheel or f"{package.name}=={package.version}")
+            if all_hashed:
+                requirement += "".join(f" --hash=sha256:{sha256}" for sha256 in sha256s)
+            requirements.append(requirement)
+        return requirements
+
+    def _hashes(self, package: Package) -> list[str]:
+        """Return the SHA-256 of every file of the release on the index."""
+        if (package.name, package.version) in self._local_wheels:
+            return []
+        page = self._index.page(package.name)
+        files = page.files(package.version, package.as_of) if page else ()
+        return [file.sha256 for file in files if file.sha256]
+
+
+def seed(installation: Installation) -> tuple[tuple[str, str], ...]:
+    """Return the pins that `python -m venv` installs beside the lock: setuptools or nothing.
+
+    They are part of the Python, so no cutoff applies to them.
+    """
+    setuptools = installation.interpreter.setuptools
+    if setuptools is None or installation.lock.version("setuptools"):
+        return ()
+    return (("setuptools", setuptools),)
