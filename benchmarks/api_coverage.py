@@ -23,7 +23,7 @@ import click
 from watchdog.cli.console import observe, stderr
 from watchdog.cli.options import Pythons, one_python, options
 from watchdog.environments.links import SITE
-from watchdog.environments.record_file import record_sizes
+from watchdog.environments.record_file import recorded_files
 from watchdog.harness import COVERAGE, smoke_file
 from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
@@ -80,15 +80,14 @@ async def _share(scheduler: Scheduler, subject: str, python: str) -> Share | Non
 
 def _run(scheduler: Scheduler, subject: str, lock: Lock, python: str) -> Share | None:
     workspace = scheduler.workspace
-    interpreter, as_of = workspace.interpreters[python], workspace.settings.as_of
-    trial = workspace.trial(subject, lock, python, as_of)
+    trial = workspace.trial(subject, lock, python, workspace.settings.as_of)
     limits = workspace.settings.matrix.limits
     folder = Path(tempfile.mkdtemp(prefix="coverage-", dir=workspace.scratch))
     try:
-        executable = workspace.environments.link(lock, interpreter, folder / "env", as_of)
+        executable = workspace.environments.link(trial.installation, folder / "env")
         smoke = folder / f"{trial.smoke}.py"
         shutil.copyfile(smoke_file(subject, workspace.settings.smokes), smoke)
-        program = workspace.scripts.put(COVERAGE, interpreter, folder)
+        program = workspace.scripts.put(COVERAGE, trial.interpreter, folder)
         arguments = [str(program), str(smoke), str(folder / _RESULT), *trial.distributions]
         result = workspace.sandbox.run(
             Job(
@@ -106,9 +105,9 @@ def _run(scheduler: Scheduler, subject: str, lock: Lock, python: str) -> Share |
                 shared=workspace.services.folders(trial.services),
             )
         )
-        packages = workspace.environments.packages(lock, interpreter, as_of)
+        packages = workspace.environments.packages(trial.installation)
         own = next(p for p in packages if p.name == subject)
-        public = public_names(_sources(workspace.environments.site(own)))
+        public = public_names(_sources(workspace.environments.site_packages(own)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -124,7 +123,7 @@ def _sources(site: Path) -> dict[str, str]:
     sources: dict[str, str] = {}
     prefix = f"{SITE}/"
     for record in site.glob("*.dist-info/RECORD"):
-        for path in record_sizes(record):
+        for path in recorded_files(record):
             file = path.removeprefix(prefix)
             if path.startswith(prefix) and file.endswith(".py"):
                 with contextlib.suppress(OSError):

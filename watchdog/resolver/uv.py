@@ -90,7 +90,18 @@ class Uv:
         overlay: str | None = None,
         build_sandbox: BuildSandbox | None = None,
     ) -> None:
-        """A `build_sandbox` runs every call that may build a source distribution."""
+        """Find uv and prepare its environment.
+
+        Args:
+            processes: runs what is not run in the build sandbox.
+            scratch: a folder of this run.
+            offline: use uv's cache only.
+            overlay: URL of an index that uv searches first.
+            build_sandbox: where uv runs whenever it may build a source distribution.
+
+        Raises:
+            InfrastructureError: uv is not installed.
+        """
         self._processes = processes
         self._build_sandbox = build_sandbox
         self._scratch = scratch
@@ -142,8 +153,8 @@ class Uv:
         )
 
     @property
-    def means(self) -> Isolation | None:
-        """How builds are confined; None before the first call."""
+    def isolation(self) -> Isolation | None:
+        """The isolation of builds; None before the first call."""
         return self._build_sandbox.isolation if self._build_sandbox else None
 
     @cached_property

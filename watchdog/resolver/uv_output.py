@@ -94,15 +94,15 @@ def _names(pattern: re.Pattern[str], log: str) -> frozenset[str]:
     return frozenset(canonicalize_name(name) for name in pattern.findall(log))
 
 
-def answer(done: ProcessResult) -> Resolution:
-    """What a resolution said: a lock, a conflict, what does not build, or that nobody knows."""
-    if done.returncode == 0:
-        found = (m.groups() for m in map(_PIN.match, done.output.splitlines()) if m)
-        return Lock.of({canonicalize_name(name): version for name, version in found})
-    text = redacted(done.errors).strip()
-    network = network_failed(done)
-    if done.note or (build_failed(done) and not network):
-        return Unbuildable(done.note or symptom(text), text)
+def parse_resolution(result: ProcessResult) -> Resolution:
+    """Return what `uv pip compile` found: a lock, a conflict, a failed build, or no answer."""
+    if result.returncode == 0:
+        pins = (match.groups() for match in map(_PIN.match, result.output.splitlines()) if match)
+        return Lock.of({canonicalize_name(name): version for name, version in pins})
+    log = redact(result.errors).strip()
+    network = network_failed(result)
+    if result.note or (build_failed(result) and not network):
+        return Unbuildable(result.note or find_symptom(log), log)
     if network:
         return NoAnswer(index_error(result.errors))
     if "No solution found" in result.errors or "unsatisfiable" in result.errors:

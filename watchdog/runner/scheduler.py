@@ -150,7 +150,7 @@ class Scheduler:
         A failure is not raised here; it is met again when the environment is built.
         """
         environments = self.workspace.environments
-        missing = environments.missing(trial.lock, trial.interpreter, trial.as_of)
+        missing = environments.missing(trial.installation)
         unclaimed = [package for package in missing if ("fetch", package) not in self._tasks]
         if unclaimed:
             loop = asyncio.get_running_loop()

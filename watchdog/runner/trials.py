@@ -87,8 +87,8 @@ class TrialRunner:
         """Run a trial, twice if it fails, and return its record without storing it."""
         attempts = self._attempts(trial)
         judgement = agree(attempts)
-        packages = self.environments.packages(trial.lock, trial.interpreter, trial.as_of)
-        setuptools = dict(self.environments.pins(trial.lock, trial.interpreter)).get("setuptools")
+        packages = self.environments.packages(trial.installation)
+        setuptools = dict(self.environments.pins(trial.installation)).get("setuptools")
         return Record(
             fingerprint=trial.fingerprint,
             subject=trial.subject,
@@ -151,7 +151,7 @@ class TrialRunner:
 
     def _attempt(self, trial: Trial, folder: Path, number: int, *, reference: bool) -> Evidence:
         build = self.environments.install if reference else self.environments.link
-        python = build(trial.lock, trial.interpreter, folder / "env", trial.as_of)
+        python = build(trial.installation, folder / "env")
         smoke = self._copy_smoke(trial, folder)
         token = secrets.token_hex(16)
         job = self._job(trial, folder, number, python, smoke, token)
@@ -211,7 +211,7 @@ class TrialRunner:
         self, evidence: Evidence, result: JobResult, trial: Trial, folder: Path, environment: str
     ) -> Evidence:
         """Return the evidence with its log, every text redacted."""
-        fields: dict[str, Any] = _EVIDENCE.dump_python(replace(evidence, sandbox=result.means))
+        fields: dict[str, Any] = _EVIDENCE.dump_python(replace(evidence, sandbox=result.isolation))
         fields |= {"environment": environment, "log": result.finished.output}
         return _EVIDENCE.validate_python(_redact_all(fields, self._redactor(trial, folder)))
 

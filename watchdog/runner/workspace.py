@@ -31,6 +31,7 @@ from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_install import UvInstaller
 from watchdog.runner.trials import TrialRunner
 from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import Processes, cell_uid
@@ -303,7 +304,8 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
         resolver = Resolver(uv, index, cache, matrix.framework)
         for resource in (build_sandbox, index, resolver):
             stack.enter_context(contextlib.closing(resource))
-        store = Store(uv, index, processes, packages, owner=_owner(settings))
+        installer = UvInstaller(uv)
+        store = Store(installer, index, processes, packages, owner=_owner(settings))
         hosts = {host for url in urls if (host := urlsplit(url).hostname)}
         yield Workspace(
             settings=settings,
@@ -314,7 +316,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
             services=services,
             index=index,
             resolver=resolver,
-            environments=Environments(uv, store, Linker(folder / "links")),
+            environments=Environments(installer, store, Linker(folder / "links")),
             interpreters=pythons,
             hosts=frozenset(hosts - {"127.0.0.1", "localhost"}),
         )
