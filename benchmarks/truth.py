@@ -17,7 +17,7 @@ from typing import Any
 
 from watchdog.analysis.history import replay as replaying
 from watchdog.analysis.history.replay import AUTO
-from watchdog.cli.console import observe, say, stderr
+from watchdog.cli.console import observe, say, stderr_console
 from watchdog.matrix import load as matrix_file
 from watchdog.model.history import History, PastBreakage
 from watchdog.model.release import PYTHON_RELEASES
@@ -117,7 +117,7 @@ def main() -> None:
     matrix = matrix_file.load_matrix(ROOT / "matrix.yaml")
     settings = Settings(matrix, datetime.now(UTC), given.reports, given.jobs)
     scores = []
-    console = stderr()
+    console = stderr_console()
     with open_workspace(settings) as workspace, observe(console, matrix) as observer:
         for fact in facts(FACTS):
             if given.only and not fact["id"].startswith(given.only):

@@ -1,4 +1,8 @@
-"""Start of the program: notices the name clash, turns every trouble into a sentence and a code."""
+"""Start the command line, and turn every error into one sentence and a documented exit code.
+
+Nothing heavy is imported here: `--version` and `--help` need click only, and in an environment with
+the other package called `watchdog` nothing of this one can be imported at all.
+"""
 
 from __future__ import annotations
 
@@ -6,79 +10,96 @@ import gc
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from watchdog.errors import WatchdogError
+if TYPE_CHECKING:  # at run time it may belong to the other package; see main()
+    from watchdog.errors import WatchdogError
 
-_GARBAGE = 200_000
-"""Values between two searches for cycles; a run makes millions of small ones and no cycles."""
+_GARBAGE_THRESHOLD = 200_000
+"""New objects between two searches for reference cycles; a run makes millions and no cycles."""
 
 _NO_THREAD = "can't start new thread"
+"""What CPython's RuntimeError says when the system refuses another thread."""
 
 
 def main() -> None:
     """Run the command line and exit with one of the documented codes."""
-    from watchdog import __file__ as own  # noqa: PLC0415
-
-    gc.set_threshold(_GARBAGE)
-
-    try:
-        from watchdog.errors import ExitCode, WatchdogError  # noqa: PLC0415
-    except ImportError:
-        sys.stderr.write(
-            f"The package `watchdog` in {own} is not the Flask compatibility watchdog but the "
-            "file-events package of the same import name. Run this tool in an environment of its "
-            "own: with nox in its repository, uvx flask-watchdog, or pipx run flask-watchdog.\n"
-        )
-        raise SystemExit(2) from None
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    _exit_if_other_watchdog()
     import click  # noqa: PLC0415
 
     from watchdog.cli.main import cli  # noqa: PLC0415
+    from watchdog.errors import ExitCode, WatchdogError  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as e:
         e.show()
         raise SystemExit(ExitCode.USAGE) from None
     except (KeyboardInterrupt, click.Abort):
-        for number in (signal.SIGINT, signal.SIGTERM):  # the next one ends us at once
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
-        sys.stderr.write("interrupted; the same command goes on from here\n")
+        _end_at_next_signal()
+        sys.stderr.write("interrupted; run the same command again to continue\n")
         raise SystemExit(ExitCode.INTERRUPTED) from None
     except (WatchdogError, OSError, MemoryError, RuntimeError, ExceptionGroup) as e:
-        trouble = _trouble(e)
-        if trouble is None:
+        error = _as_watchdog_error(e)
+        if error is None:
             raise
-        sys.stderr.write(f"{trouble}\n")
-        raise SystemExit(trouble.exit_code) from None
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(error.exit_code) from None
     raise SystemExit(int(code or 0))
 
 
-def _trouble(error: Exception) -> WatchdogError | None:
-    """What to tell a person of an error; None where it is a mistake of this program."""
+def _exit_if_other_watchdog() -> None:
+    """Exit with a sentence if the import name belongs to the file-events package."""
+    from watchdog import __file__ as package  # noqa: PLC0415
+
+    try:
+        import watchdog.errors  # noqa: F401, PLC0415
+    except ImportError:
+        sys.stderr.write(
+            f"The package `watchdog` in {package} is not the Flask compatibility watchdog but the "
+            "file-events package with the same import name. Run this tool in an environment of its "
+            "own: with nox in its repository, uvx flask-watchdog, or pipx run flask-watchdog.\n"
+        )
+        raise SystemExit(2) from None
+
+
+def _as_watchdog_error(error: Exception) -> WatchdogError | None:
+    """Return an error with a sentence for people; None for a bug, which deserves its traceback."""
     from watchdog.errors import InfrastructureError, WatchdogError  # noqa: PLC0415
 
     if isinstance(error, ExceptionGroup):
-        found = [_trouble(each) for each in error.exceptions]
-        return found[0] if all(found) else None
+        errors = [_as_watchdog_error(member) for member in error.exceptions]
+        return errors[0] if all(errors) else None
     if isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename else ""
+        path = f" ({error.filename})" if error.filename else ""
         return InfrastructureError(
-            f"this machine gave out: {error.strerror or error}{where}. Look at the disk and the "
-            "folder; what was found until then is in the ledger, and the same command goes on."
+            f"the system reported an error: {error.strerror or error}{path}. Check the disk and "
+            "the permissions of the folder, then run the same command again to continue; finished "
+            "results are kept."
         )
     if isinstance(error, MemoryError) or str(error) == _NO_THREAD:
         return InfrastructureError(
-            "this machine gave out: no memory is left. What was found until then is in the ledger, "
-            "and the same command goes on; --jobs 1 needs the least."
+            "out of memory. Run the same command again to continue; finished results are kept. "
+            "--jobs 1 needs the least memory."
         )
     return error if isinstance(error, WatchdogError) else None
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that every cell ends too; a shell's background job hears only this."""
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Act on SIGTERM as on Ctrl-C, so that every cell is stopped too.
+
+    A background job of a shell receives SIGTERM only.
+    """
     raise KeyboardInterrupt
+
+
+def _end_at_next_signal() -> None:
+    """Let the next SIGINT or SIGTERM end this process at once; ignored signals stay ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code it ends the command with."""
+"""The errors of the watchdog, each with the exit code that the command ends with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process answers to its caller; documented in the README."""
+    """Exit codes of the command line; documented in the README."""
 
     NOTHING_NEW = 0
     NEW_BREAKAGE = 1
@@ -19,13 +19,17 @@ class ExitCode(IntEnum):
 
 
 class WatchdogError(Exception):
-    """A trouble with a sentence for the person who has it: what, where, what to do."""
+    """An error whose text is for the person at the terminal: what happened, where, what to do."""
 
     exit_code = ExitCode.INFRASTRUCTURE
 
 
 class ConfigurationError(WatchdogError):
-    """matrix.yaml or an argument is wrong. Holds every error found, not only the first."""
+    """matrix.yaml or an argument is wrong.
+
+    Attributes:
+        problems: every mistake found, not only the first.
+    """
 
     exit_code = ExitCode.USAGE
 
@@ -35,48 +39,48 @@ class ConfigurationError(WatchdogError):
 
 
 class InfrastructureError(WatchdogError):
-    """The index, the disk or a tool of ours failed: never a verdict about a package."""
+    """The index, the disk or a tool of the watchdog failed; never a verdict about a package."""
 
 
 class IncompleteError(InfrastructureError):
-    """Trouble of ours stood in the way of a part of an answer; asked again it may be whole."""
+    """A part of a result is missing because the infrastructure failed; a retry may complete it."""
 
 
 @dataclass
 class IncompleteResults:
-    """What of many things was not whole: the others go on, and in the end it is said."""
+    """Collects IncompleteError of independent items and raises them together at the end."""
 
     messages: list[str] = field(default_factory=list)
 
     @contextmanager
-    def collect(self, what: str) -> Iterator[None]:
-        """Do one of them."""
+    def collect(self, item: str) -> Iterator[None]:
+        """Do the work on one item in the block; note its IncompleteError instead of raising it."""
         try:
             yield
         except IncompleteError as error:
-            self.messages.append(f"{what} is not kept: {error}")
+            self.messages.append(f"{item} was not saved: {error}")
 
     def raise_if_any(self) -> None:
-        """Say what was missed.
+        """Raise what was collected, as one error.
 
         Raises:
-            IncompleteError: something was.
+            IncompleteError: at least one item is incomplete.
         """
         if self.messages:
-            again = "What was run is in the ledger; the same command tries the rest again."
-            raise IncompleteError("\n".join((*self.messages, again)))
+            advice = "What was run is in the ledger; run the same command again for the rest."
+            raise IncompleteError("\n".join((*self.messages, advice)))
 
 
 class OfflineError(InfrastructureError):
-    """The answer needs something that is not in the cache and the network is switched off."""
+    """The answer needs something that is not in the cache, and the network is switched off."""
 
 
 class InstallError(Exception):
-    """A lock that cannot be installed on this Python; evidence, not our trouble.
+    """A lock cannot be installed on this Python; this is evidence, not an infrastructure failure.
 
     Attributes:
-        symptom: the line a person would see and search for.
-        log: the whole, redacted output of the installer.
+        symptom: the line that people would see and search for.
+        log: the whole output of the installer, redacted.
     """
 
     def __init__(self, symptom: str, log: str) -> None:

@@ -99,4 +99,4 @@ def test_what_works_needs_no_cure(home: Home) -> None:
 def test_people_are_told_what_to_type(home: Home) -> None:
     said = home("check", "ext-import").stdout
     assert "pip install ext-import 'werkzeug<3'" in said
-    assert "through werkzeug 3.0.0 (it worked with 2.0.0; proof: swap)" in said
+    assert "caused by werkzeug 3.0.0 (it worked with 2.0.0; proof: swap)" in said

@@ -67,7 +67,7 @@ def test_who_did_it_is_found_out_again_without_running_the_past_again(home: Home
     unknown = path.read_text("utf-8").replace('"proof":"swap"', '"proof":"undetermined"')
     path.write_text(unknown, "utf-8")
     before = len(told(home))
-    done = home("history", "ext-import", "--blame-anew", "--as-of", day(60).isoformat())
+    done = home("history", "ext-import", "--bisect-again", "--as-of", day(60).isoformat())
     assert done.returncode == 0, done.stderr
     assert len(told(home)) == before + 1
     again = Archive(home.folder / "reports").history("ext-import")
@@ -103,7 +103,7 @@ def test_a_past_with_trouble_of_ours_in_it_is_not_kept_and_the_others_go_on(
     asked = ("history", "ext-works", "ext-import", "--as-of", day(20).isoformat())
     done = alone(*asked)
     assert done.returncode == 3, done.stderr
-    assert "ext-works is not kept: a part of it could not be looked at: uv cannot" in done.stderr
+    assert "ext-works was not saved: a part of it could not be looked at: uv cannot" in done.stderr
     archive = Archive(home.folder / "reports")
     assert archive.subjects() == ["ext-import"]
     monkeypatch.setattr(made_up, "fault", None)
@@ -139,4 +139,4 @@ def test_of_very_many_sets_some_are_run_and_the_others_are_counted(home: Home) -
     assert some_run["breakages"] == all_run["breakages"]
     (works,) = told(home, "ext-works")
     assert works["effort"]["passed"] > 0
-    assert f"{works['effort']['passed']} passed by" in said
+    assert f"{works['effort']['passed']} not run" in said

@@ -118,7 +118,7 @@ def test_issues_opens_an_issue_for_each_breakage_and_nothing_when_run_again(
     assert titles[-1] == "What is broken today"
     assert len(titles) == len(set(titles))
     before = len(github.changes())
-    assert "they say what the site says" in sync_issues(finished_run, github)
+    assert "they match the report" in sync_issues(finished_run, github)
     assert len(github.changes()) == before
 
 

@@ -163,7 +163,7 @@ def test_a_symptom_does_not_tell_where_this_machine_keeps_things(home: Home, mad
     ("arguments", "message"),
     [
         (("--python", "3.0"), "not in matrix.yaml"),
-        (("--until", "2010-01-01"), "lies before"),
+        (("--until", "2010-01-01"), "must be later than --since"),
         (("--since", "yesterday"), "is not a date"),
     ],
 )

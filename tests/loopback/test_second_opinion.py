@@ -89,7 +89,7 @@ def test_what_was_forged_into_the_ledger_is_found_asked_again_and_published(home
     done = home("second-opinion")
     assert done.returncode == 1, done.stderr
     assert "missed: broken ImportError: cannot import name" in done.stderr
-    assert "our own way says now: broken" in done.stderr
+    assert "run again by the watchdog: broken" in done.stderr
     assert f"ext-works/today/py{PYTHON}: false-alarm: works" in done.stderr
     found = lines(home)
     assert {s: line["finding"] for s, line in found.items()} == {

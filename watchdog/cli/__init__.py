@@ -1,1 +1,1 @@
-"""What people type and see: parses options, calls one function, prints the answer."""
+"""The command line: parses options, calls one function, prints the result."""

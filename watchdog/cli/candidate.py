@@ -1,12 +1,13 @@
-"""The command `candidate`: what would break if this were published?"""
+"""The command `candidate`: what an unpublished release would break."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import click
 from packaging.utils import canonicalize_name
@@ -14,116 +15,145 @@ from packaging.utils import canonicalize_name
 from watchdog.analysis import candidate as candidates
 from watchdog.analysis import candidate_source
 from watchdog.analysis.candidate import Change, Comparison, Effect
-from watchdog.cli.console import observe, say, stderr
+from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.github_annotations import summarise, table_code
-from watchdog.cli.options import Pythons, one_python, options, subjects_of
+from watchdog.cli.options import Pythons, choose_python, options, select_subjects
 from watchdog.errors import ExitCode
 from watchdog.resolver.overlay_index import OverlayIndex, Wheel
 from watchdog.runner.workspace import Settings, open_workspace
 
+_LISTED_CHANGES = (Change.REGRESSED, Change.NOT_INSTALLABLE, Change.FIXED, Change.NOT_JUDGED)
+"""Changes of which each subject is listed, in this order; the others are only counted."""
+
+_LONGEST_SYMPTOM = 300
+"""Characters of the symptoms of one subject."""
+
 
 @click.command()
-# Both worlds are to be the same: what was published meanwhile is in neither.
+# Both runs must see the same index; a release of the last minutes may show up in one only.
 @options(python=Pythons.ONE, settled=timedelta(hours=1))
-@click.option("--only", multiple=True, metavar="SUBJECT", help="Only these subjects.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="SUBJECT",
+    help="Test only this package; may be repeated.",
+)
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["table", "json", "markdown"]),
     default="table",
     show_default=True,
+    help="Print text for people, JSON, or Markdown for a pull request.",
 )
 @click.argument("what", metavar="WHEEL|PATH|REQUIREMENT|GIT_URL")
 def candidate(
     settings: Settings, python: str | None, only: tuple[str, ...], format_: str, what: str
 ) -> int:
-    """What would break if this were published: the whole field with it and without it.
+    """Find what an unpublished release would break: run every package with it and without it.
 
-    A wheel, a source tree, git+URL, or a requirement such as werkzeug==3.2.0rc1.
+    Takes a wheel, a source folder, git+URL, or a requirement such as werkzeug==3.2.0rc1.
     """
-    subjects = subjects_of(settings, only)
-    console = stderr()
+    subjects = select_subjects(settings, only)
+    console = stderr_console()
     with ExitStack() as stack:
-        meant = stack.enter_context(candidate_source.resolve_candidate(what))
+        source = stack.enter_context(candidate_source.resolve_candidate(what))
         observer = stack.enter_context(observe(console, settings.matrix))
-        name = canonicalize_name(meant.name)
+        name = canonicalize_name(source.name)
         with open_workspace(settings) as workspace:
-            on = one_python(workspace, python)
-            without = candidates.look(workspace, observer, subjects, on, name=name)
-        pin, asked = str(meant), settings
-        if isinstance(meant, Wheel):
-            overlay = stack.enter_context(OverlayIndex(meant, settings.as_of))
-            pin, asked = meant.requirement, replace(settings, overlay=overlay.url)
-        with open_workspace(asked) as workspace:
-            seen = tuple(without)
-            with_ = candidates.look(workspace, observer, seen, on, name=name, pin=pin)
-    compared = candidates.compare(pin, on, name, without, with_)
-    click.echo(_WRITERS[format_](compared), nl=format_ != "json")
-    summarise(_markdown(compared))
-    if not compared.effects:
-        say(console, f"no subject that was looked at has {name} in its set")
-    return ExitCode.NEW_BREAKAGE if compared.of(Change.REGRESSED) else ExitCode.NOTHING_NEW
+            version = choose_python(workspace, python)
+            without = candidates.look(workspace, observer, subjects, version, name=name)
+        pin, settings_with = str(source), settings
+        if isinstance(source, Wheel):
+            overlay = stack.enter_context(OverlayIndex(source, settings.as_of))
+            pin, settings_with = source.requirement, replace(settings, overlay=overlay.url)
+        with open_workspace(settings_with) as workspace:
+            affected = tuple(without)
+            with_ = candidates.look(workspace, observer, affected, version, name=name, pin=pin)
+    comparison = candidates.compare(pin, version, name, without, with_)
+    if format_ == "json":
+        click.echo(json.dumps(_comparison_json(comparison)))
+    elif format_ == "markdown":
+        click.echo(_comparison_markdown(comparison))
+    else:
+        click.echo(_comparison_text(comparison))
+    summarise(_comparison_markdown(comparison))
+    if not comparison.effects:
+        say(console, f"none of the tested packages installs {name}")
+    if comparison.of(Change.REGRESSED):
+        return ExitCode.NEW_BREAKAGE
+    return ExitCode.NOTHING_NEW
 
 
-def _json(compared: Comparison) -> str:
-    return (
-        json.dumps(
-            {
-                "candidate": compared.candidate,
-                "python": compared.python,
-                "effects": [
-                    {
-                        "subject": e.subject,
-                        "change": e.change,
-                        "failures": dict(e.new_failures),
-                        "reason": e.after.reason,
-                        "also_changed": list(e.also),
-                        "lock": dict(e.after.lock.pins) if e.after.lock else None,
-                    }
-                    for e in compared.effects
-                ],
-                "untouched": list(compared.untouched),
-            }
-        )
-        + "\n"
-    )
+def _comparison_json(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "candidate": comparison.candidate,
+        "python": comparison.python,
+        "effects": [_effect_json(effect) for effect in comparison.effects],
+        "untouched": list(comparison.untouched),
+    }
 
 
-def _line(compared: Comparison) -> str:
-    counts = [f"{len(found)} {c}" for c in Change if (found := compared.of(c))]
-    return f"{compared.candidate} on Python {compared.python}: " + (", ".join(counts) or "nothing")
+def _effect_json(effect: Effect) -> dict[str, Any]:
+    lock = effect.after.lock
+    return {
+        "subject": effect.subject,
+        "change": effect.change,
+        "failures": dict(effect.new_failures),
+        "reason": effect.after.reason,
+        "also_changed": list(effect.also),
+        "lock": dict(lock.pins) if lock else None,
+    }
 
 
-_TOLD = (Change.REGRESSED, Change.NOT_INSTALLABLE, Change.FIXED, Change.NOT_JUDGED)
-
-
-def _told(compared: Comparison) -> Iterator[tuple[Change, Effect, str]]:
-    for change in _TOLD:
-        for effect in compared.of(change):
-            failures = effect.new_failures or effect.after.fails
-            words = "; ".join(dict.fromkeys(symptom for _, symptom in failures))
-            yield change, effect, words or effect.after.reason or effect.before.reason or ""
-
-
-def _table(compared: Comparison) -> str:
-    lines = [_line(compared)]
-    for change, effect, words in _told(compared):
-        beside = f" (beside it, {', '.join(effect.also)} changed)" if effect.also else ""
-        lines.append(f"{change}: {effect.subject}: {words[:300]}{beside}")
+def _comparison_text(comparison: Comparison) -> str:
+    lines = [_counts_line(comparison)]
+    for row in _listed_effects(comparison):
+        line = f"{row.effect.change}: {row.effect.subject}: {row.symptoms}"
+        if row.effect.also:
+            line += f" ({', '.join(row.effect.also)} changed as well)"
+        lines.append(line)
     return "\n".join(lines)
 
 
-def _markdown(compared: Comparison) -> str:
-    lines = [f"### What `{compared.candidate}` would break", "", _line(compared) + ".", ""]
+def _comparison_markdown(comparison: Comparison) -> str:
+    lines = [
+        f"### What `{comparison.candidate}` would break",
+        "",
+        _counts_line(comparison) + ".",
+        "",
+    ]
     rows = [
-        f"| {change} | {e.subject} | {table_code(words[:300])} |"
-        for change, e, words in _told(compared)
+        f"| {row.effect.change} | {row.effect.subject} | {table_code(row.symptoms)} |"
+        for row in _listed_effects(comparison)
     ]
     if rows:
-        lines += ["| | subject | what one sees |", "|---|---|---|", *rows]
+        lines += ["| | subject | symptom |", "|---|---|---|", *rows]
     else:
         lines.append("Nothing changes for any subject.")
     return "\n".join(lines)
 
 
-_WRITERS = {"table": _table, "json": _json, "markdown": _markdown}
+def _counts_line(comparison: Comparison) -> str:
+    """Return `werkzeug==3.2.0 on Python 3.13: 3 regressed, 79 still works`."""
+    numbers = {change: len(comparison.of(change)) for change in Change}
+    counts = [f"{number} {change}" for change, number in numbers.items() if number]
+    summary = ", ".join(counts) or "nothing"
+    return f"{comparison.candidate} on Python {comparison.python}: {summary}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ListedEffect:
+    """An effect with its distinct symptoms, or the reason why there are none, as one line."""
+
+    effect: Effect
+    symptoms: str
+
+
+def _listed_effects(comparison: Comparison) -> Iterator[_ListedEffect]:
+    for change in _LISTED_CHANGES:
+        for effect in comparison.of(change):
+            failures = effect.new_failures or effect.after.fails
+            symptoms = "; ".join(dict.fromkeys(symptom for _, symptom in failures))
+            text = symptoms or effect.after.reason or effect.before.reason or ""
+            yield _ListedEffect(effect=effect, symptoms=text[:_LONGEST_SYMPTOM])

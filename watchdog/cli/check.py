@@ -1,10 +1,10 @@
-"""The command `check`: do these requirements work together, and what to type if not?"""
+"""The commands `check` and `explain`: do packages work together, and what to install if not."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,17 @@ from watchdog import pipeline
 from watchdog.analysis import check as checking
 from watchdog.analysis.history.cure import pip_arguments
 from watchdog.cli import history_text
-from watchdog.cli.console import observe, say, stderr
-from watchdog.cli.options import Pythons, one_python, options, output_format, requirement_problem
+from watchdog.cli.console import observe, say, stderr_console
+from watchdog.cli.options import (
+    Pythons,
+    choose_python,
+    options,
+    output_format,
+    requirement_problem,
+)
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
-from watchdog.model.evidence import Outcome
+from watchdog.matrix.schema import Matrix
+from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import State
 from watchdog.report.views.wording import state_symbols
 from watchdog.resolver import requirements_file
@@ -36,21 +43,23 @@ from watchdog.storage.archive import Archive
     "files",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="requirements.txt, `pip freeze` output or pyproject.toml of a project.",
+    help="Also the requirements in this file: requirements.txt, `pip freeze` output or "
+    "pyproject.toml; may be repeated.",
 )
 @click.option(
     "--framework",
     "--flask",
     "framework",
     metavar="X.Y",
-    help="With this series of the framework instead.",
+    help="Use this series of Flask instead of the one in the requirements.",
 )
 @click.option(
     "--upgrade-to",
     "upgrades",
     multiple=True,
     metavar="REQUIREMENT",
-    help="With this instead of what is asked for; says what must move first.",
+    help="Replace the requirement of the same package by this one, and report what else must "
+    "change; may be repeated.",
 )
 @click.argument("requirements", nargs=-1)
 def check(
@@ -62,147 +71,200 @@ def check(
     upgrades: tuple[str, ...],
     requirements: tuple[str, ...],
 ) -> int:
-    """Do these requirements work together? For any extension, in the matrix or not."""
-    series = [f"{settings.matrix.framework}=={framework}.*"] if framework else []
-    project = _asked(files, requirements, (*upgrades, *series))
-    whole, asked, moves = bool(files), project.requirements, None
-    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
-        on = one_python(workspace, python)
-        checked = scheduler.run_with_scheduler(
-            workspace, observer, lambda d: checking.check(d, asked, on, project=whole)
+    """Test whether packages work together, for any extension.
+
+    Packages that matrix.yaml does not name are tested too. If something is broken, the release
+    that broke it and versions that work are searched for.
+    """
+    replacements = upgrades
+    if framework:
+        replacements = (*upgrades, f"{settings.matrix.framework}=={framework}.*")
+    wanted = _read_project(files, requirements, replacements).requirements
+    is_project, moves = bool(files), None
+    console = stderr_console()
+    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
+        version = choose_python(workspace, python)
+        result = scheduler.run_with_scheduler(
+            workspace,
+            observer,
+            lambda s: checking.check(s, wanted, version, project=is_project),
         )
-        if upgrades and checked.outcome in (Outcome.CONFLICT, Outcome.BROKEN):
+        if upgrades and result.outcome in (Outcome.CONFLICT, Outcome.BROKEN):
             moves = scheduler.run_with_scheduler(
                 workspace,
                 observer,
-                lambda d: checking.upgrade_moves(d, asked, upgrades, on, project=whole),
+                lambda s: checking.upgrade_moves(s, wanted, upgrades, version, project=is_project),
             )
     if format_ == "json":
-        more = {"moves": list(moves) if moves is not None else None} if upgrades else {}
-        click.echo(json.dumps(_checked_json(checked, settings.as_of) | more))
+        data = _result_json(result, settings.as_of)
+        if upgrades:
+            data["moves"] = None if moves is None else list(moves)
+        click.echo(json.dumps(data))
     else:
-        _checked_text(checked, settings)
+        _print_result(result, settings)
         if moves:
-            click.echo("  what must move with it: " + " ".join(moves))
-        elif upgrades and checked.outcome is not Outcome.WORKS:
-            click.echo("  nothing was found that could move to make it work")
-    if checked.outcome is Outcome.ERROR:
-        raise InfrastructureError(checked.reason or "it could not be judged")
-    return ExitCode.NEW_BREAKAGE if checked.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
+            click.echo("  what must change as well: " + " ".join(moves))
+        elif upgrades and result.outcome is not Outcome.WORKS:
+            click.echo("  no other changes were found that make it work")
+    if result.outcome is Outcome.ERROR:
+        raise InfrastructureError(result.reason or "the infrastructure failed; try again")
+    return ExitCode.NEW_BREAKAGE if result.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
 
 
-def _asked(
-    files: Sequence[Path], requirements: tuple[str, ...], wanted: tuple[str, ...]
+def _read_project(
+    files: Sequence[Path], requirements: tuple[str, ...], replacements: tuple[str, ...]
 ) -> Project:
-    """What is asked for: requirements, those of files, and what is wanted in their stead."""
-    problems = [p for p in map(requirement_problem, (*requirements, *wanted)) if p]
+    """Join the requirements typed and those of files; let replacements override both.
+
+    Raises:
+        ConfigurationError: there are no requirements, or one is malformed.
+    """
+    problems = [p for p in map(requirement_problem, (*requirements, *replacements)) if p]
     if not requirements and not files:
-        problems.append("name requirements, or a file of them with -r")
+        problems.append("name at least one requirement, or a file of requirements with -r")
     if problems:
         raise ConfigurationError(tuple(problems))
-    found = [requirements_file.read_requirements(path) for path in files]
-    for line, why in (skipped for p in found for skipped in p.skipped):
-        say(stderr(), f"left out, {why}: {line}")
-    asked = Project((*requirements, *(r for p in found for r in p.requirements)))
-    for each in wanted:
-        asked = asked.replacing(each)
-    return asked
+    every_requirement = [*requirements]
+    for path in files:
+        project = requirements_file.read_requirements(path)
+        every_requirement += project.requirements
+        for line, reason in project.skipped:
+            say(stderr_console(), f"left out, {reason}: {line}")
+    merged = Project(tuple(every_requirement))
+    for replacement in replacements:
+        merged = merged.replacing(replacement)
+    return merged
 
 
-def _checked_json(checked: checking.CheckResult, as_of: datetime) -> dict[str, Any]:
-    culprit, cure = checked.culprit, checked.cure
+def _result_json(result: checking.CheckResult, as_of: datetime) -> dict[str, Any]:
+    since = history_text.instant(result.since)
+    culprit = cure = None
+    if result.culprit:
+        culprit = {
+            "name": result.culprit.name,
+            "version": result.culprit.version,
+            "last_good": result.culprit.last_good,
+            "released": since,
+        }
+    if result.cure:
+        cure = {"pins": list(result.cure.pins), "verified": True, "how": result.cure.how}
     return {
         "as_of": as_of.isoformat(),
-        "python": checked.python,
-        "requirements": list(checked.requirements),
-        "lock": dict(checked.lock.pins) if checked.lock else None,
-        "outcome": checked.outcome,
-        "stage": checked.stage,
-        "symptom": checked.symptom,
-        "blocked_by_core": checked.blocked_by_core,
-        "reason": checked.reason,
-        "subjects": [
-            {
-                "subject": r.subject,
-                "outcome": r.judgement.outcome,
-                "symptom": r.judgement.symptom,
-                "reason": r.judgement.reason,
-            }
-            for r in checked.records
-        ],
-        "since": history_text.instant(checked.since),
-        "culprit": culprit
-        and {
-            "name": culprit.name,
-            "version": culprit.version,
-            "last_good": culprit.last_good,
-            "released": history_text.instant(checked.since),
-        },
-        "proof": checked.proof,
-        "changelog": checked.changelog,
-        "missing": checked.missing,
-        "cure": cure and {"pins": list(cure.pins), "verified": True, "how": cure.how},
+        "python": result.python,
+        "requirements": list(result.requirements),
+        "lock": dict(result.lock.pins) if result.lock else None,
+        "outcome": result.outcome,
+        "stage": result.stage,
+        "symptom": result.symptom,
+        "blocked_by_core": result.blocked_by_core,
+        "reason": result.reason,
+        "subjects": [_record_json(record) for record in result.records],
+        "since": since,
+        "culprit": culprit,
+        "proof": result.proof,
+        "changelog": result.changelog,
+        "missing": result.missing,
+        "cure": cure,
     }
 
 
-def _checked_text(checked: checking.CheckResult, settings: Settings) -> None:
-    shown, as_of = state_symbols(settings.matrix), settings.as_of
-    symbol, word = shown[State(checked.outcome.value)]
-    what = " ".join(checked.requirements)
+def _record_json(record: Record) -> dict[str, Any]:
+    return {
+        "subject": record.subject,
+        "outcome": record.judgement.outcome,
+        "symptom": record.judgement.symptom,
+        "reason": record.judgement.reason,
+    }
+
+
+def _print_result(result: checking.CheckResult, settings: Settings) -> None:
+    """Print the outcome in one line, then its details, indented."""
+    symbol, word = state_symbols(settings.matrix)[State(result.outcome.value)]
     click.echo(
-        f"{symbol} {what}: {word} on Python {checked.python} as of {as_of:%Y-%m-%d %H:%M} UTC"
+        f"{symbol} {' '.join(result.requirements)}: {word} on Python {result.python} "
+        f"as of {settings.as_of:%Y-%m-%d %H:%M} UTC"
     )
-    if checked.symptom and len(checked.records) < 2:  # noqa: PLR2004
-        click.echo(f"  {checked.stage}: {checked.symptom}")
-    for record in checked.records if len(checked.records) > 1 else ():
-        each, sign = record.judgement, shown[State(record.judgement.outcome.value)][0]
-        click.echo(f"  {sign} {record.subject}: {each.symptom or each.reason or each.outcome}")
-    if checked.reason:
-        click.echo(f"  {checked.reason}")
-    if checked.since:
-        by = checked.culprit
-        who = "no single release that could be proved"
-        if by:
-            who = f"{by.name} {by.version} (it worked with {by.last_good}; proof: {checked.proof})"
-        click.echo(f"  since {checked.since:%Y-%m-%d %H:%M} UTC, through {who}")
-    if checked.changelog:
-        click.echo(f"  what it changed: {checked.changelog}")
-    if checked.cure:
-        click.echo(
-            "  it works with: pip install "
-            + shlex.join(pip_arguments(checked.requirements, checked.cure.pins))
-        )
-    elif checked.outcome is Outcome.BROKEN:
-        click.echo("  no pins were found that make it work")
-    if checked.lock:
-        click.echo("  " + " ".join(checked.lock.requirements))
+    for line in (
+        *_symptom_lines(result, settings.matrix),
+        *_cause_lines(result),
+        *_cure_lines(result),
+    ):
+        click.echo(f"  {line}")
+    if result.lock:
+        click.echo("  " + " ".join(result.lock.requirements))
+
+
+def _symptom_lines(result: checking.CheckResult, matrix: Matrix) -> Iterator[str]:
+    """Yield the symptom, or a line for each subject if several were run; then the reason."""
+    if len(result.records) > 1:
+        words = state_symbols(matrix)
+        for record in result.records:
+            judgement = record.judgement
+            symbol = words[State(judgement.outcome.value)][0]
+            text = judgement.symptom or judgement.reason or judgement.outcome
+            yield f"{symbol} {record.subject}: {text}"
+    elif result.symptom:
+        yield f"{result.stage}: {result.symptom}"
+    if result.reason:
+        yield result.reason
+
+
+def _cause_lines(result: checking.CheckResult) -> Iterator[str]:
+    if result.since:
+        cause = "no single release could be proved to be the cause"
+        if culprit := result.culprit:
+            cause = (
+                f"caused by {culprit.name} {culprit.version} "
+                f"(it worked with {culprit.last_good}; proof: {result.proof})"
+            )
+        yield f"since {result.since:%Y-%m-%d %H:%M} UTC, {cause}"
+    if result.changelog:
+        yield f"what it changed: {result.changelog}"
+
+
+def _cure_lines(result: checking.CheckResult) -> Iterator[str]:
+    if result.cure:
+        arguments = pip_arguments(result.requirements, result.cure.pins)
+        yield f"it works with: pip install {shlex.join(arguments)}"
+    elif result.outcome is Outcome.BROKEN:
+        yield "no pins were found that make it work"
 
 
 @click.command()
 @options()
 @output_format
-@click.argument("what", metavar="CELL|BREAKAGE")
-def explain(settings: Settings, format_: str, what: str) -> None:
-    """Who did it, with proof, and what to type instead: for a cell or a past breakage."""
+@click.argument("name", metavar="CELL|BREAKAGE")
+def explain(settings: Settings, format_: str, name: str) -> None:
+    """Find which release broke something, with proof, and what to install instead.
+
+    Takes the id of a cell (`plan` lists them) or of a breakage in the history.
+    """
     archive = Archive(settings.reports)
-    known = next((b for b in archive.breakages() if b.id == what), None)
-    if known is not None:
-        told = history_text.breakage_json(known)
-        click.echo(json.dumps(told) if format_ == "json" else history_text.breakage_text(known))
-        if format_ != "json" and (note := archive.cures().get(what)):
-            click.echo("  " + history_text.cure_line(note))
+    breakage = next((b for b in archive.breakages() if b.id == name), None)
+    if breakage is not None:
+        if format_ == "json":
+            click.echo(json.dumps(history_text.breakage_json(breakage)))
+        else:
+            click.echo(history_text.breakage_text(breakage))
+            if cure := archive.cures().get(name):
+                click.echo("  " + history_text.cure_line(cure))
         return
-    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
-        _, found = pipeline.prepare(workspace, pipeline.Selection(only=(what,)), observer)
-        planned = next((p for p in found if p.cell.id == what), None)
+    result = _explain_cell(settings, name)
+    if format_ == "json":
+        click.echo(json.dumps(_result_json(result, settings.as_of)))
+    else:
+        _print_result(result, settings)
+
+
+def _explain_cell(settings: Settings, cell_id: str) -> checking.CheckResult:
+    console = stderr_console()
+    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
+        _, cells = pipeline.prepare(workspace, pipeline.Selection(only=(cell_id,)), observer)
+        planned = next((p for p in cells if p.cell.id == cell_id), None)
         if planned is None or planned.cell.python not in workspace.interpreters:
             raise ConfigurationError(
-                (f"neither a cell nor a breakage is called {what}; `plan` lists the cells",)
+                (f"there is no cell or breakage {cell_id!r}; `plan` lists the cells",)
             )
-        checked = scheduler.run_with_scheduler(
-            workspace, observer, lambda d: checking.explain(d, planned.cell)
+        return scheduler.run_with_scheduler(
+            workspace, observer, lambda s: checking.explain(s, planned.cell)
         )
-    if format_ == "json":
-        click.echo(json.dumps(_checked_json(checked, settings.as_of)))
-    else:
-        _checked_text(checked, settings)

@@ -1,6 +1,6 @@
-"""What people see while it runs and when it is done: a terminal, plain lines, or GitHub Actions.
+"""Progress while a command runs and the summary at its end.
 
-Everything here goes to stderr; stdout belongs to what was asked for (`--format json`, tables).
+Everything here goes to stderr; stdout is reserved for results (`--format json`, tables).
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ from rich.table import Table as RichTable
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.verdict import Run, State, Verdict, count_states
+from watchdog.model.verdict import Breakage, Run, State, Verdict, count_states
 from watchdog.pipeline import RunResult
 from watchdog.report.views.wording import breakage_row, state_symbols
 
+_SECONDS_BETWEEN_LINES = 10
+"""How often ProgressLines says how far it is."""
+
 
 class ProgressBar:
-    """Progress on a terminal: a bar with counts and remaining time, news above it."""
+    """Progress on a terminal: a bar with counts and remaining time, new breakages above it."""
 
     def __init__(self, console: Console, matrix: Matrix) -> None:
         self._console = console
@@ -51,7 +54,7 @@ class ProgressBar:
             console=console,
         )
         self._task: TaskID | None = None
-        self._seen: set[str] = set()
+        self._printed_signatures: set[str] = set()
         self._broken = 0
 
     def __enter__(self) -> Self:
@@ -62,17 +65,20 @@ class ProgressBar:
         self._progress.stop()
 
     def stage(self, text: str, total: int | None = None) -> None:
+        """Begin a stage of so many steps; replace the bar of the stage before."""
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._broken = 0
         self._task = self._progress.add_task(text, total=total, news="")
 
     def advance(self, by: int = 1) -> None:
+        """Count steps as done."""
         if self._task is not None:
             self._progress.update(self._task, advance=by)
 
     def ran(self, record: Record) -> None:
-        if line := _found(self._matrix, record, self._seen):
+        """Count the result of a trial, and print a breakage that is seen for the first time."""
+        if line := _first_breakage_line(self._matrix, record, self._printed_signatures):
             self._progress.console.print(line, markup=False, highlight=False)
         self._broken += record.judgement.outcome is Outcome.BROKEN
         if self._task is not None and self._broken:
@@ -80,14 +86,14 @@ class ProgressBar:
 
 
 class ProgressLines:
-    """Plain lines, for logs and pipes: stages, news, and a word every few seconds."""
+    """Progress in logs and pipes: stages, new breakages, and a line every few seconds."""
 
     def __init__(self, console: Console, matrix: Matrix) -> None:
         self._console = console
         self._matrix = matrix
-        self._seen: set[str] = set()
+        self._printed_signatures: set[str] = set()
         self._text, self._total, self._done, self._broken = "", 0, 0, 0
-        self._started = self._told = 0.0
+        self._stage_started = self._last_line = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -95,39 +101,50 @@ class ProgressLines:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     def stage(self, text: str, total: int | None = None) -> None:
+        """Begin a stage of so many steps and print its name."""
         self._text, self._total, self._done, self._broken = text, total or 0, 0, 0
-        self._started = self._told = time.monotonic()
-        self._print(f"{text} ({total}) …" if total else f"{text} …")
+        self._stage_started = self._last_line = time.monotonic()
+        say(self._console, f"{text} ({total}) …" if total else f"{text} …")
 
     def ran(self, record: Record) -> None:
+        """Count the result of a trial, and print a breakage that is seen for the first time."""
         self._broken += record.judgement.outcome is Outcome.BROKEN
-        if line := _found(self._matrix, record, self._seen):
-            self._print(line)
+        if line := _first_breakage_line(self._matrix, record, self._printed_signatures):
+            say(self._console, line)
 
     def advance(self, by: int = 1) -> None:
+        """Count steps as done, and every few seconds print how many are left."""
         self._done += by
         now = time.monotonic()
-        if now - self._told > 10 and self._total:  # noqa: PLR2004  seconds
-            self._told = now
-            left = (now - self._started) / self._done * max(self._total - self._done, 0)
-            broken = f"{self._broken} broken, " if self._broken else ""
-            self._print(
-                f"{self._text}: {self._done} of {self._total}, {broken}about {left:.0f} s left"
-            )
+        if not self._total or now - self._last_line <= _SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = now
+        seconds_per_step = (now - self._stage_started) / self._done
+        seconds_left = seconds_per_step * max(self._total - self._done, 0)
+        broken = f"{self._broken} broken, " if self._broken else ""
+        say(
+            self._console,
+            f"{self._text}: {self._done} of {self._total}, {broken}about {seconds_left:.0f} s left",
+        )
 
 
-def _found(matrix: Matrix, record: Record, seen: set[str]) -> str | None:
-    """A line for a breakage when its first cell turns up, none for its later ones."""
+def _first_breakage_line(
+    matrix: Matrix, record: Record, printed_signatures: set[str]
+) -> str | None:
+    """Return a line for a breakage at its first cell, None for all later cells and other results.
+
+    Args:
+        matrix: names the core packages to print.
+        record: the result of a trial.
+        printed_signatures: signatures that have a line already; a new one is added.
+    """
     judgement = record.judgement
     if judgement.outcome is not Outcome.BROKEN or not judgement.signature:
         return None
-    if judgement.signature in seen:
+    if judgement.signature in printed_signatures:
         return None
-    seen.add(judgement.signature)
+    printed_signatures.add(judgement.signature)
     version = record.lock.get(record.subject, "")
     core = ", ".join(f"{title} {record.lock.get(name, '–')}" for name, title in matrix.core.items())
     return (
@@ -137,66 +154,76 @@ def _found(matrix: Matrix, record: Record, seen: set[str]) -> str | None:
 
 @contextmanager
 def observe(console: Console, matrix: Matrix) -> Iterator[ProgressBar | ProgressLines]:
-    """The observer that fits where stderr goes."""
-    observer = (
-        ProgressBar(console, matrix) if console.is_terminal else ProgressLines(console, matrix)
-    )
+    """Show progress while the block runs: a bar on a terminal, lines everywhere else."""
+    observer: ProgressBar | ProgressLines
+    if console.is_terminal:
+        observer = ProgressBar(console, matrix)
+    else:
+        observer = ProgressLines(console, matrix)
     with observer:
         yield observer
 
 
-def stderr() -> Console:
+def stderr_console() -> Console:
+    """Return a console on stderr; lines are wrapped only on a terminal."""
     return Console(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 
 def say(console: Console, text: str) -> None:
+    """Print a text as it is, without markup, colours and wrapping."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def warn_self_test_failed(console: Console, why: str) -> None:
-    """That a package of known outcome came out wrong."""
-    say(console, f"This run is not to be believed, and no news: {why}")
+def warn_self_test_failed(console: Console, reason: str) -> None:
+    """Warn that a made-up package with a known outcome came out wrong in this run."""
+    say(console, f"The self test failed, so this run is not reliable and reports no news: {reason}")
 
 
 def warn_later_runs(console: Console, as_of: datetime, runs: Sequence[Run]) -> None:
-    """That the journal knows a later moment than this run, as when a clock went back."""
-    later = [run.as_of for run in runs if run.as_of > as_of]
-    if later:
+    """Warn if the journal has runs with a later cutoff, for example because the clock was wrong."""
+    later_cutoffs = [run.as_of for run in runs if run.as_of > as_of]
+    if later_cutoffs:
         say(
             console,
-            f"The journal has {len(later)} runs of a later cutoff: the pages show the last, of "
-            f"{max(later):%Y-%m-%d %H:%M} UTC, and this one stands before it. "
-            "Where that is not meant, look at the clock.",
+            f"The journal has {len(later_cutoffs)} runs with a later cutoff than this one. The "
+            f"pages show the latest, of {max(later_cutoffs):%Y-%m-%d %H:%M} UTC. If you did not "
+            "choose an earlier date, check the clock of this machine.",
         )
 
 
 def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Path) -> None:
-    """The end of a run: breakages with symptom, what was counted, where the page is."""
+    """Print the end of a run: breakages with their symptoms, counts, and where the page is."""
     if result.breakages:
-        table = RichTable(title="Breakages", title_justify="left", box=None, pad_edge=False)
-        for heading in ("", "who", "cells", "symptom"):
-            table.add_column(heading, overflow="fold", no_wrap=heading == "")
-        for breakage in result.breakages:
-            table.add_row(*(escape(text) for text in breakage_row(matrix, breakage)))
-        console.print(table)
-    for verdict in _expected_but_working(result.verdicts):
-        say(
-            console,
-            f"{verdict.cell.id} works, although matrix.yaml expects it to break "
-            f"({verdict.expected}): remove the mark.",
-        )
-    shown = state_symbols(matrix)
-    words = [
-        f"{shown[state][0]} {number} {shown[state][1]}"
-        for state, number in count_states(result.verdicts).items()
-        if number
-    ]
-    say(console, f"{len(result.verdicts)} cells: " + ", ".join(words))
+        console.print(_breakage_table(matrix, result.breakages))
+    for verdict in result.verdicts:
+        if verdict.expected and verdict.state is State.WORKS:
+            say(
+                console,
+                f"{verdict.cell.id} works, although matrix.yaml expects it to break "
+                f"({verdict.expected}): remove that entry.",
+            )
+    say(console, f"{len(result.verdicts)} cells: {_state_counts(matrix, result.verdicts)}")
     if result.left_out:
         say(console, f"{len(result.left_out)} cells left out by matrix.yaml (exclude)")
     say(console, f"{result.ran} trials run, {result.reused} known from the ledger")
     say(console, f"Report: {page}")
 
 
-def _expected_but_working(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    return [v for v in verdicts if v.expected and v.state is State.WORKS]
+def _breakage_table(matrix: Matrix, breakages: Sequence[Breakage]) -> RichTable:
+    table = RichTable(title="Breakages", title_justify="left", box=None, pad_edge=False)
+    for heading in ("", "who", "cells", "symptom"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "")
+    for breakage in breakages:
+        table.add_row(*(escape(text) for text in breakage_row(matrix, breakage)))
+    return table
+
+
+def _state_counts(matrix: Matrix, verdicts: Sequence[Verdict]) -> str:
+    """Return `✓ 12 works, ✕ 1 breaks`: the states that occur, with symbol and number."""
+    words = state_symbols(matrix)
+    texts = []
+    for state, number in count_states(verdicts).items():
+        if number:
+            symbol, word = words[state]
+            texts.append(f"{symbol} {number} {word}")
+    return ", ".join(texts)

@@ -1,7 +1,8 @@
-"""The command `extension`: for the people who maintain one."""
+"""The command `extension`: tests a maintainer's own extension, published or not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -17,19 +18,22 @@ from watchdog.analysis.extension import (
     default_pythons,
     extension_matrix,
 )
-from watchdog.cli.console import observe, say, stderr
+from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.github_annotations import annotate, summarise, table_cell
 from watchdog.cli.options import as_of_option, jobs_option, reports_option, smokes_option
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.matrix import load, schema
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
-from watchdog.model.verdict import Verdict, count_states
+from watchdog.model.verdict import State, Verdict, count_states
 from watchdog.report import site
 from watchdog.report.views.wording import state_symbols
 from watchdog.resolver.overlay_index import Wheel
 from watchdog.runner.workspace import Settings
 from watchdog.storage.ledger import Ledger
+
+_MOST_CELLS = 5
+"""Cells of a breakage that are named; the others are counted."""
 
 
 @click.command()
@@ -37,14 +41,16 @@ from watchdog.storage.ledger import Ledger
 @click.option(
     "--smoke",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A file with test_ functions that use it as its users do.",
+    help="A file of test_ functions that use the extension as its users do; by default the "
+    "built-in one, or an automatic one.",
 )
 @click.option(
     "--python",
     "pythons",
     multiple=True,
     metavar="X.Y",
-    help="Only these Pythons; by default those its metadata allows.",
+    help="Use only this Python version; may be repeated. By default every version that the "
+    "extension's metadata allows.",
 )
 @click.option(
     "--framework",
@@ -54,7 +60,8 @@ from watchdog.storage.ledger import Ledger
     default=("last 3", "prerelease"),
     show_default=True,
     metavar="RULE",
-    help="As in matrix.yaml: newest, 'last 3', 'since 2.0', '2.3' …",
+    help="Flask versions to test with, as in matrix.yaml: newest, 'last 3', 'since 2.0', '2.3' "
+    "…; may be repeated.",
 )
 @click.option(
     "--foundation",
@@ -64,26 +71,34 @@ from watchdog.storage.ledger import Ledger
     default=("resolved",),
     show_default=True,
     metavar="RULE",
-    help="Likewise.",
+    help="Werkzeug versions to test with, as for --flask; may be repeated.",
 )
 @click.option(
-    "--requires", multiple=True, metavar="REQUIREMENT", help="What the smoke needs beside it."
+    "--requires",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help="A package that the smoke test needs besides the extension; may be repeated.",
 )
 @click.option(
     "--service",
     "services",
     multiple=True,
     type=click.Choice(get_args(schema.Service)),
-    help="A server the smoke talks to.",
+    help="A server that the smoke test needs; may be repeated.",
 )
-@click.option("--known", multiple=True, metavar="GLOB", help="Cells that may break.")
+@click.option(
+    "--known",
+    multiple=True,
+    metavar="GLOB",
+    help="Cells whose id matches this pattern are expected to break; may be repeated.",
+)
 @as_of_option
 @jobs_option
 @click.option(
     "--matrix",
     "matrix_path",
     type=click.Path(path_type=Path),
-    help="Under the core of this file; by default Flask and Werkzeug.",
+    help="Use the core packages of this matrix.yaml; by default Flask and Werkzeug.",
 )
 @reports_option
 @smokes_option
@@ -102,46 +117,55 @@ def extension(
     matrix_path: Path | None,
     smokes: Path,
 ) -> int:
-    """Does the extension in this folder work with the series of Flask? If not, since which release?
+    """Test your own extension with each series of Flask, and find which release broke it.
 
-    Exit code 1 when something breaks that the folder of reports did not know yet.
+    Takes a wheel, or a folder from which one can be built. Exit code 1 if something breaks that
+    was not yet broken in the results stored in the folder of reports.
     """
-    console = stderr()
+    console = stderr_console()
     with candidate_source.resolve_candidate(path) as wheel:
         if not isinstance(wheel, Wheel):
             raise ConfigurationError((f"{path} is neither a wheel nor a folder to build",))
-        core = load.load_matrix(matrix_path).core if matrix_path else schema.DEFAULT_CORE
-        asked = ExtensionCheck(
-            wheel,
-            smoke,
-            pythons or default_pythons(wheel),
-            framework,
-            foundation,
-            requires,
-            services,
-            known,
-            core,
+        check = ExtensionCheck(
+            wheel=wheel,
+            smoke=smoke,
+            pythons=pythons or default_pythons(wheel),
+            framework=framework,
+            foundation=foundation,
+            requires=requires,
+            services=services,
+            known=known,
+            core=load.load_matrix(matrix_path).core if matrix_path else schema.DEFAULT_CORE,
         )
-        matrix = extension_matrix(asked)
-        settings = Settings(matrix, as_of or datetime.now(UTC), reports, jobs, smokes=smokes)
+        matrix = extension_matrix(check)
+        settings = Settings(
+            matrix=matrix,
+            as_of=as_of or datetime.now(UTC),
+            reports=reports,
+            jobs=jobs,
+            smokes=smokes,
+        )
         with observe(console, matrix) as observer:
-            found = check_extension(settings, asked, observer)
+            report = check_extension(settings, check, observer)
         page = site.write_site(matrix, Ledger(reports), reports)
-    text = _markdown(matrix, found)
+    text = _report_markdown(matrix, report)
     click.echo(text)
     summarise(text)
-    for finding in found.new:
-        annotate(f"{found.wheel.name} breaks", f"{finding.breakage.symptom} {_by(finding)}".strip())
+    for finding in report.new:
+        annotate(f"{report.wheel.name} breaks", _annotation(finding))
     say(console, f"Report: {page}")
-    return ExitCode.NEW_BREAKAGE if found.new else ExitCode.NOTHING_NEW
+    return ExitCode.NEW_BREAKAGE if report.new else ExitCode.NOTHING_NEW
 
 
-def _by(finding: ExtensionFinding) -> str:
-    """Who did it, in words; nothing where nobody could be proved."""
-    by = finding.checked.culprit
-    if by is None:
-        return ""
-    return f"(through {by.name} {by.version}{_since(finding)}; it works with {by.last_good})"
+def _annotation(finding: ExtensionFinding) -> str:
+    """Return the symptom, and the culprit in parentheses if it could be proved."""
+    culprit = finding.checked.culprit
+    if culprit is None:
+        return finding.breakage.symptom
+    return (
+        f"{finding.breakage.symptom} (caused by {culprit.name} {culprit.version}"
+        f"{_since(finding)}; it works with {culprit.last_good})"
+    )
 
 
 def _since(finding: ExtensionFinding) -> str:
@@ -149,48 +173,63 @@ def _since(finding: ExtensionFinding) -> str:
     return f" since {since:%Y-%m-%d}" if since else ""
 
 
-def _markdown(matrix: Matrix, report: ExtensionReport) -> str:
-    wheel, counts, shown = report.wheel, count_states(report.verdicts), state_symbols(matrix)
-    told = [f"{n} {shown[state][1]}" for state, n in counts.items() if n]
+def _report_markdown(matrix: Matrix, report: ExtensionReport) -> str:
+    """Format counts, a section for each breakage, and the table of all cells."""
+    words = state_symbols(matrix)
+    counts = []
+    for state, number in count_states(report.verdicts).items():
+        if number:
+            counts.append(f"{number} {words[state][1]}")
     lines = [
-        f"## {wheel.name} {wheel.version}",
+        f"## {report.wheel.name} {report.wheel.version}",
         "",
-        f"{len(report.verdicts)} cells: " + ", ".join(told) + ".",
+        f"{len(report.verdicts)} cells: {', '.join(counts)}.",
     ]
     for finding in report.findings:
-        lines += ["", *_told(finding)]
-    lines += ["", "| Python | " + " | ".join(columns := _columns(report)) + " |"]
-    lines.append("|---|" + "---|" * len(columns))
-    for python in dict.fromkeys(v.cell.python for v in report.verdicts):
-        states = {_column(v): v.state for v in report.verdicts if v.cell.python == python}
-        row = [shown[states[c]][0] if c in states else "" for c in columns]
-        lines.append(f"| {python} | " + " | ".join(row) + " |")
+        lines += ["", *_finding_lines(finding)]
+    lines += ["", *_table_lines(matrix, report.verdicts)]
     return "\n".join(lines)
 
 
-def _told(finding: ExtensionFinding) -> list[str]:
+def _finding_lines(finding: ExtensionFinding) -> Iterator[str]:
     breakage, checked = finding.breakage, finding.checked
-    lines = [
-        f"### {'New' if finding.new else 'Known'}: {table_cell(breakage.symptom)}",
-        "",
-        f"In {len(breakage.verdicts)} cells: "
-        + ", ".join(f"`{v.cell.id}`" for v in breakage.verdicts[:5])
-        + (" …" if breakage.verdicts[5:] else ""),
-    ]
-    if by := checked.culprit:
-        told = f"Culprit: **{by.name} {by.version}**{_since(finding)}"
-        lines += ["", f"{told} (with {by.last_good} it works; proof: {checked.proof})."]
+    kind = "New" if finding.new else "Known"
+    yield f"### {kind}: {table_cell(breakage.symptom)}"
+    cells = ", ".join(f"`{verdict.cell.id}`" for verdict in breakage.verdicts[:_MOST_CELLS])
+    more = " …" if len(breakage.verdicts) > _MOST_CELLS else ""
+    yield ""
+    yield f"In {len(breakage.verdicts)} cells: {cells}{more}"
+    if culprit := checked.culprit:
+        yield ""
+        yield (
+            f"Culprit: **{culprit.name} {culprit.version}**{_since(finding)} "
+            f"(with {culprit.last_good} it works; proof: {checked.proof})."
+        )
     if checked.missing:
-        lines += ["", f"Missing: `{checked.missing}`"]
+        yield ""
+        yield f"Missing: `{checked.missing}`"
     if checked.cure:
-        lines += ["", f"It works with: `pip install {' '.join(checked.cure.pins)}` beside it."]
-    return lines
+        yield ""
+        yield f"It works if you also install: `pip install {' '.join(checked.cure.pins)}`."
 
 
-def _columns(report: ExtensionReport) -> list[str]:
-    return list(dict.fromkeys(map(_column, report.verdicts)))
+def _table_lines(matrix: Matrix, verdicts: tuple[Verdict, ...]) -> Iterator[str]:
+    """Yield a Markdown table: a row for each Python, a column for each choice of versions."""
+    states: dict[tuple[str, str], State] = {}
+    for verdict in verdicts:
+        states[verdict.cell.python, _column(verdict)] = verdict.state
+    columns = list(dict.fromkeys(column for _, column in states))
+    words = state_symbols(matrix)
+    yield "| Python | " + " | ".join(columns) + " |"
+    yield "|---|" + "---|" * len(columns)
+    for python in dict.fromkeys(python for python, _ in states):
+        row = []
+        for column in columns:
+            state = states.get((python, column))
+            row.append(words[state][0] if state else "")
+        yield f"| {python} | {' | '.join(row)} |"
 
 
 def _column(verdict: Verdict) -> str:
-    _, table, _, *rest = verdict.cell.id.split("/")
-    return "unpinned" if table == Table.TODAY else " ".join(rest)
+    _, table, _, *versions = verdict.cell.id.split("/")
+    return "unpinned" if table == Table.TODAY else " ".join(versions)

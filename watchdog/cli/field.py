@@ -1,46 +1,61 @@
-"""The commands about the field as a whole: what works together, and what metadata allows."""
+"""The commands `constraints` and `declared`: versions that work together or claim to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
-from watchdog.analysis import declared as measuring
+from watchdog.analysis import declared as declared_ranges
 from watchdog.analysis import known_good
-from watchdog.cli.console import observe, say, stderr
-from watchdog.cli.options import Pythons, one_python, options
+from watchdog.cli.console import observe, say, stderr_console
+from watchdog.cli.options import Pythons, choose_python, options
 from watchdog.report import site
 from watchdog.runner.workspace import Settings, open_workspace
-from watchdog.storage.declared import declared_json
+from watchdog.storage.declared import SeriesResult, declared_json
 
 
 @click.command()
 @options(python=Pythons.MANY, cooldown=48)
 def constraints(settings: Settings, pythons: tuple[str, ...]) -> None:
-    """The known-good set: as many subjects as can live together, as constraints-PYTHON.txt."""
-    console = stderr()
+    """Write a constraints file of versions that work together, for each Python.
+
+    The file constraints-PYTHON.txt holds as many packages of the matrix as can be installed in one
+    environment in which all of them work.
+    """
+    console = stderr_console()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
-        for python in [one_python(workspace, asked) for asked in pythons or (None,)]:
-            found = known_good.find_known_good(workspace, observer, python)
-            path = settings.reports / found.file
-            site.write_text(path, found.text)
+        for python in [choose_python(workspace, version) for version in pythons or (None,)]:
+            result = known_good.find_known_good(workspace, observer, python)
+            path = settings.reports / result.file
+            site.write_text(path, result.text)
             say(
                 console,
-                f"{len(found.subjects)} subjects together, {len(found.left_out)} left out: {path}",
+                f"{len(result.subjects)} subjects together, {len(result.left_out)} left out: "
+                f"{path}",
             )
 
 
 @click.command()
 @options()
 def declared(settings: Settings) -> None:
-    """What the metadata of the grid's subjects allows of Flask, beside what works."""
-    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
-        found = measuring.measure_ranges(workspace, observer)
-    site.write_text(settings.reports / "declared.json", declared_json(found))
-    for each in found:
-        broken = ", ".join(s.framework for s in each.allows_broken) or "nothing"
-        working = ", ".join(s.framework for s in each.forbids_working) or "nothing"
-        suggested = each.suggestion(settings.matrix.framework) or "nothing to suggest"
+    """Compare the Flask versions that each package allows with those that work.
+
+    The metadata of every package in the grid of matrix.yaml is read, and each series of Flask is
+    tested. Prints versions that are allowed but break, and versions that work but are forbidden.
+    """
+    console = stderr_console()
+    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
+        ranges = declared_ranges.measure_ranges(workspace, observer)
+    site.write_text(settings.reports / "declared.json", declared_json(ranges))
+    for measured in ranges:
+        suggestion = measured.suggestion(settings.matrix.framework) or "nothing to suggest"
         click.echo(
-            f"{each.subject} {each.version}: allows and breaks with {broken}; forbids and "
-            f"works with {working}; {suggested}"
+            f"{measured.subject} {measured.version}: allows and breaks with "
+            f"{_series_names(measured.allows_broken)}; forbids and works with "
+            f"{_series_names(measured.forbids_working)}; {suggestion}"
         )
+
+
+def _series_names(series: Iterable[SeriesResult]) -> str:
+    return ", ".join(result.framework for result in series) or "nothing"

@@ -1,4 +1,4 @@
-"""The command `forecast`: what breaks next."""
+"""The commands `forecast` and `forecast-score`: what breaks next, and how good the forecast is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ import click
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis import candidate_source
-from watchdog.analysis.forecast import forecast as foretelling
-from watchdog.analysis.forecast import risks
-from watchdog.cli.console import observe, say, stderr
-from watchdog.cli.options import Pythons, one_python, options, output_format, subjects_of
+from watchdog.analysis.forecast import backtest, risks
+from watchdog.analysis.forecast import forecast as forecasts
+from watchdog.cli.console import observe, say, stderr_console
+from watchdog.cli.options import (
+    Pythons,
+    choose_python,
+    options,
+    output_format,
+    select_subjects,
+)
 from watchdog.errors import ConfigurationError
 from watchdog.report import site
 from watchdog.report.views.forecast import earliest
@@ -28,7 +34,7 @@ from watchdog.storage.forecast import Forecast, forecast_json, read_forecast
 @click.option(
     "--candidate",
     metavar="WHEEL|PATH|REQUIREMENT|GIT_URL",
-    help="What this lacks that the field uses; from source, no smoke is run.",
+    help="Find what this release lacks that packages use. Source code is read; no test is run.",
 )
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def forecast(
@@ -38,50 +44,92 @@ def forecast(
     candidate: str | None,
     subjects: tuple[str, ...],
 ) -> None:
-    """What breaks next: announced removals in use, what is gone already, prereleases."""
-    chosen = subjects_of(settings, subjects)
-    console = stderr()
+    """Find what the next releases will break.
+
+    Reports uses of what is deprecated, uses of what is removed already, and failures on
+    prereleases, for all packages of the matrix or the named ones.
+    """
+    selected = select_subjects(settings, subjects)
+    if candidate is None:
+        result = _make_forecast(settings, python, selected)
+        if not subjects:
+            result = _save_forecast(settings, result)
+    else:
+        result = _weigh_candidate(settings, python, selected, candidate)
+    if format_ == "json":
+        click.echo(forecast_json(result), nl=False)
+    else:
+        click.echo(_forecast_text(result))
+    say(stderr_console(), f"{len(result.risks)} risks for {result.subjects} packages")
+
+
+def _make_forecast(settings: Settings, python: str | None, subjects: tuple[str, ...]) -> Forecast:
+    with (
+        observe(stderr_console(), settings.matrix) as observer,
+        open_workspace(settings) as workspace,
+    ):
+        version = choose_python(workspace, python)
+        return forecasts.make_forecast(workspace, observer, subjects, version)
+
+
+def _save_forecast(settings: Settings, result: Forecast) -> Forecast:
+    """Date each risk, and store the forecast for the pages unless a newer one is stored."""
+    earlier = read_forecast(settings.reports)
+    dated = risks.date_risks(result, earlier)
+    if earlier is None or earlier.as_of <= dated.as_of:
+        site.write_text(settings.reports / "forecast.json", forecast_json(dated))
+    return dated
+
+
+def _weigh_candidate(
+    settings: Settings, python: str | None, subjects: tuple[str, ...], candidate: str
+) -> Forecast:
     with ExitStack() as stack:
-        observer = stack.enter_context(observe(console, settings.matrix))
+        observer = stack.enter_context(observe(stderr_console(), settings.matrix))
         workspace = stack.enter_context(open_workspace(settings))
-        on = one_python(workspace, python)
-        if candidate is None:
-            found = foretelling.make_forecast(workspace, observer, chosen, on)
-        else:
-            meant = stack.enter_context(candidate_source.resolve_candidate(candidate))
-            asked = settings
-            if isinstance(meant, Wheel):
-                overlay = stack.enter_context(OverlayIndex(meant, settings.as_of))
-                asked = replace(settings, overlay=overlay.url)
-            pin = (canonicalize_name(meant.name), _version(meant))
-            proposed = stack.enter_context(open_workspace(asked))
-            found = foretelling.weigh_candidate(workspace, observer, chosen, on, pin, proposed)
-    if candidate is None and not subjects:
-        earlier = read_forecast(settings.reports)
-        found = risks.date_risks(found, earlier)
-        # What is asked of the past is for whoever asks; the page shows the newest.
-        if earlier is None or earlier.as_of <= found.as_of:
-            site.write_text(settings.reports / "forecast.json", forecast_json(found))
-    click.echo(forecast_json(found) if format_ == "json" else _table(found), nl=format_ != "json")
-    say(console, f"{len(found.risks)} risks for {found.subjects} packages")
+        version = choose_python(workspace, python)
+        source = stack.enter_context(candidate_source.resolve_candidate(candidate))
+        settings_with = settings
+        if isinstance(source, Wheel):
+            overlay = stack.enter_context(OverlayIndex(source, settings.as_of))
+            settings_with = replace(settings, overlay=overlay.url)
+        pin = (canonicalize_name(source.name), _exact_version(source))
+        workspace_with = stack.enter_context(open_workspace(settings_with))
+        return forecasts.weigh_candidate(
+            workspace, observer, subjects, version, pin, workspace_with
+        )
 
 
-def _version(meant: candidate_source.CandidateSource) -> str:
-    if isinstance(meant, Wheel):
-        return meant.version
-    exact = [s.version for s in meant.specifier if s.operator == "=="]
-    if not exact:
-        raise ConfigurationError((f"{meant}: say which version, as in {meant.name}==1.2.3",))
-    return exact[0]
+@click.command()
+@options()
+def forecast_score(settings: Settings) -> None:
+    """Count how many breakages of the history the forecast would have announced the day before."""
+    own_settings = replace(settings, reports=settings.reports / "past" / "score")
+    console = stderr_console()
+    with open_workspace(own_settings) as workspace, observe(console, settings.matrix) as observer:
+        score = backtest.score_forecast(workspace, observer, Archive(settings.reports))
+    site.write_text(settings.reports / "forecast-score.json", score_json(score))
+    for words, number in score_lines(score, settings.matrix.core_names).items():
+        click.echo(f"{number:>20}  {words}")
 
 
-def _table(found: Forecast) -> str:
-    when = f"as of {found.as_of:%Y-%m-%d %H:%M} UTC, on Python {found.python}"
-    lines = [f"What breaks next, {when}: {len(found.risks) or 'nothing'}"]
-    for each in found.risks:
-        lines.append(f"{each.kind}: {each.subject} {each.version}: {each.symbol}")
-        lines.append(f"  {each.text}")
-        if each.file:
-            lines.append(f"  {each.file}:{each.line}: {each.code}")
-        lines.append(f"  {earliest(each, each.package)}")
+def _exact_version(source: candidate_source.CandidateSource) -> str:
+    if isinstance(source, Wheel):
+        return source.version
+    versions = [s.version for s in source.specifier if s.operator == "=="]
+    if not versions:
+        message = f"{source}: name one version, as in {source.name}==1.2.3"
+        raise ConfigurationError((message,))
+    return versions[0]
+
+
+def _forecast_text(result: Forecast) -> str:
+    when = f"as of {result.as_of:%Y-%m-%d %H:%M} UTC, on Python {result.python}"
+    lines = [f"What breaks next, {when}: {len(result.risks) or 'nothing'}"]
+    for risk in result.risks:
+        lines.append(f"{risk.kind}: {risk.subject} {risk.version}: {risk.symbol}")
+        lines.append(f"  {risk.text}")
+        if risk.file:
+            lines.append(f"  {risk.file}:{risk.line}: {risk.code}")
+        lines.append(f"  {earliest(risk, risk.package)}")
     return "\n".join(lines)

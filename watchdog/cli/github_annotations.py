@@ -1,7 +1,7 @@
-"""What GitHub Actions shows of a command: annotations, and a summary of the job.
+"""Annotations and job summaries on GitHub Actions; does nothing elsewhere.
 
-Nothing outside of Actions. Texts from packages are escaped as the runner wants it, so that none of
-them can be a command: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+Texts from packages are escaped as the runner requires, so that none of them can be a command:
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from watchdog.report.views.wording import breakage_row
 
 
 def announce(matrix: Matrix, result: RunResult) -> None:
-    """What a run found that is new, and a table of all that is broken."""
+    """Annotate each new breakage of a run, and add a table of all breakages to the job summary."""
     for breakage in result.breakages:
         if breakage.new:
             annotate(f"{', '.join(breakage.victims)} broke", breakage.symptom)
@@ -26,20 +26,21 @@ def announce(matrix: Matrix, result: RunResult) -> None:
         f"Index read at {result.as_of:%Y-%m-%d %H:%M} UTC.",
         "",
     ]
-    lines += ["| new | who | cells | symptom |", "|---|---|---|---|"] if result.breakages else []
+    if result.breakages:
+        lines += ["| new | who | cells | symptom |", "|---|---|---|---|"]
     for breakage in result.breakages:
         lines.append("| " + " | ".join(map(table_cell, breakage_row(matrix, breakage))) + " |")
     summarise("\n".join(lines))
 
 
 def annotate(title: str, text: str) -> None:
-    """An error beside the job."""
+    """Write an error annotation to the log of the job."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         sys.stderr.write(f"::error title={_property(title)}::{_data(text)}\n")
 
 
 def summarise(markdown: str) -> None:
-    """Add to the summary of the job."""
+    """Append to the summary of the job."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path and os.environ.get("GITHUB_ACTIONS") == "true":
         with Path(path).open("a", encoding="utf-8") as file:
@@ -55,12 +56,12 @@ def _property(text: str) -> str:
 
 
 def table_cell(text: str) -> str:
-    """Text for a cell of a Markdown table, without mark-up, mentions and lines."""
+    """Escape a text for a cell of a Markdown table: no markup, mentions or line breaks."""
     text = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("`", "\\`")
     return text.replace("<", "&lt;").replace("[", "\\[").replace("@", "@\u200b")
 
 
 def table_code(text: str) -> str:
-    """Text for a cell of a Markdown table, between backticks."""
+    """Format a text as code for a cell of a Markdown table."""
     text = text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
     return f"`{text}`"

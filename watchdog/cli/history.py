@@ -12,19 +12,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis.history import replay as replaying
-from watchdog.analysis.history import update as historian
+from watchdog.analysis.history import update as history_update
 from watchdog.analysis.history.pins import check_pins
 from watchdog.cli import history_text
-from watchdog.cli.console import observe, say, stderr
+from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.options import (
     Instant,
     Pythons,
-    one_python,
+    choose_python,
     options,
     output_format,
     requirement_problem,
+    select_subjects,
     shard_options,
-    subjects_of,
 )
 from watchdog.errors import ConfigurationError, IncompleteResults
 from watchdog.matrix.shards import Shard
@@ -33,11 +33,25 @@ from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.archive import Archive
 
 
+def _with_own_ledger(settings: Settings, name: str) -> Settings:
+    """Return settings with a ledger in `past/NAME`, which `flask-watchdog run` never reads.
+
+    One for each subject, so that none of them grows with the number of subjects.
+    """
+    return replace(settings, reports=settings.reports / "past" / name)
+
+
 @click.command()
 @options(python=Pythons.ONE_OR_AUTO)
 @output_format
-@click.option("--since", type=Instant(), default="2019-01-01", show_default=True)
-@click.option("--until", type=Instant(), help="Default: now.")
+@click.option(
+    "--since",
+    type=Instant(),
+    default="2019-01-01",
+    show_default=True,
+    help="Begin at this date (UTC).",
+)
+@click.option("--until", type=Instant(), help="End at this date (UTC); by default now.")
 @click.argument("requirements", nargs=-1, required=True, metavar="SUBJECT|REQUIREMENT…")
 def replay(
     settings: Settings,
@@ -47,39 +61,45 @@ def replay(
     until: datetime | None,
     requirements: tuple[str, ...],
 ) -> None:
-    """The past of a subject: what broke it, when, by which release, and what ended it.
+    """Find every past breakage of one package: when, by which release, and what fixed it.
 
-    --python auto (the default) takes for each moment the newest Python that was released then.
+    With --python auto (the default), each date is tested on the newest Python released by then.
     """
     problems = [p for p in map(requirement_problem, requirements) if p]
     if until and until <= since:
-        problems.append("--until lies before --since")
+        problems.append("--until must be later than --since")
     if problems:
         raise ConfigurationError(tuple(problems))
     subject = canonicalize_name(Requirement(requirements[0]).name)
     if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
         requirements = settings.matrix.requirements(subject)
-    console = stderr()
+    console = stderr_console()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
-        auto = python in (None, replaying.AUTO)
-        on = replaying.AUTO if auto else one_python(workspace, python)
+        if python in (None, replaying.AUTO):
+            version = replaying.AUTO
+        else:
+            version = choose_python(workspace, python)
         workspace.start_services([subject])
         history = scheduler.run_with_scheduler(
             workspace,
             observer,
-            lambda d: replaying.replay(
-                d, subject, requirements, since=since, until=until or settings.as_of, python=on
+            lambda s: replaying.replay(
+                s,
+                subject,
+                requirements,
+                since=since,
+                until=until or settings.as_of,
+                python=version,
             ),
         )
-    messages = history_text.history_json(history)
     if format_ == "json":
-        click.echo(json.dumps(messages))
+        click.echo(json.dumps(history_text.history_json(history)))
     else:
         click.echo(history_text.history_text(history))
     effort = history.effort
     say(
         console,
-        f"{effort.arrivals} arrivals looked at, {effort.resolutions} resolutions, "
+        f"{effort.arrivals} arrivals examined, {effort.resolutions} resolutions, "
         f"{effort.locks} distinct locks, {effort.runs} cells run",
     )
 
@@ -91,59 +111,63 @@ def replay(
     "--within",
     type=click.FloatRange(0),
     metavar="MINUTES",
-    help="Begin with no other subject after so long.",
+    help="Start no further package after this many minutes.",
 )
 @click.option(
     "--sets",
     type=click.IntRange(2),
     default=1500,
     show_default=True,
-    help="Of more sets than so many, run some, and those in between where two came out otherwise.",
+    metavar="NUMBER",
+    help="Run at most about this many sets of versions per package, evenly spread over time; where "
+    "two neighbours differ, also those in between.",
 )
 @click.option(
-    "--blame-anew",
+    "--bisect-again",
     is_flag=True,
-    help="Find out again who did it, also for what is known: for a watchdog that knows more ways.",
+    help="Search again for the culprit of every known breakage, for example after an update of "
+    "this program.",
 )
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def history(
     settings: Settings,
-    part: Shard,
+    shard: Shard,
     within: float | None,
     sets: int,
     subjects: tuple[str, ...],
     *,
-    blame_anew: bool,
+    bisect_again: bool,
 ) -> None:
-    """Replay the past of every subject since 2019, or what came since the last time.
+    """Update the stored history of every package since 2019, or of the named ones.
 
-    A subject at a time, each kept as soon as it is done: stop it when you like, and go on later.
+    Only what was published since the last update is run. Each package is saved as soon as it is
+    done: interrupt the command at any time, and run it again to continue.
     """
-    mine = part.of(subjects_of(settings, subjects))
-    matrix = settings.matrix
-    console, archive, started = stderr(), Archive(settings.reports), time.monotonic()
-    locks, missed = 0, IncompleteResults()
-    for done, subject in enumerate(mine, 1):
+    selected = shard.pick(select_subjects(settings, subjects))
+    console, archive, started = stderr_console(), Archive(settings.reports), time.monotonic()
+    locks, incomplete = 0, IncompleteResults()
+    for number, subject in enumerate(selected, 1):
         if within is not None and time.monotonic() - started > within * 60:
-            say(console, f"{len(mine) - done + 1} subjects are left for another time")
+            say(console, f"{len(selected) - number + 1} subjects are left for the next time")
             break
-        # A ledger for each: none of them grows with the field, and `run` reads none of them.
-        its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with missed.collect(subject):
-            with open_workspace(its_own) as workspace, observe(console, matrix) as observer:
-                chapter = historian.update_history(
-                    workspace, observer, archive, subject, sets, blame_anew=blame_anew
+        own_settings = _with_own_ledger(settings, subject)
+        with incomplete.collect(subject):
+            with (
+                open_workspace(own_settings) as workspace,
+                observe(console, settings.matrix) as observer,
+            ):
+                chapter = history_update.update_history(
+                    workspace, observer, archive, subject, sets, blame_anew=bisect_again
                 )
             locks += chapter.effort.locks
-            passed = time.monotonic() - started
-            left = passed / done * (len(mine) - done) / 60
+            minutes_each = (time.monotonic() - started) / number / 60
             say(
                 console,
-                f"{done} of {len(mine)}: {history_text.chapter_line(chapter)}; "
-                f"about {left:.0f} min left",
+                f"{number} of {len(selected)}: {history_text.chapter_line(chapter)}; "
+                f"about {minutes_each * (len(selected) - number):.0f} min left",
             )
     say(console, f"{locks} distinct locks, {locks / (time.monotonic() - started):.1f} a second")
-    missed.raise_if_any()
+    incomplete.raise_if_any()
 
 
 @click.command()
@@ -153,36 +177,48 @@ def pins(
     settings: Settings,
     versions: tuple[str, ...],
 ) -> None:
-    """Does `pip install Flask==X` still work, for each Flask since 1.0; what cures it if not."""
-    its_own = replace(settings, reports=settings.reports / "past" / "pins")
-    console, archive = stderr(), Archive(settings.reports)
-    with open_workspace(its_own) as workspace, observe(console, settings.matrix) as observer:
-        looking = check_pins(workspace, observer, archive.pins(), versions)
-        for found in looking:
-            archive.add_pin(found)
-            say(console, history_text.pin_line(found))
+    """Test whether `pip install Flask==X` still works, for each Flask since 1.0.
+
+    If not, find out since when, and which further pins make it work.
+    """
+    own_settings = _with_own_ledger(settings, "pins")
+    console, archive = stderr_console(), Archive(settings.reports)
+    with open_workspace(own_settings) as workspace, observe(console, settings.matrix) as observer:
+        for status in check_pins(workspace, observer, archive.pins(), versions):
+            archive.add_pin(status)
+            say(console, history_text.pin_line(status))
 
 
 @click.command()
 @options()
 @shard_options
-@click.option("--all", "every", is_flag=True, help="Also those that are over: how to stay on them.")
+@click.option(
+    "--all",
+    "include_fixed",
+    is_flag=True,
+    help="Also for breakages that are over: how to stay on those versions.",
+)
 def cures(
     settings: Settings,
-    part: Shard,
-    every: bool,  # noqa: FBT001
+    shard: Shard,
+    *,
+    include_fixed: bool,
 ) -> None:
-    """What to type instead, for each breakage of the history that goes on today."""
-    console, archive = stderr(), Archive(settings.reports)
-    mine, missed = part.of(archive.subjects()), IncompleteResults()
-    for subject, breakages in historian.breakages_to_cure(archive, settings.as_of, every=every):
-        if subject not in mine:
+    """Find versions to install instead, for each breakage of the history that still exists."""
+    console, archive = stderr_console(), Archive(settings.reports)
+    selected, incomplete = shard.pick(archive.subjects()), IncompleteResults()
+    to_cure = history_update.breakages_to_cure(archive, settings.as_of, every=include_fixed)
+    for subject, breakages in to_cure:
+        if subject not in selected:
             continue
-        its_own = replace(settings, reports=settings.reports / "past" / subject)
-        with open_workspace(its_own) as workspace, observe(console, settings.matrix) as observer:
+        own_settings = _with_own_ledger(settings, subject)
+        with (
+            open_workspace(own_settings) as workspace,
+            observe(console, settings.matrix) as observer,
+        ):
             for breakage in breakages:
-                with missed.collect(breakage.id):
-                    note = historian.find_breakage_cure(workspace, observer, breakage)
-                    archive.add_cure(note)
-                    say(console, history_text.cure_line(note))
-    missed.raise_if_any()
+                with incomplete.collect(breakage.id):
+                    cure = history_update.find_breakage_cure(workspace, observer, breakage)
+                    archive.add_cure(cure)
+                    say(console, history_text.cure_line(cure))
+    incomplete.raise_if_any()

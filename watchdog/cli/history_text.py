@@ -1,4 +1,4 @@
-"""A history as JSON, the form it is kept in, and as lines for people."""
+"""Histories, breakages, pins and cures as JSON and as text for the terminal."""
 
 from __future__ import annotations
 
@@ -6,67 +6,59 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.model.history import Chapter, CureRecord, History, PastBreakage, PinState, PinStatus
+from watchdog.model.history import (
+    Chapter,
+    CureRecord,
+    History,
+    PastBreakage,
+    PinState,
+    PinStatus,
+)
+
+_LONGEST_REASON, _LONGEST_REASON_IN_TEXT = 300, 120
+"""Characters of the reason of a gap, in JSON and in a line of text."""
+
+_NO_SINGLE_RELEASE = "no single release"
 
 
 def instant(value: datetime | None) -> str | None:
-    """ISO 8601, UTC, to the second."""
+    """Return an instant as ISO 8601 in UTC, to the second; None for None."""
     if value is None:
         return None
     return value.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
 def history_json(history: History) -> dict[str, Any]:
-    """What `replay --format json` prints."""
-    effort = history.effort
+    """Return what `replay --format json` prints."""
     return {
         "subject": history.subject,
         "python": history.python,
         "since": instant(history.since),
         "until": instant(history.until),
-        "locks": effort.locks,
-        "breakages": [breakage_json(b) for b in history.breakages],
+        "locks": history.effort.locks,
+        "breakages": [breakage_json(breakage) for breakage in history.breakages],
         "gaps": [
-            {"from": instant(start), "until": instant(end), "reason": reason[:300]}
+            {"from": instant(start), "until": instant(end), "reason": reason[:_LONGEST_REASON]}
             for start, end, reason in history.gaps
         ],
     }
 
 
-def chapter_line(chapter: Chapter) -> str:
-    """A subject's past in a line: how many breakages, and what it took to know."""
-    effort = chapter.effort
-    passed = f"{effort.passed} passed by, " if effort.passed else ""
-    return (
-        f"{chapter.subject}: {len(chapter.breakages)} breakages; {effort.arrivals} arrivals, "
-        f"{effort.resolutions} resolutions, {effort.locks} locks, {effort.runs} run, "
-        f"{passed}{chapter.seconds:.0f} s"
-    )
-
-
-def pin_line(rot: PinStatus) -> str:
-    """What became of a pin, in a line."""
-    what = " ".join(rot.requirements)
-    if rot.state is PinState.WORKS:
-        return f"✓ {what}: still works, on Python up to {rot.newest_python}"
-    if rot.state is PinState.NEVER:
-        return f"? {what}: at no time it worked on Python {rot.python}: {rot.symptom}"
-    by = f"{rot.culprit.name} {rot.culprit.version}" if rot.culprit else "nobody alone"
-    pins = "nothing found that cures it"
-    if rot.pins is not None:
-        pins = f"cured by {' '.join(rot.pins)}, on Python up to {rot.newest_python}"
-    return f"✕ {what}: since {rot.rotted_on:%Y-%m-%d}, by {by} (Python {rot.python}); {pins}"
-
-
-def cure_line(note: CureRecord) -> str:
-    """What cures a breakage, in a line."""
-    if note.typed is None:
-        return f"{note.breakage}: no pins were found that make it work on Python {note.python}"
-    return f"{note.breakage}: pip install {shlex.join(note.typed)} (Python {note.python})"
-
-
 def breakage_json(breakage: PastBreakage) -> dict[str, Any]:
-    culprit, fix, warned = breakage.culprit, breakage.fixed_by, breakage.warned
+    """Return a breakage as `replay` and `explain` print it with `--format json`."""
+    culprit = fixed_by = warned = None
+    if breakage.culprit:
+        culprit = {
+            "name": breakage.culprit.name,
+            "version": breakage.culprit.version,
+            "last_good": breakage.culprit.last_good,
+        }
+    if breakage.fixed_by:
+        fix = breakage.fixed_by
+        fixed_by = {"name": fix.name, "version": fix.version, "how": fix.how}
+    if breakage.warned:
+        warned_on, warning = breakage.warned
+        warned = {"since": instant(warned_on), "text": warning}
     return {
         "id": breakage.id,
         "subject_version": breakage.subject_version,
@@ -74,44 +66,89 @@ def breakage_json(breakage: PastBreakage) -> dict[str, Any]:
         "broken_from": instant(breakage.broken_from),
         "fixed_on": instant(breakage.fixed_on),
         "days_broken": breakage.days_broken,
-        "culprit": culprit
-        and {"name": culprit.name, "version": culprit.version, "last_good": culprit.last_good},
-        "fixed_by": fix and {"name": fix.name, "version": fix.version, "how": fix.how},
+        "culprit": culprit,
+        "fixed_by": fixed_by,
         "stage": breakage.stage,
         "test": breakage.test,
         "symptom": breakage.symptom,
         "missing": breakage.missing,
         "proof": breakage.proof,
-        "warned": warned and {"since": instant(warned[0]), "text": warned[1]},
+        "warned": warned,
     }
 
 
 def history_text(history: History) -> str:
-    """For a terminal: a paragraph a breakage."""
-    when = f"{history.since:%Y-%m-%d} to {history.until:%Y-%m-%d}"
+    """Format a history for the terminal: a paragraph for each breakage, then the gaps."""
+    period = f"{history.since:%Y-%m-%d} to {history.until:%Y-%m-%d}"
     number = len(history.breakages)
-    lines = [f"{history.subject}, {when}, Python {history.python}: {number} breakages"]
-    for each in history.breakages:
-        lines += ["", breakage_text(each)]
+    lines = [f"{history.subject}, {period}, Python {history.python}: {number} breakages"]
+    for breakage in history.breakages:
+        lines += ["", breakage_text(breakage)]
     if history.gaps:
-        lines += ["", f"{len(history.gaps)} stretches could not be judged:"]
-        lines += [f"  {a:%Y-%m-%d} to {b:%Y-%m-%d}: {why[:120]}" for a, b, why in history.gaps]
+        lines += ["", f"{len(history.gaps)} periods could not be judged:"]
+    for start, end, reason in history.gaps:
+        lines.append(f"  {start:%Y-%m-%d} to {end:%Y-%m-%d}: {reason[:_LONGEST_REASON_IN_TEXT]}")
     return "\n".join(lines)
 
 
-def breakage_text(each: PastBreakage) -> str:
-    """A breakage as a paragraph."""
-    until = f"{each.fixed_on:%Y-%m-%d}" if each.fixed_on else "today"
-    days = f" ({each.days_broken} days)" if each.days_broken is not None else ""
-    who = f"{each.culprit.name} {each.culprit.version}" if each.culprit else "nobody alone"
+def breakage_text(breakage: PastBreakage) -> str:
+    """Format a breakage as a paragraph: id, symptom, period, cause, fix and announcement."""
+    culprit = _NO_SINGLE_RELEASE
+    if breakage.culprit:
+        culprit = f"{breakage.culprit.name} {breakage.culprit.version}"
     lines = [
-        f"{each.id}",
-        f"  {each.symptom}",
-        f"  {each.broken_from:%Y-%m-%d %H:%M} to {until}{days}, by {who} ({each.proof})",
+        breakage.id,
+        f"  {breakage.symptom}",
+        f"  {_period(breakage)}, by {culprit} ({breakage.proof})",
     ]
-    if each.fixed_by:
-        fix = each.fixed_by
-        lines.append(f"  ended by {fix.name} {fix.version} ({fix.how})")
-    if each.warned:
-        lines.append(f"  announced {each.warned[0]:%Y-%m-%d}: {each.warned[1]}")
+    if fix := breakage.fixed_by:
+        lines.append(f"  fixed by {fix.name} {fix.version} ({fix.how})")
+    if breakage.warned:
+        warned_on, warning = breakage.warned
+        lines.append(f"  announced {warned_on:%Y-%m-%d}: {warning}")
     return "\n".join(lines)
+
+
+def _period(breakage: PastBreakage) -> str:
+    """Return `2023-09-30 13:58 to 2023-10-30 (30.04 days)`."""
+    period = f"{breakage.broken_from:%Y-%m-%d %H:%M} to "
+    period += f"{breakage.fixed_on:%Y-%m-%d}" if breakage.fixed_on else "today"
+    if breakage.days_broken is not None:
+        period += f" ({breakage.days_broken} days)"
+    return period
+
+
+def chapter_line(chapter: Chapter) -> str:
+    """Format a subject's history as a line: the number of breakages, and what was run for it."""
+    effort = chapter.effort
+    skipped = f"{effort.passed} not run, " if effort.passed else ""
+    return (
+        f"{chapter.subject}: {len(chapter.breakages)} breakages; {effort.arrivals} arrivals, "
+        f"{effort.resolutions} resolutions, {effort.locks} locks, {effort.runs} run, "
+        f"{skipped}{chapter.seconds:.0f} s"
+    )
+
+
+def pin_line(status: PinStatus) -> str:
+    """Format as a line whether a pin still works, since when not, and what repairs it."""
+    pin = " ".join(status.requirements)
+    if status.state is PinState.WORKS:
+        return f"✓ {pin}: still works, on Python up to {status.newest_python}"
+    if status.state is PinState.NEVER:
+        return f"? {pin}: never worked on Python {status.python}: {status.symptom}"
+    culprit, cure = _NO_SINGLE_RELEASE, "no cure was found"
+    if status.culprit:
+        culprit = f"{status.culprit.name} {status.culprit.version}"
+    if status.pins is not None:
+        cure = f"cured by {' '.join(status.pins)}, on Python up to {status.newest_python}"
+    return (
+        f"✕ {pin}: broken since {status.rotted_on:%Y-%m-%d} by {culprit} "
+        f"(Python {status.python}); {cure}"
+    )
+
+
+def cure_line(cure: CureRecord) -> str:
+    """Format as a line what to install instead of something broken."""
+    if cure.typed is None:
+        return f"{cure.breakage}: no pins were found that make it work on Python {cure.python}"
+    return f"{cure.breakage}: pip install {shlex.join(cure.typed)} (Python {cure.python})"

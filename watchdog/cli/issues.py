@@ -1,4 +1,4 @@
-"""The command `issues`: keeps GitHub issues equal to what the report says."""
+"""The command `issues`: opens, edits and closes GitHub issues so that they match the report."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import click
 
-from watchdog.cli.console import say, stderr
+from watchdog.cli.console import say, stderr_console
 from watchdog.cli.options import matrix_option, reports_option
 from watchdog.errors import ConfigurationError
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import Matrix
 from watchdog.report.api import VERSION, Field, History, Today, parse_api_file
 from watchdog.report.github import issue_sync
-from watchdog.report.github.issue_sync import SiteData
+from watchdog.report.github.issue_sync import Issue, SiteData
 from watchdog.report.github.issues import IssueTracker
 
 T = TypeVar("T")
@@ -30,52 +30,60 @@ T = TypeVar("T")
     envvar="GITHUB_REPOSITORY",
     metavar="OWNER/NAME",
     required=True,
-    help="By default that of the workflow (GITHUB_REPOSITORY).",
+    help="The repository of the issues; in a workflow, by default its own (GITHUB_REPOSITORY).",
 )
 @click.option(
     "--api",
     envvar="GITHUB_API_URL",
     default="https://api.github.com",
     show_default=True,
-    help="GitHub's REST API.",
+    help="Address of GitHub's REST API.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, change nothing.")
-def issues(matrix_path: Path, reports: Path, repository: str, api: str, dry_run: bool) -> None:  # noqa: FBT001
-    """One issue a breakage of today: opened, edited, closed when it works again; an overview.
+@click.option("--dry-run", is_flag=True, help="Print what would be changed; change nothing.")
+def issues(matrix_path: Path, reports: Path, repository: str, api: str, *, dry_run: bool) -> None:
+    """Open, edit and close issues on GitHub: one for each current breakage, and an overview.
 
-    The token is read from GITHUB_TOKEN. Runs nothing but this; may be run again at will.
+    Reads the token from the environment variable GITHUB_TOKEN. Can be repeated at any time.
     """
     token = os.environ.get("GITHUB_TOKEN")
     if not token:
-        raise ConfigurationError(("GITHUB_TOKEN is not set; it must be allowed to write issues",))
+        raise ConfigurationError(("GITHUB_TOKEN is not set; it needs permission to write issues",))
     matrix = matrix_file.load_matrix(matrix_path)
     site = SiteData(
-        _published(matrix, reports, "today", Today),
-        _published(matrix, reports, "field", Field),
-        _published(matrix, reports, "history", History),
-        matrix.site.url,
+        today=_read_api_file(matrix, reports, "today", Today),
+        field=_read_api_file(matrix, reports, "field", Field),
+        history=_read_api_file(matrix, reports, "history", History),
+        url=matrix.site.url,
     )
-    console = stderr()
-    with contextlib.closing(IssueTracker(repository, token, api=api)) as issues:
-        there = issues.all()
-        changes = issue_sync.plan_changes(site, there)
-        known = {issue.number: issue for issue in there}
+    console = stderr_console()
+    with contextlib.closing(IssueTracker(repository, token, api=api)) as tracker:
+        existing = tracker.all()
+        by_number = {issue.number: issue for issue in existing}
+        changes = issue_sync.plan_changes(site, existing)
         for change in changes:
-            before = known.get(change.number)
-            what = "opened" if before is None else "edited"
-            if before and before.open != change.open:
-                what = "opened again" if change.open else "closed"
-            done = change if dry_run else issues.put(change)
-            number = f"#{done.number} " if done.number is not None else ""
-            say(console, f"{'would be ' if dry_run else ''}{what}: {number}{change.title}")
+            action = _action(by_number.get(change.number), change)
+            if dry_run:
+                action, result = f"would be {action}", change
+            else:
+                result = tracker.put(change)
+            number = f"#{result.number} " if result.number is not None else ""
+            say(console, f"{action}: {number}{change.title}")
     if not changes:
-        say(console, f"{len(there)} issues; they say what the site says")
+        say(console, f"{len(existing)} issues; they match the report, nothing to change")
 
 
-def _published(matrix: Matrix, reports: Path, name: str, kind: type[T]) -> T:
+def _action(before: Issue | None, after: Issue) -> str:
+    if before is None:
+        return "opened"
+    if before.open == after.open:
+        return "edited"
+    return "reopened" if after.open else "closed"
+
+
+def _read_api_file(matrix: Matrix, reports: Path, name: str, kind: type[T]) -> T:
     path = reports / "api" / VERSION / f"{name}.json"
     try:
         return parse_api_file(matrix, kind, path.read_bytes())
     except (OSError, ValueError):
-        message = f"{path}: no such page for machines; write the pages with `flask-watchdog report`"
+        message = f"{path} is missing or outdated; write it with `flask-watchdog report`"
         raise ConfigurationError((message,)) from None

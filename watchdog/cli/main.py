@@ -1,6 +1,7 @@
-"""The command group: which commands there are, and where each is defined.
+"""The command group: a table of all commands, with the module that defines each.
 
-A command's module is imported when it is called, so that `--version` and `--help` start fast.
+A command's module is imported only when the command is called, so that `--version` and `--help`
+start fast.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import click
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSource:
-    """Where a command is defined, and how `--help` lists it.
+    """The definition of a command, and its line in `--help`.
 
     Attributes:
         section: heading under which `--help` lists it.
@@ -47,12 +48,10 @@ COMMANDS = {
     "report": _source(_MATRIX, "run:report", "Write the report again without running anything."),
     "show": _source(_MATRIX, "run:show", "Show the result, log and packages of one cell."),
     "cell": _source(_MATRIX, "run:cell", "Build the environment of one cell and keep it."),
-    "replay": _source(
-        _HISTORY, "history:replay", "Find every breakage in the past of one package."
-    ),
+    "replay": _source(_HISTORY, "history:replay", "Find every past breakage of one package."),
     "history": _source(_HISTORY, "history:history", "Bring the stored history up to date."),
-    "cures": _source(_HISTORY, "history:cures", "Find what to install instead of what is broken."),
-    "pins": _source(_HISTORY, "history:pins", "Test whether each old Flask still installs alone."),
+    "cures": _source(_HISTORY, "history:cures", "Find versions to install instead of broken ones."),
+    "pins": _source(_HISTORY, "history:pins", "Test whether each old Flask still works."),
     "candidate": _source(
         _MAINTAINERS, "candidate:candidate", "Find what an unpublished release would break."
     ),
@@ -62,6 +61,9 @@ COMMANDS = {
     "forecast": _source(
         _MAINTAINERS, "forecast:forecast", "Find what the next releases will break."
     ),
+    "forecast-score": _source(
+        _MAINTAINERS, "forecast:forecast_score", "Compare past forecasts with what really broke."
+    ),
     "declared": _source(
         _MAINTAINERS, "field:declared", "Compare declared version ranges with what works."
     ),
@@ -70,10 +72,10 @@ COMMANDS = {
     ),
     "second-opinion": _source(
         _MAINTAINERS,
-        "second_opinion:second_opinion_",
+        "second_opinion:second_opinion",
         "Repeat a sample of cells with venv and pip.",
     ),
-    "plan": _source(_AUTOMATION, "shards:plan", "List what a run would do; split it into shards."),
+    "plan": _source(_AUTOMATION, "shards:plan", "List what a run would do, split into shards."),
     "merge": _source(_AUTOMATION, "shards:merge", "Join the reports of several shards."),
     "issues": _source(_AUTOMATION, "issues:issues", "Open and close issues on GitHub."),
     "pythons": _source(_AUTOMATION, "shards:pythons", "List the Pythons of matrix.yaml."),
@@ -91,7 +93,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a command; None if there is none of that name."""
+        """Import and return a command; None if no command has that name."""
         source = COMMANDS.get(cmd_name)
         if source is None:
             return None
@@ -103,14 +105,13 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands by section, without importing them."""
         for section in dict.fromkeys(source.section for source in COMMANDS.values()):
+            rows = [
+                (name, source.summary)
+                for name, source in COMMANDS.items()
+                if source.section == section
+            ]
             with formatter.section(section):
-                formatter.write_dl(
-                    [
-                        (n, source.summary)
-                        for n, source in COMMANDS.items()
-                        if source.section == section
-                    ]
-                )
+                formatter.write_dl(rows)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

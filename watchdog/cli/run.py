@@ -1,10 +1,12 @@
-"""The commands of the matrix: run, report, show, cell, and a few small ones."""
+"""The commands of the matrix: run, report, show, cell, schema, clean."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import TypeAdapter
@@ -15,7 +17,7 @@ from watchdog.cli.console import (
     observe,
     print_summary,
     say,
-    stderr,
+    stderr_console,
     warn_later_runs,
     warn_self_test_failed,
 )
@@ -34,7 +36,7 @@ from watchdog.matrix.schema import schema_text
 from watchdog.matrix.shards import Shard
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Record
-from watchdog.model.lock import Conflict
+from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import JournalEntry, Run
 from watchdog.report import site
 from watchdog.report.views import subject
@@ -52,17 +54,13 @@ def run(
     pythons: tuple[str, ...],
     only: tuple[str, ...],
     tables: tuple[str, ...],
-    part: Shard,
+    shard: Shard,
 ) -> int:
     """Run the matrix and write the report."""
     selection = pipeline.Selection(
-        only=only,
-        tables=tuple(map(Table, tables)),
-        pythons=pythons,
-        shard=part.shard,
-        cells=part.cells,
+        only=only, tables=tuple(map(Table, tables)), pythons=pythons, shard=shard
     )
-    console = stderr()
+    console = stderr_console()
     with open_workspace(settings) as workspace:
         with observe(console, settings.matrix) as observer:
             result = pipeline.run(workspace, selection, observer)
@@ -73,7 +71,7 @@ def run(
         print_summary(console, settings.matrix, result, page)
         warn_later_runs(console, settings.as_of, workspace.journal.runs())
         github_annotations.announce(settings.matrix, result)
-    if not result.verdicts and not part.planned:
+    if not result.verdicts and not shard.plan:
         raise ConfigurationError(("no cell of the matrix matches the selection",))
     if result.doubt:
         warn_self_test_failed(console, result.doubt)
@@ -87,9 +85,9 @@ def run(
 @matrix_option
 @reports_option
 def report(matrix_path: Path, reports: Path) -> None:
-    """Write the pages again from ledger and journal, without running or asking anything."""
+    """Write the report again from the stored results. Runs nothing and uses no network."""
     page = site.write_site(load.load_matrix(matrix_path), Ledger(reports), reports)
-    say(stderr(), f"Report: {page}")
+    say(stderr_console(), f"Report: {page}")
 
 
 @click.command()
@@ -98,52 +96,68 @@ def report(matrix_path: Path, reports: Path) -> None:
 @reports_option
 @output_format
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
-    """Evidence, log, lock of a cell, and a shell line that reproduces it."""
+    """Show the result, log and packages of a cell, and a command that reproduces it."""
     matrix, ledger = load.load_matrix(matrix_path), Ledger(reports)
-    run_, entry = _find(Journal(reports), cell_id)
-    state, reason = entry.state, entry.reason
-    # A cell under a broken core was not run itself: its control is the evidence.
-    shown = entry.record or entry.control
-    record = ledger.get(shown) if shown else None
-    line = subject.reproduce(record) if record else None
+    latest_run, entry = _find_entry(ledger, cell_id)
+    # A cell with a broken core control was not run itself: the control is the evidence.
+    fingerprint = entry.record or entry.control
+    record = ledger.get(fingerprint) if fingerprint else None
     if format_ == "json":
-        data = {
-            "cell": cell_id,
-            "as_of": run_.as_of.isoformat(),
-            "state": state,
-            "reason": reason,
-            "record": TypeAdapter(Record).dump_python(record, mode="json") if record else None,
-            "reproduce": line,
-        }
-        click.echo(json.dumps(data, indent=1))
+        click.echo(json.dumps(_cell_json(cell_id, latest_run, entry, record), indent=1))
         return
-    symbol, word = state_symbols(matrix)[state]
-    click.echo(f"{symbol} {cell_id}: {word} as of {run_.as_of:%Y-%m-%d %H:%M} UTC")
-    if reason:
-        click.echo(f"  {reason}")
-    if record is None:
-        return
-    judgement = record.judgement
-    if judgement.symptom:
-        click.echo(f"  {judgement.stage}: {judgement.symptom}")
-    click.echo(
-        f"  Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items())
-    )
-    for evidence in record.evidence:
-        for test in evidence.tests:
-            click.echo(f"  {test.outcome:<8} {test.title or test.name}")
-        if evidence.log.strip():
-            click.echo("\n" + evidence.log.rstrip() + "\n")
-    click.echo(f"Reproduce with:\n  {line}")
+    symbol, word = state_symbols(matrix)[entry.state]
+    click.echo(f"{symbol} {cell_id}: {word} as of {latest_run.as_of:%Y-%m-%d %H:%M} UTC")
+    if entry.reason:
+        click.echo(f"  {entry.reason}")
+    if record:
+        for line in _record_lines(record):
+            click.echo(line)
 
 
-def _find(journal: Journal, cell_id: str) -> tuple[Run, JournalEntry]:
-    for run_ in reversed(journal.runs()):
+def _find_entry(ledger: Ledger, cell_id: str) -> tuple[Run, JournalEntry]:
+    """Return the latest run that has a cell, and the cell's entry in it.
+
+    Raises:
+        ConfigurationError: no run has it.
+    """
+    for run_ in reversed(ledger.runs()):
         if cell_id in run_.cells:
             return run_, run_.cells[cell_id]
     raise ConfigurationError(
-        (f"no run has a cell {cell_id!r}; `flask-watchdog plan` lists their ids",)
+        (f"no run has a cell {cell_id!r}; `flask-watchdog plan` lists the ids",)
     )
+
+
+def _cell_json(
+    cell_id: str, run_: Run, entry: JournalEntry, record: Record | None
+) -> dict[str, Any]:
+    record_json = reproduce = None
+    if record:
+        record_json = TypeAdapter(Record).dump_python(record, mode="json")
+        reproduce = subject.reproduce(record)
+    return {
+        "cell": cell_id,
+        "as_of": run_.as_of.isoformat(),
+        "state": entry.state,
+        "reason": entry.reason,
+        "record": record_json,
+        "reproduce": reproduce,
+    }
+
+
+def _record_lines(record: Record) -> Iterator[str]:
+    """Yield the symptom, packages, tests and log of a trial, and how to reproduce it."""
+    judgement = record.judgement
+    if judgement.symptom:
+        yield f"  {judgement.stage}: {judgement.symptom}"
+    packages = " ".join(f"{name}=={version}" for name, version in record.lock.items())
+    yield f"  Python {record.python}: {packages}"
+    for evidence in record.evidence:
+        for test in evidence.tests:
+            yield f"  {test.outcome:<8} {test.title or test.name}"
+        if evidence.log.strip():
+            yield f"\n{evidence.log.rstrip()}\n"
+    yield f"Reproduce with:\n  {subject.reproduce(record)}"
 
 
 @click.command()
@@ -152,19 +166,19 @@ def _find(journal: Journal, cell_id: str) -> tuple[Run, JournalEntry]:
     type=click.FloatRange(0),
     default=30,
     show_default=True,
-    help="Remove packages that no run used for so long.",
+    help="Delete packages that no run has used for this many days.",
 )
 @click.option(
     "--megabytes",
     type=click.FloatRange(0),
     default=10_000,
     show_default=True,
-    help="Then the longest unused, down to this size.",
+    help="Then delete the longest unused ones, until this size is reached.",
 )
 def clean(days: float, megabytes: float) -> None:
-    """Remove from the package store what is not used any more; it comes back when wanted."""
+    """Delete cached packages that are no longer used; they are downloaded again when needed."""
     removed, left = gc.collect_garbage(package_folder(), days=days, megabytes=megabytes)
-    say(stderr(), f"{removed} packages removed, {left:.0f} MB left in the package store")
+    say(stderr_console(), f"{removed} packages deleted, {left:.0f} MB left in the package store")
 
 
 @click.command()
@@ -172,10 +186,10 @@ def clean(days: float, megabytes: float) -> None:
     "--matrix",
     "matrix_path",
     type=click.Path(path_type=Path),
-    help="With the columns of this file's core.",
+    help="Name the columns after the core packages of this file; by default flask and werkzeug.",
 )
 def schema(matrix_path: Path | None) -> None:
-    """Print the JSON schema of matrix.yaml (kept as watchdog/matrix.schema.json)."""
+    """Print the JSON schema of matrix.yaml (stored in watchdog/matrix.schema.json)."""
     matrix = load.load_matrix(matrix_path) if matrix_path else None
     click.echo(schema_text(matrix), nl=False)
 
@@ -183,19 +197,33 @@ def schema(matrix_path: Path | None) -> None:
 @click.command()
 @options()
 @click.argument("cell_id", metavar="CELL")
-@click.option("--into", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The folder of the new environment.",
+)
 def cell(settings: Settings, cell_id: str, into: Path) -> None:
-    """Build one cell's reference environment, as a user would, and keep it."""
-    console = stderr()
+    """Build the environment of one cell and keep it, to look into it or run its smoke by hand."""
+    folder = into.absolute()
+    console = stderr_console()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
-        _, found = pipeline.prepare(workspace, pipeline.Selection(only=(cell_id,)), observer)
-        planned = next((each for each in found if each.cell.id == cell_id), None)
-        trial = planned.trial if planned else None
+        _, cells = pipeline.prepare(workspace, pipeline.Selection(only=(cell_id,)), observer)
+        planned = next((p for p in cells if p.cell.id == cell_id), None)
+        if planned is None:
+            raise ConfigurationError((f"matrix.yaml has no cell {cell_id!r}",))
+        trial = planned.trial
         if trial is None:
-            answer = planned.resolution if planned else None
-            why = answer.reason if isinstance(answer, Conflict) else "matrix.yaml has no such cell"
-            raise ConfigurationError((f"{cell_id} has no lock: {why}",))
-        python = workspace.environments.install(trial.installation, into.absolute())
-    click.echo(str(into.absolute()))
+            raise ConfigurationError((f"{cell_id} cannot be built: {_why_no_lock(planned)}",))
+        python = workspace.environments.install(trial.lock, trial.interpreter, folder, trial.as_of)
+    click.echo(str(folder))
     smoke = f"watchdog/smokes/{trial.smoke}.py"
-    say(console, "Run its smoke: " + shlex.join([str(python), "watchdog/harness/probe.py", smoke]))
+    command = shlex.join([str(python), "watchdog/harness/probe.py", smoke])
+    say(console, f"Run its smoke: {command}")
+
+
+def _why_no_lock(planned: pipeline.Planned) -> str:
+    """Return why a cell has no lock: no such Python here, or the resolver's reason."""
+    if planned.resolution is None:
+        return how_to_install_python(planned.cell.python)
+    return str(getattr(planned.resolution, "reason", getattr(planned.resolution, "symptom", "")))

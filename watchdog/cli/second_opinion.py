@@ -1,12 +1,12 @@
-"""The command that doubts: cells of the last run, run again the plain way."""
+"""The command `second-opinion`: repeats cells of the last run with venv and pip."""
 
 from __future__ import annotations
 
 import click
+from rich.console import Console
 
-from watchdog.analysis import second_opinion
-from watchdog.analysis.second_opinion import sample_cells
-from watchdog.cli.console import observe, say, stderr
+from watchdog.analysis import second_opinion as second_opinions
+from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.options import options
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.report import site
@@ -24,53 +24,63 @@ from watchdog.storage.second_opinions import Agreement, SecondOpinion
     type=click.IntRange(1),
     default=12,
     show_default=True,
-    help="So many that are broken, and so many that work.",
+    help="How many broken cells to repeat, and as many working ones.",
 )
-def second_opinion_(settings: Settings, cells: int) -> int:
-    """Run a sample of the last run again with venv and pip, and tell where that disagrees.
+def second_opinion(settings: Settings, cells: int) -> int:
+    """Repeat a sample of the last run with venv and pip, and report where the results differ.
 
-    Exit codes: 0 they agree, 1 they disagree, 2 usage, 3 infrastructure (nothing is told of those
-    cells).
+    Exit codes: 0 they agree, 1 they disagree, 2 usage, 3 infrastructure (some cells could not be
+    repeated).
     """
     if settings.offline:
-        raise ConfigurationError(("--offline: pip must read the index here",))
-    console, archive = stderr(), Archive(settings.reports)
+        raise ConfigurationError(("--offline: pip must read the index for this command",))
+    console, archive = stderr_console(), Archive(settings.reports)
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
         ledger = workspace.ledger
         run = journal.latest_run([r for r in workspace.journal.runs() if r.as_of <= settings.as_of])
         if run is None:
-            raise ConfigurationError(("there is no run yet; `flask-watchdog run` makes one",))
-        drawn = sample_cells(
+            raise ConfigurationError(("there is no run yet; start one with `flask-watchdog run`",))
+        sample = second_opinions.sample_cells(
             run, ledger.get, archive.opinions(), pythons=workspace.interpreters, each=cells
         )
-        asked = second_opinion.ask_second_opinions(workspace, observer, run, drawn)
-        for each in asked.opinions:
-            archive.add_opinion(each)
+        answers = second_opinions.ask_second_opinions(workspace, observer, run, sample)
+        for opinion in answers.opinions:
+            archive.add_opinion(opinion)
         page = site.write_site(settings.matrix, ledger, settings.reports)
-    for each in asked.opinions:
-        if each.finding is not Agreement.AGREES or each.alike is False:
-            say(console, _line(each))
-    for cell, trouble in asked.troubles:
-        say(console, f"! {cell}: {trouble}")
-    found = tally(asked.opinions)
+    _print_differences(console, answers)
+    counts = tally(answers.opinions)
     say(
         console,
-        f"{found.asked} cells run again with venv and pip: {found.agree} agree, "
-        f"{found.false_alarms} false alarms, {found.missed} missed, {found.unclear} not "
-        f"comparable, {len(asked.troubles)} not asked: {page}",
+        f"{counts.asked} cells run again with venv and pip: {counts.agree} agree, "
+        f"{counts.false_alarms} false alarms, {counts.missed} missed, {counts.unclear} not "
+        f"comparable, {len(answers.troubles)} failed to run: {page}",
     )
-    if found.false_alarms or found.missed:
+    if counts.false_alarms or counts.missed:
         return ExitCode.NEW_BREAKAGE
-    return ExitCode.INFRASTRUCTURE if asked.troubles or not drawn else ExitCode.NOTHING_NEW
+    if answers.troubles or not sample:
+        return ExitCode.INFRASTRUCTURE
+    return ExitCode.NOTHING_NEW
 
 
-def _line(each: SecondOpinion) -> str:
-    """What is to be told of an opinion that is not the same as ours."""
-    ours = f"{each.ours} {each.our_symptom or ''}".strip()
-    theirs = f"{each.theirs or ''} {each.symptom or ''}".strip()
-    if each.finding is Agreement.UNCLEAR:
-        return f"? {each.cell}: not comparable, {each.reason} (here: {ours})"
-    if each.finding is Agreement.AGREES:
-        return f"✕ {each.cell}: breaks in another way: {theirs} (here: {ours})"
-    again = f"; our own way says now: {each.again}" if each.again else ""
-    return f"! {each.cell}: {each.finding}: {theirs} with venv and pip (here: {ours}){again}"
+def _print_differences(console: Console, answers: second_opinions.Answers) -> None:
+    """Print a line for each result that is not the same, and each cell that could not be run."""
+    for opinion in answers.opinions:
+        if opinion.finding is not Agreement.AGREES or opinion.alike is False:
+            say(console, _difference_line(opinion))
+    for cell, message in answers.troubles:
+        say(console, f"! {cell}: {message}")
+
+
+def _difference_line(opinion: SecondOpinion) -> str:
+    """Format how the result of venv and pip differs from the stored result."""
+    ours = f"{opinion.ours} {opinion.our_symptom or ''}".strip()
+    theirs = f"{opinion.theirs or ''} {opinion.symptom or ''}".strip()
+    if opinion.finding is Agreement.UNCLEAR:
+        return f"? {opinion.cell}: not comparable, {opinion.reason} (stored result: {ours})"
+    if opinion.finding is Agreement.AGREES:
+        return f"✕ {opinion.cell}: breaks in another way: {theirs} (stored result: {ours})"
+    line = f"! {opinion.cell}: {opinion.finding}: {theirs} with venv and pip"
+    line += f" (stored result: {ours})"
+    if opinion.again:
+        line += f"; run again by the watchdog: {opinion.again}"
+    return line

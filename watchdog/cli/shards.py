@@ -1,4 +1,4 @@
-"""The commands for several machines: what each of them runs, and all of it joined."""
+"""The commands for runs on several machines: plan, merge, pythons."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from typing import Any
 import click
 
 from watchdog import pipeline
-from watchdog.cli.console import observe, say, stderr, warn_self_test_failed
+from watchdog.cli.console import observe, say, stderr_console, warn_self_test_failed
 from watchdog.cli.options import Pythons, matrix_option, options, reports_option
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.matrix import load as matrix_file
-from watchdog.matrix import shards
-from watchdog.matrix.shards import LEFT_OUT, RUN, PlannedCell, ShardPlan
+from watchdog.matrix.shards import (
+    LEFT_OUT,
+    RUN,
+    PlannedCell,
+    ShardPlan,
+    plan_json,
+    plan_shards,
+    read_plan,
+)
 from watchdog.model.cell import Table
 from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import Run, State
@@ -39,22 +46,27 @@ from watchdog.storage.ledger import Ledger
     type=click.Choice(["table", "json", "github"]),
     default="table",
     show_default=True,
-    help="github: lines for GITHUB_OUTPUT.",
+    help="Print text for people, JSON, or lines for GITHUB_OUTPUT.",
 )
-@click.option("--into", type=click.Path(path_type=Path, dir_okay=False), help="Also as JSON, here.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the plan to this file, as JSON.",
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
     default=10,
     show_default=True,
-    help="So long may the smokes of one part take, one after another.",
+    help="How long the smoke tests of one shard may take, one after another.",
 )
 @click.option(
     "--parts",
     type=click.IntRange(1, 256),
     default=20,
     show_default=True,
-    help="No more parts than this.",
+    metavar="NUMBER",
+    help="Make at most this many shards.",
 )
 def plan(
     settings: Settings,
@@ -66,48 +78,57 @@ def plan(
     minutes: float,
     parts: int,
 ) -> None:
-    """What would run and why, without running it; in parts, for as many machines."""
+    """List what a run would do and why, split into shards for several machines. Runs nothing."""
     selection = pipeline.Selection(only=only, tables=tuple(map(Table, tables)), pythons=pythons)
-    lengths: dict[str, float] = defaultdict(float)
-    with open_workspace(settings) as workspace, observe(stderr(), settings.matrix) as observer:
-        choice, planned = pipeline.prepare(workspace, selection, observer)
-        rows = [_plan_row(workspace, each) for each in planned]
-        for each, row in zip(planned, rows, strict=True):
+    console = stderr_console()
+    seconds: dict[str, float] = defaultdict(float)
+    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
+        choice, planned_cells = pipeline.prepare(workspace, selection, observer)
+        rows = [_plan_row(workspace, planned) for planned in planned_cells]
+        for planned, row in zip(planned_cells, rows, strict=True):
             if row["would"] == RUN:
-                lengths[each.cell.subject] += pipeline.expected_seconds(workspace, each.cell)
-    rows += [{"cell": c.id, "would": LEFT_OUT, "why": why} for c, why in choice.left_out]
-    found = ShardPlan(
-        settings.as_of,
-        tuple(PlannedCell(row["cell"], row["would"]) for row in rows),
-        shards.plan_shards(lengths, part=minutes * 60, most=parts),
+                seconds[planned.cell.subject] += pipeline.expected_seconds(workspace, planned.cell)
+    rows += [
+        {"cell": cell.id, "would": LEFT_OUT, "why": reason} for cell, reason in choice.left_out
+    ]
+    shard_plan = ShardPlan(
+        as_of=settings.as_of,
+        cells=tuple(PlannedCell(row["cell"], row["would"]) for row in rows),
+        parts=plan_shards(seconds, part=minutes * 60, most=parts),
     )
-    told = json.dumps(shards.plan_json(found, {row["cell"]: row for row in rows}), indent=1)
+    text = json.dumps(plan_json(shard_plan, {row["cell"]: row for row in rows}), indent=1)
     if into:
-        site.write_text(into, told + "\n")
+        site.write_text(into, text + "\n")
     if format_ == "json":
-        click.echo(told)
+        click.echo(text)
     elif format_ == "github":
-        count = len(found.parts)
-        names = [f"{number}/{count}" for number in range(1, count + 1)]
-        click.echo(f"count={count}\nparts={json.dumps(names)}\nas_of={settings.as_of.isoformat()}")
+        click.echo(_github_outputs(shard_plan))
     else:
         for row in rows:
             click.echo(f"{row['would']:<12} {row['cell']}  {row['why']}")
 
 
-def _plan_row(workspace: Workspace, planned: pipeline.LockedCell) -> dict[str, Any]:
-    trial, core, answer = planned.trial, planned.core, planned.resolution
+def _github_outputs(shard_plan: ShardPlan) -> str:
+    """Return the outputs of a step of GitHub Actions: number and names of the shards, cutoff."""
+    count = len(shard_plan.parts)
+    names = [f"{number}/{count}" for number in range(1, count + 1)]
+    return f"count={count}\nparts={json.dumps(names)}\nas_of={shard_plan.as_of.isoformat()}"
+
+
+def _plan_row(workspace: Workspace, planned: pipeline.Planned) -> dict[str, Any]:
+    """Return what a run would do with a cell, and why, as in the JSON of the plan."""
+    trial, core, resolution = planned.trial, planned.core, planned.resolution
     row: dict[str, Any] = {"cell": planned.cell.id}
-    if answer is None:
+    if resolution is None:
         return row | {"would": "not judge", "why": how_to_install_python(planned.cell.python)}
     if trial is None:
-        reason = str(getattr(answer, "reason", getattr(answer, "symptom", "")))
-        return row | {"would": "not run", "why": reason}
+        reason = getattr(resolution, "reason", getattr(resolution, "symptom", ""))
+        return row | {"would": "not run", "why": str(reason)}
     row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
-    if (known := workspace.ledger.get(trial.fingerprint)) is not None:
-        if known.reach:
-            row["reach"] = {"executed": known.reach[0], "public": known.reach[1]}
-        return row | {"would": "reuse", "why": f"known: {known.judgement.outcome}"}
+    if (record := workspace.ledger.get(trial.fingerprint)) is not None:
+        if record.reach:
+            row["reach"] = {"executed": record.reach[0], "public": record.reach[1]}
+        return row | {"would": "reuse", "why": f"known: {record.judgement.outcome}"}
     control = workspace.ledger.get(core.fingerprint) if core else None
     if verdicts.core_is_broken(control):
         return row | {"would": "not run", "why": "its core control is broken"}
@@ -121,7 +142,7 @@ def _plan_row(workspace: Workspace, planned: pipeline.LockedCell) -> dict[str, A
     "--plan",
     "plan_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What `plan` wrote: a cell of it that no part has is told as not run.",
+    help="The file that `plan` wrote: its cells that no folder has are reported as not run.",
 )
 @click.argument(
     "folders",
@@ -132,49 +153,67 @@ def _plan_row(workspace: Workspace, planned: pipeline.LockedCell) -> dict[str, A
 def merge(
     matrix_path: Path, reports: Path, plan_path: Path | None, folders: tuple[Path, ...]
 ) -> int:
-    """Join the reports of parts of a run into one, and write its pages. Runs nothing."""
+    """Join the reports of several shards into one report. Runs nothing."""
     matrix, ledger = matrix_file.load_matrix(matrix_path), Ledger(reports)
-    planned = shards.read_plan(plan_path) if plan_path else None
-    parts, journal = [Ledger(folder) for folder in folders], Journal(reports)
-    runs = [run for folder in folders for run in Journal(folder).runs()]
-    as_of = planned.as_of if planned else max((run.as_of for run in runs), default=None)
-    if as_of is None:
-        raise ConfigurationError(("none of these folders holds a run",))
-    if any(run.as_of == as_of for run in journal.runs()):
-        raise ConfigurationError((f"the run of {as_of:%Y-%m-%d %H:%M} UTC is joined already",))
-    now = [run for run in runs if run.as_of == as_of]
-    if not now:  # no part ended: what is known of the releases is what was known before
-        last = max(journal.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
-        now = [replace(last, as_of=as_of, finished=clock.now(), cells={}, left_out={})]
-    joined = join_runs(now, planned.wanted if planned else ())
-    added = sum(ledger.adopt(part) for part in parts)
+    shard_plan = read_plan(plan_path) if plan_path else None
+    shard_ledgers = [Ledger(folder) for folder in folders]
+    joined = _join_runs(ledger, shard_ledgers, shard_plan)
+    records = sum(ledger.adopt(shard_ledger) for shard_ledger in shard_ledgers)
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
     journal.append(joined)
     page = site.write_site(matrix, ledger, reports)
-    console = stderr()
+    console = stderr_console()
     say(
         console,
-        f"{len(joined.cells)} cells of {len(parts)} parts; {added} records and {lines} lines of "
-        f"history added: {page}",
+        f"{len(joined.cells)} cells of {len(folders)} shards; {records} records and {lines} lines "
+        f"of history added: {page}",
     )
     if joined.doubt:
         warn_self_test_failed(console, joined.doubt)
         return ExitCode.INFRASTRUCTURE
-    if lost := [i for i, entry in joined.cells.items() if entry.reason == NOT_ENDED]:
-        say(console, f"{len(lost)} cells were not run: their part did not end ({lost[0]}, …)")
+    not_run = [id_ for id_, entry in joined.cells.items() if entry.reason == NOT_ENDED]
+    if not_run:
+        say(
+            console,
+            f"{len(not_run)} cells were not run because their shard did not finish "
+            f"({not_run[0]}, …)",
+        )
         return ExitCode.INFRASTRUCTURE
-    new = any(e.new and e.state is State.BROKEN for e in joined.cells.values())
-    return ExitCode.NEW_BREAKAGE if new else ExitCode.NOTHING_NEW
+    if any(entry.new and entry.state is State.BROKEN for entry in joined.cells.values()):
+        return ExitCode.NEW_BREAKAGE
+    return ExitCode.NOTHING_NEW
+
+
+def _join_runs(ledger: Ledger, shard_ledgers: list[Ledger], shard_plan: ShardPlan | None) -> Run:
+    """Join what the shards ran at the plan's cutoff, or without a plan at the latest one.
+
+    Raises:
+        ConfigurationError: there is no run to join, or it is joined already.
+    """
+    shard_runs = [run for shard_ledger in shard_ledgers for run in shard_ledger.runs()]
+    as_of = max((run.as_of for run in shard_runs), default=None)
+    if shard_plan:
+        as_of = shard_plan.as_of
+    if as_of is None:
+        raise ConfigurationError(("none of these folders contains a run",))
+    if any(run.as_of == as_of for run in ledger.runs()):
+        message = f"the run of {as_of:%Y-%m-%d %H:%M} UTC is merged already"
+        raise ConfigurationError((message,))
+    runs = [run for run in shard_runs if run.as_of == as_of]
+    if not runs:  # no shard finished: the latest earlier run knows which releases there were
+        latest = max(ledger.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
+        runs = [replace(latest, as_of=as_of, finished=clock.now(), cells={}, left_out={})]
+    return journal.join_runs(runs, shard_plan.wanted if shard_plan else ())
 
 
 @click.command()
 @matrix_option
-@click.option("--missing", is_flag=True, help="Only those that this machine lacks.")
-def pythons(matrix_path: Path, missing: bool) -> None:  # noqa: FBT001  click's way
-    """The Pythons of matrix.yaml, a line each."""
-    wanted = matrix_file.load_matrix(matrix_path).python
-    here = find_interpreters(wanted, Processes()) if missing else {}
-    for python in wanted:
-        if python not in here:
-            click.echo(python)
+@click.option("--missing", is_flag=True, help="Only those that are not on this machine.")
+def pythons(matrix_path: Path, *, missing: bool) -> None:
+    """List the Python versions of matrix.yaml, one on each line."""
+    versions = matrix_file.load_matrix(matrix_path).python
+    installed = find_interpreters(versions, Processes()) if missing else {}
+    for version in versions:
+        if version not in installed:
+            click.echo(version)

@@ -154,21 +154,28 @@ def plan_json(plan: ShardPlan, details: Mapping[str, Mapping[str, Any]]) -> dict
     return data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard:
-    """What one of several machines does, and the plan that says so, if any."""
+    """The share of the work that one of several machines does.
 
-    shard: tuple[int, int] = (1, 1)
-    planned: ShardPlan | None = None
+    Attributes:
+        number: which shard, counted from 1; 0 is the part of a plan that needs no running.
+        count: the number of shards.
+        plan: the plan that says which cells belong to which shard, if any.
+    """
+
+    number: int = 1
+    count: int = 1
+    plan: ShardPlan | None = None
 
     @property
     def cells(self) -> frozenset[str] | None:
-        return self.planned.cells_of(self.shard[0]) if self.planned else None
+        """Return the ids of this shard's cells according to its plan; None without a plan."""
+        return self.plan.cells_of(self.number) if self.plan else None
 
-    def of(self, subjects: Sequence[str]) -> tuple[str, ...]:
-        """Those of some subjects that are this part's."""
-        number, count = self.shard
-        if self.planned:
-            mine = set(self.planned.subjects(number))
-            return tuple(subject for subject in subjects if subject in mine)
-        return tuple(subjects[number - 1 :: count])
+    def pick(self, subjects: Sequence[str]) -> tuple[str, ...]:
+        """Return those of some subjects that belong to this shard, in the same order."""
+        if self.plan:
+            own_subjects = set(self.plan.subjects(self.number))
+            return tuple(subject for subject in subjects if subject in own_subjects)
+        return tuple(subjects[self.number - 1 :: self.count])

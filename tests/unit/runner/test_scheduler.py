@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from watchdog.__main__ import _terminated
+from watchdog.__main__ import _interrupt
 from watchdog.runner import scheduler
 from watchdog.runner.workers import Workers
 
@@ -123,7 +123,7 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
 
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, ctrl_c)
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
             scheduler._run_cancellable(story())
