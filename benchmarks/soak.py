@@ -243,7 +243,7 @@ class Soak:
             process.wait()
             if "Traceback" in self.said():
                 raise SystemExit(self.said())
-            if process.returncode in (0, 1) and "our trouble" not in self.said():
+            if process.returncode in (0, 1) and "infrastructure failed" not in self.said():
                 return
 
     def count(self, fault: str) -> None:

@@ -73,8 +73,8 @@ def check(
 ) -> int:
     """Test whether packages work together, for any extension.
 
-    Packages that matrix.yaml does not name are tested too. If something is broken, the release
-    that broke it and versions that work are searched for.
+    The packages need not be in matrix.yaml. If they do not work, find the release that broke them
+    and versions that work.
     """
     replacements = upgrades
     if framework:

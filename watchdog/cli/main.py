@@ -49,7 +49,7 @@ COMMANDS = {
     "show": _source(_MATRIX, "run:show", "Show the result, log and packages of one cell."),
     "cell": _source(_MATRIX, "run:cell", "Build the environment of one cell and keep it."),
     "replay": _source(_HISTORY, "history:replay", "Find every past breakage of one package."),
-    "history": _source(_HISTORY, "history:history", "Bring the stored history up to date."),
+    "history": _source(_HISTORY, "history:history", "Update the stored history of every package."),
     "cures": _source(_HISTORY, "history:cures", "Find versions to install instead of broken ones."),
     "pins": _source(_HISTORY, "history:pins", "Test whether each old Flask still works."),
     "candidate": _source(

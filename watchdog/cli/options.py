@@ -79,6 +79,7 @@ jobs_option = click.option(
     type=click.IntRange(1, 256),
     default=os.cpu_count() or 2,
     show_default="processors",
+    metavar="NUMBER",
     help="How many cells run at once.",
 )
 matrix_option = click.option(

@@ -24,7 +24,8 @@ from watchdog.storage.second_opinions import Agreement, SecondOpinion
     type=click.IntRange(1),
     default=12,
     show_default=True,
-    help="How many broken cells to repeat, and as many working ones.",
+    metavar="NUMBER",
+    help="Repeat this many broken cells, and as many working ones.",
 )
 def second_opinion(settings: Settings, cells: int) -> int:
     """Repeat a sample of the last run with venv and pip, and report where the results differ.

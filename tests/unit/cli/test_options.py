@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from ecosystem import matrix_yaml
 
 from watchdog.cli.main import COMMANDS, cli
-from watchdog.cli.options import options
+from watchdog.cli.options import options, shard_options
+from watchdog.errors import ConfigurationError
+from watchdog.matrix.shards import Shard
 from watchdog.runner.workspace import Settings
 
 
@@ -20,6 +22,25 @@ from watchdog.runner.workspace import Settings
 def asked(settings: Settings) -> None:
     listed = "any" if settings.builds is None else ",".join(sorted(settings.builds))
     click.echo(f"{settings.as_of.isoformat()} {listed}")
+
+
+@click.command()
+@options()
+@shard_options
+def picked(settings: Settings, shard: Shard) -> None:
+    subjects = " ".join(shard.pick(("a", "b", "c")))
+    click.echo(f"{settings.as_of.isoformat()} {subjects} of {shard.cells and sorted(shard.cells)}")
+
+
+PLAN = """{
+  "as_of": "2025-01-02T00:00:00Z",
+  "cells": [
+    {"cell": "a/today/py3.13", "would": "run"},
+    {"cell": "b/today/py3.13", "would": "run"},
+    {"cell": "c/today/py3.13", "would": "reuse"}
+  ],
+  "parts": [["b"], ["a"]]
+}"""
 
 
 @pytest.fixture
@@ -52,3 +73,41 @@ def test_no_command_has_an_option_twice(name: str) -> None:
 def test_builds_are_any_or_what_the_matrix_lists(matrix: Path) -> None:
     assert told(matrix)[1] == "any"
     assert told(matrix, "--builds", "listed")[1] == "promise,rx"
+
+
+def test_a_shard_picks_every_nth_subject_without_a_plan(matrix: Path) -> None:
+    arguments = ["--matrix", str(matrix)]
+    result = CliRunner().invoke(picked, [*arguments, "--shard", "2/2"], catch_exceptions=False)
+    assert result.output.split(" ", 1)[1] == "b of None\n"
+    result = CliRunner().invoke(picked, arguments, catch_exceptions=False)
+    assert result.output.split(" ", 1)[1] == "a b c of None\n"
+
+
+@pytest.mark.parametrize(("shard", "subject"), [("0/2", "c"), ("1/2", "b"), ("2/2", "a")])
+def test_a_plan_says_what_a_shard_does_and_when_it_reads_the_index(
+    matrix: Path, tmp_path: Path, shard: str, subject: str
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(PLAN, "utf-8")
+    arguments = ["--matrix", str(matrix), "--plan", str(plan), "--shard", shard]
+    result = CliRunner().invoke(picked, arguments, catch_exceptions=False)
+    assert result.output == f"2025-01-02T00:00:00+00:00 {subject} of ['{subject}/today/py3.13']\n"
+
+
+@pytest.mark.parametrize(
+    ("shard", "planned", "message"),
+    [
+        ("0/2", False, "shard 0 exists only with --plan"),
+        ("1/3", True, "the plan has 2 shards"),
+    ],
+)
+def test_a_shard_that_does_not_exist_is_refused(
+    matrix: Path, tmp_path: Path, shard: str, planned: bool, message: str
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(PLAN, "utf-8")
+    arguments = ["--matrix", str(matrix), "--shard", shard]
+    if planned:
+        arguments += ["--plan", str(plan)]
+    with pytest.raises(ConfigurationError, match=message):
+        CliRunner().invoke(picked, arguments, catch_exceptions=False)

@@ -54,7 +54,7 @@ def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
         State.CONFLICT: ("–", "not installable together"),
         State.FLAKY: ("~", "sometimes"),
         State.UNJUDGED: ("?", "not judged"),
-        State.ERROR: ("!", "our trouble"),
+        State.ERROR: ("!", "infrastructure failed"),
     }
 
 
