@@ -20,8 +20,8 @@ from pathlib import Path
 
 import click
 
-from watchdog.cli.console import observe, stderr
-from watchdog.cli.options import Pythons, one_python, options
+from watchdog.cli.console import observe, stderr_console
+from watchdog.cli.options import Pythons, choose_python, options
 from watchdog.environments.links import SITE
 from watchdog.environments.record_file import recorded_files
 from watchdog.harness import COVERAGE, smoke_file
@@ -45,10 +45,10 @@ def main(settings: Settings, python: str | None, subjects: tuple[str, ...]) -> N
     matrix = settings.matrix
     packages = [matrix.framework, *(s for s in matrix.extensions if matrix.is_package(s))]
     own = replace(settings, reports=settings.reports / "past" / "api-coverage")
-    with open_workspace(own) as workspace, observe(stderr(), matrix) as observer:
+    with open_workspace(own) as workspace, observe(stderr_console(), matrix) as observer:
         chosen = [name for name in packages if not subjects or name in subjects]
         workspace.start_services(chosen)
-        on = one_python(workspace, python)
+        on = choose_python(workspace, python)
         coverage = run_with_scheduler(workspace, observer, partial(measure, chosen, on))
     path = settings.reports / "api-coverage.json"
     write_atomic(path, coverage_json(coverage).encode())

@@ -28,7 +28,7 @@ from watchdog.analysis.forecast.forecast import (
 from watchdog.analysis.forecast.risks import Offer, as_use, risks_of_uses, risks_of_warnings
 from watchdog.analysis.history import replay, timeline
 from watchdog.analysis.history.bisect import Experiment
-from watchdog.cli.console import observe, stderr
+from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import options
 from watchdog.model.history import History, PastBreakage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, swap_versions
@@ -49,7 +49,7 @@ _DAY = timedelta(days=1)
 def main(settings: Settings) -> None:
     """Score the forecast against every breakage of the stored history."""
     own = replace(settings, reports=settings.reports / "past" / "score")
-    with open_workspace(own) as workspace, observe(stderr(), settings.matrix) as observer:
+    with open_workspace(own) as workspace, observe(stderr_console(), settings.matrix) as observer:
         score = score_forecast(workspace, observer, Archive(settings.reports))
     write_atomic(settings.reports / "forecast-score.json", score_json(score).encode())
     for words, number in score_lines(score, settings.matrix.core_names).items():

@@ -19,7 +19,7 @@ from watchdog.matrix.cells import (
     newest_releases,
     select_cells,
 )
-from watchdog.matrix.shards import shard_cells
+from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Lock, Resolution
@@ -44,15 +44,13 @@ class Selection:
         only: globs over ids of cells.
         tables: tables of cells.
         pythons: series, `3.11`.
-        shard: number and count: of the selected cells, only this shard of so many.
-        cells: ids of cells; None for all.
+        shard: which share of the selected cells runs; by default all of them.
     """
 
     only: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     pythons: tuple[str, ...] = ()
-    shard: tuple[int, int] = (1, 1)
-    cells: frozenset[str] | None = None
+    shard: Shard = field(default_factory=Shard)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +154,7 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
         tables=selection.tables,
         pythons=selection.pythons,
     )
-    if selection.cells is not None:
-        selected = tuple(cell for cell in selected if cell.id in selection.cells)
-    elif selection.shard != (1, 1):
-        selected = shard_cells(selected, *selection.shard, partial(expected_seconds, workspace))
+    selected = _cells_of_shard(selected, selection.shard, workspace)
     reasons = [(cell, exclusion_reason(cell, matrix, as_of.date())) for cell in selected]
     cells = tuple(cell for cell, reason in reasons if not reason)
     start_services = partial(workspace.start_services, {cell.subject for cell in cells})
@@ -171,6 +166,18 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
     )
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     return CellChoice(releases=releases, cells=cells, left_out=left_out)
+
+
+def _cells_of_shard(
+    cells: tuple[Cell, ...], shard: Shard, workspace: Workspace
+) -> tuple[Cell, ...]:
+    planned = shard.cells
+    if planned is not None:
+        return tuple(cell for cell in cells if cell.id in planned)
+    if shard.count > 1:
+        seconds = partial(expected_seconds, workspace)
+        return shard_cells(cells, shard.number, shard.count, seconds)
+    return cells
 
 
 def expected_seconds(workspace: Workspace, cell: Cell) -> float:

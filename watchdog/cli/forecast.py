@@ -10,8 +10,8 @@ import click
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis import candidate_source
-from watchdog.analysis.forecast import backtest, risks
 from watchdog.analysis.forecast import forecast as forecasts
+from watchdog.analysis.forecast import risks
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.options import (
     Pythons,
@@ -98,19 +98,6 @@ def _weigh_candidate(
         return forecasts.weigh_candidate(
             workspace, observer, subjects, version, pin, workspace_with
         )
-
-
-@click.command()
-@options()
-def forecast_score(settings: Settings) -> None:
-    """Count how many breakages of the history the forecast would have announced the day before."""
-    own_settings = replace(settings, reports=settings.reports / "past" / "score")
-    console = stderr_console()
-    with open_workspace(own_settings) as workspace, observe(console, settings.matrix) as observer:
-        score = backtest.score_forecast(workspace, observer, Archive(settings.reports))
-    site.write_text(settings.reports / "forecast-score.json", score_json(score))
-    for words, number in score_lines(score, settings.matrix.core_names).items():
-        click.echo(f"{number:>20}  {words}")
 
 
 def _exact_version(source: candidate_source.CandidateSource) -> str:

@@ -98,7 +98,7 @@ def report(matrix_path: Path, reports: Path) -> None:
 def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     """Show the result, log and packages of a cell, and a command that reproduces it."""
     matrix, ledger = load.load_matrix(matrix_path), Ledger(reports)
-    latest_run, entry = _find_entry(ledger, cell_id)
+    latest_run, entry = _find_entry(Journal(reports), cell_id)
     # A cell with a broken core control was not run itself: the control is the evidence.
     fingerprint = entry.record or entry.control
     record = ledger.get(fingerprint) if fingerprint else None
@@ -114,13 +114,13 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
             click.echo(line)
 
 
-def _find_entry(ledger: Ledger, cell_id: str) -> tuple[Run, JournalEntry]:
+def _find_entry(journal: Journal, cell_id: str) -> tuple[Run, JournalEntry]:
     """Return the latest run that has a cell, and the cell's entry in it.
 
     Raises:
         ConfigurationError: no run has it.
     """
-    for run_ in reversed(ledger.runs()):
+    for run_ in reversed(journal.runs()):
         if cell_id in run_.cells:
             return run_, run_.cells[cell_id]
     raise ConfigurationError(
@@ -215,14 +215,14 @@ def cell(settings: Settings, cell_id: str, into: Path) -> None:
         trial = planned.trial
         if trial is None:
             raise ConfigurationError((f"{cell_id} cannot be built: {_why_no_lock(planned)}",))
-        python = workspace.environments.install(trial.lock, trial.interpreter, folder, trial.as_of)
+        python = workspace.environments.install(trial.installation, folder)
     click.echo(str(folder))
     smoke = f"watchdog/smokes/{trial.smoke}.py"
     command = shlex.join([str(python), "watchdog/harness/probe.py", smoke])
     say(console, f"Run its smoke: {command}")
 
 
-def _why_no_lock(planned: pipeline.Planned) -> str:
+def _why_no_lock(planned: pipeline.LockedCell) -> str:
     """Return why a cell has no lock: no such Python here, or the resolver's reason."""
     if planned.resolution is None:
         return how_to_install_python(planned.cell.python)

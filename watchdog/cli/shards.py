@@ -115,7 +115,7 @@ def _github_outputs(shard_plan: ShardPlan) -> str:
     return f"count={count}\nparts={json.dumps(names)}\nas_of={shard_plan.as_of.isoformat()}"
 
 
-def _plan_row(workspace: Workspace, planned: pipeline.Planned) -> dict[str, Any]:
+def _plan_row(workspace: Workspace, planned: pipeline.LockedCell) -> dict[str, Any]:
     """Return what a run would do with a cell, and why, as in the JSON of the plan."""
     trial, core, resolution = planned.trial, planned.core, planned.resolution
     row: dict[str, Any] = {"cell": planned.cell.id}
@@ -126,8 +126,6 @@ def _plan_row(workspace: Workspace, planned: pipeline.Planned) -> dict[str, Any]
         return row | {"would": "not run", "why": str(reason)}
     row |= {"lock": dict(trial.lock.pins), "fingerprint": trial.fingerprint}
     if (record := workspace.ledger.get(trial.fingerprint)) is not None:
-        if record.reach:
-            row["reach"] = {"executed": record.reach[0], "public": record.reach[1]}
         return row | {"would": "reuse", "why": f"known: {record.judgement.outcome}"}
     control = workspace.ledger.get(core.fingerprint) if core else None
     if verdicts.core_is_broken(control):
@@ -154,11 +152,11 @@ def merge(
     matrix_path: Path, reports: Path, plan_path: Path | None, folders: tuple[Path, ...]
 ) -> int:
     """Join the reports of several shards into one report. Runs nothing."""
-    matrix, ledger = matrix_file.load_matrix(matrix_path), Ledger(reports)
+    matrix = matrix_file.load_matrix(matrix_path)
+    ledger, journal = Ledger(reports), Journal(reports)
     shard_plan = read_plan(plan_path) if plan_path else None
-    shard_ledgers = [Ledger(folder) for folder in folders]
-    joined = _join_runs(ledger, shard_ledgers, shard_plan)
-    records = sum(ledger.adopt(shard_ledger) for shard_ledger in shard_ledgers)
+    joined = _join_runs(journal, [Journal(folder) for folder in folders], shard_plan)
+    records = sum(ledger.adopt(Ledger(folder)) for folder in folders)
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
     journal.append(joined)
@@ -185,26 +183,28 @@ def merge(
     return ExitCode.NOTHING_NEW
 
 
-def _join_runs(ledger: Ledger, shard_ledgers: list[Ledger], shard_plan: ShardPlan | None) -> Run:
+def _join_runs(
+    journal: Journal, shard_journals: list[Journal], shard_plan: ShardPlan | None
+) -> Run:
     """Join what the shards ran at the plan's cutoff, or without a plan at the latest one.
 
     Raises:
         ConfigurationError: there is no run to join, or it is joined already.
     """
-    shard_runs = [run for shard_ledger in shard_ledgers for run in shard_ledger.runs()]
+    shard_runs = [run for shard_journal in shard_journals for run in shard_journal.runs()]
     as_of = max((run.as_of for run in shard_runs), default=None)
     if shard_plan:
         as_of = shard_plan.as_of
     if as_of is None:
         raise ConfigurationError(("none of these folders contains a run",))
-    if any(run.as_of == as_of for run in ledger.runs()):
+    if any(run.as_of == as_of for run in journal.runs()):
         message = f"the run of {as_of:%Y-%m-%d %H:%M} UTC is merged already"
         raise ConfigurationError((message,))
     runs = [run for run in shard_runs if run.as_of == as_of]
     if not runs:  # no shard finished: the latest earlier run knows which releases there were
-        latest = max(ledger.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
+        latest = max(journal.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
         runs = [replace(latest, as_of=as_of, finished=clock.now(), cells={}, left_out={})]
-    return journal.join_runs(runs, shard_plan.wanted if shard_plan else ())
+    return join_runs(runs, shard_plan.wanted if shard_plan else ())
 
 
 @click.command()

@@ -127,7 +127,7 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
     try:
         with pytest.raises(KeyboardInterrupt):
             scheduler._run_cancellable(story())
-        assert signal.getsignal(signal.SIGTERM) is _terminated
+        assert signal.getsignal(signal.SIGTERM) is _interrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
