@@ -23,8 +23,8 @@ from pathlib import Path
 from watchdog.model.evidence import Isolation
 
 ROOT = Path(__file__).parent.parent
-INJECTED = ("tests/test_faults.py", "tests/test_faults_machine.py")
-HOSTILE = "tests/test_hostile.py"
+INJECTED = ("tests/machine/test_faults.py", "tests/machine/test_faults_machine.py")
+HOSTILE = "tests/machine/test_hostile.py"
 NOBODY = 65534
 SOMEBODY = "not root"
 # What setpriv itself starts it still finds with the rights of root; `env` has none any more.
@@ -32,9 +32,9 @@ AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-group
 HEAD = """# What happens when something goes wrong
 
 Written by `nox -s faults` from what its tests measured: real processes, real signals, file systems
-that are full, an index that lies ([test_faults.py](../tests/test_faults.py),
-[test_faults_machine.py](../tests/test_faults_machine.py),
-[test_hostile.py](../tests/test_hostile.py)). A column is a leg: one isolation of the
+that are full, an index that lies ([test_faults.py](../tests/machine/test_faults.py),
+[test_faults_machine.py](../tests/machine/test_faults_machine.py),
+[test_hostile.py](../tests/machine/test_hostile.py)). A column is a leg: one isolation of the
 [sandbox](../SECURITY.md), as root or as somebody without rights. What ended before a fault is in
 the ledger and is not run again; each test checks that.
 
@@ -182,7 +182,7 @@ def cases(report: Path) -> list[Case]:
 def place(case: Case) -> tuple[str, int, int]:
     """Where the test of a case stands: tests that run side by side end in any order."""
     module, _, name = case.name.partition("::")
-    text = (ROOT / "tests" / f"{module}.py").read_text("utf-8")
+    text = (ROOT / "tests" / "machine" / f"{module}.py").read_text("utf-8")
     function, _, chosen = name.partition("[")
     parameter = text.find(chosen.rstrip("]").partition("-")[0])
     return module, text.find(f"def {function}("), parameter

@@ -32,7 +32,7 @@ from watchdog.storage.files import read_lines
 from watchdog.storage.journal import Journal
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 from loopback_index import LoopbackIndex  # noqa: E402  the index of the tests
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
