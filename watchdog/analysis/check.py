@@ -1,4 +1,4 @@
-"""`check`: do these requirements work together, in this Python, at this instant?"""
+"""Answers `check`: do these requirements work together, on this Python, at this cutoff?"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure
+from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.harness import has_smoke
 from watchdog.model.cell import Cell
 from watchdog.model.evidence import Outcome, Record, Stage
@@ -27,9 +28,19 @@ from watchdog.storage.archive import Archive
 _BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """The answer of a check; `records` hold the evidence, one per subject that was run."""
+    """The answer of a check.
+
+    Attributes:
+        lock: what the requirements give; None if there is no lock.
+        blocked_by_core: the core alone breaks in this lock, so no extension is to blame.
+        records: the evidence, one for each subject that was run.
+        since: when it broke, UTC.
+        proof: how the culprit was proved.
+        missing: the symbol that is gone, where the failure names one.
+        changelog: URL of the culprit's list of changes.
+    """
 
     python: str
     requirements: tuple[str, ...]
@@ -56,63 +67,70 @@ async def check(
     project: bool = False,
     explain: bool = True,
 ) -> CheckResult:
-    """Resolve as a person would type it, run what speaks for it, look at the core beside it.
+    """Resolve requirements as a person would type them, run the smokes for them and the core.
 
-    Of a project all known subjects run, in the one environment that its requirements give.
+    With `project` every known subject of the lock runs, in that one environment. With `explain`
+    culprit and cure of a breakage are found.
     """
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
     scheduler.observer.stage("Resolving")
-    question = LockRequest(requirements, python, as_of)
-    await scheduler.prefetch_pages([question])
-    resolution = await scheduler.lock(question)
-    if not isinstance(resolution, Lock):
-        return _without_lock(python, requirements, resolution)
+    request = LockRequest(requirements, python, as_of)
+    await scheduler.prefetch_pages([request])
+    lock = await scheduler.lock(request)
+    if not isinstance(lock, Lock):
+        return _without_lock(python, requirements, lock)
     if project:
-        subjects = await _subjects_of_project(scheduler, requirements, resolution, python)
+        subjects = await _subjects_of_project(scheduler, requirements, lock, python)
     else:
-        subjects = choose_subjects(workspace, requirements, resolution)
-    workspace.start_services(subjects)
-    trials = [workspace.trial(s, resolution, python, as_of) for s in subjects]
-    scheduler.observer.stage("Running " + ", ".join(subjects))
-    records = await gather(scheduler.record(trial) for trial in trials)
+        subjects = choose_subjects(workspace, requirements, lock)
+    records = await _run(scheduler, subjects, lock, python)
+    result = _result_of(python, requirements, lock, records)
+    if result.outcome is not Outcome.BROKEN:
+        return result
+    result = await _compare_with_core(scheduler, result, lock, subjects)
+    if not explain:
+        return result
     worst = min(records, key=_badness)
-    checked = _judged(python, requirements, resolution, records)
-    matrix = workspace.settings.matrix
-    if checked.outcome is Outcome.BROKEN and set(subjects) - set(matrix.core_names):
-        core = await core_control(scheduler, resolution, python)
-        if core_is_broken(await scheduler.record(core) if core else None):
-            why = f"{matrix.title(matrix.framework)} itself breaks in this set"
-            checked = replace(checked, blocked_by_core=True, reason=why)
-    if checked.outcome is not Outcome.BROKEN or not explain:
-        return checked
-    judged = (Outcome.WORKS, Outcome.BROKEN)
-    others = [r.subject for r in records if r is not worst and r.judgement.outcome in judged]
-    case = Experiment(scheduler, worst.subject, requirements, tuple(others) if project else ())
-    return await _explained(case, checked, as_of)
+    others = _other_judged_subjects(records, worst) if project else ()
+    experiment = Experiment(scheduler, worst.subject, requirements, others)
+    return await _explain(experiment, result, as_of)
 
 
 async def explain(scheduler: Scheduler, cell: Cell) -> CheckResult:
-    """Why a cell of the matrix is red: as check() tells it, for the cell's own subject."""
-    workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
-    resolution = await scheduler.lock(cell.lock_request(as_of))
-    if not isinstance(resolution, Lock):
-        return _without_lock(cell.python, cell.requirements, resolution)
+    """Explain why a cell of the matrix is red, as `check()` does, for the cell's own subject."""
+    as_of = scheduler.workspace.settings.as_of
+    lock = await scheduler.lock(cell.question(as_of))
+    if not isinstance(lock, Lock):
+        return _without_lock(cell.python, cell.requirements, lock)
+    workspace = scheduler.workspace
     workspace.start_services([cell.subject])
-    record = await scheduler.record(workspace.trial(cell.subject, resolution, cell.python, as_of))
-    checked = _judged(cell.python, cell.requirements, resolution, [record])
-    if checked.outcome is not Outcome.BROKEN:
-        return checked
-    return await _explained(Experiment(scheduler, cell.subject, cell.requirements), checked, as_of)
+    record = await scheduler.record(workspace.trial(cell.subject, lock, cell.python, as_of))
+    result = _result_of(cell.python, cell.requirements, lock, [record])
+    if result.outcome is not Outcome.BROKEN:
+        return result
+    experiment = Experiment(scheduler, cell.subject, cell.requirements)
+    return await _explain(experiment, result, as_of)
+
+
+async def _run(
+    scheduler: Scheduler, subjects: Sequence[str], lock: Lock, python: str
+) -> list[Record]:
+    """Run the smokes of several subjects with one lock."""
+    workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
+    workspace.start_services(subjects)
+    trials = [workspace.trial(subject, lock, python, as_of) for subject in subjects]
+    scheduler.observer.stage("Running " + ", ".join(subjects))
+    return await gather(scheduler.record(trial) for trial in trials)
 
 
 def _badness(record: Record) -> int:
     return _BAD_FIRST.index(record.judgement.outcome)
 
 
-def _judged(
+def _result_of(
     python: str, requirements: tuple[str, ...], lock: Lock, records: Sequence[Record]
 ) -> CheckResult:
-    """The answer that the worst of the records gives."""
+    """Return the result that the worst of the records gives."""
     judgement = min(records, key=_badness).judgement
     return CheckResult(
         python=python,
@@ -126,33 +144,75 @@ def _judged(
     )
 
 
-async def _explained(case: Experiment, checked: CheckResult, as_of: datetime) -> CheckResult:
-    """With culprit and cure, both found by running."""
-    case.scheduler.observer.stage("Looking for what broke it, and for what to type instead")
-    bad = await case.at(checked.python, as_of)
-    turned = await bisect.last_working_snapshot(case, checked.python, as_of)
-    good = turned[0] if turned else None
-    outage = await bisect.locate_onset(case, good, bad) if good else None
+async def _compare_with_core(
+    scheduler: Scheduler, result: CheckResult, lock: Lock, subjects: Sequence[str]
+) -> CheckResult:
+    """Mark a breakage as the core's if the core breaks alone, with the versions of the lock."""
+    matrix = scheduler.workspace.settings.matrix
+    if not set(subjects) - set(matrix.core_names):
+        return result
+    trial = await core_control(scheduler, lock, result.python)
+    record = await scheduler.record(trial) if trial else None
+    if not core_is_broken(record):
+        return result
+    reason = f"{matrix.title(matrix.framework)} itself breaks in this set"
+    return replace(result, blocked_by_core=True, reason=reason)
+
+
+def _other_judged_subjects(records: Sequence[Record], worst: Record) -> tuple[str, ...]:
+    judged = (Outcome.WORKS, Outcome.BROKEN)
+    others = (record for record in records if record is not worst)
+    return tuple(record.subject for record in others if record.judgement.outcome in judged)
+
+
+async def _explain(experiment: Experiment, result: CheckResult, as_of: datetime) -> CheckResult:
+    """Add culprit and cure, both found by running."""
+    scheduler, python = experiment.scheduler, result.python
+    scheduler.observer.stage("Looking for what broke it, and for what to type instead")
+    bad = await experiment.observe(python, as_of)
+    transition = await last_working_snapshot(experiment, python, as_of)
+    good = transition[0] if transition else None
+    outage = await bisect.locate_onset(experiment, good, bad) if good else None
     culprit, proof, since = None, "undetermined", None
     if outage is not None:
-        culprit, proof, since = await bisect.explain_outage(case, outage, good)
-    if culprit is None and (known := _in_history(case, bad, as_of)):
-        culprit, proof, since = known.culprit, known.proof, known.broken_from
-    changelog = None
-    if culprit and culprit.name != "python":
-        workspace = case.scheduler.workspace
-        changelog = workspace.environments.changelog(
-            culprit.name, culprit.version, workspace.interpreters[checked.python], as_of
-        )
+        culprit, proof, since = await bisect.explain_outage(experiment, outage, good)
+    if culprit is None and (past := _breakage_in_history(experiment, bad, as_of)):
+        culprit, proof, since = past.culprit, past.proof, past.broken_from
     return replace(
-        checked,
-        changelog=changelog,
+        result,
+        changelog=_changelog(scheduler.workspace, culprit, python, as_of),
         since=since,
         culprit=culprit,
         proof=proof,
-        missing=missing_symbol(checked.symptom or ""),
-        cure=await cure.find_cure(case, checked.python, as_of, good),
+        missing=missing_symbol(result.symptom or ""),
+        cure=await cure.find_cure(experiment, python, as_of, good),
     )
+
+
+def _changelog(
+    workspace: Workspace, culprit: Culprit | None, python: str, as_of: datetime
+) -> str | None:
+    if culprit is None or culprit.name == "python":
+        return None
+    interpreter = workspace.interpreters[python]
+    return workspace.environments.changelog(culprit.name, culprit.version, interpreter, as_of)
+
+
+def _breakage_in_history(
+    experiment: Experiment, bad: Snapshot, as_of: datetime
+) -> PastBreakage | None:
+    """Return the breakage as the stored history has it, observed on the Pythons of its time."""
+    settings = experiment.scheduler.workspace.settings
+    history = Archive(settings.reports).history(experiment.subject)
+    if history is None:
+        return None
+    if experiment.requirements != settings.matrix.requirements(experiment.subject):
+        return None
+    for breakage in history.breakages:
+        goes_on = breakage.fixed_on is None or breakage.fixed_on > as_of
+        if breakage.signature in bad.fails and breakage.broken_from <= as_of and goes_on:
+            return breakage
+    return None
 
 
 async def upgrade_moves(
@@ -163,112 +223,93 @@ async def upgrade_moves(
     *,
     project: bool,
 ) -> tuple[str, ...] | None:
-    """The fewest pins to let go of, and where to, so that what is wanted works; None: none do.
+    """Return the fewest pins to change, each with its new version, so that an upgrade works.
 
-    Each is let go of as far as it must be; what is given back is the version that then ran.
+    `wanted` are the upgraded requirements. None if the upgrade does not even work without pins.
     """
-    bound = [r for r in requirements if Requirement(r).specifier and r not in wanted]
+    bounds = [r for r in requirements if Requirement(r).specifier and r not in wanted]
 
-    async def attempt(kept: Sequence[str]) -> CheckResult:
-        freed = tuple(
-            r if r in kept or r not in bound else Requirement(r).name for r in requirements
+    async def check_with(kept: Sequence[str]) -> CheckResult:
+        loosened = tuple(
+            Requirement(r).name if r in bounds and r not in kept else r for r in requirements
         )
-        return await check(scheduler, freed, python, project=project, explain=False)
+        return await check(scheduler, loosened, python, project=project, explain=False)
 
-    best = await attempt(())
+    best = await check_with(())
     if best.outcome is not Outcome.WORKS:
         return None
     kept: list[str] = []
-    for each in bound:
-        tried = await attempt([*kept, each])
-        if tried.outcome is Outcome.WORKS:
-            kept, best = [*kept, each], tried
-    lock = dict(best.lock.pins) if best.lock else {}
-    names = [canonicalize_name(Requirement(r).name) for r in bound if r not in kept]
-    return tuple(f"{name}=={lock[name]}" for name in names if name in lock)
-
-
-def _in_history(case: Experiment, bad: Snapshot, as_of: datetime) -> PastBreakage | None:
-    """The breakage as the history tells it, seen on the Pythons of its time."""
-    settings = case.scheduler.workspace.settings
-    history = Archive(settings.reports).history(case.subject)
-    if history is None or case.requirements != settings.matrix.requirements(case.subject):
-        return None
-    return next(
-        (
-            b
-            for b in history.breakages
-            if b.signature in bad.fails
-            and b.broken_from <= as_of
-            and (b.fixed_on is None or b.fixed_on > as_of)
-        ),
-        None,
-    )
+    for bound in bounds:
+        result = await check_with([*kept, bound])
+        if result.outcome is Outcome.WORKS:
+            kept, best = [*kept, bound], result
+    versions = dict(best.lock.pins) if best.lock else {}
+    names = [canonicalize_name(Requirement(r).name) for r in bounds if r not in kept]
+    return tuple(f"{name}=={versions[name]}" for name in names if name in versions)
 
 
 def choose_subjects(
     workspace: Workspace, requirements: tuple[str, ...], lock: Lock
 ) -> tuple[str, ...]:
-    """Whose smokes speak for these requirements.
+    """Return the subjects whose smokes test these requirements.
 
-    Those of the named packages that have one; for a named package that has none, the automatic
-    smoke, unless it is no more than a companion of one that has; the core where it stands alone.
+    The named packages that have a smoke; if none has, the first of them, with the automatic
+    smoke; the framework if nothing but the core is named.
     """
     names = [canonicalize_name(Requirement(r).name) for r in requirements]
     matrix, folder = workspace.settings.matrix, workspace.settings.smokes
-    asked = [n for n in names if n not in matrix.core_names]
-    if known := [n for n in asked if has_smoke(n, folder)]:
-        return tuple(dict.fromkeys(known))
-    if asked:
-        return (asked[0],)
+    extensions = [name for name in names if name not in matrix.core_names]
+    if with_smoke := [name for name in extensions if has_smoke(name, folder)]:
+        return tuple(dict.fromkeys(with_smoke))
+    if extensions:
+        return (extensions[0],)
     return (matrix.framework,) if lock.version(matrix.framework) else (names[0],)
 
 
 async def _subjects_of_project(
     scheduler: Scheduler, requirements: tuple[str, ...], lock: Lock, python: str
 ) -> tuple[str, ...]:
-    """Every subject of the set that finds what it needs there, and what stands on the framework."""
-    matrix, held = scheduler.workspace.settings.matrix, {name for name, _ in lock.pins}
-    known, framework = matrix.extensions, matrix.framework
-    found = [
-        name
-        for name in sorted(held)
-        if (extension := known.get(name))
-        and not extension.install
-        and {canonicalize_name(Requirement(r).name) for r in extension.requires} <= held
-    ]
+    """Return every subject of a lock that has what it needs, and what requires the framework."""
+    settings = scheduler.workspace.settings
+    framework, extensions = settings.matrix.framework, settings.matrix.extensions
+    installed = {name for name, _ in lock.pins}
+    subjects = []
+    for name in sorted(installed & extensions.keys()):
+        extension = extensions[name]
+        needed = {canonicalize_name(Requirement(r).name) for r in extension.requires}
+        if not extension.install and needed <= installed:
+            subjects.append(name)
     names = {canonicalize_name(Requirement(r).name) for r in requirements}
-    for name in sorted((names & held) - known.keys() - set(matrix.core_names)):
-        alone = LockRequest(
-            (f"{name}=={lock.version(name)}",), python, scheduler.workspace.settings.as_of
-        )
+    unknown = (names & installed) - extensions.keys() - set(settings.matrix.core_names)
+    for name in sorted(unknown):
+        alone = LockRequest((f"{name}=={lock.version(name)}",), python, settings.as_of)
         closure = await scheduler.lock(alone)
         if isinstance(closure, Lock) and closure.version(framework):
-            found.append(name)
-    return (*({framework} & held), *found) or (min(names & held),)
+            subjects.append(name)
+    return (*({framework} & installed), *subjects) or (min(names & installed),)
 
 
 def _without_lock(
     python: str, requirements: tuple[str, ...], resolution: Resolution
 ) -> CheckResult:
+    """Return the result for requirements that have no lock."""
+    symptom: str | None = None
     match resolution:
         case Conflict(reason):
-            return CheckResult(
-                python, requirements, None, Outcome.CONFLICT, Stage.RESOLVE, reason=reason
-            )
-        case Unbuildable(symptom, _):
-            return CheckResult(
-                python,
-                requirements,
-                None,
-                Outcome.BROKEN,
-                Stage.INSTALL,
-                symptom=symptom,
-                reason="a source distribution does not build",
-            )
+            outcome, stage = Outcome.CONFLICT, Stage.RESOLVE
+        case Unbuildable(line, _):
+            outcome, stage, symptom = Outcome.BROKEN, Stage.INSTALL, line
+            reason = "a source distribution does not build"
         case NoAnswer(reason):
-            return CheckResult(
-                python, requirements, None, Outcome.ERROR, Stage.RESOLVE, reason=reason
-            )
+            outcome, stage = Outcome.ERROR, Stage.RESOLVE
         case Lock():
             raise AssertionError("a lock is not without one")
+    return CheckResult(
+        python=python,
+        requirements=requirements,
+        lock=None,
+        outcome=outcome,
+        stage=stage,
+        symptom=symptom,
+        reason=reason,
+    )

@@ -77,24 +77,25 @@ class Snapshot:
         return self.gap is None and not self.fails
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Outage:
-    """A breakage as the timeline shows it, before its culprit is known.
+    """A breakage as the timeline shows it, before its culprit is looked for.
 
     Attributes:
-        good, bad: the last snapshot without it and the first with it; gaps may lie between.
-        uses: the tests that fail with this signature; ALL_USES if the smoke could not be loaded.
-        failing, fixed: the last snapshot with it, and the first after it if it has ended.
+        last_good, first_bad: the snapshots on both sides of its beginning; gaps may lie between.
+        last_bad: the last snapshot at which it failed.
+        first_fixed: the first snapshot at which it was over; None while it goes on.
+        uses: the tests that fail so; ALL_USES where nothing could be loaded.
     """
 
     signature: str
     symptom: str
     stage: Stage
-    good: Snapshot
-    bad: Snapshot
+    last_good: Snapshot
+    first_bad: Snapshot
+    last_bad: Snapshot
     uses: set[str]
-    failing: Snapshot
-    fixed: Snapshot | None = None
+    first_fixed: Snapshot | None = None
 
     @property
     def test(self) -> str | None:

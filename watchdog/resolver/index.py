@@ -102,6 +102,25 @@ class Index:
                 raise
         return page.result()
 
+    def releases_of(self, name: str, as_of: datetime) -> tuple[Release, ...]:
+        """Return every release of a package with a file uploaded before `as_of`, oldest first.
+
+        Empty where the index does not know the package.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        page = self.page(name)
+        return page.releases(as_of) if page else ()
+
+    def final_releases(self, name: str, as_of: datetime) -> tuple[Release, ...]:
+        """Return the releases that are neither yanked nor a pre-release, oldest version first.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        return tuple(release for release in self.releases_of(name, as_of) if release.final)
+
     def servers(self, name: str) -> frozenset[str]:
         """Return URLs of the servers of the indexes, and of those that a package's page names.
 

@@ -7,7 +7,7 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.analysis.history.replay import between, spread
+from watchdog.analysis.history.sampling import evenly_spaced, midpoints
 from watchdog.model.evidence import CaughtWarning
 from watchdog.model.history import Snapshot, UseStatus
 
@@ -19,11 +19,11 @@ def moment(number: int, signature: str | None) -> Snapshot:
 def run(outcomes: list[str | None], most: int | None) -> dict[int, Snapshot]:
     """What is run of a past with these outcomes."""
     seen: dict[int, Snapshot] = {}
-    wanted = spread(len(outcomes), most)
+    wanted = evenly_spaced(len(outcomes), most)
     while wanted:
         assert not seen.keys() & set(wanted)
         seen |= {n: moment(n, outcomes[n]) for n in wanted}
-        wanted = between(seen)
+        wanted = midpoints(seen)
     return seen
 
 
@@ -71,5 +71,5 @@ def test_a_breakage_that_lasts_costs_few_runs(count: int, data: st.DataObject) -
 def test_what_a_history_tells_is_looked_for(what: str, other: dict[str, object]) -> None:
     plain = {"since": day(0), "python": "3.11", "lock": None, "uses": {"a": UseStatus()}}
     first, last = Snapshot(**plain), Snapshot(**(plain | other))  # type: ignore[arg-type]
-    assert between({0: first, 8: last}) == [4], what
-    assert between({0: first, 8: first}) == []
+    assert midpoints({0: first, 8: last}) == [4], what
+    assert midpoints({0: first, 8: first}) == []

@@ -37,7 +37,12 @@ def told(*seen: dict[str, str] | str) -> list[tuple[str, int, int | None, str | 
         return days[instant]
 
     return [
-        (o.signature, number(o.bad.since), number(o.fixed.since) if o.fixed else None, o.test)
+        (
+            o.signature,
+            number(o.first_bad.since),
+            number(o.first_fixed.since) if o.first_fixed else None,
+            o.test,
+        )
         for o in find_outages(moments(*seen))
     ]
 
@@ -103,11 +108,14 @@ def test_a_breakage_lies_between_a_moment_that_was_otherwise_and_one_that_works(
     seen: list[dict[str, str] | str],
 ) -> None:
     for outage in find_outages(moments(*seen)):
-        assert outage.good.since < outage.bad.since <= outage.failing.since
-        assert outage.signature in outage.bad.fails
-        if outage.fixed:
-            assert outage.fixed.since > outage.failing.since
-            assert outage.signature not in outage.fixed.fails or ALL_USES not in outage.fixed.uses
+        assert outage.last_good.since < outage.first_bad.since <= outage.last_bad.since
+        assert outage.signature in outage.first_bad.fails
+        if outage.first_fixed:
+            assert outage.first_fixed.since > outage.last_bad.since
+            assert (
+                outage.signature not in outage.first_fixed.fails
+                or ALL_USES not in outage.first_fixed.uses
+            )
 
 
 @given(st.lists(SEEN, max_size=8), st.integers(0, 8))
@@ -159,7 +167,10 @@ def test_a_use_that_a_later_version_does_not_have_is_broken_no_more() -> None:
     seen = moments(WORKS, {"a": "x", "b": OK}, {"a": "x", "b": OK}, {"b": OK})
     seen[3] = replace(seen[3], skipped=frozenset({"a"}))
     (outage,) = find_outages(seen)
-    assert (outage.bad.since, outage.fixed and outage.fixed.since) == (day(1), day(3))
+    assert (outage.first_bad.since, outage.first_fixed and outage.first_fixed.since) == (
+        day(1),
+        day(3),
+    )
 
 
 def test_what_does_not_build_on_a_new_python_is_broken_until_it_does() -> None:
@@ -167,7 +178,10 @@ def test_what_does_not_build_on_a_new_python_is_broken_until_it_does() -> None:
     seen[1:3] = [replace(m, python="3.12", unbuilt="error: no such member") for m in seen[1:3]]
     seen[3] = replace(seen[3], python="3.12")
     (outage,) = find_outages(with_build_failures(seen, 1))
-    assert (outage.bad.since, outage.fixed and outage.fixed.since) == (day(1), day(3))
+    assert (outage.first_bad.since, outage.first_fixed and outage.first_fixed.since) == (
+        day(1),
+        day(3),
+    )
     assert (outage.stage, outage.symptom) == (Stage.INSTALL, "error: no such member")
     assert find_outages(seen) == []
 
@@ -188,7 +202,7 @@ def test_from_what_a_history_keeps_the_same_breakages_and_gaps_are_read(
 
     def told(some: list[Snapshot]) -> list[object]:
         return [
-            (o.signature, o.bad.since, o.fixed and o.fixed.since, o.uses)
+            (o.signature, o.first_bad.since, o.first_fixed and o.first_fixed.since, o.uses)
             for o in find_outages(some)
         ]
 

@@ -1,9 +1,9 @@
-"""What to type instead: the fewest and widest pins that make it work, each found by running.
+"""Finds what to type instead: the fewest and widest pins that make it work, each found by running.
 
-First a newer version of a pinned subject is tried. Otherwise a moment is looked for at which the
-same words after `pip install` worked; what has changed since is held back, each hold that is not
-needed is let go again, and those that remain are widened up to the first release that breaks.
-So no pin is there that was not seen to be needed, and none is narrower than was seen.
+First a newer version of a pinned subject is tried. Otherwise the last snapshot is taken in which
+the same words after `pip install` worked; what has changed since is held back, each hold that is
+not needed is removed again, and those that remain are widened up to the first release that breaks.
+So every pin was seen to be needed, and none is narrower than was seen.
 """
 
 from __future__ import annotations
@@ -42,88 +42,120 @@ class Cure:
 
 
 async def find_cure(
-    case: Experiment, python: str, as_of: datetime, good: Snapshot | None
+    experiment: Experiment, python: str, as_of: datetime, good: Snapshot | None
 ) -> Cure | None:
-    """The least intrusive cure; None where nothing that was tried works.
+    """Return the least intrusive cure; None if nothing that was tried works.
 
-    `good` is when it worked on this Python, if it ever did.
+    `good` is the last snapshot that worked on this Python, if any.
     """
-    return await _newer_subject(case, python, as_of) or await holding_back(
-        case, python, as_of, good
-    )
+    newer = await _newer_subject(experiment, python, as_of)
+    return newer or await hold_back(experiment, python, as_of, good)
 
 
-async def holding_back(
-    case: Experiment, python: str, as_of: datetime, good: Snapshot | None
+async def hold_back(
+    experiment: Experiment, python: str, as_of: datetime, good: Snapshot | None
 ) -> Cure | None:
-    """The fewest and widest bounds on what has changed since it worked."""
+    """Return the fewest and widest bounds on what has changed since it worked, as a cure."""
     if good is None or good.lock is None:
         return None
-    bad = await case.scheduler.lock(case.question(python, as_of))
+    bad = await experiment.scheduler.lock(experiment.request(python, as_of))
     if not isinstance(bad, Lock):
         return None
     before, now = dict(good.lock.pins), dict(bad.pins)
     names = [n for n in before if n in now and Version(before[n]) < Version(now[n])]
-    # The subject is let go first: an older one is the last resort.
-    names.sort(key=lambda n: (n != case.subject, n))
-    search = _Search(case, python, as_of, before, now, good.fails, [case.subject, *case.others])
-    held = await search.fewest({n: f"<={before[n]}" for n in names[:_MOST_HOLDS]})
-    if held is None:
+    # The subject's hold is the first to be removed: an older subject is the last resort.
+    names.sort(key=lambda name: (name != experiment.subject, name))
+    search = PinSearch(
+        experiment=experiment,
+        python=python,
+        as_of=as_of,
+        before=before,
+        now=now,
+        allowed=good.fails,
+        order=[experiment.subject, *experiment.others],
+    )
+    holds = await search.fewest({name: f"<={before[name]}" for name in names[:_MOST_HOLDS]})
+    if holds is None:
         return None
-    pins = tuple(f"{name}{bound}" for name, bound in sorted(held.items()))
-    lock = await case.scheduler.lock(case.question(python, as_of, *pins))
-    how = "older" if case.subject in held else "bound"
-    return Cure(pins, how, lock) if isinstance(lock, Lock) else None
+    pins = _as_pins(holds)
+    lock = await experiment.scheduler.lock(experiment.request(python, as_of, *pins))
+    how = "older" if experiment.subject in holds else "bound"
+    return Cure(pins, how, lock, as_of) if isinstance(lock, Lock) else None
 
 
-async def _newer_subject(case: Experiment, python: str, as_of: datetime) -> Cure | None:
-    """Where the subject is pinned: the lowest higher version that works, if the newest does."""
-    given = {r: Requirement(r) for r in case.requirements}
-    mine = [r for r, parsed in given.items() if canonicalize_name(parsed.name) == case.subject]
-    # A pinned framework is meant: what it needs is to be had around it.
-    core = case.scheduler.workspace.settings.matrix.core_names
-    if case.subject in core or not mine or not given[mine[0]].specifier:
+async def _newer_subject(experiment: Experiment, python: str, as_of: datetime) -> Cure | None:
+    """Return the lowest higher version of a pinned subject that works, if the newest does."""
+    pinned = _pinned_subject(experiment)
+    if pinned is None:
         return None
-    allowed = given[mine[0]].specifier
-    freed = mine[0].replace(str(allowed), "").split(";")[0].strip().rstrip("<>=!~. 0123456789,")
-    others = tuple(r for r in case.requirements if r not in mine)
-    free = Experiment(case.scheduler, case.subject, (freed, *others))
-    newest = await free.at(python, as_of)
+    subject, allowed = experiment.subject, Requirement(pinned).specifier
+    name = pinned.replace(str(allowed), "").split(";")[0].strip().rstrip("<>=!~. 0123456789,")
+    others = tuple(r for r in experiment.requirements if _name(r) != subject)
+    unpinned = Experiment(experiment.scheduler, subject, (name, *others))
+    newest = await unpinned.observe(python, as_of)
     if not newest.works:
         return None
-    every = versions(case, case.subject, as_of)
-    held = max((v for v in every if v in allowed), default=None)
-    higher = [v for v in every if held is not None and v > held]
+    versions = _versions(experiment, subject, as_of)
+    pinned_version = max((version for version in versions if version in allowed), default=None)
+    if pinned_version is None:
+        return None
 
     async def works(version: Version) -> bool:
-        return await free.works(python, as_of, f"{case.subject}=={version}")
+        return await unpinned.works(python, as_of, f"{subject}=={version}")
 
-    lowest = await first(higher, works)
+    lowest = await first([version for version in versions if version > pinned_version], works)
     if lowest is None:
         return None
-    pin = f"{freed}>={short_version(lowest)}"
-    found = await Experiment(case.scheduler, case.subject, (pin, *others)).at(python, as_of)
-    if not found.works or found.lock is None:
+    pin = f"{name}>={short_version(lowest)}"
+    cured = await Experiment(experiment.scheduler, subject, (pin, *others)).observe(python, as_of)
+    if not cured.works or cured.lock is None:
         return None
-    return Cure((pin,), "newer", found.lock)
+    return Cure((pin,), "newer", cured.lock, as_of)
+
+
+def _pinned_subject(experiment: Experiment) -> str | None:
+    """Return the requirement that bounds the subject; None if it may have any version.
+
+    Also None for the framework and its core: their version is chosen on purpose, and the cure has
+    to be found around it.
+    """
+    if experiment.subject in experiment.scheduler.workspace.settings.matrix.core_names:
+        return None
+    for requirement in experiment.requirements:
+        if _name(requirement) == experiment.subject:
+            return requirement if Requirement(requirement).specifier else None
+    return None
+
+
+def _name(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def pip_arguments(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
-    """What to type with these pins: beside the requirements, or in place of one."""
-    pinned = {canonicalize_name(Requirement(pin).name) for pin in pins}
-    names = {r: canonicalize_name(Requirement(r).name) for r in requirements}
-    return (*(r for r in requirements if names[r] not in pinned), *pins)
+    """Return what to type with these pins: beside the requirements, or in place of one."""
+    pinned = {_name(pin) for pin in pins}
+    return (*(r for r in requirements if _name(r) not in pinned), *pins)
 
 
-@dataclass
-class _Search:
-    """Tries sets of bounds by resolving them as a person would type them, and running.
+def _as_pins(holds: dict[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}{bound}" for name, bound in sorted(holds.items()))
+
+
+@dataclass(kw_only=True)
+class PinSearch:
+    """Searches the fewest holds by resolving them as a person would type them, and running.
+
+    A hold is a bound on a package (`<=2.0`), by name.
 
     Attributes:
-        order: the subjects; those that failed last are tried first.
+        before: versions of when it worked, by name.
+        now: versions of the lock that does not work.
+        allowed: signatures of what failed before as well.
+        order: the subjects; those that failed last are run first.
+        tried: whether pins work.
     """
 
-    case: Experiment
+    experiment: Experiment
     python: str
     as_of: datetime
     before: dict[str, str]
@@ -132,76 +164,77 @@ class _Search:
     order: list[str]
     tried: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
-    async def work(self, held: dict[str, str]) -> bool:
-        pins = tuple(f"{name}{bound}" for name, bound in sorted(held.items()))
+    async def works(self, holds: dict[str, str]) -> bool:
+        """Return whether all subjects work with these holds."""
+        pins = _as_pins(holds)
         if pins not in self.tried:
-            lock = await self.case.scheduler.lock(
-                self.case.question(self.python, self.as_of, *pins)
-            )
+            request = self.experiment.request(self.python, self.as_of, *pins)
+            lock = await self.experiment.scheduler.lock(request)
             self.tried[pins] = isinstance(lock, Lock) and await self._all_work(lock)
         return self.tried[pins]
 
     async def _all_work(self, lock: Lock) -> bool:
-        at_once = self.case.scheduler.workspace.settings.jobs
+        at_once = self.experiment.scheduler.workspace.settings.jobs
         for start in range(0, len(self.order), at_once):
-            some = self.order[start : start + at_once]
-            moments = await gather(
-                self.case.see_one(s, lock, self.python, self.as_of) for s in some
+            batch = self.order[start : start + at_once]
+            snapshots = await gather(
+                self.experiment.observe_subject(subject, lock, self.python, self.as_of)
+                for subject in batch
             )
-            for subject, moment in zip(some, moments, strict=True):
-                if moment.gap is not None or not moment.fails <= self.allowed:
+            for subject, snapshot in zip(batch, snapshots, strict=True):
+                if snapshot.gap is not None or not snapshot.fails <= self.allowed:
                     self.order.remove(subject)
                     self.order.insert(0, subject)
                     return False
         return True
 
-    async def fewest(self, held: dict[str, str]) -> dict[str, str] | None:
-        """The fewest of these holds, as wide as they can be; None where not even all work."""
-        if not await self.work(held):
+    async def fewest(self, holds: dict[str, str]) -> dict[str, str] | None:
+        """Return the fewest of these holds, as wide as possible; None if not even all work."""
+        if not await self.works(holds):
             return None
         while True:
-            fewer = await self._without_needless(held)
-            wider = await self._widened(fewer)
-            if wider == held:
-                return held
-            held = wider
+            wider = await self._widen(await self._remove_needless(holds))
+            if wider == holds:
+                return holds
+            holds = wider
 
-    async def _without_needless(self, held: dict[str, str]) -> dict[str, str]:
-        # Half of them at once while that works: most of what has changed is innocent.
-        names = list(held)
+    async def _remove_needless(self, holds: dict[str, str]) -> dict[str, str]:
+        """Remove holds while it works: first half of them at once, since most are not needed."""
+        names = list(holds)
         size = len(names)
         while size:
             for start in range(0, len(names), size):
                 part = names[start : start + size]
-                rest = {n: b for n, b in held.items() if n not in part}
-                if len(rest) < len(held) and await self.work(rest):
-                    held = rest
-            names = [n for n in names if n in held]
+                rest = {name: bound for name, bound in holds.items() if name not in part}
+                if len(rest) < len(holds) and await self.works(rest):
+                    holds = rest
+            names = [name for name in names if name in holds]
             size //= 2
-        return held
+        return holds
 
-    async def _widened(self, held: dict[str, str]) -> dict[str, str]:
-        for name in held:
+    async def _widen(self, holds: dict[str, str]) -> dict[str, str]:
+        """Raise each bound up to the first version that breaks."""
+        for name in holds:
             low, high = Version(self.before[name]), Version(self.now[name])
-            between = [v for v in versions(self.case, name, self.as_of) if low < v <= high]
-
-            broken = await first(between, partial(self._fails, held, name))
+            versions = _versions(self.experiment, name, self.as_of)
+            between = [version for version in versions if low < version <= high]
+            broken = await first(between, partial(self._fails, holds, name))
             if broken is not None:
                 bound = f"<{short_version(broken)}"
-                if await self.work(held | {name: bound}):
-                    held = held | {name: bound}
-        return held
+                if await self.works(holds | {name: bound}):
+                    holds = holds | {name: bound}
+        return holds
 
-    async def _fails(self, held: dict[str, str], name: str, version: Version) -> bool:
-        return not await self.work(held | {name: f"<={version}"})
+    async def _fails(self, holds: dict[str, str], name: str, version: Version) -> bool:
+        return not await self.works(holds | {name: f"<={version}"})
 
 
 async def first(
     items: Sequence[Version], test: Callable[[Version], Awaitable[bool]]
 ) -> Version | None:
-    """The first of ascending versions that passes a test, where those after it do too.
+    """Return the first of ascending versions that passes a test, if those after it do too.
 
-    Of the answer and of its neighbour below, both were tested, whatever the others would say.
+    The returned version and its neighbour below were both tested, whatever the others would give.
     """
     low, high = -1, len(items)
     while high - low > 1:
@@ -213,8 +246,7 @@ async def first(
     return items[high] if high < len(items) else None
 
 
-def versions(case: Experiment, name: str, as_of: datetime) -> list[Version]:
-    """The final releases of a package that could be had at a cutoff, ascending."""
-    page = case.scheduler.workspace.index.page(name)
-    releases = page.releases(as_of) if page else ()
-    return [r.version for r in releases if r.final]
+def _versions(experiment: Experiment, name: str, as_of: datetime) -> list[Version]:
+    """Return the final versions of a package on the index at a cutoff, ascending."""
+    index = experiment.scheduler.workspace.index
+    return [release.version for release in index.final_releases(name, as_of)]

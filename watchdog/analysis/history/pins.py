@@ -1,13 +1,13 @@
-"""Pin rot: does a pinned framework still install and work, since when not, which pins cure it.
+"""Finds out whether a pinned framework still installs and works, since when not, and what cures it.
 
-A pin holds one package; what it needs goes on moving. Each release of the framework is looked at
+A pin holds one package; what it needs goes on changing. Each release of the framework is examined
 on the Python of its own time, alone and with the extensions of its time pinned beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,152 +15,166 @@ from packaging.version import Version
 
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment
+from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.analysis.history.replay import AUTO, stretches
 from watchdog.errors import IncompleteResults
-from watchdog.model.history import PinState, PinStatus
+from watchdog.model.history import PinState, PinStatus, Snapshot
 from watchdog.model.release import Release
 from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
 
 _SETTLED = timedelta(days=14)
+"""How long after a release of the framework the extensions of its time are taken."""
+
+
+@dataclass(frozen=True)
+class _Pin:
+    """A release of the framework, and what is typed to install it.
+
+    Attributes:
+        subject: whose smoke is run.
+    """
+
+    release: Release
+    subject: str
+    requirements: tuple[str, ...]
 
 
 def check_pins(
     workspace: Workspace, observer: Observer, known: Sequence[PinStatus], versions: Sequence[str]
 ) -> Iterator[PinStatus]:
-    """Each pin in turn, the newest first; only these versions, if any are given.
+    """Yield the status of each pin, the newest first; only of these versions, if any are given.
 
-    Every release of the framework alone, then the last of each series with the extensions of its
-    time.
-
-    Of what is known only the end is tried again: that it works, or that the cure does.
+    Every release of the framework comes alone, then the last of each series with the extensions
+    of its time. Of a pin that is known only the end is tried again: that it works, or that its
+    cure does.
 
     Raises:
-        IncompleteError: in the end, where trouble of ours stood in the way of some.
+        IncompleteError: at the end, if an infrastructure failure left some out.
     """
-    every, matrix = {rot.key: rot for rot in known}, workspace.settings.matrix
+    statuses = {status.key: status for status in known}
+    incomplete = IncompleteResults()
+    for pin in _pins(workspace, versions):
+        before = statuses.get((str(pin.release.version), pin.subject))
+        with incomplete.collect(" ".join(pin.requirements)):
+            yield run_complete(workspace, observer, partial(_update, pin, before))
+    incomplete.raise_if_any()
+
+
+def _pins(workspace: Workspace, versions: Sequence[str]) -> list[_Pin]:
+    """Return every pin to examine, in the order of `check_pins()`."""
+    matrix = workspace.settings.matrix
     framework, beside = matrix.framework, matrix.pins.beside
-    wanted = [
-        release
-        for release in _releases(workspace)
-        if not versions or str(release.version) in versions
-    ]
+    releases = [r for r in _releases(workspace) if not versions or str(r.version) in versions]
+    pins = [_Pin(r, framework, (f"{framework}=={r.version}",)) for r in releases]
     last_of_series: dict[tuple[int, ...], Release] = {}
-    for release in wanted:
+    for release in releases:
         last_of_series.setdefault(release.version.release[:2], release)
-    pins: list[tuple[Release, str, tuple[str, ...]]] = [
-        (release, framework, (f"{framework}=={release.version}",)) for release in wanted
-    ]
     pins += [
-        (release, beside, in_company)
+        _Pin(release, beside, requirements)
         for release in last_of_series.values()
-        if beside and (in_company := _in_company(workspace, release, beside))
+        if beside and (requirements := _with_extensions(workspace, release, beside))
     ]
-    missed = IncompleteResults()
-    for release, subject, requirements in pins:
-        before = every.get((str(release.version), subject))
-        story = partial(_look_again, release, subject, requirements, before)
-        with missed.collect(" ".join(requirements)):
-            yield run_complete(workspace, observer, story)
-    missed.raise_if_any()
+    return pins
 
 
 def _releases(workspace: Workspace) -> list[Release]:
-    """The final releases of the framework that are looked at, the newest first."""
+    """Return the final releases of the framework to examine, newest first."""
     matrix = workspace.settings.matrix
-    page, first = workspace.index.page(matrix.framework), Version(matrix.pins.since)
-    every = page.releases(workspace.settings.as_of) if page else ()
-    return [r for r in reversed(every) if r.version >= first and r.final and r.uploaded]
+    first = Version(matrix.pins.since)
+    releases = workspace.index.final_releases(matrix.framework, workspace.settings.as_of)
+    return [r for r in reversed(releases) if r.version >= first and r.uploaded]
 
 
-def _in_company(workspace: Workspace, release: Release, beside: str) -> tuple[str, ...]:
-    """A release with the newest extensions of its days, all pinned; nothing where one is missing.
+def _with_extensions(workspace: Workspace, release: Release, beside: str) -> tuple[str, ...]:
+    """Return a release with the newest extensions of its time, all pinned; () if one is missing.
 
-    They stand for what an application of the time had beside the framework.
+    It is what an application of that time had beside the framework.
     """
     if release.uploaded is None:
         return ()
-    matrix, then = workspace.settings.matrix, release.uploaded + _SETTLED
-    named = [name for name in matrix.requirements(beside) if name != matrix.framework]
-    others = [_newest_then(workspace, name, then) for name in named]
-    if not all(others):
-        return ()
-    return (f"{matrix.framework}=={release.version}", *(pin for pin in others if pin))
+    matrix, settled = workspace.settings.matrix, release.uploaded + _SETTLED
+    names = [name for name in matrix.requirements(beside) if name != matrix.framework]
+    pins = []
+    for name in names:
+        versions = [r.version for r in workspace.index.final_releases(name, settled)]
+        if not versions:
+            return ()
+        pins.append(f"{name}=={max(versions)}")
+    return (f"{matrix.framework}=={release.version}", *pins)
 
 
-def _newest_then(workspace: Workspace, name: str, then: datetime) -> str | None:
-    page = workspace.index.page(name)
-    final = [r.version for r in (page.releases(then) if page else ()) if r.final]
-    return f"{name}=={max(final)}" if final else None
-
-
-async def _look_again(
-    release: Release,
-    subject: str,
-    requirements: tuple[str, ...],
-    before: PinStatus | None,
-    scheduler: Scheduler,
-) -> PinStatus:
+async def _update(pin: _Pin, before: PinStatus | None, scheduler: Scheduler) -> PinStatus:
+    """Return the status of a pin; the one of before, if that is still true."""
     as_of = scheduler.workspace.settings.as_of
     if (
         before is not None
-        and before.requirements == requirements
+        and before.requirements == pin.requirements
         and before.state != PinState.NEVER
     ):
-        pins = () if before.state is PinState.WORKS else before.pins
-        case = Experiment(scheduler, subject, requirements)
-        if pins is not None and await case.works(before.python, as_of, *pins):
+        cure_pins = () if before.state is PinState.WORKS else before.pins
+        experiment = Experiment(scheduler, pin.subject, pin.requirements)
+        if cure_pins is not None and await experiment.works(before.python, as_of, *cure_pins):
             return replace(before, checked=as_of)
-    return await _look(release, subject, requirements, scheduler)
+    return await _examine(pin, scheduler)
 
 
-async def _look(
-    release: Release, subject: str, requirements: tuple[str, ...], scheduler: Scheduler
-) -> PinStatus:
-    """What became of one pin, by running it."""
+async def _examine(pin: _Pin, scheduler: Scheduler) -> PinStatus:
+    """Run one pin today and, if it does not work, find since when and what cures it."""
     as_of = scheduler.workspace.settings.as_of
-    scheduler.observer.stage(f"Looking at {' '.join(requirements)}")
-    released = release.uploaded or as_of
+    scheduler.observer.stage(f"Looking at {' '.join(pin.requirements)}")
+    released = pin.release.uploaded or as_of
     available = list(scheduler.workspace.interpreters)
     python = stretches(available, AUTO, released, released + _SETTLED)[-1][0]
-    case = Experiment(scheduler, subject, requirements)
-    rot = PinStatus(
-        version=str(release.version),
+    experiment = Experiment(scheduler, pin.subject, pin.requirements)
+    status = PinStatus(
+        version=str(pin.release.version),
         released=released,
-        requirements=requirements,
-        subject=subject,
+        requirements=pin.requirements,
+        subject=pin.subject,
         python=python,
         state=PinState.WORKS,
         checked=as_of,
     )
-    now = await case.at(python, as_of)
+    now = await experiment.observe(python, as_of)
     if now.works:
-        return replace(rot, newest_python=await _newest_python(case, available, as_of, ()))
-    rot = replace(rot, state=PinState.NEVER, symptom=now.symptom or now.gap)
-    turned = await bisect.last_working_snapshot(case, python, as_of)
-    good, bad = turned or (None, None)
+        return replace(status, newest_python=await _newest_python(experiment, as_of, ()))
+    status = replace(status, state=PinState.NEVER, symptom=now.symptom or now.gap)
+    transition = await last_working_snapshot(experiment, python, as_of)
+    good, bad = transition or (None, None)
     if good is None or bad is None:
-        return rot
-    outage = bisect.outage(good, bad)
-    culprit, proof = await bisect.find_culprit(case, outage) if outage else (None, None)
-    found = await cure.find_cure(case, python, as_of, good)
-    pins = found.pins if found else None
-    newest = None if pins is None else await _newest_python(case, available, as_of, pins)
+        return status
+    return await _explain(experiment, status, good, bad)
+
+
+async def _explain(
+    experiment: Experiment, status: PinStatus, good: Snapshot, bad: Snapshot
+) -> PinStatus:
+    """Add culprit and cure to the status of a pin that worked until `good`."""
+    outage = bisect.new_outage(good, bad)
+    culprit, proof = await bisect.find_culprit(experiment, outage) if outage else (None, None)
+    as_of = status.checked
+    found_cure = await cure.find_cure(experiment, status.python, as_of, good)
+    pins, newest_python = None, None
+    if found_cure is not None:
+        pins = found_cure.pins
+        newest_python = await _newest_python(experiment, as_of, pins)
     return replace(
-        rot,
+        status,
         state=PinState.ROTTED,
         rotted_on=bad.since,
         culprit=culprit,
         proof=proof,
         pins=pins,
-        newest_python=newest,
+        newest_python=newest_python,
     )
 
 
 async def _newest_python(
-    case: Experiment, available: Sequence[str], as_of: datetime, pins: tuple[str, ...]
+    experiment: Experiment, as_of: datetime, pins: tuple[str, ...]
 ) -> str | None:
-    for python in reversed(available):
-        if await case.works(python, as_of, *pins):
+    """Return the newest Python here on which the experiment works with these pins."""
+    for python in reversed(list(experiment.scheduler.workspace.interpreters)):
+        if await experiment.works(python, as_of, *pins):
             return python
     return None

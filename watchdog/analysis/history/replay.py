@@ -1,62 +1,36 @@
-"""The time machine: what an unpinned install gave at any past moment, and what broke it when.
+"""Replays the past of a subject: what an unpinned install gave, and which release broke it when.
 
-Between two arrivals in the closure of an install its lock cannot change, so the past of a subject
-is a walk from arrival to arrival. Each distinct lock is run once; breakages are read off the
-timeline, and each beginning is blamed on a release by swapping it in and out.
+The past of a subject is a walk from arrival to arrival. Each distinct lock is run once; breakages
+are read off the timeline, and the culprit of each is found by swapping releases in and out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 from packaging.version import Version
 
 from watchdog.analysis.history import bisect, timeline
-from watchdog.analysis.history.bisect import Experiment
+from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.sampling import evenly_spaced, midpoints
+from watchdog.analysis.history.walk import Step, Stretch, walk_locks
 from watchdog.model import history
 from watchdog.model.evidence import Trial
-from watchdog.model.history import (
-    Culprit,
-    Effort,
-    Fix,
-    History,
-    Outage,
-    PastBreakage,
-    Snapshot,
-    is_announcement,
-    status_key,
-    warning_key,
-)
-from watchdog.model.lock import (
-    Conflict,
-    Lock,
-    LockRequest,
-    NoAnswer,
-    Resolution,
-    Unbuildable,
-    changed_packages,
-)
-from watchdog.model.release import PYTHON_RELEASES, Arrival
+from watchdog.model.history import Culprit, Effort, Fix, History, Outage, PastBreakage, Snapshot
+from watchdog.model.lock import Conflict, Lock, NoAnswer, Unbuildable, changed_packages
+from watchdog.model.release import PYTHON_RELEASES
 from watchdog.model.signature import missing_symbol, signature_id
-from watchdog.resolver.simple_api import just_after
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.sandbox.redaction import cut_middle
 
 AUTO = "auto"
-_PART = timedelta(days=120)
+"""In place of a Python: the newest one of each time."""
+
 _LOG = 3000
 """How much of a log a breakage keeps, in characters."""
-
-
-@dataclass(frozen=True)
-class _Step:
-    since: datetime
-    at: datetime
-    python: str
-    resolution: Resolution
 
 
 async def replay(
@@ -69,293 +43,197 @@ async def replay(
     python: str = AUTO,
     earlier: History | None = None,
     most: int | None = None,
-    blame_anew: bool = False,
+    bisect_again: bool = False,
 ) -> History:
-    """The history of a subject, installed with these requirements.
+    """Return the history of a subject, installed with these requirements.
 
-    What is known of an earlier time is taken from there: only what came after is looked at, and
-    with `blame_anew` who broke what.
-    Of more than `most` sets only some are run; see sampling.
+    Args:
+        scheduler: runs the locks.
+        subject: whose smoke is run.
+        requirements: what is typed after `pip install`.
+        since: where the history begins, UTC.
+        until: where it ends, UTC.
+        python: a series, or AUTO.
+        earlier: the history up to an earlier instant; only what came after it is replayed.
+        most: of more locks than these only some are run; see `sampling`.
+        bisect_again: find the culprits of the breakages in `earlier` again.
     """
-    case, effort = Experiment(scheduler, subject, requirements), Effort()
+    experiment, effort = Experiment(scheduler, subject, requirements), Effort()
     start = earlier.until if earlier else since
     scheduler.observer.stage(f"Reading the past of {subject}, in days", (until - start).days)
-    series = stretches(list(scheduler.workspace.interpreters), python, start, until)
-    steps = await _steps(case, series, effort)
-    ran = scheduler.ran
-    moments = await _moments(case, steps, most, auto=python == AUTO)
-    effort.passed = len(steps) - len(moments)
+    pythons = stretches(list(scheduler.workspace.interpreters), python, start, until)
+    steps = await walk_locks(experiment, pythons, effort)
+    ran_before = scheduler.ran
+    snapshots = await _observe_steps(experiment, steps, most, auto=python == AUTO)
+    effort.passed = len(steps) - len(snapshots)
     if earlier:
-        moments = [*earlier.moments, *moments]
-    moments = await _on_new_pythons(case, moments)
-    known = {_key(b): b for b in earlier.breakages} if earlier else {}
-    outages = timeline.find_outages(moments)
-    breakages = await gather(_told(case, o, moments, known, anew=blame_anew) for o in outages)
-    effort.runs = scheduler.ran - ran
-    gaps = tuple(history.gaps(moments, until))
+        snapshots = [*earlier.moments, *snapshots]
+    snapshots = await _judge_failed_builds(experiment, snapshots)
+    breakages = await gather(
+        _explain(experiment, outage, snapshots, earlier, bisect_again=bisect_again)
+        for outage in timeline.find_outages(snapshots)
+    )
+    effort.runs = scheduler.ran - ran_before
     return History(
         subject=subject,
         python=python,
         since=since,
         until=until,
-        breakages=_named(breakages),
-        gaps=gaps,
+        breakages=_with_ids(breakages),
+        gaps=tuple(history.gaps(snapshots, until)),
         effort=effort,
-        moments=tuple(moments),
+        moments=tuple(snapshots),
     )
-
-
-def _key(breakage: PastBreakage) -> tuple[object, ...]:
-    return (breakage.signature, breakage.test, breakage.breaks, breakage.python)
-
-
-async def _told(
-    case: Experiment,
-    outage: Outage,
-    moments: Sequence[Snapshot],
-    known: Mapping[tuple[object, ...], PastBreakage],
-    *,
-    anew: bool,
-) -> PastBreakage:
-    """As it was told before, unless it has ended since."""
-    before = known.get((outage.signature, outage.test, outage.bad.lock, outage.bad.python))
-    if before is not None and not anew and (before.fixed_on is None) == (outage.fixed is None):
-        return before
-    found = await _blame(case, outage, moments)
-    # Of a moment that was kept its log is not known any more.
-    return replace(found, log=found.log or before.log) if before else found
-
-
-async def _on_new_pythons(case: Experiment, moments: Sequence[Snapshot]) -> list[Snapshot]:
-    """What did not build on a new Python, while it went on working on the old one, is broken."""
-    found = list(moments)
-    for number, (old, new) in enumerate(pairwise(moments), 1):
-        if not (new.unbuilt and new.gap) or old.python == new.python or old.gap:
-            continue
-        if await case.works(old.python, new.at or just_after(new.since)):
-            found = timeline.with_build_failures(found, number)
-    return found
 
 
 async def trials(
     scheduler: Scheduler, subject: str, requirements: tuple[str, ...], since: datetime, python: str
 ) -> list[Trial]:
-    """The distinct locks of a case, ready to be run: what the benchmark measures."""
+    """Return the trials of the distinct locks of a past: what the benchmark measures."""
+    experiment = Experiment(scheduler, subject, requirements)
     until = scheduler.workspace.settings.as_of
-    steps = await _steps(
-        Experiment(scheduler, subject, requirements), [(python, since, until)], Effort()
-    )
-    found = {
-        lock: scheduler.workspace.trial(subject, lock, python, step.at)
-        for step in steps
-        if isinstance(lock := step.resolution, Lock)
-    }
-    return list(found.values())
-
-
-async def _steps(
-    case: Experiment, series: Sequence[tuple[str, datetime, datetime]], effort: Effort
-) -> list[_Step]:
-    walks = await gather(_stretch(case, *stretch, effort) for stretch in series)
-    steps = _merged([step for walk in walks for step in walk])
-    effort.locks = len({(s.python, s.resolution) for s in steps if isinstance(s.resolution, Lock)})
-    return steps
+    steps = await walk_locks(experiment, [(python, since, until)], Effort())
+    by_lock: dict[Lock, Trial] = {}
+    for step in steps:
+        if isinstance(lock := step.resolution, Lock):
+            by_lock[lock] = scheduler.workspace.trial(subject, lock, python, step.at)
+    return list(by_lock.values())
 
 
 def newest_python(available: Sequence[str], instant: datetime) -> str:
-    """The newest Python that was released at an instant, of those that are here."""
+    """Return the newest of the available Pythons that was released at an instant."""
     (python, _, _), *_ = stretches(available, AUTO, instant, instant + timedelta(seconds=1))
     return python
 
 
 def stretches(
     available: Sequence[str], python: str, since: datetime, until: datetime
-) -> list[tuple[str, datetime, datetime]]:
-    """Which Python a newcomer had when: the newest that was released, of those that are here.
+) -> list[Stretch]:
+    """Return which Python a new user had when: the newest released, of those available here.
 
-    Before the first of them was released, the first stands in.
+    Before the first of them was released, the first is used.
     """
     if python != AUTO:
         return [(python, since, until)]
-    known = [series for series in available if series in PYTHON_RELEASES]
-    begins = [datetime.combine(PYTHON_RELEASES[s], time(), UTC) for s in known]
+    released = [series for series in available if series in PYTHON_RELEASES]
+    begins = [datetime.combine(PYTHON_RELEASES[series], time(), UTC) for series in released]
     begins[0] = min(since, begins[0])
     ends = [*begins[1:], until]
-    found = [
+    every = [
         (series, max(since, begin), min(until, end))
-        for series, begin, end in zip(known, begins, ends, strict=True)
+        for series, begin, end in zip(released, begins, ends, strict=True)
     ]
-    return [stretch for stretch in found if stretch[1] < stretch[2]]
+    return [(series, begin, end) for series, begin, end in every if begin < end]
 
 
-def _parts(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """Parts of a stretch that can be walked at the same time."""
-    starts = [since]
-    while starts[-1] + _PART < until:
-        starts.append(starts[-1] + _PART)
-    return list(zip(starts, [*starts[1:], until], strict=True))
-
-
-async def _stretch(
-    case: Experiment, python: str, since: datetime, until: datetime, effort: Effort
-) -> list[_Step]:
-    """All that an install gave on one Python; its parts are walked at the same time.
-
-    Where a part ends on another lock than the next begins with, something was passed by that did
-    matter: that part is walked again without passing anything by.
-    """
-    parts = _parts(since, until)
-    walks = await gather(_walk(case, python, a, b, effort) for a, b in parts)
-    for number, (walk, following) in enumerate(pairwise(walks)):
-        if walk[-1].resolution != following[0].resolution:
-            walks[number] = await _walk(case, python, *parts[number], effort, careful=True)
-    return [step for walk in walks for step in walk]
-
-
-async def _walk(
-    case: Experiment,
-    python: str,
-    since: datetime,
-    until: datetime,
-    effort: Effort,
-    *,
-    careful: bool = False,
-) -> list[_Step]:
-    """From arrival to arrival, past those that cannot change the answer."""
-    steps: list[_Step] = []
-    told = since
-    reached: tuple[datetime, datetime] | None = (since, just_after(since))
-    while reached is not None and reached[0] < until:
-        question = LockRequest(case.requirements, python, reached[1])
-        resolution, names = await case.scheduler.lock_and_names(question)
-        effort.resolutions += 1
-        steps.append(_Step(*reached, python, resolution))
-        lock = resolution if isinstance(resolution, Lock) and not careful else None
-        reached = _next(case.scheduler, lock, names, python, question.as_of, effort)
-        days = ((min(reached[0], until) if reached else until) - told).days
-        if days and not careful:
-            case.scheduler.observer.advance(days)
-            told += timedelta(days=days)
-    return steps
-
-
-def _next(
-    scheduler: Scheduler,
-    lock: Lock | None,
-    names: Iterable[str],
-    python: str,
-    after: datetime,
-    effort: Effort,
-) -> tuple[datetime, datetime] | None:
-    """The next arrival that may change the answer, and the cutoff at which to look.
-
-    A version below the one in the lock cannot: the resolver prefers the highest, and did not need
-    the lower ones. Nor can a prerelease while there are stable releases, nor another file of a
-    version that is not in the lock and could be installed before. Without a lock everything may.
-    """
-    interpreter = scheduler.workspace.interpreters[python]
-    pins = dict(lock.pins) if lock else None
-    pages = [page for name in names if (page := scheduler.workspace.index.page(name)) is not None]
-    nearest: Arrival | None = None
-    for page in pages:
-        held = Version(pins[page.name]) if pins and page.name in pins else None
-        for arrival in page.arrivals(interpreter):
-            if arrival.instant < after:
-                continue
-            if nearest is not None and arrival.instant >= nearest.instant:
-                break
-            effort.arrivals += 1
-            if pins is None or _matters(arrival, held):
-                nearest = arrival
-                break
-    if nearest is None:
-        return None
-    # Look when the release is whole, unless another one arrives before that.
-    others = (
-        arrival.instant
-        for page in pages
-        for arrival in page.arrivals(interpreter)
-        if arrival is not nearest
-    )
-    alone = not any(nearest.instant < other <= nearest.settled for other in others)
-    return nearest.instant, just_after(nearest.settled if alone else nearest.instant)
-
-
-def _matters(arrival: Arrival, held: Version | None) -> bool:
-    if held is None:
-        return arrival.first and not arrival.version.is_prerelease
-    if arrival.version == held:
-        return True
-    if arrival.version.is_prerelease and not held.is_prerelease:
-        return False
-    return arrival.first and arrival.version > held
-
-
-def _merged(steps: Sequence[_Step]) -> list[_Step]:
-    """Without steps that changed nothing. A new file for a pin changes the trial, so it stays."""
-    kept: list[_Step] = []
-    for step in steps:
-        same = kept and (kept[-1].python, kept[-1].resolution) == (step.python, step.resolution)
-        if not same:
-            kept.append(step)
-    return kept
-
-
-async def _moments(
-    case: Experiment, steps: Sequence[_Step], most: int | None, *, auto: bool
+async def _observe_steps(
+    experiment: Experiment, steps: Sequence[Step], most: int | None, *, auto: bool
 ) -> list[Snapshot]:
-    """What was seen at each step, or of very many at some of them."""
-    seen: dict[int, Snapshot] = {}
-    wanted = spread(len(steps), most)
-    while wanted:
-        case.scheduler.observer.stage(f"Running the past of {case.subject}", len(wanted))
-        found = await gather(_moment(case, steps[number], auto=auto) for number in wanted)
-        seen |= zip(wanted, found, strict=True)
-        wanted = between(seen)
-    return [seen[number] for number in sorted(seen)]
+    """Run the lock of each step, or of more than `most` steps those that sampling chooses."""
+    snapshots: dict[int, Snapshot] = {}
+    numbers = evenly_spaced(len(steps), most)
+    while numbers:
+        experiment.scheduler.observer.stage(
+            f"Running the past of {experiment.subject}", len(numbers)
+        )
+        observed = await gather(
+            _observe_step(experiment, steps[number], auto=auto) for number in numbers
+        )
+        snapshots |= zip(numbers, observed, strict=True)
+        numbers = midpoints(snapshots)
+    return [snapshots[number] for number in sorted(snapshots)]
 
 
-async def _moment(case: Experiment, step: _Step, *, auto: bool) -> Snapshot:
+async def _observe_step(experiment: Experiment, step: Step, *, auto: bool) -> Snapshot:
     match step.resolution:
         case Lock() as lock:
-            seen = await case.see(lock, step.python, step.at)
-            moment = replace(seen, since=step.since)
+            observed = await experiment.see(lock, step.python, step.at)
+            snapshot = replace(observed, since=step.since)
             early = step.since.date() < PYTHON_RELEASES.get(step.python, date.min)
-            if auto and early and moment.fails:
-                why = f"fails on Python {step.python}, which came later; no earlier one is here"
-                moment = replace(moment, uses={}, gap=why)
+            if auto and early and snapshot.fails:
+                reason = f"fails on Python {step.python}, which came later; no earlier one is here"
+                snapshot = replace(snapshot, uses={}, gap=reason)
         case Conflict(reason) | NoAnswer(reason):
-            moment = Snapshot(step.since, step.python, None, gap=reason)
+            snapshot = Snapshot(step.since, step.python, None, gap=reason)
         case Unbuildable(symptom, log):
-            why = f"it does not build: {symptom}"
-            moment = Snapshot(step.since, step.python, None, gap=why, unbuilt=symptom, log=log)
-    case.scheduler.observer.advance()
-    return replace(moment, at=step.at)
+            reason = f"it does not build: {symptom}"
+            snapshot = Snapshot(step.since, step.python, None, gap=reason, unbuilt=symptom, log=log)
+    experiment.scheduler.observer.advance()
+    return replace(snapshot, at=step.at)
 
 
-async def _blame(case: Experiment, outage: Outage, moments: Sequence[Snapshot]) -> PastBreakage:
-    """Name the release that began it and the one that ended it."""
-    good, bad = outage.good, outage.bad
-    culprit, proof, begun = await _begun(case, outage, moments)
+async def _judge_failed_builds(
+    experiment: Experiment, snapshots: Sequence[Snapshot]
+) -> list[Snapshot]:
+    """Return the timeline with the failed builds that a new Python caused as breakages.
+
+    That is proved where the same cutoff works on the Python before.
+    """
+    judged = list(snapshots)
+    for number, (old, new) in enumerate(pairwise(snapshots), 1):
+        failed_build = new.unbuilt and new.gap
+        if not failed_build or old.python == new.python or old.gap:
+            continue
+        if await experiment.works(old.python, cutoff_of(new)):
+            judged = timeline.with_build_failures(judged, number)
+    return judged
+
+
+async def _explain(
+    experiment: Experiment,
+    outage: Outage,
+    snapshots: Sequence[Snapshot],
+    earlier: History | None,
+    *,
+    bisect_again: bool,
+) -> PastBreakage:
+    """Return an outage with its culprit and fix; as explained earlier, unless it has ended since.
+
+    With `bisect_again` both are found again.
+    """
+    before = _explained_earlier(outage, earlier)
+    if before is not None and not bisect_again:
+        same_end = (before.fixed_on is None) == (outage.first_fixed is None)
+        if same_end:
+            return before
+    breakage = await _find_culprit_and_fix(experiment, outage, snapshots)
+    # A stored snapshot has lost its log; the breakage from that time still has it.
+    return replace(breakage, log=breakage.log or before.log) if before else breakage
+
+
+def _explained_earlier(outage: Outage, earlier: History | None) -> PastBreakage | None:
+    """Return the breakage of an earlier history that an outage is."""
+    beginning = (outage.signature, outage.test, outage.first_bad.lock, outage.first_bad.python)
+    # The last of several: a history that was carried on has the newest at the end.
+    for breakage in reversed(earlier.breakages if earlier else ()):
+        if (breakage.signature, breakage.test, breakage.breaks, breakage.python) == beginning:
+            return breakage
+    return None
+
+
+async def _find_culprit_and_fix(
+    experiment: Experiment, outage: Outage, snapshots: Sequence[Snapshot]
+) -> PastBreakage:
+    """Return an outage with the release that began it and the one that ended it."""
+    good, bad, fixed = outage.last_good, outage.first_bad, outage.first_fixed
+    culprit, proof, began = await _find_culprit(experiment, outage, snapshots)
     symbol = missing_symbol(outage.symptom)
     lock = bad.lock or good.lock
-    version = (lock.version(case.subject) if lock else None) or ""
-    fixed = outage.fixed
     return PastBreakage(
         id="",
-        subject=case.subject,
-        subject_version=version,
+        subject=experiment.subject,
+        subject_version=(lock.version(experiment.subject) if lock else None) or "",
         python=bad.python,
-        broken_from=begun,
+        broken_from=began,
         fixed_on=fixed.since if fixed else None,
         culprit=culprit,
-        fixed_by=_fix(case, culprit, outage) if fixed else None,
+        fixed_by=_find_fix(experiment, culprit, outage),
         stage=outage.stage,
         test=outage.test,
         symptom=outage.symptom,
         missing=symbol,
         proof=proof,
-        warned=timeline.first_announcement(moments, bad.since, symbol) if symbol else None,
+        warned=timeline.first_announcement(snapshots, bad.since, symbol) if symbol else None,
         signature=outage.signature,
         works=good.lock,
         breaks=bad.lock,
@@ -363,87 +241,73 @@ async def _blame(case: Experiment, outage: Outage, moments: Sequence[Snapshot]) 
     )
 
 
-async def _begun(
-    case: Experiment, outage: Outage, moments: Sequence[Snapshot]
+async def _find_culprit(
+    experiment: Experiment, outage: Outage, snapshots: Sequence[Snapshot]
 ) -> tuple[Culprit | None, str, datetime]:
-    """The culprit, the proof, and since when: also of what showed only when another was mended."""
-    good, bad = outage.good, outage.bad
-    older = _older_python(moments, bad.python) if good.fails else good.python
+    """Return the culprit, the proof, and since when.
+
+    A new Python is examined first; then also what showed only when something else was fixed.
+    """
+    good, bad = outage.last_good, outage.first_bad
+    older = _older_python(snapshots, bad.python) if good.fails else good.python
     if older and older != bad.python:
         released = datetime.combine(PYTHON_RELEASES[bad.python], time(), UTC)
-        culprit, proof = await bisect.python_or_not(case, outage, older)
-        # Between a Python's release and the first moment that can be judged nothing worked on it.
+        culprit, proof = await bisect.suspect_python(experiment, outage, older)
+        # From a Python's release to the first snapshot that can be judged, nothing worked on it.
         if culprit:
             return culprit, proof, released
         if good.python != bad.python:
             return None, proof, max(bad.since, released)
-    worked = next((m for m in _before(moments, bad) if m.uses and not m.fails), None)
-    return await bisect.explain_outage(case, outage, worked)
+    earlier = (s for s in reversed(snapshots) if s.since < bad.since)
+    last_working = next((s for s in earlier if s.uses and not s.fails), None)
+    return await bisect.explain_outage(experiment, outage, last_working)
 
 
-def _before(moments: Sequence[Snapshot], moment: Snapshot) -> list[Snapshot]:
-    """The moments before one, the last first."""
-    return [m for m in reversed(moments) if m.since < moment.since]
-
-
-def _older_python(moments: Sequence[Snapshot], python: str) -> str | None:
-    """The Python of the timeline before this one."""
-    order = list(dict.fromkeys(m.python for m in moments))
+def _older_python(snapshots: Sequence[Snapshot], python: str) -> str | None:
+    """Return the Python of the timeline before this one."""
+    order = list(dict.fromkeys(snapshot.python for snapshot in snapshots))
     return order[order.index(python) - 1] if order.index(python) else None
 
 
-def _fix(case: Experiment, culprit: Culprit | None, outage: Outage) -> Fix | None:
-    before, after = outage.failing.lock, outage.fixed.lock if outage.fixed else None
-    if outage.fixed is None or after is None:
+def _find_fix(experiment: Experiment, culprit: Culprit | None, outage: Outage) -> Fix | None:
+    """Return the release that ended an outage; None where it goes on, or where none is seen."""
+    before, fixed = outage.last_bad.lock, outage.first_fixed
+    if fixed is None or fixed.lock is None:
         return None
-    changes = changed_packages(before, after) if before else [n for n, _ in after.pins]
-    arrived = bisect.arrived(case.scheduler, changes, outage.fixed)
-    order = sorted(changes, key=lambda n: (n not in arrived, n != case.subject, n))
-    if not order:
+    after = fixed.lock
+    changed = changed_packages(before, after) if before else [name for name, _ in after.pins]
+    arrived = bisect.arrived(experiment.scheduler, changed, fixed)
+    changed.sort(key=lambda name: (name not in arrived, name != experiment.subject, name))
+    if not changed:
         return None
-    name = order[0]
+    name = changed[0]
     if before is None and name not in arrived:
         return None
-    pulled_back = (
-        culprit is not None
-        and culprit.name not in (case.subject, name)
-        and (held := after.version(culprit.name)) is not None
-        and Version(held) < Version(culprit.version)
-    )
-    how = "cap" if pulled_back else "release" if name == case.subject else "upstream"
+    if _pulled_back(experiment, culprit, name, after):
+        how = "cap"
+    else:
+        how = "release" if name == experiment.subject else "upstream"
     return Fix(name, after.version(name) or "", how)
 
 
-def _named(breakages: Sequence[PastBreakage]) -> tuple[PastBreakage, ...]:
-    """With stable, readable ids; a second of one name is told apart by its failure."""
-    found: dict[str, PastBreakage] = {}
-    for each in breakages:
-        who = f"{each.subject}-{each.subject_version}".rstrip("-")
-        by = each.culprit
-        name = f"{who}--{by.name}-{by.version}" if by else f"{who}--{each.broken_from:%Y-%m-%d}"
-        if name in found:
-            name += f"--{each.test or signature_id(each.symptom)[:6]}"
-        found[name] = replace(each, id=name)
-    return tuple(found.values())
+def _pulled_back(experiment: Experiment, culprit: Culprit | None, name: str, after: Lock) -> bool:
+    """Return whether another package than `name` holds a version before the culprit's again."""
+    if culprit is None or culprit.name in (experiment.subject, name):
+        return False
+    version = after.version(culprit.name)
+    return version is not None and Version(version) < Version(culprit.version)
 
 
-def spread(count: int, most: int | None) -> list[int]:
-    """At most so many (two or more) of the numbers below `count`, evenly, with both ends."""
-    if most is None or count <= most:
-        return list(range(count))
-    return [number * (count - 1) // (most - 1) for number in range(most)]
-
-
-def between(seen: Mapping[int, Snapshot]) -> list[int]:
-    """Where to look next: halfway between any two neighbours that came out differently."""
-    return [
-        (one + other) // 2
-        for one, other in pairwise(sorted(seen))
-        if other - one > 1 and _shown(seen[one]) != _shown(seen[other])
-    ]
-
-
-def _shown(moment: Snapshot) -> tuple[object, ...]:
-    """What was seen, with what was announced."""
-    told = frozenset(warning_key(w) for w in moment.warnings if is_announcement(w))
-    return (status_key(moment), moment.skipped, told)
+def _with_ids(breakages: Sequence[PastBreakage]) -> tuple[PastBreakage, ...]:
+    """Give each breakage a stable, readable id; a second one of that id gets its failure added."""
+    by_id: dict[str, PastBreakage] = {}
+    for breakage in breakages:
+        subject = f"{breakage.subject}-{breakage.subject_version}".rstrip("-")
+        if culprit := breakage.culprit:
+            id_ = f"{subject}--{culprit.name}-{culprit.version}"
+        else:
+            id_ = f"{subject}--{breakage.broken_from:%Y-%m-%d}"
+        if id_ in by_id:
+            id_ += f"--{breakage.test or signature_id(breakage.symptom)[:6]}"
+        by_id[id_] = replace(breakage, id=id_)
+    return tuple(by_id.values())

@@ -1,138 +1,181 @@
-"""From what was seen at moments of the past to breakages: when each began and ended. Pure.
+"""Turns snapshots of the past into breakages: when each began and ended. Pure.
 
 A breakage belongs to a *use* (a test of the smoke): it begins where a use that worked fails, or
 where it fails in another way than before, and ends where the use works again. Uses that begin to
-fail at one moment with one signature are one breakage. What could not be judged is a gap: it
+fail in one snapshot with one signature are one breakage. What could not be judged is a gap: it
 neither begins nor ends anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from watchdog.model.evidence import Outcome, Record, Stage, UseOutcome
+from watchdog.model.evidence import Evidence, Outcome, Record, Stage, UseOutcome
 from watchdog.model.history import ALL_USES, Outage, Snapshot, UseStatus, is_announcement
 from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise, signature
 
 
 def snapshot_of(record: Record, since: datetime, python: str) -> Snapshot:
-    """The moment that a record of the ledger stands for."""
-    lock = Lock.of(record.lock)
-    judgement, warnings = record.judgement, record.evidence[-1].warnings
+    """Return what a record of the ledger shows, as the snapshot that begins at `since`."""
+    lock = Lock(tuple(sorted(record.lock.items())))
+    judgement, evidence = record.judgement, record.evidence[-1]
     if judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
         return Snapshot(since, python, lock, gap=judgement.reason or str(judgement.outcome))
     if judgement.stage is Stage.INSTALL:
         symptom = judgement.symptom or ""
-        why = f"it cannot be installed: {symptom}"
-        return Snapshot(since, python, lock, gap=why, unbuilt=symptom, log=record.evidence[-1].log)
-    uses: dict[str, UseStatus] = {}
-    evidence = record.evidence[-1]
+        reason = f"it cannot be installed: {symptom}"
+        return Snapshot(since, python, lock, gap=reason, unbuilt=symptom, log=evidence.log)
+    broken = judgement.outcome is Outcome.BROKEN
+    uses = _statuses(evidence)
+    if broken and not any(status.signature for status in uses.values()):
+        uses = {ALL_USES: UseStatus(judgement.signature, judgement.symptom or "", judgement.stage)}
+    return Snapshot(
+        since,
+        python,
+        lock,
+        uses,
+        warnings=evidence.warnings,
+        skipped=frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.SKIPPED),
+        log=evidence.log if broken else "",
+    )
+
+
+def _statuses(evidence: Evidence) -> dict[str, UseStatus]:
+    """Return how each test that passed or failed came out."""
+    statuses: dict[str, UseStatus] = {}
     for test in evidence.tests:
         if test.outcome is UseOutcome.PASSED:
-            uses[test.name] = UseStatus()
+            statuses[test.name] = UseStatus()
         elif test.outcome is UseOutcome.FAILED and test.failure:
-            uses[test.name] = UseStatus(signature(test.failure), test.failure.symptom)
-    if judgement.outcome is Outcome.BROKEN and not any(s.signature for s in uses.values()):
-        uses = {ALL_USES: UseStatus(judgement.signature, judgement.symptom or "", judgement.stage)}
-    log = evidence.log if judgement.outcome is Outcome.BROKEN else ""
-    skipped = frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.SKIPPED)
-    return Snapshot(since, python, lock, uses, warnings=warnings, skipped=skipped, log=log)
+            statuses[test.name] = UseStatus(signature(test.failure), test.failure.symptom)
+    return statuses
 
 
-def merge_snapshots(seen: Mapping[str, Snapshot]) -> Snapshot:
-    """Several subjects in one environment as one moment: their uses, told apart by subject.
+def merge_snapshots(snapshots: Mapping[str, Snapshot]) -> Snapshot:
+    """Merge the snapshots of several subjects in one environment into one.
 
-    A gap where one of them could not be judged.
+    The names of its uses begin with their subject. If one subject could not be judged, the result
+    is a gap.
     """
-    first = next((m for m in seen.values() if m.gap is not None), next(iter(seen.values())))
-    if first.gap is not None:
-        return first
-    uses = {f"{s} {use}".strip(): sight for s, m in seen.items() for use, sight in m.uses.items()}
-    warnings = tuple(w for m in seen.values() for w in m.warnings)
-    log = "\n".join(m.log for m in seen.values() if m.log)
-    return replace(first, uses=uses, warnings=warnings, log=log)
+    for snapshot in snapshots.values():
+        if snapshot.gap is not None:
+            return snapshot
+    uses = {
+        f"{subject} {use}".strip(): status
+        for subject, snapshot in snapshots.items()
+        for use, status in snapshot.uses.items()
+    }
+    warnings = tuple(warning for s in snapshots.values() for warning in s.warnings)
+    log = "\n".join(s.log for s in snapshots.values() if s.log)
+    return replace(next(iter(snapshots.values())), uses=uses, warnings=warnings, log=log)
 
 
-def find_outages(moments: Sequence[Snapshot]) -> list[Outage]:
-    """The breakages of a timeline, in the order in which they began."""
-    names = sorted({use for moment in moments for use in moment.uses} - {ALL_USES})
-    found: dict[tuple[datetime, str], Outage] = {}
+def find_outages(snapshots: Sequence[Snapshot]) -> list[Outage]:
+    """Find the breakages of a timeline, in the order in which they began."""
+    names = sorted({use for snapshot in snapshots for use in snapshot.uses} - {ALL_USES})
+    outages: dict[tuple[datetime, str], Outage] = {}
     for use in names or [ALL_USES]:
-        for outage in _of_use(moments, use):
-            key = (outage.bad.since, outage.signature)
-            known = found.setdefault(key, outage)
-            known.uses |= outage.uses
-            if known.fixed and (outage.fixed is None or outage.fixed.since > known.fixed.since):
-                known.failing, known.fixed = outage.failing, outage.fixed
-    return sorted(found.values(), key=lambda o: (o.bad.since, o.signature))
+        for outage in _UseTimeline(use).outages(snapshots):
+            key = (outage.first_bad.since, outage.signature)
+            merged = outages.setdefault(key, outage)
+            merged.uses |= outage.uses
+            if _ends_later(outage, merged):
+                merged.last_bad, merged.first_fixed = outage.last_bad, outage.first_fixed
+    return sorted(outages.values(), key=lambda o: (o.first_bad.since, o.signature))
 
 
-def _of_use(moments: Sequence[Snapshot], use: str) -> Iterator[Outage]:
-    open_: list[Outage] = []
-    last: tuple[Snapshot, UseStatus] | None = None
-    worked = False
-    for moment in moments:
-        sight = moment.of(use)
-        if sight is None:
-            if use in moment.skipped:  # a later version has that use no more
-                for outage in open_:
-                    outage.fixed = moment
-                    yield outage
-                open_ = []
-            continue
-        if sight.signature is None:
-            for outage in open_:
-                outage.fixed = moment
-                yield outage
-            open_, worked = [], True
-        else:
-            new = last is not None and last[1].signature != sight.signature
-            known = next((o for o in open_ if o.signature == sight.signature), None)
-            if known is None and new and worked and last is not None:
-                whole = ALL_USES in moment.uses
-                outage = Outage(
-                    sight.signature,
-                    sight.symptom,
-                    sight.stage,
-                    last[0],
-                    moment,
-                    {ALL_USES if whole else use},
-                    moment,
-                )
-                open_.append(outage)
-            for outage in open_:
-                outage.failing = moment
-        last = (moment, sight)
-    yield from open_
+def _ends_later(outage: Outage, other: Outage) -> bool:
+    """Return whether an outage goes on when another one is over."""
+    if other.first_fixed is None:
+        return False
+    return outage.first_fixed is None or outage.first_fixed.since > other.first_fixed.since
 
 
-def with_build_failures(moments: Sequence[Snapshot], first: int) -> list[Snapshot]:
-    """The timeline with what did not build from `first` on told as a failure to install.
+@dataclass
+class _UseTimeline:
+    """Reads the outages of one use off the snapshots, from the oldest to the newest.
 
-    For where it is proved that nothing but the Python changed.
+    Attributes:
+        open: the outages that have begun and not ended.
+        last: the last snapshot in which the use was seen, and how it came out.
+        worked: whether it ever worked before.
     """
-    found = list(moments)
-    for number in range(first, len(moments)):
-        moment = moments[number]
-        if moment.unbuilt is None or moment.python != moments[first].python:
+
+    use: str
+    open: list[Outage] = field(default_factory=list)
+    last: tuple[Snapshot, UseStatus] | None = None
+    worked: bool = False
+
+    def outages(self, snapshots: Sequence[Snapshot]) -> Iterator[Outage]:
+        """Yield each outage when it ends, then those that go on."""
+        for snapshot in snapshots:
+            status = snapshot.of(self.use)
+            if status is None:
+                if self.use in snapshot.skipped:  # a later version does not have that use
+                    yield from self._end(snapshot)
+                continue
+            if status.signature is None:
+                yield from self._end(snapshot)
+                self.worked = True
+            else:
+                self._fail(snapshot, status, status.signature)
+            self.last = (snapshot, status)
+        yield from self.open
+
+    def _end(self, snapshot: Snapshot) -> list[Outage]:
+        """End every open outage and return them."""
+        ended, self.open = self.open, []
+        for outage in ended:
+            outage.first_fixed = snapshot
+        return ended
+
+    def _fail(self, snapshot: Snapshot, status: UseStatus, signature_: str) -> None:
+        """Begin an outage if this failure is new, and continue the open ones."""
+        if self.last is not None and self.worked:
+            before, status_before = self.last
+            is_new = status_before.signature != signature_
+            if is_new and all(outage.signature != signature_ for outage in self.open):
+                outage = Outage(
+                    signature=signature_,
+                    symptom=status.symptom,
+                    stage=status.stage,
+                    last_good=before,
+                    first_bad=snapshot,
+                    last_bad=snapshot,
+                    uses={ALL_USES if ALL_USES in snapshot.uses else self.use},
+                )
+                self.open.append(outage)
+        for outage in self.open:
+            outage.last_bad = snapshot
+
+
+def with_build_failures(snapshots: Sequence[Snapshot], first: int) -> list[Snapshot]:
+    """Return the timeline with the failed builds from number `first` on as failures to install.
+
+    Only for where it is proved that nothing but the Python changed.
+    """
+    timeline = list(snapshots)
+    for number in range(first, len(snapshots)):
+        snapshot = snapshots[number]
+        if snapshot.unbuilt is None or snapshot.python != snapshots[first].python:
             break
-        sight = UseStatus(normalise(moment.unbuilt), moment.unbuilt, Stage.INSTALL)
-        found[number] = replace(moment, uses={ALL_USES: sight}, gap=None)
-    return found
+        status = UseStatus(normalise(snapshot.unbuilt), snapshot.unbuilt, Stage.INSTALL)
+        timeline[number] = replace(snapshot, uses={ALL_USES: status}, gap=None)
+    return timeline
 
 
 def first_announcement(
-    moments: Sequence[Snapshot], before: datetime, symbol: str
+    snapshots: Sequence[Snapshot], before: datetime, symbol: str
 ) -> tuple[datetime, str] | None:
-    """The first deprecation warning about a symbol that later went away."""
+    """Return date and text of the first deprecation warning about a symbol that went away later."""
     name = symbol.rsplit(".", 1)[-1]
-    for moment in moments:
-        if moment.since >= before:
+    for snapshot in snapshots:
+        if snapshot.since >= before:
             break
-        for warning in moment.warnings:
+        for warning in snapshot.warnings:
             if is_announcement(warning) and (name in warning.message or name in warning.code):
-                return moment.since, warning.message
+                return snapshot.since, warning.message
     return None

@@ -1,4 +1,4 @@
-"""The history of a subject, kept and carried on: only what came since the last time is replayed."""
+"""Carries the stored history of a subject on: only what came since the last time is replayed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from watchdog.analysis.history import bisect, cure
+from watchdog.analysis.history import cure
 from watchdog.analysis.history import replay as replaying
 from watchdog.analysis.history.bisect import Experiment
+from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.model.history import Chapter, CureRecord, History, PastBreakage, join_chapters
 from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
@@ -28,29 +29,35 @@ def update_history(
     subject: str,
     most: int | None,
     *,
-    blame_anew: bool = False,
+    bisect_again: bool = False,
 ) -> Chapter:
-    """Replay what is not known of a subject's past, and add it to the archive.
+    """Replay what is not known of a subject's past, add it to the archive and return it.
 
-    With `blame_anew` who did it is found out again for what is known, too: in a chapter that stands
-    in for all before it.
+    Args:
+        workspace: where it is run; its cutoff is the end of the history.
+        observer: sees the progress.
+        archive: holds what is known.
+        subject: whose past.
+        most: of more locks than these only some are run; see `sampling`.
+        bisect_again: find the culprits of known breakages again, too. The new chapter then
+            replaces all others.
 
     Raises:
-        IncompleteError: trouble of ours would leave a gap in it.
+        IncompleteError: an infrastructure failure would leave a gap in it.
     """
     started = time.monotonic()
     requirements = workspace.settings.matrix.requirements(subject)
     smoke, until = workspace.smoke_digest(subject), workspace.settings.as_of
-    before = archive.chapters(subject)
-    same = before and (before[-1].requirements, before[-1].smoke) == (requirements, smoke)
-    earlier = join_chapters(before) if same else None
-    carried = None if blame_anew else earlier
-    if carried and carried.until >= until:
-        return before[-1]
+    chapters = archive.chapters(subject)
+    same = chapters and (chapters[-1].requirements, chapters[-1].smoke) == (requirements, smoke)
+    earlier = join_chapters(chapters) if same else None
+    extended = None if bisect_again else earlier  # else one new chapter replaces all others
+    if extended and extended.until >= until:
+        return chapters[-1]
     if earlier:
         until = max(until, earlier.until)
     workspace.start_services([subject])
-    found: History = run_complete(
+    history: History = run_complete(
         workspace,
         observer,
         lambda scheduler: replaying.replay(
@@ -61,60 +68,69 @@ def update_history(
             until=until,
             earlier=earlier,
             most=most,
-            blame_anew=blame_anew,
+            bisect_again=bisect_again,
         ),
     )
-    known = set(carried.breakages) if carried else set()
-    effort = earlier.effort + found.effort if earlier and not carried else found.effort
     chapter = Chapter(
         subject=subject,
         requirements=requirements,
         smoke=smoke,
-        python=found.python,
-        since=carried.until if carried else BEGIN,
+        python=history.python,
+        since=extended.until if extended else BEGIN,
         until=until,
         finished=clock.now().replace(microsecond=0),
         seconds=round(time.monotonic() - started, 1),
-        effort=effort,
-        moments=found.moments[len(carried.moments) if carried else 0 :],
-        breakages=tuple(b for b in found.breakages if b not in known),
+        # A chapter that replaces others took their effort as well.
+        effort=earlier.effort + history.effort if earlier and not extended else history.effort,
+        moments=history.moments[len(extended.moments) if extended else 0 :],
+        breakages=_new_breakages(history, extended),
     )
     archive.add_chapter(chapter)
     return chapter
 
 
+def _new_breakages(history: History, extended: History | None) -> tuple[PastBreakage, ...]:
+    """Return the breakages that a history has and the one it extends has not."""
+    known = set(extended.breakages) if extended else set()
+    return tuple(breakage for breakage in history.breakages if breakage not in known)
+
+
 def breakages_to_cure(
     archive: Archive, as_of: datetime, *, every: bool
 ) -> Iterator[tuple[str, list[PastBreakage]]]:
-    """The breakages whose cure was not verified today, by subject; those that go on first."""
-    checked = {note.breakage for note in archive.cures().values() if note.checked >= as_of - _DAY}
+    """Yield the breakages whose cure was not verified today, by subject.
+
+    Those that go on come first; those that are over only with `every`. There is no cure for a
+    Python.
+    """
+    verified = {r.breakage for r in archive.cures().values() if r.checked >= as_of - _DAY}
     for over in (False, True) if every else (False,):
         for subject in archive.subjects():
             history = archive.history(subject)
-            found = [
-                b
-                for b in (history.breakages if history else ())
-                if (b.fixed_on is not None) == over
-                and b.id not in checked
-                and not (b.culprit and b.culprit.name == "python")
+            breakages = [
+                breakage
+                for breakage in (history.breakages if history else ())
+                if (breakage.fixed_on is not None) == over
+                and breakage.id not in verified
+                and not (breakage.culprit and breakage.culprit.name == "python")
             ]
-            if found:
-                yield subject, found
+            if breakages:
+                yield subject, breakages
 
 
 def find_breakage_cure(
     workspace: Workspace, observer: Observer, breakage: PastBreakage
 ) -> CureRecord:
-    """What to type today: for what is over, to stay on the version that was broken.
+    """Return what to type today; for a breakage that is over, to stay on the broken version.
 
     Raises:
-        IncompleteError: trouble of ours stood in the way.
+        IncompleteError: an infrastructure failure prevented it.
     """
     workspace.start_services([breakage.subject])
-    return run_complete(workspace, observer, partial(_cure, breakage))
+    return run_complete(workspace, observer, partial(_find_cure, breakage))
 
 
-async def _cure(breakage: PastBreakage, scheduler: Scheduler) -> CureRecord:
+async def _find_cure(breakage: PastBreakage, scheduler: Scheduler) -> CureRecord:
     subject, as_of = breakage.subject, scheduler.workspace.settings.as_of
     requirements = scheduler.workspace.settings.matrix.requirements(subject)
     python = breakage.python if breakage.fixed_on else list(scheduler.workspace.interpreters)[-1]
@@ -122,13 +138,13 @@ async def _cure(breakage: PastBreakage, scheduler: Scheduler) -> CureRecord:
         stay = f"{subject}=={breakage.subject_version}"
         requirements = tuple(stay if r == subject else r for r in requirements)
     scheduler.observer.stage(f"Looking for what to type instead of {' '.join(requirements)}")
-    case = Experiment(scheduler, subject, requirements)
-    if await case.works(python, as_of):
+    experiment = Experiment(scheduler, subject, requirements)
+    if await experiment.works(python, as_of):
         return CureRecord(breakage.id, python, requirements, "nothing", as_of)
-    turned = await bisect.last_working_snapshot(case, python, as_of)
-    found = await cure.holding_back(case, python, as_of, turned[0] if turned else None)
-    if found is None:
+    transition = await last_working_snapshot(experiment, python, as_of)
+    good = transition[0] if transition else None
+    held_back = await cure.hold_back(experiment, python, as_of, good)
+    if held_back is None:
         return CureRecord(breakage.id, python, None, None, as_of)
-    return CureRecord(
-        breakage.id, python, cure.pip_arguments(requirements, found.pins), found.how, as_of
-    )
+    typed = cure.pip_arguments(requirements, held_back.pins)
+    return CureRecord(breakage.id, python, typed, held_back.how, as_of)
