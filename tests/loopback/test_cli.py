@@ -71,7 +71,11 @@ def test_check_of_a_conflict_has_no_lock_and_the_resolvers_reason(home: Home) ->
         (("check", "not a requirement!"), "is not a requirement"),
         (("check", "flask", "--python", "2.7"), "--python 2.7: not in matrix.yaml"),
         (("check", "flask", "--python", "auto"), "--python auto: not in matrix.yaml"),
-        (("forecast", "--candidate", "celery==5.5.0"), "celery is not in `stack` of matrix.yaml"),
+        (("candidate", "--static", "celery==5.5.0"), "celery is not in `stack` of matrix.yaml"),
+        (
+            ("candidate", "--static", "--format", "markdown", "flask==3"),
+            "--format is table or json",
+        ),
         (("check", "flask", "--as-of", "tomorrow"), "'tomorrow' is not a date"),
         (("check", "flask", "--as-of", "2999-01-01"), "is in the future"),
         (("run", "--only", "nothing-like-this"), "no cell of the matrix matches"),

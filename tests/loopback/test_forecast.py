@@ -86,9 +86,16 @@ def threatened(home: Home, made_up: Any) -> Home:
     return home
 
 
-def risks(home: Home, at: int, *more: str) -> dict[str, dict[str, Any]]:
-    told = home.json("forecast", *SUBJECTS, "ext-holds-back", "--as-of", day(at).isoformat(), *more)
-    return {r["subject"]: r for r in told["risks"]}
+def risks(home: Home, at: int) -> dict[str, dict[str, Any]]:
+    forecast = home.json("forecast", *SUBJECTS, "ext-holds-back", "--as-of", day(at).isoformat())
+    return {r["subject"]: r for r in forecast["risks"]}
+
+
+def static_risks(home: Home, at: int, candidate: str) -> dict[str, dict[str, Any]]:
+    only = [word for name in (*SUBJECTS, "ext-holds-back") for word in ("--only", name)]
+    when = ("--as-of", day(at).isoformat())
+    forecast = home.json("candidate", "--static", candidate, *only, *when)
+    return {r["subject"]: r for r in forecast["risks"]}
 
 
 def test_what_is_announced_and_used_is_told_with_the_line_that_uses_it(threatened: Home) -> None:
@@ -131,10 +138,10 @@ def test_what_works_and_fails_on_a_prerelease_is_told(threatened: Home) -> None:
     assert "ext-holds-back" not in found
 
 
-def test_a_candidate_is_weighed_without_running_a_smoke(threatened: Home) -> None:
-    found = risks(threatened, 10, "--candidate", "announcer==1.1")
+def test_a_static_candidate_check_runs_no_smoke(threatened: Home) -> None:
+    found = static_risks(threatened, 10, "announcer==1.1")
     assert found == {}
-    found = risks(threatened, 26, "--candidate", "announcer==3.0rc1")
+    found = static_risks(threatened, 26, "announcer==3.0rc1")
     # Also who does not let it in yet uses it.
     assert found.keys() == {"ext-uses-kept", "ext-holds-back"}
     assert found["ext-uses-kept"]["symbol"] == "announcer.kept"

@@ -1,4 +1,4 @@
-"""What would break if this were published: the field with and without a candidate, compared."""
+"""Finds out what would break if a release were published: runs the field with and without it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,23 @@ class Change(StrEnum):
     NOT_JUDGED = "not judged"
 
 
+Failures = tuple[tuple[str, str], ...]
+"""Tests that fail, each with its symptom."""
+
+
 @dataclass(frozen=True)
 class Observation:
-    """A subject in one of the two worlds.
+    """How a subject came out, with or without the candidate.
 
     Attributes:
-        fails: the tests that fail, with their symptoms; `import` stands for all of them.
-        reason: why there is nothing to see.
+        lock: None if there is none.
+        fails: the tests that fail; one called `import` if nothing could be loaded.
+        reason: why it could not be judged.
     """
 
     outcome: Outcome
     lock: Lock | None = None
-    fails: tuple[tuple[str, str], ...] = ()
+    fails: Failures = ()
     reason: str | None = None
 
 
@@ -44,7 +49,7 @@ class Effect:
     """What the candidate does to one subject.
 
     Attributes:
-        also: packages beside the candidate that differ between the two sets.
+        also: packages beside the candidate that differ between the two locks.
     """
 
     subject: str
@@ -54,9 +59,10 @@ class Effect:
     also: tuple[str, ...] = ()
 
     @property
-    def new_failures(self) -> tuple[tuple[str, str], ...]:
-        known = {name for name, _ in self.before.fails}
-        return tuple(f for f in self.after.fails if f[0] not in known)
+    def new_failures(self) -> Failures:
+        """Return the failures of tests that do not fail without the candidate."""
+        failed_before = {name for name, _ in self.before.fails}
+        return tuple(failure for failure in self.after.fails if failure[0] not in failed_before)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Comparison:
     """The whole field with and without a candidate.
 
     Attributes:
-        untouched: the subjects whose sets do not hold the candidate's package.
+        untouched: the subjects whose locks do not hold the candidate's package.
     """
 
     candidate: str
@@ -73,10 +79,11 @@ class Comparison:
     untouched: tuple[str, ...]
 
     def of(self, change: Change) -> tuple[Effect, ...]:
-        return tuple(e for e in self.effects if e.change is change)
+        """Return the effects of one kind."""
+        return tuple(effect for effect in self.effects if effect.change is change)
 
 
-def look(
+def observe_field(
     workspace: Workspace,
     observer: Observer,
     subjects: Sequence[str],
@@ -85,49 +92,64 @@ def look(
     name: str,
     pin: str | None = None,
 ) -> dict[str, Observation]:
-    """How each subject whose set holds a package fares, with a pin on it where one is given."""
+    """Run each subject whose lock holds a package, and return how it came out.
+
+    Args:
+        workspace: where they run.
+        observer: sees the progress.
+        subjects: the field.
+        python: a series.
+        name: the package.
+        pin: a requirement for it, to be installed beside those of each subject.
+    """
     workspace.start_services(subjects)
-    return run_with_scheduler(workspace, observer, partial(_look, subjects, python, name, pin))
+    main = partial(_observe_all, subjects, python, name, pin)
+    return run_with_scheduler(workspace, observer, main)
 
 
-async def _look(
+async def _observe_all(
     subjects: Sequence[str], python: str, name: str, pin: str | None, scheduler: Scheduler
 ) -> dict[str, Observation]:
-    told = f" with {pin}" if pin else ""
-    scheduler.observer.stage(f"Running the field{told}", len(subjects))
-    seen = await gather(_see(scheduler, s, python, name, pin) for s in subjects)
-    return {s: found for s, found in zip(subjects, seen, strict=True) if found}
+    with_pin = f" with {pin}" if pin else ""
+    scheduler.observer.stage(f"Running the field{with_pin}", len(subjects))
+    observations = await gather(
+        _observe_subject(scheduler, subject, python, name, pin) for subject in subjects
+    )
+    pairs = zip(subjects, observations, strict=True)
+    return {subject: observation for subject, observation in pairs if observation}
 
 
-async def _see(
+async def _observe_subject(
     scheduler: Scheduler, subject: str, python: str, name: str, pin: str | None
 ) -> Observation | None:
+    """Run one subject; None if its lock does not hold the package."""
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
     requirements = workspace.settings.matrix.requirements(subject)
-    asked = (*requirements, pin) if pin else requirements
-    resolution = await scheduler.lock(LockRequest(asked, python, as_of))
-    found: Observation | None
+    if pin:
+        requirements = (*requirements, pin)
+    resolution = await scheduler.lock(LockRequest(requirements, python, as_of))
+    observation: Observation | None
     match resolution:
         case Lock() as lock:
-            found = None
+            observation = None
             if lock.version(name):
                 trial = workspace.trial(subject, lock, python, as_of)
-                found = seen(await scheduler.record(trial))
+                observation = observation_of(await scheduler.record(trial))
         case Conflict(reason):
-            found = Observation(Outcome.CONFLICT, reason=reason)
+            observation = Observation(Outcome.CONFLICT, reason=reason)
         case Unbuildable(symptom, _):
-            found = Observation(Outcome.UNJUDGED, reason=f"it does not build: {symptom}")
+            observation = Observation(Outcome.UNJUDGED, reason=f"it does not build: {symptom}")
         case NoAnswer(reason):
-            found = Observation(Outcome.ERROR, reason=reason)
+            observation = Observation(Outcome.ERROR, reason=reason)
     scheduler.observer.advance()
-    return found
+    return observation
 
 
-def seen(record: Record) -> Observation:
-    """What a record says, as far as it is compared."""
-    lock, judgement = Lock.of(record.lock), record.judgement
+def observation_of(record: Record) -> Observation:
+    """Return the part of a record that is compared."""
+    lock, judgement = Lock(tuple(sorted(record.lock.items()))), record.judgement
     tests = record.evidence[-1].tests
-    fails = tuple((t.name, t.failure.symptom) for t in tests if t.failure)
+    fails = tuple((test.name, test.failure.symptom) for test in tests if test.failure)
     if judgement.outcome is Outcome.BROKEN and not fails:
         fails = (("import", judgement.symptom or ""),)
     return Observation(judgement.outcome, lock, fails, judgement.reason)
@@ -140,28 +162,25 @@ def compare(
     without: Mapping[str, Observation],
     with_: Mapping[str, Observation],
 ) -> Comparison:
-    """Both worlds side by side. Pure."""
-    concerned = [s for s in with_ if s in without]
-    effects = tuple(_effect(s, name, without[s], with_[s]) for s in concerned)
+    """Compare the field without and with a candidate for the package `name`. Pure."""
+    in_both = [subject for subject in with_ if subject in without]
+    effects = [_effect(s, name, without[s], with_[s]) for s in in_both]
     order = list(Change)
-    return Comparison(
-        candidate,
-        python,
-        tuple(sorted(effects, key=lambda e: (order.index(e.change), e.subject))),
-        tuple(sorted(set(without) ^ set(with_))),
-    )
+    effects.sort(key=lambda effect: (order.index(effect.change), effect.subject))
+    untouched = sorted(set(without) ^ set(with_))
+    return Comparison(candidate, python, tuple(effects), tuple(untouched))
 
 
 def _effect(subject: str, name: str, before: Observation, after: Observation) -> Effect:
     also: tuple[str, ...] = ()
     if before.lock and after.lock:
-        first, second = dict(before.lock.pins), dict(after.lock.pins)
-        differ = {n for n in first.keys() | second.keys() if first.get(n) != second.get(n)}
-        also = tuple(sorted(differ - {name}))
+        old, new = dict(before.lock.pins), dict(after.lock.pins)
+        changed = {n for n in old.keys() | new.keys() if old.get(n) != new.get(n)}
+        also = tuple(sorted(changed - {name}))
     return Effect(subject, _change(before, after), before, after, also)
 
 
-_PLAIN = {
+_CHANGES = {
     (Outcome.WORKS, Outcome.WORKS): Change.STILL_WORKS,
     (Outcome.WORKS, Outcome.BROKEN): Change.REGRESSED,
     (Outcome.BROKEN, Outcome.WORKS): Change.FIXED,
@@ -172,7 +191,8 @@ _PLAIN = {
 
 def _change(before: Observation, after: Observation) -> Change:
     if before.outcome is Outcome.BROKEN and after.outcome is Outcome.BROKEN:
-        known = {name for name, _ in before.fails}
-        more = {name for name, _ in after.fails} - known
-        return Change.REGRESSED if more and known != {"import"} else Change.STILL_BROKEN
-    return _PLAIN.get((before.outcome, after.outcome), Change.NOT_JUDGED)
+        failed_before = {name for name, _ in before.fails}
+        new = {name for name, _ in after.fails} - failed_before
+        # What cannot even be imported cannot get worse.
+        return Change.REGRESSED if new and failed_before != {"import"} else Change.STILL_BROKEN
+    return _CHANGES.get((before.outcome, after.outcome), Change.NOT_JUDGED)

@@ -1,12 +1,13 @@
-"""Declared against measured: what a subject's metadata allows of the framework, and what works.
+"""Compares what a subject's metadata allows of the framework with what works.
 
-What the metadata forbids is tried all the same: the newest set of the subject with the core of
-that series put in its place, which no resolver would give.
+What the metadata forbids is run all the same, with a lock that no resolver would give: the newest
+one of the subject, with the core of that series swapped in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from packaging.version import Version
@@ -22,96 +23,110 @@ from watchdog.storage.declared import Measured, SeriesResult
 
 
 def measure_ranges(workspace: Workspace, observer: Observer) -> list[Measured]:
-    """Every subject of the grid over the grid's series of the framework."""
+    """Measure every subject of the grid with every series of the framework in the grid."""
     cells = expand_cells(workspace.settings.matrix, workspace.releases())
     grid = [c for c in cells if c.table is Table.GRID and c.python in workspace.interpreters]
-    workspace.start_services({c.subject for c in grid})
+    workspace.start_services({cell.subject for cell in grid})
     return run_with_scheduler(workspace, observer, partial(_measure, grid))
 
 
 async def _measure(grid: Sequence[Cell], scheduler: Scheduler) -> list[Measured]:
-    subjects = list(dict.fromkeys(c.subject for c in grid))
-    every = series_of(grid)
-    await scheduler.prefetch_pages(c.lock_request(scheduler.workspace.settings.as_of) for c in grid)
+    subjects = list(dict.fromkeys(cell.subject for cell in grid))
+    every_series = series_of(grid)
+    as_of = scheduler.workspace.settings.as_of
+    await scheduler.prefetch_pages(cell.question(as_of) for cell in grid)
     scheduler.observer.stage(
-        "Comparing what is declared with what works", len(subjects) * len(every)
+        "Comparing what is declared with what works", len(subjects) * len(every_series)
     )
-    return await gather(_subject(scheduler, s, every, grid) for s in subjects)
+    return await gather(
+        _measure_subject(scheduler, subject, every_series, grid) for subject in subjects
+    )
 
 
 def series_of(grid: Sequence[Cell]) -> list[str]:
-    """The series among the columns, oldest first; a prerelease is none that metadata is about."""
-    labels = {c.framework for c in grid if c.framework}
+    """Return the series among the columns, oldest first, without prereleases."""
+    labels = {cell.framework for cell in grid if cell.framework}
     return sorted((label for label in labels if label[0].isdigit()), key=Version)
 
 
-async def _subject(
-    scheduler: Scheduler, subject: str, every: Sequence[str], grid: Sequence[Cell]
+async def _measure_subject(
+    scheduler: Scheduler, subject: str, every_series: Sequence[str], grid: Sequence[Cell]
 ) -> Measured:
-    mine = [c for c in grid if c.subject == subject]
-    found = await gather(
-        _series(scheduler, series, [c for c in mine if c.framework == series]) for series in every
+    cells = [cell for cell in grid if cell.subject == subject]
+    results = await gather(
+        _measure_series(scheduler, series, [c for c in cells if c.framework == series])
+        for series in every_series
     )
-    newest = await _newest(scheduler, mine[-1])
-    return Measured(subject, (newest.version(subject) if newest else None) or "", tuple(found))
+    newest = await _newest_lock(scheduler, cells[-1])
+    version = newest.version(subject) if newest else None
+    return Measured(subject, version or "", tuple(results))
 
 
-async def _series(scheduler: Scheduler, series: str, cells: Sequence[Cell]) -> SeriesResult:
-    seen = await gather(_seen(scheduler, cell) for cell in cells)
+async def _measure_series(scheduler: Scheduler, series: str, cells: Sequence[Cell]) -> SeriesResult:
+    """Measure one series on all Pythons; it is allowed, or works, if it is so on one of them."""
+    results = await gather(_measure_cell(scheduler, cell) for cell in cells)
     scheduler.observer.advance()
-    allowed = [a for a, _, _ in seen if a is not None]
-    judged = [(w, s) for _, w, s in seen if w is not None]
-    works = any(w for w, _ in judged) if judged else None
-    symptom = next((s for w, s in judged if not w), None)
+    allowed = [result.allowed for result in results if result.allowed is not None]
+    judged = [result for result in results if result.works is not None]
+    if not judged:
+        return SeriesResult(series, any(allowed) if allowed else None, None)
+    works = any(result.works for result in judged)
+    symptom = next((result.symptom for result in judged if not result.works), None)
     return SeriesResult(
         series, any(allowed) if allowed else None, works, None if works else symptom
     )
 
 
-async def _seen(scheduler: Scheduler, cell: Cell) -> tuple[bool | None, bool | None, str | None]:
-    """Whether it is allowed, whether it works, and what one sees."""
+@dataclass(frozen=True)
+class _CellResult:
+    """What one cell says; None where it cannot say it."""
+
+    allowed: bool | None = None
+    works: bool | None = None
+    symptom: str | None = None
+
+
+async def _measure_cell(scheduler: Scheduler, cell: Cell) -> _CellResult:
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
-    resolution = await scheduler.lock(cell.lock_request(as_of))
-    lock: Lock | None = None
-    match resolution:
+    answer = await scheduler.lock(cell.question(as_of))
+    lock: Lock | None
+    match answer:
         case Lock():
-            allowed, lock = True, resolution
+            allowed, lock = True, answer
         case Conflict():
-            allowed, lock = False, await _forced(scheduler, cell)
+            allowed, lock = False, await _forced_lock(scheduler, cell)
         case _:
-            return None, None, None
+            return _CellResult()
     core = await core_control(scheduler, lock, cell.python) if lock else None
-    # Where the framework itself does not work, nothing can be said of what stands on it.
+    # Where the framework itself does not work, nothing can be said of its extensions.
     if lock is None or core is None or not _works(await scheduler.record(core)):
-        return allowed, None, None
-    trial = workspace.trial(cell.subject, lock, cell.python, as_of)
-    record = await scheduler.record(trial)
+        return _CellResult(allowed)
+    record = await scheduler.record(workspace.trial(cell.subject, lock, cell.python, as_of))
     if record.judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
-        return allowed, None, None
-    return allowed, _works(record), record.judgement.symptom
+        return _CellResult(allowed)
+    return _CellResult(allowed, _works(record), record.judgement.symptom)
 
 
 def _works(record: Record) -> bool:
     return record.judgement.outcome is Outcome.WORKS
 
 
-def _pin(cell: Cell, framework: str) -> str:
-    return next(r for r in cell.requirements if r.startswith(f"{framework}=="))
-
-
-async def _newest(scheduler: Scheduler, cell: Cell) -> Lock | None:
+async def _newest_lock(scheduler: Scheduler, cell: Cell) -> Lock | None:
+    """Return the lock of a fresh install of the cell's subject, whatever the cell's series."""
     settings = scheduler.workspace.settings
     requirements = settings.matrix.requirements(cell.subject)
-    found = await scheduler.lock(LockRequest(requirements, cell.python, settings.as_of))
-    return found if isinstance(found, Lock) else None
+    answer = await scheduler.lock(LockRequest(requirements, cell.python, settings.as_of))
+    return answer if isinstance(answer, Lock) else None
 
 
-async def _forced(scheduler: Scheduler, cell: Cell) -> Lock | None:
-    """The newest set of the subject with the core of a framework that it forbids."""
-    newest = await _newest(scheduler, cell)
+async def _forced_lock(scheduler: Scheduler, cell: Cell) -> Lock | None:
+    """Return the newest lock of the subject with the core of a framework that it forbids."""
+    newest = await _newest_lock(scheduler, cell)
     settings = scheduler.workspace.settings
-    pins, as_of = (_pin(cell, settings.matrix.framework), *cell.oldest), settings.as_of
-    core = await scheduler.lock(LockRequest(pins, cell.python, as_of, oldest=cell.oldest))
+    framework = settings.matrix.framework
+    pin = next(r for r in cell.requirements if r.startswith(f"{framework}=="))
+    request = LockRequest((pin, *cell.oldest), cell.python, settings.as_of, oldest=cell.oldest)
+    core = await scheduler.lock(request)
     if newest is None or not isinstance(core, Lock):
         return None
     return Lock.of(dict(newest.pins) | dict(core.pins))

@@ -1,4 +1,4 @@
-"""What can be wrong with this machine, looked at before a run: each with what to do."""
+"""Examines this machine before a run: what is wrong with it, and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -38,8 +38,11 @@ _SERVICES = {
     "smtp": "python -m pip install aiosmtpd",
     "redis": "Debian: apt install redis-server",
     "mongodb": "install mongod from its makers",
-    "oauth": "it comes with this program: tell its makers",
+    "oauth": "it is part of this program: please report it as a bug",
 }
+"""How to get each service that is missing."""
+
+_UPGRADE_UV = "python -m pip install -U uv"
 
 
 class Level(StrEnum):
@@ -52,7 +55,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One line: what was looked at, how it is, and what to do where it could be better."""
+    """One line: what was examined, how it is, and what to do if it could be better."""
 
     about: str
     level: Level
@@ -61,174 +64,164 @@ class Diagnosis:
 
 
 def diagnose(settings: Settings) -> Iterator[Diagnosis]:
-    """Look at everything a run needs. Nothing of other people runs, and nothing stays."""
+    """Examine everything a run needs, without running untrusted code or leaving anything behind."""
     try:
         with scratch_folder() as folder:
-            yield from _examined(settings, folder)
+            yield from _examine_all(settings, folder)
     except InfrastructureError as e:
         yield Diagnosis("disk", Level.WRONG, str(e), "free some space")
 
 
-def _examined(settings: Settings, folder: Path) -> Iterator[Diagnosis]:
+def _examine_all(settings: Settings, scratch: Path) -> Iterator[Diagnosis]:
     processes = Processes()
     try:
-        found = interpreters.find_interpreters(settings.matrix.python, processes)
-        yield from _pythons(settings, found)
-        yield from _uv(settings, processes, folder)
-        yield from _disk(settings, folder)
-        yield _memory()
-        yield _sandbox(settings, found, processes, folder)
-        yield from _services(processes, folder)
-        yield _ledger(settings.reports)
+        available = interpreters.find_interpreters(settings.matrix.python, processes)
+        yield from _examine_pythons(settings, available)
+        yield from _examine_uv(settings, processes, scratch)
+        yield from _examine_disk(settings, scratch)
+        yield _examine_memory()
+        yield _examine_sandbox(settings, available, processes, scratch)
+        yield from _examine_services(processes, scratch)
+        yield _examine_ledger(settings.reports)
     finally:
         processes.stop_all()
 
 
-def _pythons(settings: Settings, found: dict[str, Interpreter]) -> Iterator[Diagnosis]:
+def _examine_pythons(
+    settings: Settings, available: Mapping[str, Interpreter]
+) -> Iterator[Diagnosis]:
     for series in settings.matrix.python:
         about = f"python {series}"
-        if series in found:
-            yield Diagnosis(about, Level.OK, found[series].version)
+        if series in available:
+            yield Diagnosis(about, Level.OK, available[series].version)
         else:
-            level = Level.NOTE if found else Level.WRONG
             yield Diagnosis(
                 about,
-                level,
+                Level.NOTE if available else Level.WRONG,
                 "not on this machine: its cells are not judged",
                 f"uv python install {series}",
             )
 
 
-def _uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
+def _examine_uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
     try:
         uv = Uv(processes, scratch, offline=settings.offline)
-        version = re.search(r"\d+(\.\d+)+", uv.version)
-        old = version is None or Version(version.group()) < _OLDEST_UV
-        yield Diagnosis(
-            "uv",
-            Level.WRONG if old else Level.OK,
-            uv.version,
-            "python -m pip install -U uv" if old else "",
-        )
+        yield _examine_uv_version(uv.version)
         urls = uv.indexes().urls
     except InfrastructureError as e:
-        yield Diagnosis("uv", Level.WRONG, str(e), "python -m pip install -U uv")
+        yield Diagnosis("uv", Level.WRONG, str(e), _UPGRADE_UV)
         return
-    if settings.offline:
-        return
+    if not settings.offline:
+        yield _examine_index(settings, urls, scratch)
+
+
+def _examine_uv_version(text: str) -> Diagnosis:
+    version = re.search(r"\d+(\.\d+)+", text)
+    if version is None or Version(version.group()) < _OLDEST_UV:
+        return Diagnosis("uv", Level.WRONG, text, _UPGRADE_UV)
+    return Diagnosis("uv", Level.OK, text)
+
+
+def _examine_index(settings: Settings, urls: tuple[str, ...], scratch: Path) -> Diagnosis:
     framework = settings.matrix.framework
     with contextlib.closing(Index(urls, scratch / "index")) as index:
         try:
             page = index.page(framework)
         except InfrastructureError as e:
-            yield Diagnosis(
-                "index",
-                Level.WRONG,
-                str(e).partition(". ")[0],
-                "look at UV_DEFAULT_INDEX, uv.toml, network and proxy",
-            )
-            return
+            what = str(e).partition(". ")[0]
+            advice = "check UV_DEFAULT_INDEX, uv.toml, network and proxy"
+            return Diagnosis("index", Level.WRONG, what, advice)
     if page is None:
-        yield Diagnosis(
-            "index", Level.WRONG, f"it has no {framework}", "look at UV_DEFAULT_INDEX, uv.toml"
-        )
-    elif not any(release.uploaded for release in page.releases(settings.as_of)):
-        yield Diagnosis(
-            "index",
-            Level.WRONG,
-            "it does not tell when files were uploaded",
-            "configure an index with upload times (PEP 700)",
-        )
-    else:
-        yield Diagnosis("index", Level.OK, "it answers, and tells when files were uploaded")
+        advice = "check UV_DEFAULT_INDEX, uv.toml"
+        return Diagnosis("index", Level.WRONG, f"it has no {framework}", advice)
+    if not any(release.uploaded for release in page.releases(settings.as_of)):
+        what = "it does not publish when files were uploaded"
+        advice = "configure an index with upload times (PEP 700)"
+        return Diagnosis("index", Level.WRONG, what, advice)
+    return Diagnosis("index", Level.OK, "it answers, and publishes when files were uploaded")
 
 
-def _disk(settings: Settings, scratch: Path) -> Iterator[Diagnosis]:
-    places = {"caches": cache_folder(), "reports": settings.reports, "temporary files": scratch}
-    for about, place in places.items():
+def _examine_disk(settings: Settings, scratch: Path) -> Iterator[Diagnosis]:
+    folders = {"caches": cache_folder(), "reports": settings.reports, "temporary files": scratch}
+    for name, folder in folders.items():
+        about = f"disk: {name}"
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=place) as file:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"x" * 4096)
-            free = shutil.disk_usage(place).free / 1e9
+            free = shutil.disk_usage(folder).free / 1e9
         except OSError as e:
-            yield Diagnosis(
-                f"disk: {about}",
-                Level.WRONG,
-                f"cannot be written: {e.strerror}",
-                "free some space, or look at its rights",
-            )
+            what = f"cannot be written: {e.strerror}"
+            yield Diagnosis(about, Level.WRONG, what, "free some space, or check its permissions")
             continue
-        level = Level.OK if free > _LITTLE_GB else Level.NOTE
-        level = level if free > _TOO_LITTLE_GB else Level.WRONG
-        advice = "" if level is Level.OK else "free some space, for instance: flask-watchdog clean"
-        yield Diagnosis(f"disk: {about}", level, f"{free:.1f} GB free", advice)
+        what = f"{free:.1f} GB free"
+        if free > _LITTLE_GB:
+            yield Diagnosis(about, Level.OK, what)
+        else:
+            level = Level.NOTE if free > _TOO_LITTLE_GB else Level.WRONG
+            advice = "free some space, for instance: flask-watchdog clean"
+            yield Diagnosis(about, level, what, advice)
 
 
-def _memory() -> Diagnosis:
+def _examine_memory() -> Diagnosis:
     try:
         require_address_space()
     except InfrastructureError as e:
         return Diagnosis("memory", Level.WRONG, str(e), "raise the limit, or use another machine")
-    return Diagnosis(
-        "memory", Level.OK, f"a process may have {REQUIRED_ADDRESS_SPACE >> 20} MB of address space"
-    )
+    megabytes = REQUIRED_ADDRESS_SPACE >> 20
+    return Diagnosis("memory", Level.OK, f"a process may have {megabytes} MB of address space")
 
 
-def _sandbox(
-    settings: Settings, found: dict[str, Interpreter], processes: Processes, scratch: Path
+def _examine_sandbox(
+    settings: Settings,
+    available: Mapping[str, Interpreter],
+    processes: Processes,
+    scratch: Path,
 ) -> Diagnosis:
-    if not found:
+    if not available:
         return Diagnosis("sandbox", Level.WRONG, "there is no Python to try it with")
     store = scratch / "packages"
-    sandbox = Sandbox(processes, scratch, store, found.values(), wanted=settings.sandbox)
+    sandbox = Sandbox(processes, scratch, store, available.values(), wanted=settings.sandbox)
     try:
-        means = sandbox.choose()
+        isolation = sandbox.choose()
     except ConfigurationError as e:
         return Diagnosis("sandbox", Level.WRONG, str(e), "choose another, or --sandbox auto")
     finally:
         sandbox.close()
-    why = "; ".join(f"{m}: {reason}" for m, reason in sandbox.unavailable.items())
-    if means is Isolation.LIMITS:
+    lacking = "; ".join(f"{name}: {reason}" for name, reason in sandbox.lacking.items())
+    if isolation is Isolation.LIMITS:
+        what = f"{isolation} only: packages can read your files ({lacking})"
         advice = "Linux: apt install bubblewrap, allow unprivileged user namespaces"
-        return Diagnosis(
-            "sandbox", Level.NOTE, f"{means} only: packages can read your files ({why})", advice
-        )
-    return Diagnosis("sandbox", Level.OK, means + (f" ({why})" if why else ""))
+        return Diagnosis("sandbox", Level.NOTE, what, advice)
+    return Diagnosis("sandbox", Level.OK, f"{isolation} ({lacking})" if lacking else isolation)
 
 
-def _services(processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
+def _examine_services(processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
     with Services(processes, scratch) as services:
         services.start(_SERVICES)
-        there = services.available(_SERVICES)
+        available = services.available(_SERVICES)
     for name, advice in _SERVICES.items():
-        if name in there:
-            yield Diagnosis(f"service {name}", Level.OK, "it starts and answers")
+        about = f"service {name}"
+        if name in available:
+            yield Diagnosis(about, Level.OK, "it starts and answers")
         else:
-            yield Diagnosis(
-                f"service {name}", Level.NOTE, "not here: its tests are not judged", advice
-            )
+            yield Diagnosis(about, Level.NOTE, "not here: its tests are not judged", advice)
 
 
-def _ledger(reports: Path) -> Diagnosis:
+def _examine_ledger(reports: Path) -> Diagnosis:
     try:
         ledger = Ledger(reports)
         journal = Journal(reports)
         runs = len(journal.runs())
     except OSError as e:
-        return Diagnosis(
-            "ledger", Level.WRONG, f"cannot be read: {e.strerror}", "look at its rights"
-        )
-    told = f"{len(ledger)} records, {runs} runs"
-    if max(ledger.schema_version, journal.schema_version) > Record.schema_version:
-        return Diagnosis(
-            "ledger",
-            Level.WRONG,
-            f"{told}; lines of a newer version of this program",
-            "python -m pip install -U flask-watchdog",
-        )
-    if skipped_lines := ledger.skipped_lines + journal.skipped_lines:
-        torn = f"{told}; {skipped_lines} lines torn or unknown"
-        advice = "nothing: they are stepped over, and their cells run again"
-        return Diagnosis("ledger", Level.NOTE, torn, advice)
-    return Diagnosis("ledger", Level.OK, told)
+        what = f"cannot be read: {e.strerror}"
+        return Diagnosis("ledger", Level.WRONG, what, "check its permissions")
+    counts = f"{len(ledger)} records, {runs} runs"
+    if ledger.schema_version > Record.schema_version:
+        what = f"{counts}; lines of a newer version of this program"
+        return Diagnosis("ledger", Level.WRONG, what, "python -m pip install -U flask-watchdog")
+    if ledger.skipped_lines:
+        what = f"{counts}; {ledger.skipped_lines} lines torn or unknown"
+        advice = "nothing: they are skipped, and their cells run again"
+        return Diagnosis("ledger", Level.NOTE, what, advice)
+    return Diagnosis("ledger", Level.OK, counts)

@@ -1,6 +1,6 @@
-"""An extension's maintainer asks: does what I have here work, and what in the field breaks it?
+"""Runs a maintainer's unpublished extension through its matrix and finds what breaks it.
 
-Their wheel is served as if it had been published long ago, so that its own past can be asked: with
+The wheel is served as if it had been published long ago, so that its own past can be examined: with
 which releases it worked, and with which no more.
 """
 
@@ -21,7 +21,7 @@ from watchdog.analysis import check as checking
 from watchdog.analysis.check import CheckResult
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import DEFAULT_CORE, Matrix
-from watchdog.model.cell import Table, smoke_name
+from watchdog.model.cell import Cell, Table, smoke_name
 from watchdog.model.release import PYTHON_RELEASES
 from watchdog.model.verdict import Breakage, Verdict
 from watchdog.resolver.overlay_index import OverlayIndex, Wheel
@@ -31,20 +31,21 @@ from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.sandbox.scratch import scratch_folder
 
 _LONG_AGO = timedelta(days=365 * 4)
-"""When the wheel counts as uploaded; what it needs of later times its metadata says."""
+"""How long ago the wheel counts as uploaded; what it needs of later times its metadata says."""
 
-_OLDEST_PYTHON = "3.8"  # that the probe runs on
+_OLDEST_PYTHON = "3.8"
+"""The oldest Python that the probe runs on."""
 
 
 @dataclass(frozen=True)
 class ExtensionCheck:
-    """What a maintainer wants to know.
+    """What a maintainer wants to have checked.
 
     Attributes:
         smoke: their own; None for the built-in or the automatic one.
         framework, foundation: rules for the columns.
         known: globs of cells that may break.
-        core: what they are called, as in matrix.yaml.
+        core: names of the core packages, as in matrix.yaml.
     """
 
     wheel: Wheel
@@ -60,7 +61,7 @@ class ExtensionCheck:
 
 @dataclass(frozen=True)
 class ExtensionFinding:
-    """Cells that fail for one cause, and who did it.
+    """A breakage of the extension and what explains it.
 
     Attributes:
         new: no earlier run knew it.
@@ -73,7 +74,7 @@ class ExtensionFinding:
 
 @dataclass(frozen=True)
 class ExtensionReport:
-    """What is known of an extension's own wheel."""
+    """All verdicts on an extension's own wheel, and its breakages."""
 
     wheel: Wheel
     verdicts: tuple[Verdict, ...]
@@ -81,73 +82,80 @@ class ExtensionReport:
 
     @property
     def new(self) -> tuple[ExtensionFinding, ...]:
+        """Return the findings that no earlier run knew."""
         return tuple(finding for finding in self.findings if finding.new)
 
 
 def default_pythons(wheel: Wheel) -> tuple[str, ...]:
-    """The Pythons that a wheel says it runs on."""
+    """Return the Pythons that a wheel's metadata allows."""
     allowed = SpecifierSet(wheel.requires_python or "")
-    series = list(PYTHON_RELEASES)
-    return tuple(s for s in series[series.index(_OLDEST_PYTHON) :] if allowed.contains(f"{s}.99"))
+    every = list(PYTHON_RELEASES)
+    supported = every[every.index(_OLDEST_PYTHON) :]
+    return tuple(series for series in supported if allowed.contains(f"{series}.99"))
 
 
-def extension_matrix(asked: ExtensionCheck) -> Matrix:
-    """A matrix of the one extension: unpinned, and under each series of the columns.
+def extension_matrix(request: ExtensionCheck) -> Matrix:
+    """Return the matrix of one extension: unpinned, and under each series of the columns.
 
     Raises:
-        ConfigurationError: a rule or a requirement is none.
+        ConfigurationError: a rule or a requirement is invalid.
     """
-    name, pythons = asked.wheel.name, list(asked.pythons)
-    rules = (list(asked.framework), list(asked.foundation))
-    columns = dict(zip(asked.core, rules, strict=True))
+    name, pythons = request.wheel.name, list(request.pythons)
+    rules = (list(request.framework), list(request.foundation))
+    columns = dict(zip(request.core, rules, strict=True))
     extension = {
         "name": name,
-        "requires": list(asked.requires),
-        "services": list(asked.services),
+        "requires": list(request.requires),
+        "services": list(request.services),
     }
-    whole = {
-        "core": dict(asked.core),
+    content = {
+        "core": dict(request.core),
         "python": pythons,
-        "site": {"title": f"{name} {asked.wheel.version}"},
+        "site": {"title": f"{name} {request.wheel.version}"},
         "tables": {"today": {}, "grid": {"python": pythons} | columns},
         "extensions": {name: extension},
-        "known_issues": [{"cells": glob, "reason": "named with --known"} for glob in asked.known],
+        "known_issues": [{"cells": glob, "reason": "named with --known"} for glob in request.known],
     }
-    return matrix_file.parse_matrix(yaml.safe_dump(whole, sort_keys=False), f"the matrix of {name}")
+    text = yaml.safe_dump(content, sort_keys=False)
+    return matrix_file.parse_matrix(text, f"the matrix of {name}")
 
 
 @contextmanager
-def extension_smokes(asked: ExtensionCheck, folder: Path) -> Iterator[Path]:
-    """The smokes of a folder, with the maintainer's own in its place."""
-    with scratch_folder() as place:
-        into = place / "smokes"
-        shutil.copytree(folder, into)
-        if asked.smoke:
-            shutil.copyfile(asked.smoke, into / f"{smoke_name(asked.wheel.name)}.py")
-        yield into
+def extension_smokes(request: ExtensionCheck, folder: Path) -> Iterator[Path]:
+    """Yield a copy of the smokes in a folder in which the maintainer's own replaces theirs."""
+    with scratch_folder() as scratch:
+        copied = scratch / "smokes"
+        shutil.copytree(folder, copied)
+        if request.smoke:
+            shutil.copyfile(request.smoke, copied / f"{smoke_name(request.wheel.name)}.py")
+        yield copied
 
 
 def check_extension(
-    settings: Settings, asked: ExtensionCheck, observer: Observer
+    settings: Settings, request: ExtensionCheck, observer: Observer
 ) -> ExtensionReport:
-    """Run the wheel through its matrix, and find who broke what is broken."""
+    """Run the wheel through its matrix, and find the culprit of each breakage.
+
+    Raises:
+        InfrastructureError: the index or this machine failed.
+    """
     long_ago = settings.as_of - _LONG_AGO
     with (
-        extension_smokes(asked, settings.smokes) as folder,
-        OverlayIndex(asked.wheel, long_ago) as overlay,
+        extension_smokes(request, settings.smokes) as folder,
+        OverlayIndex(request.wheel, long_ago) as overlay,
     ):
         settings = replace(settings, smokes=folder, overlay=overlay.url, own=True)
         with open_workspace(settings) as workspace:
             result = pipeline.run(workspace, pipeline.Selection(), observer)
-            found = [b for b in result.breakages if not _all_known(b)]
-            cells = [_first(breakage).cell for breakage in found]
+            breakages = [b for b in result.breakages if not _all_expected(b)]
+            cells = [_cell_to_explain(breakage) for breakage in breakages]
             explained = scheduler.run_with_scheduler(
                 workspace,
                 observer,
-                lambda d: scheduler.gather(checking.explain(d, c) for c in cells),
+                lambda s: scheduler.gather(checking.explain(s, cell) for cell in cells),
             )
-    findings = tuple(map(_finding, found, explained))
-    return ExtensionReport(asked.wheel, result.verdicts, findings)
+    findings = tuple(map(_finding, breakages, explained))
+    return ExtensionReport(request.wheel, result.verdicts, findings)
 
 
 def _finding(breakage: Breakage, checked: CheckResult) -> ExtensionFinding:
@@ -155,11 +163,11 @@ def _finding(breakage: Breakage, checked: CheckResult) -> ExtensionFinding:
     return ExtensionFinding(breakage, checked, new=new)
 
 
-def _all_known(breakage: Breakage) -> bool:
-    return not breakage.verdicts or all(v.expected for v in breakage.verdicts)
+def _all_expected(breakage: Breakage) -> bool:
+    return not breakage.verdicts or all(verdict.expected for verdict in breakage.verdicts)
 
 
-def _first(breakage: Breakage) -> Verdict:
-    """The cell that is looked into: a fresh install on the newest Python, if that breaks."""
+def _cell_to_explain(breakage: Breakage) -> Cell:
+    """Return the newest fresh install that breaks; if none does, the last cell of the breakage."""
     unpinned = [v for v in breakage.verdicts if v.cell.table is Table.TODAY]
-    return (unpinned or breakage.verdicts)[-1]
+    return (unpinned or breakage.verdicts)[-1].cell

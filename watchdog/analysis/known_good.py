@@ -1,8 +1,8 @@
-"""The known-good set: one environment with as many subjects as can live together.
+"""Finds the known-good set: one environment with as many subjects as work together.
 
 The core is the newest, each subject the newest that works alone; all their smokes pass in that
 one environment. What was published in the last days is left out, so that a set is no younger than
-what it rests on.
+the evidence for it.
 """
 
 from __future__ import annotations
@@ -21,98 +21,114 @@ from watchdog.storage.constraints import KnownGood
 
 
 def find_known_good(workspace: Workspace, observer: Observer, python: str) -> KnownGood:
-    """The set for a Python, at the cutoff of the workplace."""
-    matrix = workspace.settings.matrix
-    subjects = [s for s, e in matrix.extensions.items() if not e.install]
-    unranked = max((e.rank or 0 for e in matrix.extensions.values()), default=0) + 1
-    subjects.sort(key=lambda s: (matrix.extensions[s].rank or unranked, s))
+    """Return the known-good set for a Python, at the cutoff of the workspace.
+
+    Raises:
+        InfrastructureError: the index or this machine failed.
+    """
+    extensions = workspace.settings.matrix.extensions
+    unranked = max((extension.rank or 0 for extension in extensions.values()), default=0) + 1
+    subjects = [name for name, extension in extensions.items() if not extension.install]
+    subjects.sort(key=lambda name: (extensions[name].rank or unranked, name))
     workspace.start_services(subjects)
     return run_with_scheduler(workspace, observer, partial(_find, subjects, python))
 
 
 async def _find(subjects: Sequence[str], python: str, scheduler: Scheduler) -> KnownGood:
-    search = _Search(scheduler, python)
+    search = SetSearch(scheduler, python)
     scheduler.observer.stage("Running each alone", len(subjects))
-    await search.core()
-    await gather(search.alone(subject) for subject in subjects)
+    await search.pin_core()
+    await gather(search.pin_subject(subject) for subject in subjects)
     scheduler.observer.stage("Putting them together")
-    chosen = await search.joined((), tuple(s for s in subjects if s in search.pins))
+    chosen = await search.add((), tuple(s for s in subjects if s in search.pins))
     while True:
         lock = await search.lock(chosen)
         if not isinstance(lock, Lock):
-            # A part of what resolves does too; so it is trouble of ours.
+            # A part of what resolves does too; so the index or this machine failed.
             raise InfrastructureError("the common set cannot be resolved any more; run again")
         scheduler.observer.stage("Running all in one environment", len(chosen))
-        failing = [s for s in await gather(search.fails(s, lock) for s in chosen) if s]
-        if not failing:
+        works = await gather(search.works_in(lock, subject) for subject in chosen)
+        if all(works):
             as_of = scheduler.workspace.settings.as_of
             return KnownGood(python, as_of, lock.requirements, chosen, search.left_out)
-        chosen = tuple(s for s in chosen if s not in failing)
+        chosen = tuple(s for s, passed in zip(chosen, works, strict=True) if passed)
 
 
 @dataclass
-class _Search:
+class SetSearch:
+    """Searches the largest set of subjects that resolve and work together.
+
+    Attributes:
+        pins: what is installed for each subject that works alone.
+        left_out: the other subjects, each with the reason.
+        core: pins of the newest core.
+    """
+
     scheduler: Scheduler
     python: str
     pins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
-    base: tuple[str, ...] = ()
+    core: tuple[str, ...] = ()
 
-    async def core(self) -> None:
-        """Everything is to work with the core of today."""
-        matrix, as_of = (
-            self.scheduler.workspace.settings.matrix,
-            self.scheduler.workspace.settings.as_of,
-        )
-        lock = await self.scheduler.lock(LockRequest((matrix.framework,), self.python, as_of))
+    async def pin_core(self) -> None:
+        """Pin the newest core: every subject has to work with it."""
+        matrix = self.scheduler.workspace.settings.matrix
+        lock = await self._resolve((matrix.framework,))
         if isinstance(lock, Lock):
-            self.base = tuple(f"{n}=={v}" for n, v in lock.pins if n in matrix.core)
+            self.core = tuple(f"{n}=={v}" for n, v in lock.pins if n in matrix.core)
 
-    async def alone(self, subject: str) -> None:
-        """Pin a subject to the version that works alone, with what is installed beside it."""
-        workspace, as_of = self.scheduler.workspace, self.scheduler.workspace.settings.as_of
-        requirements = workspace.settings.matrix.requirements(subject)
-        lock = await self.scheduler.lock(LockRequest(requirements, self.python, as_of))
+    async def pin_subject(self, subject: str) -> None:
+        """Pin a subject to the version that works alone, or leave it out."""
+        requirements = self.scheduler.workspace.settings.matrix.requirements(subject)
+        lock = await self._resolve(requirements)
         if not isinstance(lock, Lock):
             self.left_out[subject] = "cannot be installed"
-        elif why := await self._why_not(subject, lock):
-            self.left_out[subject] = why
+        elif reason := await self._failure(subject, lock):
+            self.left_out[subject] = reason
         else:
-            pin = f"{subject}=={lock.version(subject)}"
-            self.pins[subject] = (pin, *requirements)
+            self.pins[subject] = (f"{subject}=={lock.version(subject)}", *requirements)
         self.scheduler.observer.advance()
 
-    async def _why_not(self, subject: str, lock: Lock) -> str | None:
-        as_of = self.scheduler.workspace.settings.as_of
-        trial = self.scheduler.workspace.trial(subject, lock, self.python, as_of)
+    async def lock(self, subjects: Sequence[str]) -> Lock | Conflict | None:
+        """Resolve several subjects together with the core; None if there is no answer."""
+        pins = (pin for subject in subjects for pin in self.pins[subject])
+        return await self._resolve(tuple(dict.fromkeys((*self.core, *pins))))
+
+    async def add(self, chosen: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+        """Return `chosen` and as many more as resolve together with them, the first ones first."""
+        if not more:
+            return chosen
+        lock = await self.lock((*chosen, *more))
+        if isinstance(lock, Lock):
+            return (*chosen, *more)
+        if len(more) == 1:
+            reason = lock.reason if isinstance(lock, Conflict) else "cannot be resolved"
+            self._leave_out(more[0], textwrap.shorten(reason, 270))
+            return chosen
+        half = len(more) // 2
+        return await self.add(await self.add(chosen, more[:half]), more[half:])
+
+    async def works_in(self, lock: Lock, subject: str) -> bool:
+        """Return whether a subject's smoke passes in the shared environment; else leave it out."""
+        reason = await self._failure(subject, lock)
+        if reason:
+            self._leave_out(subject, reason)
+        self.scheduler.observer.advance()
+        return reason is None
+
+    def _leave_out(self, subject: str, reason: str) -> None:
+        self.left_out[subject] = f"not together with the others: {reason}"
+
+    async def _failure(self, subject: str, lock: Lock) -> str | None:
+        """Return why a subject's smoke does not pass with a lock; None if it passes."""
+        workspace = self.scheduler.workspace
+        trial = workspace.trial(subject, lock, self.python, workspace.settings.as_of)
         judgement = (await self.scheduler.record(trial)).judgement
         if judgement.outcome is Outcome.WORKS:
             return None
         return f"{judgement.outcome}: {judgement.symptom or judgement.reason}"[:160]
 
-    async def lock(self, subjects: Sequence[str]) -> Lock | Conflict | None:
-        pins = (pin for subject in subjects for pin in self.pins[subject])
-        asked = tuple(dict.fromkeys((*self.base, *pins)))
+    async def _resolve(self, requirements: tuple[str, ...]) -> Lock | Conflict | None:
         as_of = self.scheduler.workspace.settings.as_of
-        found = await self.scheduler.lock(LockRequest(asked, self.python, as_of))
-        return found if isinstance(found, Lock | Conflict) else None
-
-    async def joined(self, chosen: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-        """`chosen` with as many of these as resolve together with them, the first ones first."""
-        if not more or isinstance(found := await self.lock((*chosen, *more)), Lock):
-            return (*chosen, *more)
-        if len(more) == 1:
-            reason = found.reason if isinstance(found, Conflict) else "cannot be resolved"
-            why = textwrap.shorten(reason, 270)
-            self.left_out[more[0]] = f"not together with the others: {why}"
-            return chosen
-        half = len(more) // 2
-        return await self.joined(await self.joined(chosen, more[:half]), more[half:])
-
-    async def fails(self, subject: str, lock: Lock) -> str | None:
-        """The subject, where its smoke does not pass in the common environment."""
-        why = await self._why_not(subject, lock)
-        if why:
-            self.left_out[subject] = f"not together with the others: {why}"
-        self.scheduler.observer.advance()
-        return subject if why else None
+        answer = await self.scheduler.lock(LockRequest(requirements, self.python, as_of))
+        return answer if isinstance(answer, Lock | Conflict) else None

@@ -1,7 +1,8 @@
-"""What a newcomer does: `python -m venv`, `pip install`, and trying it. For second opinions.
+"""Installs a lock as a new user would, with `python -m venv` and `pip`, and runs its smoke.
 
-Nothing here comes from the store, the resolver's installer or the probe. As uv, pip works where it
-reaches the index and nothing else; the smoke runs confined, as every cell does.
+For second opinions: neither the store, nor uv's installer, nor the probe has a part in it. What is
+shared with trials is how a smoke is isolated, how its end is judged, and what its output must not
+contain. As uv, pip works where it reaches the index and nothing else.
 """
 
 from __future__ import annotations
@@ -9,33 +10,44 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError
 from watchdog.harness import BARE
-from watchdog.model.evidence import Isolation, Outcome, Record, Stage
-from watchdog.resolver.uv_install import python_of
+from watchdog.model.evidence import (
+    Evidence,
+    Failure,
+    Outcome,
+    Record,
+    Stage,
+    UseOutcome,
+    UseResult,
+)
+from watchdog.model.release import Interpreter
+from watchdog.resolver.uv import python_of
+from watchdog.runner.exits import describe_exit
+from watchdog.runner.judge import judge
+from watchdog.runner.trials import TrialRunner
 from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import Redactor, hide_urls
-from watchdog.sandbox.sandbox import Job, JobResult, Sandbox, cell_environment
-from watchdog.sandbox.services import Services
+from watchdog.sandbox.sandbox import Job
 from watchdog.storage.second_opinions import PipOutcome
 
 _RESULT = "result"
-_INSTALLING = 1200
-"""Seconds that pip may take for one lock; old source distributions compile for minutes."""
+_INSTALL_SECONDS = 1200
+"""What pip may take for one lock; old source distributions compile for minutes."""
 
 _NEEDED = re.compile(
-    # How to reach the network, and what compilers want. No token of ours: builds read all of it.
+    # How to reach the network, and what compilers need. No token of ours: builds can read all.
     r"(?i:https?_proxy|all_proxy|no_proxy)|SSL_CERT_(FILE|DIR)|PIP_(CERT|PROXY|DEFAULT_TIMEOUT|RETRIES)"
     r"|HOME|PATH|LANG|LC_.*|TMPDIR|TEMP|TMP|CC|CXX|AR|LD|[A-Z]+FLAGS|PKG_CONFIG_.*"
     r"|LD_LIBRARY_PATH|SYSTEMROOT|SYSTEMDRIVE|COMSPEC|PATHEXT|WINDIR|USERPROFILE"
 )
 _NAMES_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT")
-_NETWORK = re.compile(
+_INFRASTRUCTURE = re.compile(
     r"Max retries exceeded|connection broken by|Connection (?:refused|reset|aborted)|timed out"
     r"|SSLError|ProxyError|IncompleteRead|\b(?:5\d\d|429|407|401|403) (?:Server|Client) Error"
     r"|THESE PACKAGES DO NOT MATCH|No space left on device|Temporary failure in name resolution"
@@ -44,133 +56,110 @@ _NO_SET = re.compile(
     r"ResolutionImpossible|conflicting dependencies|No matching distribution found"
 )
 _EXCEPTION = re.compile(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Failure)\b:.*)$", re.MULTILINE)
-_KILLED = -9
-_READ_ONLY = "[Errno 30]"
+_LONGEST = 300
+"""Characters of a symptom that are kept."""
 
 
 @dataclass(frozen=True)
 class PipInstaller:
-    """Somebody who tries things out; safe to use from several threads.
+    """Installs locks with pip and runs their smokes; safe to use from several threads.
 
     Attributes:
-        scratch: a folder of this run; each try has a folder of its own in it, and cleans up.
+        runner: isolates the smokes; each install has a folder in its scratch folder for a while.
+        build_sandbox: where pip runs.
         indexes: URLs, the extra ones first; they may hold credentials: never print or store them.
-        hosts: their names, which no text may hold.
-        prefixes: folders of the Pythons, likewise.
-        seconds, memory_mb: limits of one smoke.
     """
 
+    runner: TrialRunner
     build_sandbox: BuildSandbox
-    sandbox: Sandbox
-    services: Services
-    scratch: Path
     indexes: Sequence[str]
-    hosts: frozenset[str]
-    prefixes: frozenset[str]
-    seconds: int
-    memory_mb: int
 
-    def tries(
-        self, record: Record, python: str, smoke: Path, services: Sequence[str], number: int
-    ) -> PipOutcome:
-        """Install the lock of a record and run its smoke.
-
-        Args:
-            record: whose lock.
-            python: path of the interpreter.
-            smoke: the file.
-            services: names of what the smoke talks to.
-            number: sets tries apart that run at once.
-
-        Raises:
-            InfrastructureError: this machine or the index failed, which says nothing of a package.
-        """
-        folder = self.scratch / f"n{number}"
-        try:
-            folder.mkdir()
-            return self._tries(folder, record, python, smoke, services, number)
-        except OSError as e:
-            raise InfrastructureError(self._fit(str(e), folder)) from e
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _tries(
+    def try_record(
         self,
-        folder: Path,
         record: Record,
-        python: str,
+        interpreter: Interpreter,
         smoke: Path,
         services: Sequence[str],
         number: int,
     ) -> PipOutcome:
-        made = self._run([python, "-m", "venv", str(folder / "env")], folder)
-        if made.returncode:
-            raise InfrastructureError(
-                f"python -m venv fails: {self._fit(made.output, folder)[-500:]}"
-            )
-        own = python_of(folder / "env")
-        asked = self._run([str(own), "-m", "pip", "--version"], folder)
-        installer = " ".join(asked.output.split()[:2])
-        wanted = folder / "requirements.txt"
-        pins = [f"{name}=={version}" for name, version in record.lock.items()]
-        wanted.write_text("\n".join(pins) + "\n", "utf-8")
-        # With dependencies, as a newcomer would: so pip's own resolver has to accept the lock, and
-        # what is missing from it would be added. Every package of the lock is pinned.
-        done = self._run([str(own), "-m", "pip", "install", "-r", str(wanted)], folder)
-        if done.returncode:
-            return self._refused(done, folder, installer)
-        copied = folder / smoke.name
-        shutil.copyfile(smoke, copied)
-        shutil.copyfile(BARE, folder / BARE.name)
-        job = Job(
-            argv=[
-                str(own),
-                str(folder / BARE.name),
-                str(folder),
-                smoke.stem,
-                str(folder / _RESULT),
-            ],
-            env={
-                **cell_environment(folder, own),
-                **self.services.environment(services, number),
-                # Whom the automatic smoke is about; the others do not read it.
-                "WATCHDOG_DISTRIBUTIONS": record.subject,
-            },
-            folder=folder,
-            visible=("env", copied.name, BARE.name),
-            channel=_RESULT,
-            stdin="",
-            seconds=self.seconds,
-            memory_mb=self.memory_mb,
-            shared=self.services.folders(services),
-        )
-        return self._said(self.sandbox.run(job), folder, installer)
+        """Install the lock of a record and run its smoke.
+
+        Args:
+            record: whose lock and subject.
+            interpreter: the Python to make the environment of.
+            smoke: the file.
+            services: names of the services that the smoke talks to.
+            number: keeps installs apart that run at once.
+
+        Raises:
+            InfrastructureError: this machine or the index failed, which says nothing of a package.
+        """
+        folder = self.runner.scratch / f"n{number}"
+        redact = self.runner.redactor(interpreter, folder)
+        try:
+            folder.mkdir()
+            python = self._create_venv(interpreter, folder, redact)
+            version = self._run_pip(python, ["--version"], folder)
+            installed = self._install(python, record.lock, folder)
+            if installed.returncode:
+                outcome = explain_refusal(installed, redact(hide_urls(installed.output)))
+            else:
+                job = self._smoke_job(record.subject, python, smoke, services, number, folder)
+                outcome = self._run_smoke(job, redact)
+            return replace(outcome, installer=" ".join(version.output.split()[:2]))
+        except OSError as e:
+            raise InfrastructureError(redact(hide_urls(str(e)))) from e
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _create_venv(self, interpreter: Interpreter, folder: Path, redact: Redactor) -> Path:
+        """Create an environment in the folder and return its Python."""
+        created = self._run([interpreter.path, "-m", "venv", str(folder / "env")], folder)
+        if created.returncode:
+            output = redact(hide_urls(created.output))
+            raise InfrastructureError(f"python -m venv failed: {output[-500:]}")
+        return python_of(folder / "env")
+
+    def _install(self, python: Path, lock: Mapping[str, str], folder: Path) -> ProcessResult:
+        """Install a lock, whose packages are all pinned.
+
+        With dependencies, as a new user would: so pip's own resolver has to accept the lock, and
+        what is missing from it would be added.
+        """
+        requirements = folder / "requirements.txt"
+        pins = [f"{name}=={version}" for name, version in lock.items()]
+        requirements.write_text("\n".join(pins) + "\n", "utf-8")
+        return self._run_pip(python, ["install", "-r", str(requirements)], folder)
+
+    def _run_pip(self, python: Path, arguments: Sequence[str], folder: Path) -> ProcessResult:
+        return self._run([str(python), "-m", "pip", *arguments], folder)
 
     def _run(self, argv: Sequence[str], folder: Path) -> ProcessResult:
+        """Run a program where it reaches the index, and return its exit with all its output."""
         env = self._environment()
         cache = Path(env["PIP_CACHE_DIR"])
         cache.mkdir(exist_ok=True)
-        named = [env[name] for name in _NAMES_FILES if name in env]
-        named += [url.removeprefix("file://") for url in self.indexes]
-        done = self.build_sandbox.run(
+        paths = [env[name] for name in _NAMES_FILES if name in env]
+        paths += [url.removeprefix("file://") for url in self.indexes]
+        result = self.build_sandbox.run(
             argv,
             env=env,
             stdin="",
             cwd=folder,
-            timeout=_INSTALLING,
-            readable=[path for path in map(Path, named) if path.is_absolute()],
+            timeout=_INSTALL_SECONDS,
+            readable=[path for path in map(Path, paths) if path.is_absolute()],
             writable=[folder, cache],
         )
-        if done.interrupted:
+        if result.interrupted:
             raise InfrastructureError("interrupted")
-        return replace(done, output=done.output + done.errors)
+        return replace(result, output=result.output + result.errors)
 
     def _environment(self) -> dict[str, str]:
-        """What pip is told: the index that uv is configured for, and no configuration of its own.
+        """Return the variables that configure pip for the index of uv, and no other way.
 
-        By environment, so that credentials in an address stand in no list of processes.
+        In the environment, so that credentials in a URL are in no list of processes.
         """
-        env = {k: v for k, v in os.environ.items() if _NEEDED.fullmatch(k)}
+        env = {name: value for name, value in os.environ.items() if _NEEDED.fullmatch(name)}
         if "SSL_CERT_FILE" in env:
             env.setdefault("PIP_CERT", env["SSL_CERT_FILE"])
         *extra, default = self.indexes
@@ -178,70 +167,104 @@ class PipInstaller:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": default,
             "PIP_EXTRA_INDEX_URL": " ".join(extra),
-            # Of this run: what an earlier one downloaded is not taken for what is there.
-            "PIP_CACHE_DIR": str(self.scratch / "pip"),
+            # Of this run only: an earlier download does not prove that a file is still there.
+            "PIP_CACHE_DIR": str(self.runner.scratch / "pip"),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",
             "PIP_NO_COLOR": "1",
             "PIP_PROGRESS_BAR": "off",
         }
 
-    def _refused(self, done: ProcessResult, folder: Path, installer: str) -> PipOutcome:
-        """What it means that pip did not install a lock."""
-        output = self._fit(done.output, folder)
-        if done.timed_out:
-            reason = f"pip took longer than {_INSTALLING} s"
-            return PipOutcome(None, Stage.INSTALL, reason=reason, installer=installer)
-        # Of every package of a lock some release is there: one that pip cannot see at all, though
-        # none was passed over, is on an index that it could not read (it says so in silence).
-        unseen = "(from versions: none)" in output and "Ignored the following" not in output
-        if unseen or _NETWORK.search(output):
-            raise InfrastructureError(
-                "pip cannot read the package index, or this machine gave out: "
-                + " ".join(output.split())[-300:]
-            )
-        first = output.find("ERROR:")
-        if _NO_SET.search(output):
-            reason = "pip refuses the set: " + " ".join(output[max(first, 0) :].split())[:500]
-            return PipOutcome(None, Stage.RESOLVE, reason=reason, installer=installer)
-        seen = _EXCEPTION.findall(output) or [output[max(first, 0) :].strip().partition("\n")[0]]
-        symptom = " ".join(seen[-1].split())[:300]
-        reason = f"pip cannot install it: {symptom}"
-        return PipOutcome(None, Stage.INSTALL, symptom=symptom, reason=reason, installer=installer)
+    def _smoke_job(
+        self,
+        subject: str,
+        python: Path,
+        smoke: Path,
+        services: Sequence[str],
+        number: int,
+        folder: Path,
+    ) -> Job:
+        """Return the job that runs a smoke without the probe."""
+        for file in (smoke, BARE):
+            shutil.copyfile(file, folder / file.name)
+        program, result = str(folder / BARE.name), str(folder / _RESULT)
+        return self.runner.smoke_job(
+            argv=[str(python), program, str(folder), smoke.stem, result],
+            folder=folder,
+            python=python,
+            visible=("env", smoke.name, BARE.name),
+            channel=_RESULT,
+            stdin="",
+            services=services,
+            number=number,
+            distributions=(subject,),
+        )
 
-    def _said(self, ran: JobResult, folder: Path, installer: str) -> PipOutcome:
-        """What the last line of the result says, or its absence."""
-        done = ran.finished
-        if done.interrupted:
+    def _run_smoke(self, job: Job, redact: Redactor) -> PipOutcome:
+        """Run a smoke and judge it as a trial is judged."""
+        result = self.runner.sandbox.run(job)
+        if result.finished.interrupted:
             raise InfrastructureError("interrupted")
-        lines = self._fit(ran.reported, folder).splitlines()
-        kind, _, rest = (lines[-1] if lines else "").partition(" ")
-        rest = rest[:300]
-        if kind == "works":
-            return PipOutcome(Outcome.WORKS, Stage.SMOKE, installer=installer)
+        lines = redact(hide_urls(result.reported)).splitlines()
+        kind, _, text = (lines[-1] if lines else "").partition(" ")
+        text = text[:_LONGEST]
         if kind == "skipped":
-            return PipOutcome(
-                None, Stage.SMOKE, reason=f"nothing was tried: {rest}", installer=installer
-            )
-        symptom = rest if kind == "broken" else self._death(done)
-        reason = None
-        if done.returncode == _KILLED and not (done.timed_out or done.note or kind):
-            reason = "the process was killed from outside (is memory short here?)"
-        elif _READ_ONLY in symptom and ran.isolation is not Isolation.LIMITS:
-            reason = "it writes where the sandbox lets nobody write"
-        outcome = None if reason else Outcome.BROKEN
-        return PipOutcome(outcome, Stage.SMOKE, symptom=symptom, reason=reason, installer=installer)
+            return PipOutcome(None, Stage.SMOKE, reason=f"nothing was tried: {text}")
+        ended, detail = describe_exit(
+            result.finished, reported=kind in ("works", "broken"), seconds=self.runner.seconds
+        )
+        evidence = Evidence(
+            ended,
+            Stage.SMOKE,
+            tests=(UseResult("all", "", UseOutcome.PASSED),) if kind == "works" else (),
+            failure=_failure(text) if kind == "broken" else None,
+            detail=detail,
+            sandbox=result.means,
+        )
+        return _outcome_of(evidence)
 
-    def _death(self, done: ProcessResult) -> str:
-        if done.timed_out:
-            return f"Timeout: no result after {self.seconds} s"
-        if done.returncode < 0 or done.note:
-            return f"Killed: ended by signal {-done.returncode}"
-        return f"Exited: the process exited with code {done.returncode} and no result"
 
-    def _fit(self, text: str, folder: Path) -> str:
-        """A text without hosts and paths of this machine."""
-        paths = {str(folder): "<cell>", str(self.scratch): "<scratch>", str(Path.home()): "~"}
-        paths |= dict.fromkeys(self.prefixes, "<python>")
-        paths |= {str(folder / part): f"<{part}>" for part in ("env", "work", "home", "tmp")}
-        return Redactor(self.hosts, paths)(hide_urls(text))
+def _failure(line: str) -> Failure:
+    """Return the failure of which the bare runner wrote the last line of the traceback."""
+    kind, _, message = line.partition(": ")
+    return Failure(kind, message)
+
+
+def _outcome_of(evidence: Evidence) -> PipOutcome:
+    """Return what a smoke without a probe shows, judged as a trial is."""
+    judgement = judge(evidence)
+    judged = judgement.outcome in (Outcome.WORKS, Outcome.BROKEN)
+    symptom = judgement.symptom or (evidence.failure.symptom if evidence.failure else None)
+    return PipOutcome(
+        judgement.outcome if judged else None,
+        Stage.SMOKE,
+        symptom=symptom,
+        reason=judgement.reason,
+    )
+
+
+def explain_refusal(installed: ProcessResult, output: str) -> PipOutcome:
+    """Return what it means that pip did not install a lock; `output` is redacted.
+
+    Raises:
+        InfrastructureError: the index or this machine failed.
+    """
+    if installed.timed_out:
+        reason = f"pip took longer than {_INSTALL_SECONDS} s"
+        return PipOutcome(None, Stage.INSTALL, reason=reason)
+    # Every package of a lock has some release on the index. If pip sees none and ignored none, it
+    # could not read the index (it does not say so).
+    unseen = "(from versions: none)" in output and "Ignored the following" not in output
+    if unseen or _INFRASTRUCTURE.search(output):
+        raise InfrastructureError(
+            "pip cannot read the package index, or this machine failed: "
+            + " ".join(output.split())[-300:]
+        )
+    errors = output[max(output.find("ERROR:"), 0) :]
+    if _NO_SET.search(output):
+        reason = "pip refuses the set: " + " ".join(errors.split())[:500]
+        return PipOutcome(None, Stage.RESOLVE, reason=reason)
+    exceptions = _EXCEPTION.findall(output) or [errors.strip().partition("\n")[0]]
+    symptom = " ".join(exceptions[-1].split())[:_LONGEST]
+    reason = f"pip cannot install it: {symptom}"
+    return PipOutcome(None, Stage.INSTALL, symptom=symptom, reason=reason)

@@ -1,7 +1,7 @@
-"""Asks for second opinions: cells of the last run, run again as a newcomer would run them.
+"""Runs cells of the last run again with `venv` and `pip`, and compares the outcomes.
 
-Where the two disagree the plain way is tried once more, since what changes by itself is no
-disagreement; then our own way is gone again, to tell a fault of ours from a record that is old.
+If the two disagree, pip's way is repeated once, since what changes by itself is no disagreement;
+then the trial is repeated, to tell a fault of the watchdog from a record that is out of date.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import partial
 
 from watchdog.analysis.pip_install import PipInstaller
-from watchdog.environments.interpreters import prefixes
 from watchdog.errors import InfrastructureError
 from watchdog.harness import smoke_file
 from watchdog.model.evidence import Outcome, Record, Stage
@@ -27,156 +26,178 @@ from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
 from watchdog.storage.second_opinions import Agreement, PipOutcome, SampledCell, SecondOpinion
 
-_FIRST = 2048
-"""Databases of services from here on are those of tries; cells of the run begin at 1."""
+_FIRST_NUMBER = 2048
+"""Second opinions use the databases of services from here on; cells of a run begin at 1."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of it: opinions in the order of the sample, and troubles of ours, by cell."""
+    """Second opinions in the order of the sample, and what prevented the others, by cell."""
 
     opinions: tuple[SecondOpinion, ...]
-    troubles: tuple[tuple[str, str], ...]
+    failures: tuple[tuple[str, str], ...]
 
 
 def ask_second_opinions(
-    workspace: Workspace, observer: Observer, run: Run, drawn: Sequence[SampledCell]
+    workspace: Workspace, observer: Observer, run: Run, sample: Sequence[SampledCell]
 ) -> Answers:
-    """Run the cells again the plain way, as many at once as there are jobs."""
-    workspace.start_services({each.record.subject for each in drawn})
-    limits = workspace.settings.matrix.limits
-    newcomer = PipInstaller(
+    """Run the cells of a sample again with venv and pip, as many at once as there are jobs."""
+    workspace.start_services({cell.record.subject for cell in sample})
+    installer = PipInstaller(
+        runner=workspace.runner,
         build_sandbox=workspace.build_sandbox,
-        sandbox=workspace.sandbox,
-        services=workspace.services,
-        scratch=workspace.scratch,
         indexes=Uv(workspace.processes, workspace.scratch).indexes().urls,
-        hosts=workspace.hosts,
-        prefixes=frozenset[str]().union(*map(prefixes, workspace.interpreters.values())),
-        seconds=limits.seconds,
-        memory_mb=limits.memory_mb,
     )
-
-    async def story(scheduler: Scheduler) -> list[SecondOpinion | str]:
-        observer.stage("Asking for a second opinion", len(drawn))
-        asking = _Asking(scheduler, newcomer, run)
-        return await gather(asking.one(each) for each in drawn)
-
-    found = list(zip(drawn, run_with_scheduler(workspace, observer, story), strict=True))
-    return Answers(
-        tuple(told for _, told in found if isinstance(told, SecondOpinion)),
-        tuple((each.cell, told) for each, told in found if isinstance(told, str)),
+    results = run_with_scheduler(workspace, observer, partial(_compare_all, installer, run, sample))
+    opinions = tuple(result for result in results if isinstance(result, SecondOpinion))
+    failures = tuple(
+        (cell.cell, result)
+        for cell, result in zip(sample, results, strict=True)
+        if isinstance(result, str)
     )
+    return Answers(opinions, failures)
+
+
+async def _compare_all(
+    installer: PipInstaller, run: Run, sample: Sequence[SampledCell], scheduler: Scheduler
+) -> list[SecondOpinion | str]:
+    scheduler.observer.stage("Asking for a second opinion", len(sample))
+    comparer = _Comparer(scheduler, installer, run)
+    return await gather(comparer.compare(cell) for cell in sample)
 
 
 @dataclass
-class _Asking:
+class _Comparer:
     scheduler: Scheduler
-    newcomer: PipInstaller
+    installer: PipInstaller
     run: Run
-    _numbers: itertools.count[int] = field(default_factory=partial(itertools.count, _FIRST))
+    _numbers: itertools.count[int] = field(default_factory=partial(itertools.count, _FIRST_NUMBER))
 
-    async def one(self, drawn: SampledCell) -> SecondOpinion | str:
-        """The opinion on one cell, or what kept us from having it."""
+    async def compare(self, cell: SampledCell) -> SecondOpinion | str:
+        """Return the second opinion on one cell, or the infrastructure failure in words."""
         try:
-            found = await self._opinion(drawn)
-            if not found.disagrees:
-                return found
-            second = await self._opinion(drawn)
-            if second.theirs is not found.theirs:
-                told = f"{found.theirs} once, {second.theirs or second.reason} when tried again"
-                return replace(
-                    found, theirs=Outcome.FLAKY, finding=Agreement.UNCLEAR, alike=None, reason=told
-                )
-            return replace(second, again=await self._again(drawn))
+            first = await self._opinion(cell)
+            if not first.disagrees:
+                return first
+            second = await self._opinion(cell)
+            if second.theirs is first.theirs:
+                return replace(second, again=await self._run_trial_again(cell))
+            outcome = second.theirs or second.reason
+            return replace(
+                first,
+                theirs=Outcome.FLAKY,
+                finding=Agreement.UNCLEAR,
+                alike=None,
+                reason=f"{first.theirs} once, {outcome} when tried again",
+            )
         except InfrastructureError as e:
             return str(e)
         finally:
             self.scheduler.observer.advance()
 
-    async def _opinion(self, drawn: SampledCell) -> SecondOpinion:
-        said = await self.scheduler.in_worker(partial(self._tries, drawn))
+    async def _opinion(self, cell: SampledCell) -> SecondOpinion:
+        outcome = await self.scheduler.in_worker(partial(self._run_with_pip, cell))
         now = clock.now().replace(microsecond=0)
-        return second_opinion(drawn, said, asked=now, run=self.run.as_of)
+        return second_opinion(cell, outcome, asked=now, run=self.run.as_of)
 
-    def _tries(self, drawn: SampledCell) -> PipOutcome:
-        workspace, record = self.scheduler.workspace, drawn.record
+    def _run_with_pip(self, cell: SampledCell) -> PipOutcome:
+        workspace, record = self.scheduler.workspace, cell.record
         extension = workspace.settings.matrix.extensions.get(record.subject)
-        said = self.newcomer.tries(
+        outcome = self.installer.try_record(
             record,
-            workspace.interpreters[drawn.series].path,
+            workspace.interpreters[cell.series],
             smoke_file(record.subject, workspace.settings.smokes),
             workspace.services.available(extension.services if extension else ()),
             next(self._numbers),
         )
-        if said.symptom and said.stage is record.judgement.stage is Stage.INSTALL:
-            return replace(said, outcome=Outcome.BROKEN, reason=None)  # nobody can install it
-        return said
+        # If a new user cannot install it either, that is the same breakage.
+        neither_installs = outcome.stage is record.judgement.stage is Stage.INSTALL
+        if outcome.symptom and neither_installs:
+            return replace(outcome, outcome=Outcome.BROKEN, reason=None)
+        return outcome
 
-    async def _again(self, drawn: SampledCell) -> Outcome | None:
-        """What our own way gives now; None where it gives nothing."""
-        workspace, pins = self.scheduler.workspace, tuple(drawn.record.lock.items())
+    async def _run_trial_again(self, cell: SampledCell) -> Outcome | None:
+        """Return the outcome of a new trial of the cell; None if there is none."""
+        workspace, record = self.scheduler.workspace, cell.record
+        lock = Lock(tuple(record.lock.items()))
         trial = await self.scheduler.in_thread(
-            lambda: workspace.trial(drawn.record.subject, Lock(pins), drawn.series, self.run.as_of)
+            lambda: workspace.trial(record.subject, lock, cell.series, self.run.as_of)
         )
-        record = await self.scheduler.in_worker(partial(workspace.runner.execute, trial))
-        return None if record.judgement.outcome is Outcome.ERROR else record.judgement.outcome
+        again = await self.scheduler.in_worker(partial(workspace.runner.judged, trial))
+        return None if again.judgement.outcome is Outcome.ERROR else again.judgement.outcome
 
 
 def sample_cells(
     run: Run,
     record_of: Callable[[str], Record | None],
-    asked: Sequence[SecondOpinion],
+    opinions: Sequence[SecondOpinion],
     *,
     pythons: Collection[str],
     each: int,
 ) -> tuple[SampledCell, ...]:
-    """So many cells that are broken, and so many that work, spread over the subjects.
+    """Choose a number of cells that are broken, and as many that work, spread over the subjects.
 
-    The same run, asked about equally often, gives the same cells; what was asked about least
-    comes first, first of all what never was.
+    The same run and the same opinions give the same cells. What has the fewest opinions comes
+    first.
 
     Args:
         run: whose cells.
         record_of: the ledger.
-        asked: every opinion there is.
-        pythons: series that can be had here.
-        each: how many of each state.
+        opinions: every opinion there is.
+        pythons: series available on this machine.
+        each: how many cells of each state.
     """
-    chosen: list[SampledCell] = []
+    sample: list[SampledCell] = []
     for state in (State.BROKEN, State.WORKS):
-        found: dict[str, SampledCell] = {}
-        for cell, entry in sorted(run.cells.items()):
-            record = record_of(entry.record) if entry.record else None
-            if entry.state is not state or record is None or not record.lock:
-                continue
-            drawn = SampledCell(cell, record, Outcome(state.value))
-            if drawn.series in pythons:
-                found.setdefault(record.fingerprint, drawn)
-        chosen += _spread(list(found.values()), asked, str(run.as_of.date()))[:each]
-    return tuple(chosen)
+        candidates = _candidates(run, record_of, state, pythons)
+        sample += _spread(candidates, opinions, str(run.as_of.date()))[:each]
+    return tuple(sample)
+
+
+def _candidates(
+    run: Run,
+    record_of: Callable[[str], Record | None],
+    state: State,
+    pythons: Collection[str],
+) -> list[SampledCell]:
+    """Return the cells of one state that can be run here, only one of each record."""
+    by_record: dict[str, SampledCell] = {}
+    for name, entry in sorted(run.cells.items()):
+        record = record_of(entry.record) if entry.record else None
+        if entry.state is not state or record is None or not record.lock:
+            continue
+        cell = SampledCell(name, record, Outcome(state.value))
+        if cell.series in pythons:
+            by_record.setdefault(record.fingerprint, cell)
+    return list(by_record.values())
 
 
 def _spread(
-    found: Sequence[SampledCell], asked: Sequence[SecondOpinion], seed: str
+    cells: Sequence[SampledCell], opinions: Sequence[SecondOpinion], seed: str
 ) -> list[SampledCell]:
-    """Those asked about least first, the subjects in turn."""
-    times = Counter(opinion.fingerprint for opinion in asked)
-    turns = Counter(opinion.subject for opinion in asked)
+    """Sort cells so that those with the fewest opinions come first, and the subjects in turn."""
+    of_record = Counter(opinion.fingerprint for opinion in opinions)
+    of_subject = Counter(opinion.subject for opinion in opinions)
     by_subject: dict[str, list[SampledCell]] = defaultdict(list)
-    for drawn in sorted(found, key=lambda d: (times[d.record.fingerprint], digest(seed, d.cell))):
-        by_subject[drawn.record.subject].append(drawn)
-    ranked = [
-        (times[drawn.record.fingerprint], turns[subject] + turn, digest(seed, subject), drawn.cell)
+    for cell in sorted(
+        cells, key=lambda c: (of_record[c.record.fingerprint], digest(seed, c.cell))
+    ):
+        by_subject[cell.record.subject].append(cell)
+    ranks = {
+        cell.cell: (
+            of_record[cell.record.fingerprint],
+            of_subject[subject] + turn,
+            digest(seed, subject),
+            cell.cell,
+        )
         for subject, group in by_subject.items()
-        for turn, drawn in enumerate(group)
-    ]
-    cells = {drawn.cell: drawn for drawn in found}
-    return [cells[cell] for *_, cell in sorted(ranked)]
+        for turn, cell in enumerate(group)
+    }
+    return sorted(cells, key=lambda cell: ranks[cell.cell])
 
 
 def agreement(ours: Outcome, theirs: Outcome | None) -> Agreement:
-    """What the two say together."""
+    """Return whether pip's outcome agrees with ours."""
     if theirs not in (Outcome.WORKS, Outcome.BROKEN):
         return Agreement.UNCLEAR
     if ours is theirs:
@@ -185,30 +206,31 @@ def agreement(ours: Outcome, theirs: Outcome | None) -> Agreement:
 
 
 def second_opinion(
-    drawn: SampledCell, said: PipOutcome, *, asked: datetime, run: datetime
+    cell: SampledCell, outcome: PipOutcome, *, asked: datetime, run: datetime
 ) -> SecondOpinion:
-    """What is kept of one cell."""
-    record, theirs = drawn.record, said.outcome
-    ours = record.judgement.symptom if drawn.ours is Outcome.BROKEN else None
-    both = drawn.ours is theirs is Outcome.BROKEN
+    """Return what is stored of one cell that was run again."""
+    record, theirs = cell.record, outcome.outcome
+    our_symptom = record.judgement.symptom if cell.ours is Outcome.BROKEN else None
+    both_broken = cell.ours is theirs is Outcome.BROKEN
+    same_type = _exception_type(our_symptom) == _exception_type(outcome.symptom)
     return SecondOpinion(
         asked=asked,
         run=run,
-        cell=drawn.cell,
+        cell=cell.cell,
         fingerprint=record.fingerprint,
         subject=record.subject,
         python=record.python,
-        ours=drawn.ours,
+        ours=cell.ours,
         theirs=theirs,
-        finding=agreement(drawn.ours, theirs),
-        our_symptom=ours,
-        symptom=said.symptom,
-        alike=_kind(ours) == _kind(said.symptom) if both else None,
-        reason=said.reason,
-        installer=said.installer,
+        finding=agreement(cell.ours, theirs),
+        our_symptom=our_symptom,
+        symptom=outcome.symptom,
+        alike=same_type if both_broken else None,
+        reason=outcome.reason,
+        installer=outcome.installer,
     )
 
 
-def _kind(symptom: str | None) -> str:
-    """The type of the exception that a symptom begins with."""
+def _exception_type(symptom: str | None) -> str:
+    """Return the type of the exception that a symptom begins with."""
     return (symptom or "").partition(":")[0].strip()

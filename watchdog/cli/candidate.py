@@ -39,6 +39,11 @@ _LONGEST_SYMPTOM = 300
     help="Test only this package; may be repeated.",
 )
 @click.option(
+    "--static",
+    is_flag=True,
+    help="What it lacks that the field uses; from source, no smoke is run.",
+)
+@click.option(
     "--format",
     "format_",
     type=click.Choice(["table", "json", "markdown"]),
@@ -48,7 +53,12 @@ _LONGEST_SYMPTOM = 300
 )
 @click.argument("what", metavar="WHEEL|PATH|REQUIREMENT|GIT_URL")
 def candidate(
-    settings: Settings, python: str | None, only: tuple[str, ...], format_: str, what: str
+    settings: Settings,
+    python: str | None,
+    only: tuple[str, ...],
+    static: bool,  # noqa: FBT001  click passes options by name
+    format_: str,
+    what: str,
 ) -> int:
     """Find what an unpublished release would break: run every package with it and without it.
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
 import click
-from packaging.utils import canonicalize_name
 
 from watchdog.analysis import candidate_source
 from watchdog.analysis.forecast import forecast as forecasts
@@ -38,11 +36,7 @@ from watchdog.storage.forecast import Forecast, forecast_json, read_forecast
 )
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def forecast(
-    settings: Settings,
-    python: str | None,
-    format_: str,
-    candidate: str | None,
-    subjects: tuple[str, ...],
+    settings: Settings, python: str | None, format_: str, subjects: tuple[str, ...]
 ) -> None:
     """Find what the next releases will break.
 

@@ -27,6 +27,7 @@ from watchdog.model.evidence import (
     UseOutcome,
     UseResult,
 )
+from watchdog.runner.exits import describe_exit
 from watchdog.sandbox.process import ProcessResult
 
 _SIGKILL = -9

@@ -1,7 +1,7 @@
-"""Where packages touch: what one uses of others, from its source, and what a release offers.
+"""Reads which API a package uses of others, from its source, and which API a release has.
 
-Both are kept, for neither changes: a file that was published stays as it is. What a release
-offers is asked of the release itself, in an environment.
+Both are cached, for neither changes: a file that was published stays as it is. Which API a release
+has is found out by running the API reader in an environment with it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,12 @@ _SECONDS = 120
 _MEMORY_MB = 4096
 _ANSWER = "answer.json"
 
+_Symbols = list[tuple[str, list[str]]]
+"""Full names, each with the keywords that are passed in calls."""
+
 
 class ApiReader:
-    """Reads sources and asks releases; safe to use from several threads."""
+    """Reads sources and releases; safe to use from several threads."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._environments = workspace.environments
@@ -51,23 +54,27 @@ class ApiReader:
         self._scratch = workspace.scratch
 
     @cached_property
-    def _reading(self) -> str:
-        """Changes when the scan does, or the language that it reads."""
+    def _scan_digest(self) -> str:
+        """A digest that changes when the scan does, or the language that it reads."""
         files = [Path(__file__), *(Path(str(m.__file__)) for m in (usage, scopes, guards))]
-        # What parses, this Python says.
+        # This Python decides what can be parsed.
         return digest([content_digest(path.read_bytes()) for path in files], sys.version_info[:2])
 
     @cached_property
-    def _asking(self) -> str:
+    def _script_digest(self) -> str:
         return content_digest(API.read_bytes())
 
     def modules(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> frozenset[str]:
-        """The top-level import names of a package."""
-        site = self._environments.release_files(name, version, interpreter, as_of)
-        found = (p.name for p in site.iterdir() if p.suffix != ".dist-info")
-        return frozenset(n.removesuffix(".py") for n in found if not n.startswith((".", "_")))
+        """Return the top-level import names of a package.
+
+        Raises:
+            InstallError, InfrastructureError: the package cannot be installed.
+        """
+        site = self._environments.source(name, version, interpreter, as_of)
+        names = (path.name for path in site.iterdir() if path.suffix != ".dist-info")
+        return frozenset(n.removesuffix(".py") for n in names if not n.startswith((".", "_")))
 
     def uses(
         self,
@@ -77,56 +84,61 @@ class ApiReader:
         as_of: datetime,
         packages: frozenset[str],
     ) -> tuple[SymbolUse, ...]:
-        """What a package's own code uses of others, given by import name.
+        """Return what a package's own code uses of others, given by import name.
 
         Raises:
-            InstallError, InfrastructureError: the package cannot be had.
+            InstallError, InfrastructureError: the package cannot be installed.
         """
-        site = self._environments.release_files(name, version, interpreter, as_of)
-        how = digest(self._reading, sorted(packages))
-        place = self._cache / "uses" / f"{site.parent.name}-{how}.json"
-        if (known := read_json(place, _USES)) is not None:
-            return known
-        found: list[SymbolUse] = []
-        for path in sorted(site.rglob("*.py")):
-            file = path.relative_to(site)
-            if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
-                text = path.read_text("utf-8", "replace")
-                uses = usage.symbol_uses(text, printable(file.as_posix()), packages)
-                found += (replace(use, text=printable(use.text)) for use in uses)
-        write_atomic(place, _USES.dump_json(tuple(found)))
-        return tuple(found)
+        site = self._environments.source(name, version, interpreter, as_of)
+        key = digest(self._scan_digest, sorted(packages))
+        cached = self._cache / "uses" / f"{site.parent.name}-{key}.json"
+        if (uses := read_json(cached, _USES)) is not None:
+            return uses
+        uses = tuple(_scan(site, packages))
+        write_atomic(cached, _USES.dump_json(uses))
+        return uses
 
     def offers(
         self, lock: Lock, interpreter: Interpreter, as_of: datetime, uses: Iterable[SymbolUse]
     ) -> Mapping[str, Offer]:
-        """What an environment of this lock says of what is used.
+        """Return what an environment of this lock has of what is used; empty if it fails.
 
         Raises:
-            InstallError, InfrastructureError: a package cannot be had.
+            InstallError, InfrastructureError: a package cannot be installed.
         """
-        asked: dict[str, set[str]] = {}
-        for use in uses:
-            given = use.keywords if use.how is How.CALL else ()
-            asked.setdefault(use.symbol, set()).update(given)
-        symbols = sorted((symbol, sorted(keywords)) for symbol, keywords in asked.items())
+        symbols = _symbols(uses)
         if not symbols:
             return {}
-        installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
-        files = [p.digest for p in self._environments.packages(installation)]
-        key = digest(lock.pins, files, interpreter.version, symbols, self._asking)
-        answer = self._cache / "offers" / f"{key}.json"
-        if (known := read_json(answer, _OFFERS)) is not None:
-            return known
-        place = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
+        files = [p.digest for p in self._environments.packages(lock, interpreter, as_of)]
+        key = digest(lock.pins, files, interpreter.version, symbols, self._script_digest)
+        cached = self._cache / "offers" / f"{key}.json"
+        if (offers := read_json(cached, _OFFERS)) is not None:
+            return offers
+        reported = self._run_reader(lock, interpreter, as_of, symbols)
         try:
-            python = self._environments.link(installation, place / "env")
-            script = self._scripts.put(API, interpreter, place)
+            offers = _OFFERS.validate_json(reported)
+        except ValidationError:
+            return {}  # the reader died: nothing is known, and nothing is cached
+        offers = {
+            symbol: replace(offer, deprecated=offer.deprecated and printable(offer.deprecated))
+            for symbol, offer in offers.items()
+        }
+        write_atomic(cached, _OFFERS.dump_json(offers))
+        return offers
+
+    def _run_reader(
+        self, lock: Lock, interpreter: Interpreter, as_of: datetime, symbols: _Symbols
+    ) -> str:
+        """Run the API reader in an environment of a lock and return its report."""
+        folder = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
+        try:
+            python = self._environments.link(lock, interpreter, folder / "env", as_of)
+            script = self._scripts.put(API, interpreter, folder)
             job = Job(
-                argv=[str(python), "-I", str(script), str(place / _ANSWER)],
+                argv=[str(python), "-I", str(script), str(folder / _ANSWER)],
                 env=inherited_environment()
-                | {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"},
-                folder=place,
+                | {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"},
+                folder=folder,
                 visible=("env", script.name),
                 channel=_ANSWER,
                 stdin=json.dumps({"symbols": symbols}),
@@ -134,24 +146,26 @@ class ApiReader:
                 memory_mb=_MEMORY_MB,
                 cache_bytecode=True,
             )
-            ran = self._sandbox.run(job)
-            self._environments.cache_bytecode(interpreter, ran.bytecode)
-            found = _told(ran.reported)
+            result = self._sandbox.run(job)
+            self._environments.cache_bytecode(interpreter, result.bytecode)
+            return result.reported
         finally:
-            shutil.rmtree(place, ignore_errors=True)
-        if found is None:
-            return {}  # it did not live to answer: nothing is known, and nothing is kept
-        found = {s: replace(o, deprecated=_clean(o.deprecated)) for s, o in found.items()}
-        write_atomic(answer, _OFFERS.dump_json(found))
-        return found
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _clean(text: str | None) -> str | None:
-    return text and printable(text)
+def _scan(site: Path, packages: frozenset[str]) -> Iterable[SymbolUse]:
+    """Yield the uses in all files of a package that are not its tests or examples."""
+    for path in sorted(site.rglob("*.py")):
+        file = path.relative_to(site)
+        if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
+            source = path.read_text("utf-8", "replace")
+            for use in usage.symbol_uses(source, printable(file.as_posix()), packages):
+                yield replace(use, text=printable(use.text))
 
 
-def _told(text: str) -> dict[str, Offer] | None:
-    try:
-        return _OFFERS.validate_json(text)
-    except ValidationError:
-        return None
+def _symbols(uses: Iterable[SymbolUse]) -> _Symbols:
+    keywords: dict[str, set[str]] = {}
+    for use in uses:
+        passed = use.keywords if use.how is How.CALL else ()
+        keywords.setdefault(use.symbol, set()).update(passed)
+    return sorted((symbol, sorted(names)) for symbol, names in keywords.items())

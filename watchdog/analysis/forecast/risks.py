@@ -1,4 +1,4 @@
-"""What will go away under a subject: announced by a warning, seen in its source, or gone. Pure."""
+"""Finds the uses of an API that is deprecated or removed, by subject. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 
 
 def as_use(symbol: str) -> SymbolUse:
-    """A symbol as if it were imported, to ask a release for it."""
+    """Return the use that a bare import of a symbol would be, to query a release for it."""
     return SymbolUse(symbol, "", 0, How.IMPORT)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What a release says of a symbol.
+    """What a release has of a symbol.
 
     Attributes:
-        offered: None where it could not be asked.
-        deprecated: its announcement, where it has one.
+        offered: whether it has it; None if that could not be found out.
+        deprecated: the announcement that it goes away, if there is one.
         removed_in: the version that the announcement names.
-        unknown_keywords: keywords that are given and not taken.
+        unknown_keywords: keywords that are passed and not accepted.
         private: whether a part of its name begins with an underscore.
     """
 
@@ -44,43 +44,54 @@ def risks_of_uses(
     offers: Mapping[str, Offer],
     held: Mapping[str, str],
 ) -> Iterator[Risk]:
-    """The unguarded uses of what is announced to go, or is gone.
+    """Yield the unguarded uses of what is announced to go away, or is gone.
 
-    `held` are the packages that were asked, by import name, with their versions; an offer under
-    `symbol(keyword)` tells of a call with that keyword.
+    `held` are the packages that were queried, by import name, with their versions; an offer under
+    `symbol(keyword)` is about a call with that keyword.
     """
     for use in uses:
-        package, offer = use.package, offers.get(use.symbol)
-        if use.guarded or offer is None or package not in held or use.how is How.STAR:
+        if use.guarded or use.package not in held or use.how is How.STAR:
             continue
-        given = use.keywords if use.how is How.CALL else ()
-        of_keywords = [o for k in given if (o := offers.get(f"{use.symbol}({k})"))]
-        lost = [k for o in of_keywords for k in o.unknown_keywords]
-        announced = next((o for o in (offer, *of_keywords) if o.deprecated), None)
-        if offer.offered is False:
-            kind, text = Kind.GONE, f"{package} {held[package]} has no {use.symbol}"
-        elif announced:
-            kind, text = Kind.ANNOUNCED, announced.deprecated or ""
-        elif lost:
-            kind, text = Kind.GONE, f"{use.symbol} does not take {', '.join(lost)}"
-        else:
+        threat = _threat(use, offers, held[use.package])
+        if threat is None:
             continue
-        named = announced.removed_in if announced else None
+        kind, text, removed_in_ = threat
         yield Risk(
             subject=subject,
             version=version,
-            package=package,
-            package_version=held[package],
+            package=use.package,
+            package_version=held[use.package],
             symbol=use.symbol,
             source=Source.SCAN,
             kind=kind,
             text=text,
-            removed_in=named,
+            removed_in=removed_in_,
             file=use.file,
             line=use.line,
             code=use.text,
             lazy=use.lazy,
         )
+
+
+def _threat(
+    use: SymbolUse, offers: Mapping[str, Offer], version: str
+) -> tuple[Kind, str, str | None] | None:
+    """Return what threatens a use, in words, and the version named for it; None if nothing does."""
+    offer = offers.get(use.symbol)
+    if offer is None:
+        return None
+    keywords = use.keywords if use.how is How.CALL else ()
+    of_keywords = [o for k in keywords if (o := offers.get(f"{use.symbol}({k})"))]
+    announced = next((o for o in (offer, *of_keywords) if o.deprecated), None)
+    named = announced.removed_in if announced else None
+    if offer.offered is False:
+        return Kind.GONE, f"{use.package} {version} has no {use.symbol}", named
+    if announced:
+        return Kind.ANNOUNCED, announced.deprecated or "", named
+    lost = [keyword for o in of_keywords for keyword in o.unknown_keywords]
+    if lost:
+        return Kind.GONE, f"{use.symbol} does not take {', '.join(lost)}", None
+    return None
 
 
 def risks_of_warnings(
@@ -90,18 +101,19 @@ def risks_of_warnings(
     modules: Iterable[str],
     held: Mapping[str, str],
 ) -> Iterator[Risk]:
-    """The announcements that a subject's own code caused, of the packages that are held.
+    """Yield the announcements that a subject's own code caused, of the packages that are held.
 
-    `modules` are the subject's top-level names: what other packages cause is theirs to mend.
+    `modules` are the subject's top-level names: what other packages cause is theirs to fix.
     """
     own = set(modules)
     for warning in warnings:
-        package = _top(warning.stack[0]) if warning.stack else ""
-        # Where the first frame is not who warned, the name in the message tells.
+        package = _top_level_name(warning.stack[0]) if warning.stack else ""
         symbol = _symbol(warning.message)
+        # Where the first frame is not the package that warned, the name in the message says it.
         if package in own or package not in held:
             package = symbol.partition(".")[0]
-        if not is_announcement(warning) or _top(warning.file) not in own or package not in held:
+        is_own = is_announcement(warning) and _top_level_name(warning.file) in own
+        if not is_own or package not in held:
             continue
         yield Risk(
             subject=subject,
@@ -123,44 +135,46 @@ _SITE = "site-packages/"
 _QUOTED = re.compile(r"['\"`]([A-Za-z_][\w.]*)")
 
 
-def _top(place: str) -> str:
-    """The top-level name of a place such as `site-packages/flask_login/utils.py:14 <module>`."""
-    first = place.removeprefix(_SITE).split("/", 1)[0] if place.startswith(_SITE) else ""
-    return first.split(".py", 1)[0]
+def _top_level_name(frame: str) -> str:
+    """Return the top-level name of `site-packages/flask_login/utils.py:14 <module>`."""
+    if not frame.startswith(_SITE):
+        return ""
+    return frame.removeprefix(_SITE).split("/", 1)[0].split(".py", 1)[0]
 
 
 def _symbol(message: str) -> str:
-    found = _QUOTED.search(message)
-    return (found[1] if found else message.split(" is ", 1)[0][:80]).rstrip(".")
+    """Return the symbol that a warning is about: what it quotes, or the text before "is"."""
+    quoted = _QUOTED.search(message)
+    return (quoted[1] if quoted else message.split(" is ", 1)[0][:80]).rstrip(".")
 
 
 def merge_risks(risks: Iterable[Risk]) -> tuple[Risk, ...]:
-    """Each once: a warning that was raised before what only stands in the source."""
-    found: list[Risk] = []
+    """Return each risk once: a warning that was raised before what is only in the source."""
+    merged: list[Risk] = []
+    for risk in sorted(risks, key=_weight):
+        if not any(_covers(other, risk) for other in merged):
+            merged.append(risk)
+    return tuple(merged)
+
+
+def _weight(risk: Risk) -> tuple[object, ...]:
+    # What is imported comes before what is taken from it, and that before what is called.
     order = (Kind.GONE, Kind.BROKEN, Kind.ANNOUNCED)
-
-    def weight(risk: Risk) -> tuple[object, ...]:
-        # What is imported comes before what is taken from it, and that before what is called.
-        return order.index(risk.kind), risk.source is Source.SCAN, len(risk.symbol), risk.lazy
-
-    for each in sorted(risks, key=weight):
-        if not any(_same(known, each) for known in found):
-            found.append(each)
-    return tuple(found)
+    return order.index(risk.kind), risk.source is Source.SCAN, len(risk.symbol), risk.lazy
 
 
-def _same(known: Risk, other: Risk) -> bool:
-    """Whether another risk of a subject is the same to the reader, or a part of it."""
-    if (known.subject, known.package) != (other.subject, other.package):
+def _covers(risk: Risk, other: Risk) -> bool:
+    """Return whether another risk of a subject is the same to the reader, or a part of it."""
+    if (risk.subject, risk.package) != (other.subject, other.package):
         return False
-    return known.symbol.rsplit(".", 1)[-1] in other.symbol.split(".")
+    return risk.symbol.rsplit(".", 1)[-1] in other.symbol.split(".")
 
 
 def date_risks(forecast: Forecast, earlier: Forecast | None) -> Forecast:
-    """With the day on which each risk was told first."""
-    known = {r.key: r.seen for r in earlier.risks} if earlier else {}
-    risks = (
-        replace(r, seen=min(known.get(r.key) or forecast.as_of, forecast.as_of))
-        for r in forecast.risks
+    """Return a forecast with the date on which each risk was forecast first."""
+    first_seen = {risk.key: risk.seen for risk in earlier.risks} if earlier else {}
+    dated = (
+        replace(risk, seen=min(first_seen.get(risk.key) or forecast.as_of, forecast.as_of))
+        for risk in forecast.risks
     )
-    return replace(forecast, risks=tuple(risks))
+    return replace(forecast, risks=tuple(dated))

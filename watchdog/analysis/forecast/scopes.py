@@ -1,4 +1,4 @@
-"""What a name stands for in a source file: by scope, as Python binds names. Pure.
+"""Looks up what a name refers to in a source file: by scope, as Python binds names. Pure.
 
 The order of lines counts for nothing. A name that is also bound otherwise than by an import, in
 the same scope, may hold anything.
@@ -12,6 +12,8 @@ from enum import StrEnum
 
 
 class ScopeKind(StrEnum):
+    """What opens a scope."""
+
     MODULE = "module"
     CLASS = "class"
     FUNCTION = "function"
@@ -20,6 +22,8 @@ class ScopeKind(StrEnum):
 
 @dataclass(eq=False)
 class Scope:
+    """The names that one module, class, function or comprehension binds."""
+
     kind: ScopeKind
     outer: Scope | None = None
     imports: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
@@ -29,37 +33,41 @@ class Scope:
     """Names that `global` or `nonlocal` places elsewhere."""
 
     def assign(self, name: str) -> None:
+        """Note that a name is bound otherwise than by an import."""
         self.declared.get(name, self).assigned.add(name)
 
     def bind(self, name: str, symbol: str, *, guarded: bool) -> None:
+        """Note that an import binds a name to a symbol."""
         self.declared.get(name, self).imports.setdefault(name, []).append((symbol, guarded))
 
     def enclosing(self, *kinds: ScopeKind) -> Scope:
+        """Return the nearest scope of these kinds, this one included; else the outermost."""
         scope = self
         while scope.kind not in kinds and scope.outer is not None:
             scope = scope.outer
         return scope
 
-    def meaning(self, name: str) -> tuple[set[str], bool]:
-        """The symbols a name may stand for here, and whether it may not stand for them."""
+    def lookup(self, name: str) -> tuple[set[str], bool]:
+        """Return the symbols a name may refer to here, and whether it may refer to others."""
         scope: Scope | None = self.declared.get(name, self)
         while scope is not None:
-            if (
-                scope is self or scope.kind is not ScopeKind.CLASS
-            ):  # its functions do not see a class
+            # The functions of a class do not see its names.
+            if scope is self or scope.kind is not ScopeKind.CLASS:
                 if name in scope.assigned:
                     return set(), False
-                if bound := scope.imports.get(name):
-                    return _settled(bound)
+                if bindings := scope.imports.get(name):
+                    return _merge(bindings)
             scope = scope.outer
         return set(), False
 
 
-def _settled(bound: list[tuple[str, bool]]) -> tuple[set[str], bool]:
-    symbols = {symbol for symbol, _ in bound}
+def _merge(bindings: list[tuple[str, bool]]) -> tuple[set[str], bool]:
+    """Return the symbols of several imports of one name, and whether it may be another."""
+    symbols = {symbol for symbol, _ in bindings}
+    guards = [guarded for _, guarded in bindings]
     if len(symbols) == 1:
-        return symbols, all(guarded for _, guarded in bound)
-    return (symbols, True) if any(guarded for _, guarded in bound) else (set(), False)
+        return symbols, all(guards)
+    return (symbols, True) if any(guards) else (set(), False)
 
 
 @dataclass(frozen=True)
@@ -70,14 +78,14 @@ class Dotted:
     names: tuple[str, ...]
 
     def symbols(self) -> tuple[set[str], bool]:
-        """The full names it may mean, and whether it may mean something else."""
+        """Return the full names it may refer to, and whether it may refer to something else."""
         first, *rest = self.names
-        roots, ambiguous = self.scope.meaning(first)
+        roots, ambiguous = self.scope.lookup(first)
         return {".".join((root, *rest)) for root in roots}, ambiguous
 
 
 def chain(node: ast.expr) -> tuple[str, ...] | None:
-    """`a.b.c` as its names; None for what does not begin with a name."""
+    """Return the names of `a.b.c`; None for what does not begin with a name."""
     rest: list[str] = []
     while isinstance(node, ast.Attribute):
         rest.append(node.attr)

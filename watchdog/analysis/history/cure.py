@@ -80,7 +80,7 @@ async def hold_back(
     pins = _as_pins(holds)
     lock = await experiment.scheduler.lock(experiment.request(python, as_of, *pins))
     how = "older" if experiment.subject in holds else "bound"
-    return Cure(pins, how, lock, as_of) if isinstance(lock, Lock) else None
+    return Cure(pins, how, lock) if isinstance(lock, Lock) else None
 
 
 async def _newer_subject(experiment: Experiment, python: str, as_of: datetime) -> Cure | None:
@@ -110,7 +110,7 @@ async def _newer_subject(experiment: Experiment, python: str, as_of: datetime) -
     cured = await Experiment(experiment.scheduler, subject, (pin, *others)).observe(python, as_of)
     if not cured.works or cured.lock is None:
         return None
-    return Cure((pin,), "newer", cured.lock, as_of)
+    return Cure((pin,), "newer", cured.lock)
 
 
 def _pinned_subject(experiment: Experiment) -> str | None:

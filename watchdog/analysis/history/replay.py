@@ -62,8 +62,8 @@ async def replay(
     start = earlier.until if earlier else since
     scheduler.observer.stage(f"Reading the past of {subject}, in days", (until - start).days)
     pythons = stretches(list(scheduler.workspace.interpreters), python, start, until)
-    steps = await walk_locks(experiment, pythons, effort)
     ran_before = scheduler.ran
+    steps = await walk_locks(experiment, pythons, effort)
     snapshots = await _observe_steps(experiment, steps, most, auto=python == AUTO)
     effort.passed = len(steps) - len(snapshots)
     if earlier:

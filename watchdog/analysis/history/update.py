@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from watchdog.analysis.history import cure
-from watchdog.analysis.history import replay as replaying
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.last_working import last_working_snapshot
+from watchdog.analysis.history.replay import replay
 from watchdog.model.history import Chapter, CureRecord, History, PastBreakage, join_chapters
 from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
@@ -49,28 +50,24 @@ def update_history(
     requirements = workspace.settings.matrix.requirements(subject)
     smoke, until = workspace.smoke_digest(subject), workspace.settings.as_of
     chapters = archive.chapters(subject)
-    same = chapters and (chapters[-1].requirements, chapters[-1].smoke) == (requirements, smoke)
-    earlier = join_chapters(chapters) if same else None
+    earlier = _join_if_same(chapters, requirements, smoke)
     extended = None if bisect_again else earlier  # else one new chapter replaces all others
     if extended and extended.until >= until:
         return chapters[-1]
     if earlier:
         until = max(until, earlier.until)
     workspace.start_services([subject])
-    history: History = run_complete(
-        workspace,
-        observer,
-        lambda scheduler: replaying.replay(
-            scheduler,
-            subject,
-            requirements,
-            since=BEGIN,
-            until=until,
-            earlier=earlier,
-            most=most,
-            bisect_again=bisect_again,
-        ),
+    main = partial(
+        replay,
+        subject=subject,
+        requirements=requirements,
+        since=BEGIN,
+        until=until,
+        earlier=earlier,
+        most=most,
+        bisect_again=bisect_again,
     )
+    history = run_complete(workspace, observer, main)
     chapter = Chapter(
         subject=subject,
         requirements=requirements,
@@ -87,6 +84,15 @@ def update_history(
     )
     archive.add_chapter(chapter)
     return chapter
+
+
+def _join_if_same(
+    chapters: Sequence[Chapter], requirements: tuple[str, ...], smoke: str
+) -> History | None:
+    """Return the chapters as one history, unless the last is of another install or smoke."""
+    if not chapters or (chapters[-1].requirements, chapters[-1].smoke) != (requirements, smoke):
+        return None
+    return join_chapters(chapters)
 
 
 def _new_breakages(history: History, extended: History | None) -> tuple[PastBreakage, ...]:
@@ -139,12 +145,13 @@ async def _find_cure(breakage: PastBreakage, scheduler: Scheduler) -> CureRecord
         requirements = tuple(stay if r == subject else r for r in requirements)
     scheduler.observer.stage(f"Looking for what to type instead of {' '.join(requirements)}")
     experiment = Experiment(scheduler, subject, requirements)
+    record = CureRecord(breakage=breakage.id, python=python, typed=None, how=None, checked=as_of)
     if await experiment.works(python, as_of):
-        return CureRecord(breakage.id, python, requirements, "nothing", as_of)
+        return replace(record, typed=requirements, how="nothing")
     transition = await last_working_snapshot(experiment, python, as_of)
     good = transition[0] if transition else None
     held_back = await cure.hold_back(experiment, python, as_of, good)
     if held_back is None:
-        return CureRecord(breakage.id, python, None, None, as_of)
+        return record
     typed = cure.pip_arguments(requirements, held_back.pins)
-    return CureRecord(breakage.id, python, typed, held_back.how, as_of)
+    return replace(record, typed=typed, how=held_back.how)
