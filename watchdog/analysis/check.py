@@ -99,7 +99,7 @@ async def check(
 async def explain(scheduler: Scheduler, cell: Cell) -> CheckResult:
     """Explain why a cell of the matrix is red, as `check()` does, for the cell's own subject."""
     as_of = scheduler.workspace.settings.as_of
-    lock = await scheduler.lock(cell.question(as_of))
+    lock = await scheduler.lock(cell.lock_request(as_of))
     if not isinstance(lock, Lock):
         return _without_lock(cell.python, cell.requirements, lock)
     workspace = scheduler.workspace

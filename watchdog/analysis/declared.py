@@ -34,7 +34,7 @@ async def _measure(grid: Sequence[Cell], scheduler: Scheduler) -> list[Measured]
     subjects = list(dict.fromkeys(cell.subject for cell in grid))
     every_series = series_of(grid)
     as_of = scheduler.workspace.settings.as_of
-    await scheduler.prefetch_pages(cell.question(as_of) for cell in grid)
+    await scheduler.prefetch_pages(cell.lock_request(as_of) for cell in grid)
     scheduler.observer.stage(
         "Comparing what is declared with what works", len(subjects) * len(every_series)
     )
@@ -88,7 +88,7 @@ class _CellResult:
 
 async def _measure_cell(scheduler: Scheduler, cell: Cell) -> _CellResult:
     workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
-    answer = await scheduler.lock(cell.question(as_of))
+    answer = await scheduler.lock(cell.lock_request(as_of))
     lock: Lock | None
     match answer:
         case Lock():

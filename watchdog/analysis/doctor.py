@@ -188,7 +188,7 @@ def _examine_sandbox(
         return Diagnosis("sandbox", Level.WRONG, str(e), "choose another, or --sandbox auto")
     finally:
         sandbox.close()
-    lacking = "; ".join(f"{name}: {reason}" for name, reason in sandbox.lacking.items())
+    lacking = "; ".join(f"{name}: {reason}" for name, reason in sandbox.unavailable.items())
     if isolation is Isolation.LIMITS:
         what = f"{isolation} only: packages can read your files ({lacking})"
         advice = "Linux: apt install bubblewrap, allow unprivileged user namespaces"

@@ -26,7 +26,7 @@ from watchdog.model.evidence import (
     UseResult,
 )
 from watchdog.model.release import Interpreter
-from watchdog.resolver.uv import python_of
+from watchdog.resolver.uv_install import python_of
 from watchdog.runner.exits import describe_exit
 from watchdog.runner.judge import judge
 from watchdog.runner.trials import TrialRunner
@@ -219,7 +219,7 @@ class PipInstaller:
             tests=(UseResult("all", "", UseOutcome.PASSED),) if kind == "works" else (),
             failure=_failure(text) if kind == "broken" else None,
             detail=detail,
-            sandbox=result.means,
+            sandbox=result.isolation,
         )
         return _outcome_of(evidence)
 

@@ -123,7 +123,7 @@ class _Comparer:
         trial = await self.scheduler.in_thread(
             lambda: workspace.trial(record.subject, lock, cell.series, self.run.as_of)
         )
-        again = await self.scheduler.in_worker(partial(workspace.runner.judged, trial))
+        again = await self.scheduler.in_worker(partial(workspace.runner.execute, trial))
         return None if again.judgement.outcome is Outcome.ERROR else again.judgement.outcome
 
 

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from watchdog.analysis import candidate as candidates
 from watchdog.analysis import candidate_source
 from watchdog.analysis.candidate import Change, Comparison, Effect
+from watchdog.cli.candidate_static import print_static_result
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.github_annotations import summarise, table_code
 from watchdog.cli.options import Pythons, choose_python, options, select_subjects
@@ -41,7 +42,7 @@ _LONGEST_SYMPTOM = 300
 @click.option(
     "--static",
     is_flag=True,
-    help="What it lacks that the field uses; from source, no smoke is run.",
+    help="Only read source code: find what packages use and this release lacks. Runs no test.",
 )
 @click.option(
     "--format",
@@ -65,6 +66,9 @@ def candidate(
     Takes a wheel, a source folder, git+URL, or a requirement such as werkzeug==3.2.0rc1.
     """
     subjects = select_subjects(settings, only)
+    if static:
+        print_static_result(settings, python, subjects, what, format_)
+        return ExitCode.NOTHING_NEW
     console = stderr_console()
     with ExitStack() as stack:
         source = stack.enter_context(candidate_source.resolve_candidate(what))
@@ -72,14 +76,16 @@ def candidate(
         name = canonicalize_name(source.name)
         with open_workspace(settings) as workspace:
             version = choose_python(workspace, python)
-            without = candidates.look(workspace, observer, subjects, version, name=name)
+            without = candidates.observe_field(workspace, observer, subjects, version, name=name)
         pin, settings_with = str(source), settings
         if isinstance(source, Wheel):
             overlay = stack.enter_context(OverlayIndex(source, settings.as_of))
             pin, settings_with = source.requirement, replace(settings, overlay=overlay.url)
         with open_workspace(settings_with) as workspace:
             affected = tuple(without)
-            with_ = candidates.look(workspace, observer, affected, version, name=name, pin=pin)
+            with_ = candidates.observe_field(
+                workspace, observer, affected, version, name=name, pin=pin
+            )
     comparison = candidates.compare(pin, version, name, without, with_)
     if format_ == "json":
         click.echo(json.dumps(_comparison_json(comparison)))

@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 
 from watchdog.analysis.candidate_source import exact_version, resolve_candidate
 from watchdog.analysis.forecast.candidate import scan_candidate
-from watchdog.cli.console import observe, say, stderr
+from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.forecast_text import forecast_text
-from watchdog.cli.options import one_python
+from watchdog.cli.options import choose_python
 from watchdog.errors import ConfigurationError
 from watchdog.resolver.overlay_index import OverlayIndex, Wheel
 from watchdog.runner.workspace import Settings, open_workspace
@@ -34,14 +34,14 @@ def print_static_result(
         click.echo(forecast_json(forecast), nl=False)
     else:
         click.echo(forecast_text(forecast))
-    say(stderr(), f"{len(forecast.risks)} risks for {forecast.subjects} packages")
+    say(stderr_console(), f"{len(forecast.risks)} risks for {forecast.subjects} packages")
 
 
 def _scan(settings: Settings, python: str | None, subjects: tuple[str, ...], what: str) -> Forecast:
     with ExitStack() as stack:
-        observer = stack.enter_context(observe(stderr(), settings.matrix))
+        observer = stack.enter_context(observe(stderr_console(), settings.matrix))
         workspace = stack.enter_context(open_workspace(settings))
-        series = one_python(workspace, python)
+        series = choose_python(workspace, python)
         candidate = stack.enter_context(resolve_candidate(what))
         settings_with = settings
         if isinstance(candidate, Wheel):

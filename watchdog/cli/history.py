@@ -157,7 +157,7 @@ def history(
                 observe(console, settings.matrix) as observer,
             ):
                 chapter = history_update.update_history(
-                    workspace, observer, archive, subject, sets, blame_anew=bisect_again
+                    workspace, observer, archive, subject, sets, bisect_again=bisect_again
                 )
             locks += chapter.effort.locks
             minutes_each = (time.monotonic() - started) / number / 60

@@ -54,11 +54,11 @@ def second_opinion(settings: Settings, cells: int) -> int:
         console,
         f"{counts.asked} cells run again with venv and pip: {counts.agree} agree, "
         f"{counts.false_alarms} false alarms, {counts.missed} missed, {counts.unclear} not "
-        f"comparable, {len(answers.troubles)} failed to run: {page}",
+        f"comparable, {len(answers.failures)} failed to run: {page}",
     )
     if counts.false_alarms or counts.missed:
         return ExitCode.NEW_BREAKAGE
-    if answers.troubles or not sample:
+    if answers.failures or not sample:
         return ExitCode.INFRASTRUCTURE
     return ExitCode.NOTHING_NEW
 
@@ -68,7 +68,7 @@ def _print_differences(console: Console, answers: second_opinions.Answers) -> No
     for opinion in answers.opinions:
         if opinion.finding is not Agreement.AGREES or opinion.alike is False:
             say(console, _difference_line(opinion))
-    for cell, message in answers.troubles:
+    for cell, message in answers.failures:
         say(console, f"! {cell}: {message}")
 
 

@@ -13,31 +13,32 @@ _SIGKILL = -9
 def describe_exit(
     result: ProcessResult, *, reported: bool, seconds: int, memory_short: bool = True
 ) -> tuple[Ended, str]:
-    """Return how a process ended, and that in words; no words if it reported its result.
+    """Return how a process ended, and a sentence about it; none if it reported its result.
 
     Args:
-        result: its exit.
+        result: how the process ended.
         reported: whether its report has an end.
         seconds: its time limit.
-        memory_short: whether a SIGKILL that the watchdog did not send may be the kernel's, for
-            want of memory. Then the process counts as not started.
+        memory_short: whether a SIGKILL that the watchdog did not send may be the kernel's, for lack
+            of memory. Then the process counts as not started.
     """
-    ended, words = Ended.SILENT, f"the process exited with code {result.returncode} and no result"
     if result.interrupted:
-        ended, words = Ended.INTERRUPTED, "interrupted"
-    elif result.note:
-        ended, words = Ended.SIGNAL, f"ended because it had {result.note}"
-    elif reported:
-        ended, words = Ended.REPORTED, ""
-    elif result.timed_out:
-        ended, words = Ended.TIMEOUT, f"no result after {seconds} s"
-    elif result.returncode == _SIGKILL and memory_short:
-        ended = Ended.NOT_STARTED
-        words = "the process was killed from outside (is memory short here?)"
-    elif result.returncode < 0:
-        ended = Ended.SIGNAL
-        words = f"the process was ended by {_signal_name(-result.returncode)}"
-    return ended, words
+        return Ended.INTERRUPTED, "interrupted"
+    if result.note:
+        return Ended.SIGNAL, f"ended because it had {result.note}"
+    if reported:
+        return Ended.REPORTED, ""
+    if result.timed_out:
+        return Ended.TIMEOUT, f"no result after {seconds} s"
+    return _describe_death(result.returncode, memory_short=memory_short)
+
+
+def _describe_death(returncode: int, *, memory_short: bool) -> tuple[Ended, str]:
+    if returncode == _SIGKILL and memory_short:
+        return Ended.NOT_STARTED, "the process was killed from outside (is memory short here?)"
+    if returncode < 0:
+        return Ended.SIGNAL, f"the process was ended by {_signal_name(-returncode)}"
+    return Ended.SILENT, f"the process exited with code {returncode} and no result"
 
 
 def _signal_name(number: int) -> str:

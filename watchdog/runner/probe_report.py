@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import json
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,7 +29,6 @@ from watchdog.model.evidence import (
 from watchdog.runner.exits import describe_exit
 from watchdog.sandbox.process import ProcessResult
 
-_SIGKILL = -9
 _USE = TypeAdapter(UseResult)
 _FAILURE = TypeAdapter(Failure)
 _WARNINGS = TypeAdapter(list[CaughtWarning])
@@ -100,8 +98,8 @@ def read_events(
     report = _Report()
     for line in text.splitlines():
         report.add(_event(line, token))
-    ended, detail = _describe_exit(
-        process, complete=report.complete, seconds=seconds, memory_short=memory_short
+    ended, detail = describe_exit(
+        process, reported=report.complete, seconds=seconds, memory_short=memory_short
     )
     failure = report.failure
     if failure is None and ended in (Ended.REPORTED, Ended.SILENT):
@@ -176,33 +174,3 @@ def _event(line: str, token: str) -> dict[str, Any]:
     if not isinstance(event, dict) or event.get("token") != token:
         return {}
     return event
-
-
-def _describe_exit(
-    process: ProcessResult, *, complete: bool, seconds: int, memory_short: bool
-) -> tuple[Ended, str]:
-    """Return how the probe's process ended, and a sentence about it."""
-    if process.interrupted:
-        return Ended.INTERRUPTED, "interrupted"
-    if process.note:
-        return Ended.SIGNAL, f"ended because it had {process.note}"
-    if complete:
-        return Ended.REPORTED, ""
-    if process.timed_out:
-        return Ended.TIMEOUT, f"no result after {seconds} s"
-    return _describe_death(process.returncode, memory_short=memory_short)
-
-
-def _describe_death(returncode: int, *, memory_short: bool) -> tuple[Ended, str]:
-    if returncode == _SIGKILL and memory_short:
-        return Ended.NOT_STARTED, "the process was killed from outside (is memory short here?)"
-    if returncode < 0:
-        return Ended.SIGNAL, f"the process was ended by {_signal_name(-returncode)}"
-    return Ended.SILENT, f"the process exited with code {returncode} and no result"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -26,6 +26,7 @@ from watchdog.environments.interpreters import prefixes
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
+from watchdog.model.release import Interpreter
 from watchdog.runner.judge import agree, judge
 from watchdog.runner.probe_report import read_events, test_names
 from watchdog.sandbox.redaction import Redactor
@@ -131,7 +132,7 @@ class TrialRunner:
         """
         number = next(self._numbers)
         folder = self.scratch / f"c{number}"
-        redact = self._redactor(trial, folder)
+        redact = self.redactor(trial.interpreter, folder)
         try:
             folder.mkdir(parents=True)
             return self._attempt(trial, folder, number, reference=reference)
@@ -182,7 +183,7 @@ class TrialRunner:
     def _job(
         self, trial: Trial, folder: Path, number: int, python: Path, smoke: Path, token: str
     ) -> Job:
-        """Return the command, environment and limits of the probe."""
+        """Return the job that runs the probe."""
         probe = self.scripts.put(PROBE, trial.interpreter, folder)
         config = {
             "events": str(folder / EVENTS),
@@ -190,20 +191,58 @@ class TrialRunner:
             "seconds": self.seconds,
             "memory_mb": self.memory_mb,
         }
-        return Job(
+        return self.smoke_job(
             argv=[str(python), "-I", "-X", "faulthandler", str(probe), str(smoke), "--watched"],
-            env={
-                **cell_environment(folder, python),
-                **self.services.environment(trial.services, number),
-                "WATCHDOG_DISTRIBUTIONS": " ".join(trial.distributions),
-            },
             folder=folder,
+            python=python,
             visible=("env", smoke.name, probe.name),
             channel=EVENTS,
             stdin=json.dumps(config),
+            services=trial.services,
+            number=number,
+            distributions=trial.distributions,
+        )
+
+    def smoke_job(
+        self,
+        *,
+        argv: Sequence[str],
+        folder: Path,
+        python: Path,
+        visible: tuple[str, ...],
+        channel: str,
+        stdin: str,
+        services: Sequence[str],
+        number: int,
+        distributions: Sequence[str],
+    ) -> Job:
+        """Return a job that runs a smoke, with its services and the limits of a cell.
+
+        Args:
+            argv: the program and its arguments.
+            folder: folder of the cell.
+            python: interpreter of its environment.
+            visible: names in the folder that the program sees.
+            channel: name in the folder of the file that its result is read from.
+            stdin: its input.
+            services: names of the services that the smoke connects to.
+            number: keeps the data of jobs apart that run at the same time.
+            distributions: what the automatic smoke tests; other smokes do not read it.
+        """
+        return Job(
+            argv=argv,
+            env={
+                **cell_environment(folder, python),
+                **self.services.environment(services, number),
+                "WATCHDOG_DISTRIBUTIONS": " ".join(distributions),
+            },
+            folder=folder,
+            visible=visible,
+            channel=channel,
+            stdin=stdin,
             seconds=self.seconds,
             memory_mb=self.memory_mb,
-            shared=self.services.folders(trial.services),
+            shared=self.services.folders(services),
             output_limit=LOG_LIMIT,
         )
 
@@ -211,12 +250,14 @@ class TrialRunner:
         self, evidence: Evidence, result: JobResult, trial: Trial, folder: Path, environment: str
     ) -> Evidence:
         """Return the evidence with its log, every text redacted."""
+        redact = self.redactor(trial.interpreter, folder)
         fields: dict[str, Any] = _EVIDENCE.dump_python(replace(evidence, sandbox=result.isolation))
         fields |= {"environment": environment, "log": result.finished.output}
-        return _EVIDENCE.validate_python(_redact_all(fields, self._redactor(trial, folder)))
+        return _EVIDENCE.validate_python(_redact_all(fields, redact))
 
-    def _redactor(self, trial: Trial, folder: Path) -> Redactor:
-        paths = dict.fromkeys(prefixes(trial.interpreter), "<python>")
+    def redactor(self, interpreter: Interpreter, folder: Path) -> Redactor:
+        """Return what removes hosts and paths of this machine from the output of a cell."""
+        paths = dict.fromkeys(prefixes(interpreter), "<python>")
         for part in ("env", "work", "home", "tmp", ""):
             path = folder / part if part else folder
             paths |= {str(path): f"<{part or 'cell'}>", str(path.resolve()): f"<{part or 'cell'}>"}

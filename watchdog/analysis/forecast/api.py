@@ -72,7 +72,7 @@ class ApiReader:
         Raises:
             InstallError, InfrastructureError: the package cannot be installed.
         """
-        site = self._environments.source(name, version, interpreter, as_of)
+        site = self._environments.release_files(name, version, interpreter, as_of)
         names = (path.name for path in site.iterdir() if path.suffix != ".dist-info")
         return frozenset(n.removesuffix(".py") for n in names if not n.startswith((".", "_")))
 
@@ -89,7 +89,7 @@ class ApiReader:
         Raises:
             InstallError, InfrastructureError: the package cannot be installed.
         """
-        site = self._environments.source(name, version, interpreter, as_of)
+        site = self._environments.release_files(name, version, interpreter, as_of)
         key = digest(self._scan_digest, sorted(packages))
         cached = self._cache / "uses" / f"{site.parent.name}-{key}.json"
         if (uses := read_json(cached, _USES)) is not None:
@@ -109,12 +109,13 @@ class ApiReader:
         symbols = _symbols(uses)
         if not symbols:
             return {}
-        files = [p.digest for p in self._environments.packages(lock, interpreter, as_of)]
+        installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+        files = [p.digest for p in self._environments.packages(installation)]
         key = digest(lock.pins, files, interpreter.version, symbols, self._script_digest)
         cached = self._cache / "offers" / f"{key}.json"
         if (offers := read_json(cached, _OFFERS)) is not None:
             return offers
-        reported = self._run_reader(lock, interpreter, as_of, symbols)
+        reported = self._run_reader(installation, symbols)
         try:
             offers = _OFFERS.validate_json(reported)
         except ValidationError:
@@ -126,13 +127,12 @@ class ApiReader:
         write_atomic(cached, _OFFERS.dump_json(offers))
         return offers
 
-    def _run_reader(
-        self, lock: Lock, interpreter: Interpreter, as_of: datetime, symbols: _Symbols
-    ) -> str:
-        """Run the API reader in an environment of a lock and return its report."""
+    def _run_reader(self, installation: Installation, symbols: _Symbols) -> str:
+        """Run the API reader in an environment and return its report."""
+        interpreter = installation.interpreter
         folder = Path(tempfile.mkdtemp(prefix="offers-", dir=self._scratch))
         try:
-            python = self._environments.link(lock, interpreter, folder / "env", as_of)
+            python = self._environments.link(installation, folder / "env")
             script = self._scripts.put(API, interpreter, folder)
             job = Job(
                 argv=[str(python), "-I", str(script), str(folder / _ANSWER)],

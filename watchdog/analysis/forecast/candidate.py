@@ -81,7 +81,7 @@ async def _scan(
 def _lock_of_candidate(with_candidate: Workspace, pin: tuple[str, str], python: str) -> Lock:
     requirement = f"{pin[0]}=={pin[1]}"
     request = LockRequest((requirement,), python, with_candidate.settings.as_of)
-    lock = with_candidate.resolver.answer(request, with_candidate.interpreters[python])
+    lock = with_candidate.resolver.resolve(request, with_candidate.interpreters[python])
     if not isinstance(lock, Lock):
         raise InfrastructureError(f"{requirement} cannot be resolved on Python {python}")
     return lock
