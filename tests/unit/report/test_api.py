@@ -1,0 +1,141 @@
+"""The files for machines keep their names and their shape: programs of other people read them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ecosystem import day
+from samples import MATRIX
+
+from watchdog.model.verdict import JournalEntry, Run, State
+from watchdog.report import api
+from watchdog.report.views.front import site_view
+
+RUN = Run(
+    day(9),
+    day(9),
+    {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="Python 3.11 is not installed")},
+)
+SITE = site_view(MATRIX, RUN, lambda _: None)
+
+PUBLISHED = [
+    "api/v1/today.json",
+    "api/v1/today.schema.json",
+    "api/v1/field.json",
+    "api/v1/field.schema.json",
+    "api/v1/history.json",
+    "api/v1/history.schema.json",
+    "api/v1/pins.json",
+    "api/v1/pins.schema.json",
+    "api/v1/forecast.json",
+    "api/v1/forecast.schema.json",
+    "api/v1/field.csv",
+]
+
+SHAPES = {
+    "today": {
+        "Today": ["as_of", "headline", "breakages", "doubt"],
+        "Broken": [
+            "id",
+            "subjects",
+            "symptom",
+            "pythons",
+            "maintained",
+            "since",
+            "culprit",
+            "cure",
+            "page",
+        ],
+    },
+    "field": {
+        "Field": ["as_of", "cells"],
+        "Cell": [
+            "cell",
+            "subject",
+            "table",
+            "python",
+            "flask",
+            "werkzeug",
+            "version",
+            "state",
+        ],
+        "State": [],
+    },
+    "history": {
+        "History": ["breakages"],
+        "Past": [
+            "id",
+            "subject",
+            "symptom",
+            "broken_from",
+            "fixed_on",
+            "how_fixed",
+            "culprit",
+            "last_good",
+            "proof",
+            "missing",
+            "python",
+            "cure",
+            "page",
+        ],
+    },
+    "pins": {
+        "Pins": ["pins"],
+        "Pin": [
+            "typed",
+            "flask",
+            "alone",
+            "state",
+            "rotted_on",
+            "culprit",
+            "cure",
+            "newest_python",
+            "checked",
+        ],
+    },
+    "forecast": {
+        "Forecast": ["as_of", "threats"],
+        "Threat": [
+            "subject",
+            "who",
+            "kind",
+            "package",
+            "symbol",
+            "text",
+            "when",
+            "place",
+            "known",
+            "page",
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    return {
+        path: text
+        for path, text in api.api_files(MATRIX, RUN, SITE, None)
+        if path.startswith("api/v1/")
+    }
+
+
+def test_published_file_names_stay(files: dict[str, str]) -> None:
+    assert list(files) == PUBLISHED
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_class_and_property_names_of_schemas_stay(files: dict[str, str], name: str) -> None:
+    schema = json.loads(files[f"api/v1/{name}.schema.json"])
+    shape = {schema["title"]: list(schema["properties"])}
+    for class_name, definition in schema["$defs"].items():
+        shape[class_name] = list(definition.get("properties", {}))
+    assert shape == SHAPES[name]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_published_data_has_the_properties_of_its_schema(files: dict[str, str], name: str) -> None:
+    data = json.loads(files[f"api/v1/{name}.json"])
+    (first, *_) = SHAPES[name].values()
+    assert list(data) == first
