@@ -10,7 +10,7 @@ from home import Home
 from loopback_issues import TOKEN, LoopbackIssues
 
 from watchdog.errors import InfrastructureError
-from watchdog.report.github.issue_sync import Issue, IssueMarker, _with
+from watchdog.report.github.issue_sync import Issue, IssueMarker, add_marker
 from watchdog.report.github.issues import IssueTracker
 
 
@@ -30,7 +30,7 @@ def issues(github: LoopbackIssues) -> Iterator[IssueTracker]:
         yield opened
 
 
-NEW = Issue("ext-a breaks", _with("text", IssueMarker(("ext-a--1",))))
+NEW = Issue("ext-a breaks", add_marker("text", IssueMarker(("ext-a--1",))))
 
 
 def test_every_page_of_the_list_is_read_and_pull_requests_are_no_issues(

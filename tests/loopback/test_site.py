@@ -13,7 +13,7 @@ from home import Home
 from watchdog.matrix.load import load_matrix, parse_matrix
 from watchdog.model.cell import Cell, Table
 from watchdog.model.verdict import State, Verdict, group_breakages
-from watchdog.report.views.front import by_people_hurt
+from watchdog.report.views.breakages import by_people_hurt
 from watchdog.report.views.wording import date, instant, state_symbols
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -1,7 +1,7 @@
-"""What machines read: versioned JSON with its schema, a table as CSV, a feed, badges. Pure.
+"""Builds the JSON files of `api/v1`, their schemas, and the table of cells as CSV. Pure.
 
-Fields called `framework` and `foundation` are told under the names of the core's packages, and
-`{framework}` in what a schema says of them is the framework as people write it.
+Fields called `framework` and `foundation` are published under the names of the core's packages.
+`{framework}` in the description of a class is replaced by the framework's title.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.verdict import Run, State
-from watchdog.report.badges import badge, colour, endpoint
-from watchdog.report.feed import feed
+from watchdog.report.views.breakages import BreakageView
 from watchdog.report.views.forecast import ForecastView
-from watchdog.report.views.front import BreakageView, SiteView
-from watchdog.report.views.history import HistoryView, PinView
+from watchdog.report.views.front import SiteView
+from watchdog.report.views.history import HistoryView
+from watchdog.report.views.pins import PinView
 from watchdog.report.views.wording import breakage_page
 
 T = TypeVar("T")
 
 VERSION = "v1"
 
+# The names of these classes and fields, and their docstrings as descriptions, are published in the
+# schemas: changing one changes files that other programs read.
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Broken:
     """A breakage of a fresh install today.
 
@@ -68,7 +71,7 @@ class Today:
     doubt: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """A combination that was looked at; `state` as in the documentation."""
 
@@ -90,7 +93,7 @@ class Field:
     cells: tuple[Cell, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Past:
     """A breakage of the history; `how_fixed` is a sentence."""
 
@@ -116,7 +119,7 @@ class History:
     breakages: tuple[Past, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pin:
     """What became of `pip install {framework}==X`, alone or with the extensions of its time."""
 
@@ -138,7 +141,7 @@ class Pins:
     pins: tuple[Pin, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Threat:
     """A use of what is announced to go, or fails on a prerelease, or is gone already.
 
@@ -168,74 +171,80 @@ class Forecast:
 
 
 def api_files(
-    matrix: Matrix, run: Run, site: SiteView, outlook: ForecastView | None
+    matrix: Matrix, run: Run, site: SiteView, forecast_view: ForecastView | None
 ) -> Iterator[tuple[str, str]]:
-    """Path within the site and text of every file for machines."""
-    told: tuple[Today | Field | History | Pins | Forecast, ...] = (
-        today(site),
-        field(run),
-        history(site.chronicle),
-        pins(site.chronicle.pins),
-        forecast(outlook),
+    """Yield path within the site and text of every file of the API."""
+    documents: tuple[tuple[str, Today | Field | History | Pins | Forecast], ...] = (
+        ("today", today(site)),
+        ("field", field(run)),
+        ("history", history(site.history)),
+        ("pins", pins(site.history.pins)),
+        ("forecast", forecast(forecast_view)),
     )
-    names = dict(zip(FIELDS, matrix.core_names, strict=True))
-    for value in told:
-        name, kind = type(value).__name__.lower(), type(value)
-        adapter: TypeAdapter[Any] = TypeAdapter(kind)
-        data = _renamed(names, adapter.dump_python(value, mode="json"))
-        yield f"api/{VERSION}/{name}.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-        schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | adapter.json_schema(
-            mode="serialization"
-        )
-        yield f"api/{VERSION}/{name}.schema.json", _named_schema(matrix, schema) + "\n"
+    for name, document in documents:
+        adapter: TypeAdapter[Any] = TypeAdapter(type(document))
+        data = adapter.dump_python(document, mode="json")
+        schema = adapter.json_schema(mode="serialization")
+        yield f"api/{VERSION}/{name}.json", _data_text(matrix, data)
+        yield f"api/{VERSION}/{name}.schema.json", _schema_text(matrix, schema)
     yield f"api/{VERSION}/field.csv", field_csv(matrix, run)
-    yield "feed.xml", feed(matrix, site, outlook)
-    for subject, title, symbol, word in site.front.subjects:
-        yield f"badges/{subject}.svg", badge(title, f"{symbol} {word}", colour(word))
-        yield f"badges/{subject}.json", endpoint(title, word)
 
 
 def parse_api_file(matrix: Matrix, kind: type[T], text: bytes) -> T:
-    """What the text of such a file says.
+    """Return the value that a JSON file of the API holds.
 
     Raises:
-        ValueError: it says something else.
+        ValueError: the text is not JSON, or not of this kind.
     """
-    names = dict(zip(matrix.core_names, FIELDS, strict=True))
-    return TypeAdapter(kind).validate_python(_renamed(names, json.loads(text)))
+    fields = dict(zip(matrix.core_names, FIELDS, strict=True))
+    return TypeAdapter(kind).validate_python(_rename_keys(fields, json.loads(text)))
 
 
-def _renamed(names: Mapping[str, str], data: Any) -> Any:  # noqa: ANN401  any JSON
+def _data_text(matrix: Matrix, data: Any) -> str:  # noqa: ANN401  any JSON
+    """Return data as published JSON, its keys under the names of the core's packages."""
+    names = dict(zip(FIELDS, matrix.core_names, strict=True))
+    return json.dumps(_rename_keys(names, data), indent=1, ensure_ascii=False) + "\n"
+
+
+def _rename_keys(names: Mapping[str, str], data: Any) -> Any:  # noqa: ANN401  any JSON
+    """Return JSON data with the keys in `names` replaced, at every depth."""
     if isinstance(data, dict):
-        return {names.get(key, key): _renamed(names, value) for key, value in data.items()}
-    return [_renamed(names, value) for value in data] if isinstance(data, list) else data
+        return {names.get(key, key): _rename_keys(names, value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_rename_keys(names, value) for value in data]
+    return data
 
 
-def _named_schema(matrix: Matrix, schema: dict[str, Any]) -> str:
-    """The schema of such data. All the words in it are ours."""
-    text = json.dumps(schema, indent=1)
+def _schema_text(matrix: Matrix, schema: dict[str, Any]) -> str:
+    """Return a schema as published JSON, with the names and titles of the core's packages.
+
+    Plain text replacement is safe: a schema holds only words of this module.
+    """
+    text = json.dumps(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema, indent=1
+    )
     for field, name in zip(FIELDS, matrix.core_names, strict=True):
         text = text.replace(f'"{field}"', f'"{name}"')
         text = text.replace(f'"{field.title()}"', f'"{name.title()}"')
     title = json.dumps(matrix.title(matrix.framework))[1:-1]
-    return text.replace("{framework}", title).replace("{since}", matrix.pins.since)
+    return text.replace("{framework}", title).replace("{since}", matrix.pins.since) + "\n"
 
 
 def today(site: SiteView) -> Today:
-    """What is broken today, as the front page shows it."""
+    """Return what is broken on a fresh install, as the front page lists it."""
     front = site.front
-    hurt = (*front.maintained, *front.abandoned, *front.on_older_pythons)
-    return Today(front.as_of, front.headline, tuple(map(_broken, hurt)), front.doubt)
+    breakages = tuple(map(_broken, front.on_fresh_installs))
+    return Today(front.as_of, front.headline, breakages, front.doubt)
 
 
-def _broken(b: BreakageView) -> Broken:
-    past = b.past
+def _broken(breakage: BreakageView) -> Broken:
+    past = breakage.past
     return Broken(
-        id=b.id,
-        subjects=tuple(subject for subject, _ in b.victims),
-        symptom=b.symptom,
-        pythons=b.pythons,
-        maintained=b.maintained,
+        id=breakage.id,
+        subjects=tuple(subject for subject, _ in breakage.victims),
+        symptom=breakage.symptom,
+        pythons=breakage.pythons,
+        maintained=breakage.maintained,
         since=past.began if past else None,
         culprit=past.culprit if past else None,
         cure=past.cure if past else None,
@@ -244,98 +253,107 @@ def _broken(b: BreakageView) -> Broken:
 
 
 def field(run: Run) -> Field:
-    """Every cell of a run."""
-    found = []
+    """Return every cell of a run with its state, sorted by cell id."""
+    cells = []
     for cell_id, entry in sorted(run.cells.items()):
-        at = parse_cell_id(cell_id)
-        found.append(
+        cell = parse_cell_id(cell_id)
+        cells.append(
             Cell(
-                cell_id,
-                at.subject,
-                at.table.value,
-                at.python,
-                at.framework,
-                at.foundation,
-                at.version,
-                entry.state,
+                cell=cell_id,
+                subject=cell.subject,
+                table=cell.table.value,
+                python=cell.python,
+                framework=cell.framework,
+                foundation=cell.foundation,
+                version=cell.version,
+                state=entry.state,
             )
         )
-    return Field(run.as_of, tuple(found))
+    return Field(run.as_of, tuple(cells))
 
 
 def field_csv(matrix: Matrix, run: Run) -> str:
-    """The same as a table."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = ["cell", "subject", "table", "python", *matrix.core_names, "version", "state"]
-    writer.writerow(columns)
-    for c in field(run).cells:
-        told = [c.framework, c.foundation, c.version, c.state.value]
-        writer.writerow([c.cell, c.subject, c.table, c.python, *told])
-    return out.getvalue()
+    """Return every cell of a run as a CSV table."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["cell", "subject", "table", "python", *matrix.core_names, "version", "state"])
+    for cell in field(run).cells:
+        writer.writerow(
+            [
+                cell.cell,
+                cell.subject,
+                cell.table,
+                cell.python,
+                cell.framework,
+                cell.foundation,
+                cell.version,
+                cell.state.value,
+            ]
+        )
+    return text.getvalue()
 
 
-def history(past: HistoryView) -> History:
-    """Every breakage that is known."""
+def history(view: HistoryView) -> History:
+    """Return every known breakage, the latest first."""
     return History(
         tuple(
             Past(
-                v.id,
-                v.subject,
-                v.symptom,
-                v.began,
-                v.ended,
-                v.how_fixed,
-                v.culprit,
-                v.last_good,
-                v.proof,
-                v.missing,
-                v.python,
-                v.cure,
-                breakage_page(v.id),
+                id=breakage.id,
+                subject=breakage.subject,
+                symptom=breakage.symptom,
+                broken_from=breakage.began,
+                fixed_on=breakage.ended,
+                how_fixed=breakage.how_fixed,
+                culprit=breakage.culprit,
+                last_good=breakage.last_good,
+                proof=breakage.proof,
+                missing=breakage.missing,
+                python=breakage.python,
+                cure=breakage.cure,
+                page=breakage_page(breakage.id),
             )
-            for v in past.breakages
+            for breakage in view.breakages
         )
     )
 
 
-def pins(found: Sequence[PinView]) -> Pins:
-    """What became of pinned releases."""
+def pins(views: Sequence[PinView]) -> Pins:
+    """Return the state of each pinned release of the framework."""
     return Pins(
         tuple(
             Pin(
-                p.typed,
-                p.version,
-                p.alone,
-                p.word,
-                p.rotted_on,
-                p.culprit,
-                p.cure,
-                p.newest_python,
-                p.checked,
+                typed=pin.typed,
+                framework=pin.version,
+                alone=pin.alone,
+                state=pin.word,
+                rotted_on=pin.rotted_on,
+                culprit=pin.culprit,
+                cure=pin.cure,
+                newest_python=pin.newest_python,
+                checked=pin.checked,
             )
-            for p in found
+            for pin in views
         )
     )
 
 
-def forecast(outlook: ForecastView | None) -> Forecast:
-    """What breaks next."""
-    if outlook is None:
+def forecast(view: ForecastView | None) -> Forecast:
+    """Return what will break, then what is gone already; nothing where no forecast was made."""
+    if view is None:
         return Forecast(None, ())
     threats = tuple(
         Threat(
-            r.subject,
-            r.who,
-            r.kind,
-            r.package,
-            r.symbol,
-            r.text,
-            r.when,
-            r.place,
-            r.seen,
-            f"forecast.html#{r.id}",
+            subject=risk.subject,
+            who=risk.who,
+            kind=risk.kind,
+            package=risk.package,
+            symbol=risk.symbol,
+            text=risk.text,
+            when=risk.when,
+            place=risk.place,
+            known=risk.seen,
+            page=f"forecast.html#{risk.id}",
         )
-        for r in (*outlook.next, *outlook.gone)
+        for risk in (*view.next, *view.gone)
     )
-    return Forecast(outlook.as_of, threats)
+    return Forecast(view.as_of, threats)

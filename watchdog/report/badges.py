@@ -1,4 +1,4 @@
-"""Badges as SVG and as JSON for shields. Pure."""
+"""Builds badges as SVG, and as JSON for badge servers. Pure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import json
 from xml.etree import ElementTree as ET
 
 _COLOURS = {"works": "3f6b4a", "breaks": "b3261e"}
+_OTHER_COLOUR = "6a645c"
+_LETTER_WIDTH = 6.6
+"""Pixels of an average letter at 11 px; SVG has no layout, so widths are estimated."""
+_PADDING = 14
 
 
-def colour(word: str) -> str:
-    return _COLOURS.get(word, "6a645c")
-
-
-def endpoint(title: str, word: str) -> str:
-    """A badge as data, in the form that badge servers read."""
-    told = {"schemaVersion": 1, "label": title, "message": word, "color": colour(word)}
-    return json.dumps(told) + "\n"
-
-
-def badge(title: str, message: str, colour: str) -> str:
-    """A badge as a picture."""
-    left, right = (round(len(text) * 6.6 + 14) for text in (title, message))
+def badge_svg(title: str, symbol: str, word: str) -> str:
+    """Return a badge as a picture: a title on the left, symbol and word of a state on the right."""
+    message = f"{symbol} {word}"
+    left, right = (round(len(text) * _LETTER_WIDTH + _PADDING) for text in (title, message))
     svg = ET.Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -31,8 +26,18 @@ def badge(title: str, message: str, colour: str) -> str:
     svg.set("aria-label", f"{title}: {message}")
     ET.SubElement(svg, "title").text = f"{title}: {message}"
     ET.SubElement(svg, "rect", width=str(left), height="20", fill="#22201d")
-    ET.SubElement(svg, "rect", x=str(left), width=str(right), height="20", fill=f"#{colour}")
+    ET.SubElement(svg, "rect", x=str(left), width=str(right), height="20", fill=f"#{_colour(word)}")
     style = {"fill": "#ffffff", "font-family": "Verdana,DejaVu Sans,sans-serif", "font-size": "11"}
     for x, text in ((7, title), (left + 7, message)):
         ET.SubElement(svg, "text", {"x": str(x), "y": "14"} | style).text = text
     return ET.tostring(svg, "unicode") + "\n"
+
+
+def badge_json(title: str, word: str) -> str:
+    """Return a badge as JSON, in the format that badge servers (shields) read."""
+    badge = {"schemaVersion": 1, "label": title, "message": word, "color": _colour(word)}
+    return json.dumps(badge) + "\n"
+
+
+def _colour(word: str) -> str:
+    return _COLOURS.get(word, _OTHER_COLOUR)

@@ -1,158 +1,275 @@
-"""Writes the pages: view models into templates, files into place, whole or not at all."""
+"""Writes the site: stored results become views, and views become pages and files for machines."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
-from watchdog.report import api, feed
-from watchdog.report.views import forecast as outlooks
-from watchdog.report.views import history, history_chart, paste, wording
-from watchdog.report.views.front import site_view
-from watchdog.report.views.second_opinions import second_opinions_view
-from watchdog.report.views.wording import state_symbols
-from watchdog.storage import constraints, declared, files, forecast, forecast_score, journal
+from watchdog.model.evidence import Record
+from watchdog.model.history import CureRecord, History, PinStatus
+from watchdog.model.verdict import Run
+from watchdog.report.api import api_files
+from watchdog.report.badges import badge_json, badge_svg
+from watchdog.report.feed import feed, sitemap
+from watchdog.report.views import wording
+from watchdog.report.views.forecast import ForecastView, forecast_view
+from watchdog.report.views.front import SiteView, site_view
+from watchdog.report.views.history import HistoryView, history_view
+from watchdog.report.views.history_chart import HistoryChart, history_chart
+from watchdog.report.views.paste import paste_script
+from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
+from watchdog.report.views.wording import breakage_page, state_symbols
+from watchdog.storage import files, journal
 from watchdog.storage.archive import Archive
+from watchdog.storage.constraints import KnownGood, read_constraints
+from watchdog.storage.declared import Measured, read_declared
+from watchdog.storage.forecast import Forecast, read_forecast
+from watchdog.storage.forecast_score import Score, read_score
 from watchdog.storage.ledger import Ledger
+from watchdog.storage.second_opinions import SecondOpinion
+
+_STATIC = Path(__file__).parent / "static"
 
 
 def write_site(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
-    """Write the site for the last run of the journal; returns the front page."""
-    archive, runs = Archive(reports), journal.Journal(reports).runs()
-    run = journal.latest_run(runs)
-    histories = {s: h for s in archive.subjects() if (h := archive.history(s))}
-    past = history.history_view(
-        matrix, tuple(histories.values()), archive.pins(), archive.cures(), run.core if run else ()
-    )
-    site = site_view(matrix, run, ledger.get, past, runs) if run else None
-    measured = {m.subject: m for m in declared.read_declared(reports)}
-    sets = constraints.read_constraints(reports)
-    outlook = outlooks.forecast_view(
-        matrix, forecast.read_forecast(reports), forecast_score.read_score(reports)
-    )
-    listed = (
-        ("matrix.html", "Matrix", site),
-        ("history.html", "History", past.numbers),
-        ("forecast.html", "Next to break", outlook),
-        ("pins.html", "Pin rot", past.pins),
-        ("declared.html", "Declared and measured", measured),
-        ("known-good.html", "Known-good sets", sets),
-        ("paste.html", "Paste your requirements", site),
-        ("about.html", "About", True),
-    )
-    pages = [(name, words) for name, words, shown in listed if shown]
-    templates = _templates()
-    templates.globals |= {
-        "pages": pages,
-        "as_of": run.as_of if run else None,
-        "site": matrix.site,
-        "symbols": state_symbols(matrix).values(),
-        "title": matrix.title,
-        "measured": measured,
-        "matrix": matrix,
-        "framework": matrix.title(matrix.framework),
-        "foundation": matrix.title(matrix.foundation),
-        "company": _company(matrix),
-        "examples": [e.name for e in matrix.extensions.values() if e.install is None][:1],
-        "with_page": {s.subject for s in site.subjects} if site else set(),
-    }
-
-    def page(name: str, template: str, **values: Any) -> None:  # noqa: ANN401  what templates take
-        root = "../" * name.count("/")
-        text = templates.get_template(template).render(root=root, here=name, **values)
-        write_text(reports / name, text)
-
-    for static in sorted((Path(__file__).parent / "static").iterdir()):
-        files.write_atomic(reports / static.name, _static(matrix, static))
-    front = site.front if site else None
-    todays = (*front.maintained, *front.abandoned, *front.on_older_pythons) if front else ()
-    now = {b.past.id: b for b in todays if b.past}
-    for breakage in past.breakages:
-        fresh = site.fresh.get(breakage.subject) if site and breakage.ended else None
-        page(
-            f"breakages/{breakage.id}.html",
-            "breakage.html",
-            b=breakage,
-            now=now.get(breakage.id),
-            fresh=fresh,
-        )
-    for name, _ in pages:
-        page(name, name, past=past, page=front, sets=sets, outlook=outlook)
-    if site is None or run is None:
-        page("index.html", "empty.html")
-        return reports / "index.html"
-    for subject in site.subjects:
-        name = subject.subject
-        mine = [b for b in past.breakages if b.subject == name]
-        lane = history_chart.history_chart(matrix, [histories[name]], run.core) if mine else None
-        risks = [r for r in outlook.next if r.subject == name] if outlook else []
-        page(
-            f"subjects/{name}.html", "subject.html", page=subject, mine=mine, lane=lane, risks=risks
-        )
-    evidence = {e.anchor for subject in site.subjects for e in subject.evidence}
-    opinions = second_opinions_view(
-        archive.opinions(), [s.subject for s in site.subjects], evidence
-    )
-    page(
-        "index.html",
-        "index.html",
-        page=front,
-        past=past,
-        truth=_truth(reports),
-        sets=sets,
-        outlook=outlook,
-        opinions=opinions,
-    )
-    write_text(reports / "paste-data.js", paste.data(matrix, site))
-    for name, text in (*api.api_files(matrix, run, site, outlook), *_addresses(matrix, reports)):
+    """Write the site for the latest run of the journal; return the path of its front page."""
+    views = build_views(matrix, load_stored(ledger, reports))
+    templates = _load_templates(matrix, views)
+    for name, content in _static_files(matrix):
+        files.write_atomic(reports / name, content)
+    for page in all_pages(views):
+        write_text(reports / page.path, _render(templates, page))
+    # Read from the folder, not from `all_pages`: pages of earlier breakages stay and are listed.
+    pages = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*.html"))
+    for name, text in machine_files(matrix, views, pages):
         write_text(reports / name, text)
     return reports / "index.html"
 
 
-def _static(matrix: Matrix, path: Path) -> bytes:
-    """A file beside the pages; in a style sheet the core's colours are called as its packages."""
-    content = path.read_bytes()
-    if path.suffix == ".css":
-        for field, name in zip(FIELDS, matrix.core_names, strict=True):
-            content = content.replace(f"f-{field}".encode(), f"f-{name}".encode())
-    return content
+@dataclass(frozen=True, kw_only=True)
+class StoredResults:
+    """Everything in the report folder that the site is made from.
+
+    Attributes:
+        runs: all runs of the journal; `run` is the latest, None before the first run.
+        recall: returns the ledger's record of a fingerprint.
+        histories: by subject; only subjects with a history.
+        cures: by id of the breakage.
+        truth: the watchdog's own score, as words and numbers.
+    """
+
+    runs: Sequence[Run]
+    run: Run | None
+    recall: Callable[[str], Record | None]
+    histories: Mapping[str, History]
+    pins: Sequence[PinStatus]
+    cures: Mapping[str, CureRecord]
+    second_opinions: Sequence[SecondOpinion]
+    declared: Sequence[Measured]
+    known_good: Sequence[KnownGood]
+    forecast: Forecast | None
+    score: Score | None
+    truth: Sequence[tuple[str, str]]
 
 
-def _company(matrix: Matrix) -> str:
-    """Whose releases stand beside the pinned framework, in words."""
-    beside = matrix.pins.beside
-    names = matrix.requirements(beside) if beside else ()
-    return wording.join_words([matrix.title(name) for name in names if name != matrix.framework])
-
-
-def _addresses(matrix: Matrix, reports: Path) -> Iterator[tuple[str, str]]:
-    """What search engines read: which pages there are. They want whole addresses."""
-    yield (
-        "robots.txt",
-        "User-agent: *\nAllow: /\n"
-        + (f"Sitemap: {matrix.site.url}sitemap.xml\n" if matrix.site.url else ""),
+def load_stored(ledger: Ledger, reports: Path) -> StoredResults:
+    """Read every stored result that the site shows; results that do not exist are empty."""
+    archive = Archive(reports)
+    runs = ledger.runs()
+    histories = {subject: archive.history(subject) for subject in archive.subjects()}
+    return StoredResults(
+        runs=runs,
+        run=journal.latest_run(runs),
+        recall=ledger.get,
+        histories={subject: history for subject, history in histories.items() if history},
+        pins=archive.pins(),
+        cures=archive.cures(),
+        second_opinions=archive.opinions(),
+        declared=read_declared(reports),
+        known_good=read_constraints(reports),
+        forecast=read_forecast(reports),
+        score=read_score(reports),
+        truth=_read_truth(reports),
     )
-    if matrix.site.url:
-        pages = sorted(p.relative_to(reports).as_posix() for p in reports.rglob("*.html"))
-        yield "sitemap.xml", feed.sitemap(matrix.site.url, pages)
 
 
-def _truth(reports: Path) -> list[tuple[str, str]]:
-    """The watchdog's own score, where it was taken."""
+def _read_truth(reports: Path) -> list[tuple[str, str]]:
+    """Read the watchdog's own score; return nothing where it was not measured."""
     try:
-        told = json.loads((reports / "truth.json").read_text("utf-8"))
+        score = json.loads((reports / "truth.json").read_text("utf-8"))
     except (OSError, ValueError):
         return []
-    return [(str(k), str(v)) for k, v in told.items()] if isinstance(told, dict) else []
+    if not isinstance(score, dict):
+        return []
+    return [(str(words), str(number)) for words, number in score.items()]
 
 
-def _templates() -> jinja2.Environment:
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Everything that pages and files for machines show.
+
+    Attributes:
+        run, site: None before the first run.
+        subject_charts: by subject; only subjects that have a page and a breakage.
+        declared: by subject.
+    """
+
+    run: Run | None
+    site: SiteView | None
+    history: HistoryView
+    subject_charts: Mapping[str, HistoryChart]
+    forecast: ForecastView | None
+    second_opinions: SecondOpinionsView | None
+    declared: Mapping[str, Measured]
+    known_good: Sequence[KnownGood]
+    truth: Sequence[tuple[str, str]]
+
+
+def build_views(matrix: Matrix, stored: StoredResults) -> Views:
+    """Return the views of stored results. Pure."""
+    run = stored.run
+    history = history_view(
+        matrix,
+        tuple(stored.histories.values()),
+        stored.pins,
+        stored.cures,
+        run.core if run else (),
+    )
+    site = site_view(matrix, run, stored.recall, history, stored.runs) if run else None
+    return Views(
+        run=run,
+        site=site,
+        history=history,
+        subject_charts=_build_subject_charts(matrix, stored, history, site),
+        forecast=forecast_view(matrix, stored.forecast, stored.score),
+        second_opinions=_build_second_opinions(stored, site),
+        declared={measured.subject: measured for measured in stored.declared},
+        known_good=stored.known_good,
+        truth=stored.truth,
+    )
+
+
+def _build_subject_charts(
+    matrix: Matrix, stored: StoredResults, history: HistoryView, site: SiteView | None
+) -> dict[str, HistoryChart]:
+    if stored.run is None or site is None:
+        return {}
+    releases = stored.run.core
+    broken = {breakage.subject for breakage in history.breakages}
+    return {
+        page.subject: history_chart(matrix, [stored.histories[page.subject]], releases)
+        for page in site.subjects
+        if page.subject in broken
+    }
+
+
+def _build_second_opinions(
+    stored: StoredResults, site: SiteView | None
+) -> SecondOpinionsView | None:
+    if site is None:
+        return None
+    return second_opinions_view(
+        stored.second_opinions,
+        [page.subject for page in site.subjects],
+        {evidence.anchor for page in site.subjects for evidence in page.evidence},
+    )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to render: its path within the site, its template, and what the template shows."""
+
+    path: str
+    template: str
+    context: Mapping[str, object]
+
+
+def navigation(views: Views) -> list[tuple[str, str]]:
+    """Return path and title of the pages in the menu: those that have something to show."""
+    pages = (
+        ("matrix.html", "Matrix", views.site),
+        ("history.html", "History", views.history.numbers),
+        ("forecast.html", "Next to break", views.forecast),
+        ("pins.html", "Pin rot", views.history.pins),
+        ("declared.html", "Declared and measured", views.declared),
+        ("known-good.html", "Known-good sets", views.known_good),
+        ("paste.html", "Paste your requirements", views.site),
+        ("about.html", "About", True),
+    )
+    return [(path, title) for path, title, content in pages if content]
+
+
+def all_pages(views: Views) -> Iterator[Page]:
+    """Yield every page of the site, the front page last."""
+    yield from _breakage_pages(views)
+    for path, _ in navigation(views):
+        yield Page(
+            path,
+            path,
+            {
+                "page": views.site.front if views.site else None,
+                "past": views.history,
+                "sets": views.known_good,
+                "outlook": views.forecast,
+            },
+        )
+    if views.site is None:
+        yield Page("index.html", "empty.html", {})
+        return
+    yield from _subject_pages(views, views.site)
+    yield Page(
+        "index.html",
+        "index.html",
+        {
+            "page": views.site.front,
+            "past": views.history,
+            "truth": views.truth,
+            "sets": views.known_good,
+            "outlook": views.forecast,
+            "opinions": views.second_opinions,
+        },
+    )
+
+
+def _breakage_pages(views: Views) -> Iterator[Page]:
+    """Yield a page for each breakage of the history."""
+    site = views.site
+    todays = site.front.on_fresh_installs if site else ()
+    today_by_past_id = {today.past.id: today for today in todays if today.past}
+    for breakage in views.history.breakages:
+        fresh_install = site.fresh.get(breakage.subject) if site and breakage.ended else None
+        yield Page(
+            breakage_page(breakage.id),
+            "breakage.html",
+            {"b": breakage, "now": today_by_past_id.get(breakage.id), "fresh": fresh_install},
+        )
+
+
+def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
+    """Yield a page for each subject of the run."""
+    risks = views.forecast.next if views.forecast else ()
+    for view in site.subjects:
+        subject = view.subject
+        yield Page(
+            f"subjects/{subject}.html",
+            "subject.html",
+            {
+                "page": view,
+                "mine": [b for b in views.history.breakages if b.subject == subject],
+                "lane": views.subject_charts.get(subject),
+                "risks": [risk for risk in risks if risk.subject == subject],
+            },
+        )
+
+
+def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
+    """Return the environment of the templates, with the values that every page uses."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("watchdog.report"),
         autoescape=True,
@@ -162,9 +279,74 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["date"] = wording.date
     environment.filters["instant"] = wording.instant
+    environment.globals |= {
+        "pages": navigation(views),
+        "as_of": views.run.as_of if views.run else None,
+        "site": matrix.site,
+        "symbols": state_symbols(matrix).values(),
+        "title": matrix.title,
+        "measured": views.declared,
+        "matrix": matrix,
+        "framework": matrix.title(matrix.framework),
+        "foundation": matrix.title(matrix.foundation),
+        "company": _pinned_beside_framework(matrix),
+        "examples": [e.name for e in matrix.extensions.values() if e.install is None][:1],
+        "with_page": {s.subject for s in views.site.subjects} if views.site else set(),
+    }
     return environment
 
 
+def _pinned_beside_framework(matrix: Matrix) -> str:
+    """Return in words whose releases are pinned beside the framework in a test of pins."""
+    beside = matrix.pins.beside
+    names = matrix.requirements(beside) if beside else ()
+    return wording.join_words([matrix.title(name) for name in names if name != matrix.framework])
+
+
+def _render(templates: jinja2.Environment, page: Page) -> str:
+    root = "../" * page.path.count("/")
+    return templates.get_template(page.template).render(root=root, here=page.path, **page.context)
+
+
+def _static_files(matrix: Matrix) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files beside the pages.
+
+    Classes of colours in a style sheet get the names of the core's packages, as in the pages.
+    """
+    for path in sorted(_STATIC.iterdir()):
+        content = path.read_bytes()
+        if path.suffix == ".css":
+            for field, name in zip(FIELDS, matrix.core_names, strict=True):
+                content = content.replace(f"f-{field}".encode(), f"f-{name}".encode())
+        yield path.name, content
+
+
+def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield path within the site and text of every file that machines read.
+
+    Nothing is yielded before the first run. `pages` are the paths of all pages of the site.
+    """
+    run, site = views.run, views.site
+    if run is None or site is None:
+        return
+    yield "paste-data.js", paste_script(matrix, site)
+    yield from api_files(matrix, run, site, views.forecast)
+    yield "feed.xml", feed(matrix, site, views.forecast)
+    for subject, title, symbol, word in site.front.subjects:
+        yield f"badges/{subject}.svg", badge_svg(title, symbol, word)
+        yield f"badges/{subject}.json", badge_json(title, word)
+    yield "robots.txt", _robots_text(matrix)
+    if matrix.site.url:
+        yield "sitemap.xml", sitemap(matrix.site.url, pages)
+
+
+def _robots_text(matrix: Matrix) -> str:
+    text = "User-agent: *\nAllow: /\n"
+    if matrix.site.url:
+        text += f"Sitemap: {matrix.site.url}sitemap.xml\n"
+    return text
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text, whole or not at all."""
+    """Write a text file as UTF-8, whole or not at all."""
     files.write_atomic(path, text.encode())

@@ -32,7 +32,16 @@ def broken(symptom: str = "ImportError: no", **parts: object) -> Broken:
 
 def site(*breakages: Broken, states: State = State.WORKS, past: tuple[Past, ...] = ()) -> SiteData:
     cells = tuple(
-        Cell(f"ext-a/today/py{p}", "ext-a", "today", p, None, None, None, states)
+        Cell(
+            cell=f"ext-a/today/py{p}",
+            subject="ext-a",
+            table="today",
+            python=p,
+            framework=None,
+            foundation=None,
+            version=None,
+            state=states,
+        )
         for p in ("3.12", "3.13")
     )
     return SiteData(
@@ -44,19 +53,19 @@ def site(*breakages: Broken, states: State = State.WORKS, past: tuple[Past, ...]
 
 
 PAST = Past(
-    "ext-a-1.0--werkzeug-3",
-    "ext-a",
-    "ImportError: no",
-    NOW,
-    NOW,
-    "Fixed by Ext-A 1.1.",
-    None,
-    None,
-    "swap",
-    None,
-    "3.13",
-    None,
-    "breakages/ext-a-1.0--werkzeug-3.html",
+    id="ext-a-1.0--werkzeug-3",
+    subject="ext-a",
+    symptom="ImportError: no",
+    broken_from=NOW,
+    fixed_on=NOW,
+    how_fixed="Fixed by Ext-A 1.1.",
+    culprit=None,
+    last_good=None,
+    proof="swap",
+    missing=None,
+    python="3.13",
+    cure=None,
+    page="breakages/ext-a-1.0--werkzeug-3.html",
 )
 
 
@@ -86,8 +95,8 @@ def test_what_is_known_later_is_edited_in_and_found_by_either_id() -> None:
     there = made(*plan_changes(site(early), []))
     edited, *_ = plan_changes(site(broken()), there)
     assert edited.number == 1
-    assert edited.mark
-    assert edited.mark.ids == ("ext-a--1", "ext-a-1.0--werkzeug-3")
+    assert edited.marker
+    assert edited.marker.ids == ("ext-a--1", "ext-a-1.0--werkzeug-3")
     (later,) = plan_changes(site(broken(id="ext-a--2")), made(edited, there[1]))
     assert later.number == 1
 
@@ -145,7 +154,7 @@ def test_issues_of_other_people_are_not_touched() -> None:
 def test_no_text_of_a_package_ends_the_mark_or_mentions_anybody(symptom: str, cure: str) -> None:
     hostile = broken(f"@someone #1 --> ``` {symptom}", cure=cure or None)
     first, *_ = plan_changes(site(hostile), [])
-    assert first.mark == IssueMarker(
+    assert first.marker == IssueMarker(
         ("ext-a--1", "ext-a-1.0--werkzeug-3"), ("ext-a/today/py3.12", "ext-a/today/py3.13")
     )
     assert "@someone" not in first.title

@@ -166,7 +166,7 @@ def test_the_page_of_a_subject(site: front.SiteView, shot: Any) -> None:
 
 
 def test_the_pages_of_the_past(site: front.SiteView, shot: Any) -> None:
-    assert asdict(site.chronicle) == shot
+    assert asdict(site.history) == shot
 
 
 def test_the_forecast(shot: Any) -> None:
@@ -186,7 +186,7 @@ def test_the_forecast(shot: Any) -> None:
 
 
 def test_what_machines_read(site: front.SiteView, shot: Any) -> None:
-    told = [asdict(api.today(site)), asdict(api.field(NOW)), asdict(api.history(site.chronicle))]
+    told = [asdict(api.today(site)), asdict(api.field(NOW)), asdict(api.history(site.history))]
     assert told == shot
 
 

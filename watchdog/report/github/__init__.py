@@ -1,1 +1,1 @@
-"""Issues on GitHub: which should exist, and the client that makes them so."""
+"""Keeps a repository's issues on GitHub equal to what the site says."""

@@ -1,15 +1,15 @@
-"""Which issues a repository should have, beside those it has; an issue a breakage. Pure.
+"""Plans which issues a repository should have: one for each breakage, and an overview. Pure.
 
-An issue is known by a hidden line in its text, never by its title: people may change that. The
-line holds the ids of the breakage; a breakage has two, that of its signature and, as soon as its
-history is known, that of its page.
+An issue is recognised by a hidden line in its text, never by its title, which people may change.
+The line holds the ids of the breakage. A breakage has two: that of its signature and, as soon as
+its history is known, that of its page.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from watchdog.report.api import Broken, Field, History, Past, Today
 
 OVERVIEW = "overview"
 _TITLE_LIMIT = 200  # GitHub's is 256
-_MARK = re.compile(r"<!-- flask-watchdog (\{.*?\}) -->")
+_MARKER = re.compile(r"<!-- flask-watchdog (\{.*?\}) -->")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class IssueMarker:
 
 @dataclass(frozen=True)
 class Issue:
-    """An issue of the repository; `number` is None for one that is to be."""
+    """An issue of the repository; `number` is None for one that does not exist yet."""
 
     title: str
     body: str
@@ -49,23 +49,23 @@ class Issue:
     number: int | None = None
 
     @property
-    def mark(self) -> IssueMarker | None:
-        """Its hidden line; None for an issue that is none of ours."""
-        found = _MARK.search(self.body)
-        if not found:
+    def marker(self) -> IssueMarker | None:
+        """Return its hidden line; None for an issue that the watchdog did not write."""
+        match = _MARKER.search(self.body)
+        if not match:
             return None
         try:
-            return _MARKS.validate_json(found[1])
+            return _MARKERS.validate_json(match[1])
         except ValidationError:
             return None
 
 
-_MARKS = TypeAdapter(IssueMarker)
+_MARKERS = TypeAdapter(IssueMarker)
 
 
 @dataclass(frozen=True)
 class SiteData:
-    """What the site says, read from its files for machines; `url` is where it is."""
+    """What the site says, read from its JSON files; `url` is the site's address."""
 
     today: Today
     field: Field
@@ -73,149 +73,193 @@ class SiteData:
     url: str | None = None
 
 
-def plan_changes(site: SiteData, there: Sequence[Issue]) -> tuple[Issue, ...]:
-    """What is to be opened or edited so that the issues say what the site says.
+def plan_changes(site: SiteData, existing: Sequence[Issue]) -> tuple[Issue, ...]:
+    """Return the issues to open or to edit so that all issues say what the site says.
 
-    What is right already is not among them. An issue that somebody closed by hand stays closed;
-    one that the watchdog closed is opened again when the breakage is back. A run that is doubted
-    changes nothing.
+    Issues that are right already are not among them. An issue that somebody closed by hand stays
+    closed; one that the watchdog closed is opened again when the breakage is back. A run that is
+    doubted changes nothing.
     """
     if site.today.doubt:
         return ()
-    ours = sorted((i for i in there if i.mark), key=lambda i: i.number or 0)
-    changed: list[Issue] = []
+    own = sorted((i for i in existing if i.marker), key=lambda issue: issue.number or 0)
+    changes: list[Issue] = []
     for broken in site.today.breakages:
-        ids = _ids(broken)
-        same = [i for i in ours if i.mark and set(i.mark.ids) & set(ids)]
-        changed += _about(site, broken, same)
-    broken_now = {i for broken in site.today.breakages for i in _ids(broken)}
-    for issue in ours:
-        if issue.mark and not set(issue.mark.ids) & {*broken_now, OVERVIEW} and issue.open:
-            changed += _mended(site, issue, issue.mark)
-    changed += _overview(site, [i for i in ours if i.mark and OVERVIEW in i.mark.ids])
-    return tuple(changed)
+        same = _issues_with_ids(own, _ids(broken))
+        changes += _changes(_breakage_issue(site, broken, same), same)
+    changes += _close_fixed(site, own)
+    overviews = _issues_with_ids(own, (OVERVIEW,))
+    changes += _changes(_overview_issue(site, overviews), overviews)
+    return tuple(changes)
 
 
-def _about(site: SiteData, broken: Broken, same: Sequence[Issue]) -> list[Issue]:
-    known = {i: None for issue in same if issue.mark for i in issue.mark.ids}
+def _marker_ids(issue: Issue) -> frozenset[str]:
+    marker = issue.marker
+    return frozenset(marker.ids) if marker else frozenset()
+
+
+def _issues_with_ids(issues: Iterable[Issue], ids: Iterable[str]) -> list[Issue]:
+    """Return the issues with at least one of these ids, in their order."""
+    wanted = frozenset(ids)
+    return [issue for issue in issues if _marker_ids(issue) & wanted]
+
+
+def _changes(planned: Issue, same: Sequence[Issue]) -> list[Issue]:
+    """Return the planned issue unless it exists so already, and close duplicates of it.
+
+    Args:
+        planned: what the oldest issue should be, or a new one.
+        same: existing issues of the same breakage, oldest first.
+    """
+    if not same:
+        return [planned]
+    # Two issues of one breakage exist only after an answer of GitHub was lost: the older one stays.
+    oldest, *duplicates = same
+    changes = [planned] if planned != oldest else []
+    return changes + [_close_duplicate(issue, oldest) for issue in duplicates if issue.open]
+
+
+def _close_duplicate(issue: Issue, original: Issue) -> Issue:
+    marker = issue.marker or IssueMarker(())
+    body = add_marker(f"The same as #{original.number}.", IssueMarker(marker.ids, marker.cells))
+    return Issue(issue.title, body, open=False, number=issue.number)
+
+
+def _breakage_issue(site: SiteData, broken: Broken, same: Sequence[Issue]) -> Issue:
+    """Return the issue of a breakage as it should be; `same` are those that exist for it."""
+    ids = [known_id for issue in same if issue.marker for known_id in issue.marker.ids]
     cells = tuple(
         f"{subject}/{Table.TODAY.value}/py{python}"
         for subject in broken.subjects
         for python in broken.pythons
     )
-    mark = IssueMarker(tuple(known | dict.fromkeys(_ids(broken))), cells)
-    first = same[0] if same else None
-    ours_to_open = first is None or first.open or bool(first.mark and first.mark.fixed)
-    now = Issue(
+    marker = IssueMarker(tuple(dict.fromkeys([*ids, *_ids(broken)])), cells)
+    return Issue(
         title=_title(broken),
-        body=_with(_body(site, broken), mark),
-        open=ours_to_open,
-        number=first.number if first else None,
+        body=add_marker(_body(site, broken), marker),
+        open=_is_to_be_open(same),
+        number=same[0].number if same else None,
     )
-    changed = [now] if first is None or now != first else []
-    # Two of one breakage can only be there after an answer was lost: the older one stays.
-    return changed + [_duplicate(other, first) for other in same[1:] if first and other.open]
 
 
-def _duplicate(issue: Issue, of: Issue) -> Issue:
-    mark = issue.mark or IssueMarker(())
-    body = _with(f"The same as #{of.number}.", IssueMarker(mark.ids, mark.cells))
-    return Issue(issue.title, body, open=False, number=issue.number)
+def _is_to_be_open(same: Sequence[Issue]) -> bool:
+    """Return whether the issue of a breakage is to be open: unless somebody closed it by hand."""
+    if not same or same[0].open:
+        return True
+    marker = same[0].marker
+    return marker is not None and marker.fixed
 
 
-def _mended(site: SiteData, issue: Issue, mark: IssueMarker) -> list[Issue]:
-    """Closed where every cell that broke works; what was not judged again stays as it is."""
-    states = {cell.cell: cell.state for cell in site.field.cells}
-    now = [states[cell] for cell in mark.cells if cell in states]
-    if not now or any(state is not State.WORKS for state in now):
-        return []
-    past = next((p for p in site.history.breakages if p.id in mark.ids), None)
-    text = _MARK.sub("", issue.body).rstrip()
+def _close_fixed(site: SiteData, issues: Iterable[Issue]) -> list[Issue]:
+    """Close the open issues whose breakage is over."""
+    broken_ids = {breakage_id for broken in site.today.breakages for breakage_id in _ids(broken)}
+    return [
+        _close(site, issue)
+        for issue in issues
+        if issue.open
+        and _marker_ids(issue).isdisjoint({*broken_ids, OVERVIEW})
+        and _is_fixed(site, issue)
+    ]
+
+
+def _is_fixed(site: SiteData, issue: Issue) -> bool:
+    """Return whether every cell of an issue that was judged works, and at least one was."""
+    cells = issue.marker.cells if issue.marker else ()
+    state_by_cell = {cell.cell: cell.state for cell in site.field.cells}
+    states = [state_by_cell[cell] for cell in cells if cell in state_by_cell]
+    return bool(states) and all(state is State.WORKS for state in states)
+
+
+def _close(site: SiteData, issue: Issue) -> Issue:
+    marker = issue.marker or IssueMarker(())
+    past = next((p for p in site.history.breakages if p.id in marker.ids), None)
+    text = _MARKER.sub("", issue.body).rstrip()
     body = f"{text}\n\n**{_how_fixed(past, site.today.as_of)}**"
-    closed = IssueMarker(mark.ids, mark.cells, fixed=True)
-    return [Issue(issue.title, _with(body, closed), open=False, number=issue.number)]
+    fixed = IssueMarker(marker.ids, marker.cells, fixed=True)
+    return Issue(issue.title, add_marker(body, fixed), open=False, number=issue.number)
 
 
 def _how_fixed(past: Past | None, as_of: datetime) -> str:
     if past and past.fixed_on:
-        return _plain(past.how_fixed or f"It works again since {past.fixed_on:%Y-%m-%d}.")
+        return _escape(past.how_fixed or f"It works again since {past.fixed_on:%Y-%m-%d}.")
     return f"It works again: seen on {as_of:%Y-%m-%d}."
 
 
-def _overview(site: SiteData, same: Sequence[Issue]) -> list[Issue]:
+def _overview_issue(site: SiteData, same: Sequence[Issue]) -> Issue:
+    """Return the overview as it should be; `same` are those that exist."""
     today = site.today
-    lines = [_plain(today.headline), "", f"As of {today.as_of:%Y-%m-%d %H:%M} UTC.", ""]
-    lines += [f"- {_who(b)}: {_code(b.symptom)}" for b in today.breakages]
+    lines = [_escape(today.headline), "", f"As of {today.as_of:%Y-%m-%d %H:%M} UTC.", ""]
+    lines += [f"- {_who(broken)}: {_code(broken.symptom)}" for broken in today.breakages]
     if site.url:
         lines += ["", f"[The page]({site.url})"]
-    first = same[0] if same else None
-    now = Issue(
+    return Issue(
         title="What is broken today",
-        body=_with("\n".join(lines), IssueMarker((OVERVIEW,))),
-        open=first.open if first else True,
-        number=first.number if first else None,
+        body=add_marker("\n".join(lines), IssueMarker((OVERVIEW,))),
+        open=same[0].open if same else True,
+        number=same[0].number if same else None,
     )
-    changed = [now] if first is None or now != first else []
-    return changed + [_duplicate(other, first) for other in same[1:] if first and other.open]
 
 
 def _ids(broken: Broken) -> tuple[str, ...]:
+    """Return the ids of a breakage: of its signature, and of its page if it has one."""
     page = broken.page.removeprefix("breakages/").removesuffix(".html") if broken.page else None
     return tuple(dict.fromkeys(filter(None, (broken.id, page))))
 
 
 def _who(broken: Broken) -> str:
-    return _plain(", ".join(broken.subjects))
+    return _escape(", ".join(broken.subjects))
 
 
 def _title(broken: Broken) -> str:
     title = f"{', '.join(broken.subjects)}: {broken.symptom}"
-    title = _quiet(" ".join(title.split()))
+    title = _without_mentions(" ".join(title.split()))
     return title if len(title) <= _TITLE_LIMIT else title[: _TITLE_LIMIT - 1] + "…"
 
 
 def _body(site: SiteData, broken: Broken) -> str:
-    lines = [
-        _block(broken.symptom),
+    paragraphs = [
+        _code_block(broken.symptom),
         f"On Python {', '.join(broken.pythons)}, with a fresh install.",
     ]
     if broken.since:
         by = f", through {_code(broken.culprit)}" if broken.culprit else ""
-        lines.append(f"Since {broken.since:%Y-%m-%d}{by}.")
+        paragraphs.append(f"Since {broken.since:%Y-%m-%d}{by}.")
     if broken.cure:
-        lines += ["What to type instead (it was run):", _block(broken.cure)]
+        paragraphs += ["What to type instead (it was run):", _code_block(broken.cure)]
     if site.url and broken.page:
-        lines.append(f"[Evidence, logs and proof]({site.url}{broken.page})")
-    return "\n\n".join(lines)
+        paragraphs.append(f"[Evidence, logs and proof]({site.url}{broken.page})")
+    return "\n\n".join(paragraphs)
 
 
-def _with(text: str, mark: IssueMarker) -> str:
-    told = json.dumps(_MARKS.dump_python(mark, mode="json"), sort_keys=True)
-    told = told.replace("<", "\\u003c").replace(">", "\\u003e")  # so that it ends no comment
-    return f"{text}\n\n<!-- flask-watchdog {told} -->"
+def add_marker(text: str, marker: IssueMarker) -> str:
+    """Return the text of an issue with its hidden line at the end."""
+    content = json.dumps(_MARKERS.dump_python(marker, mode="json"), sort_keys=True)
+    # Escaped, so that no id ends the comment.
+    content = content.replace("<", "\\u003c").replace(">", "\\u003e")
+    return f"{text}\n\n<!-- flask-watchdog {content} -->"
 
 
-def _plain(text: str) -> str:
-    """Text that is no mark-up."""
-    return _quiet(re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split())))
+def _escape(text: str) -> str:
+    """Return text on one line that is no Markdown, mentions nobody and links no issue."""
+    return _without_mentions(re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split())))
 
 
-def _quiet(text: str) -> str:
-    """Text that mentions nobody and links no issue."""
+def _without_mentions(text: str) -> str:
+    """Return text in which a zero-width space breaks every mention and every link to an issue."""
     return re.sub(r"([@#])(?=\w)", "\\1\u200b", text)
 
 
 def _code(text: str) -> str:
-    """Text between backticks, whatever is in it."""
+    """Return text between backticks, more of them than the text has in a row."""
     text = " ".join(text.split())
-    fence = "`" * (_longest(text) + 1)
+    fence = "`" * (_longest_backticks(text) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
-def _block(text: str) -> str:
-    fence = "`" * max(3, _longest(text) + 1)
+def _code_block(text: str) -> str:
+    fence = "`" * max(3, _longest_backticks(text) + 1)
     return f"{fence}\n{text}\n{fence}"
 
 
-def _longest(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)
+def _longest_backticks(text: str) -> int:
+    return max((len(backticks) for backticks in re.findall("`+", text)), default=0)

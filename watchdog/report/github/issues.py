@@ -1,14 +1,14 @@
-"""The one door to a repository's issues: GitHub's REST API, also behind another address.
+"""Client for the issues of a repository: GitHub's REST API, also at another address.
 
-https://docs.github.com/en/rest/issues/issues. Reading and editing may be tried again at will; the
-answer to a new issue can be lost after it was made, so before it is made again the list is read.
+https://docs.github.com/en/rest/issues/issues. Reading and editing can be repeated safely. The
+answer to a new issue can be lost after the issue was made, so the list is read before it is made
+again.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,9 +19,11 @@ from watchdog.report.github.issue_sync import Issue
 
 _TRIES = 4
 _PAUSE = 1.0
-"""Seconds between two changes, and before a second try; what GitHub asks for."""
-_PATIENCE = 120.0
-"""Seconds that a rate limit is waited for; a longer one is left to the next run."""
+"""Seconds between two changes, and before the second try: what GitHub asks clients to keep."""
+_LONGEST_WAIT = 120.0
+"""Seconds to wait for a rate limit in all; a longer one is left to the next run."""
+_DEFAULT_WAIT = 60.0
+"""Seconds to wait for a rate limit whose answer does not say how long."""
 _PER_PAGE = 100
 
 
@@ -36,7 +38,7 @@ class IssueTracker:
         api: str = "https://api.github.com",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._list = f"{api.rstrip('/')}/repos/{repository}/issues"
+        self._list_url = f"{api.rstrip('/')}/repos/{repository}/issues"
         self._sleep = sleep
         self._client = httpx.Client(
             timeout=30,
@@ -48,105 +50,145 @@ class IssueTracker:
         )
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def all(self) -> list[Issue]:
-        """Every issue, open and closed, oldest first.
+        """Return every issue, open and closed, oldest first.
 
         Raises:
             InfrastructureError: the list cannot be read to its end.
         """
-        found: list[Issue] = []
-        url: str | None = f"{self._list}?state=all&sort=created&direction=asc&per_page={_PER_PAGE}"
+        issues: list[Issue] = []
+        url: str | None = (
+            f"{self._list_url}?state=all&sort=created&direction=asc&per_page={_PER_PAGE}"
+        )
         while url:
-            answer = self._asked("GET", url)
-            found += [_read(item) for item in answer.json() if "pull_request" not in item]
-            url = answer.links.get("next", {}).get("url")
-            if url and urlsplit(url).netloc != urlsplit(self._list).netloc:
-                raise InfrastructureError("the list of issues goes on at another server")
-        return found
+            response = self._request("GET", url)
+            # GitHub lists pull requests as issues.
+            issues += [_parse(item) for item in response.json() if "pull_request" not in item]
+            url = response.links.get("next", {}).get("url")
+            # The token is sent to no other server.
+            if url and urlsplit(url).netloc != urlsplit(self._list_url).netloc:
+                raise InfrastructureError("the list of issues continues on another server")
+        return issues
 
     def put(self, issue: Issue) -> Issue:
-        """Open an issue, or make one what it should be; as it then is.
+        """Open an issue, or edit the one with its number; return it as GitHub stored it.
 
         Raises:
-            InfrastructureError: that could not be done.
+            InfrastructureError: the issue could not be opened or edited.
         """
         self._sleep(_PAUSE)
-        if issue.number is not None:
-            state = {"state": "open"} if issue.open else _CLOSED
-            told = {"title": issue.title, "body": issue.body} | state
-            return _read(self._asked("PATCH", f"{self._list}/{issue.number}", told).json())
+        if issue.number is None:
+            return self._open(issue)
+        state = {"state": "open"} if issue.open else _CLOSED
+        content = {"title": issue.title, "body": issue.body} | state
+        return _parse(self._request("PATCH", f"{self._list_url}/{issue.number}", content).json())
+
+    def _open(self, issue: Issue) -> Issue:
+        """Open an issue once, even if the answer of GitHub is lost."""
+        content = {"title": issue.title, "body": issue.body}
         for attempt in range(_TRIES):
-            told = {"title": issue.title, "body": issue.body}
             try:
-                return _read(self._asked("POST", self._list, told, tries=1).json())
+                return _parse(self._request("POST", self._list_url, content, tries=1).json())
             except InfrastructureError:
                 if attempt == _TRIES - 1:
                     raise
             self._sleep(_PAUSE * 2**attempt)
-            # It may have been made all the same.
-            made = next((i for i in self.all() if i.mark and i.mark == issue.mark), None)
-            if made:
-                return made
+            # It may have been made although the answer was lost.
+            for existing in self.all():
+                if existing.marker and existing.marker == issue.marker:
+                    return existing
         raise AssertionError
 
-    def _asked(
-        self, method: str, url: str, told: Mapping[str, str] | None = None, *, tries: int = _TRIES
+    def _request(
+        self,
+        method: str,
+        url: str,
+        content: Mapping[str, str] | None = None,
+        *,
+        tries: int = _TRIES,
     ) -> httpx.Response:
-        trouble, tried, waited = "", 0, 0.0
-        while tried < tries:
-            if tried:
-                self._sleep(_PAUSE * 2**tried)
+        """Send a request; repeat it after a failure, wait for a rate limit.
+
+        Raises:
+            InfrastructureError: GitHub refuses the request or cannot be reached.
+        """
+        failure, failed, waited = "", 0, 0.0
+        while failed < tries:
+            if failed:
+                self._sleep(_PAUSE * 2**failed)
             try:
-                answer = self._client.request(method, url, json=told)
+                response = self._client.request(method, url, json=content)
             except httpx.HTTPError as e:
-                trouble, tried = type(e).__name__, tried + 1
+                failure, failed = type(e).__name__, failed + 1
                 continue
-            if (wait := _limited(answer)) is not None:  # refused: nothing was done
-                waited += max(wait, _PAUSE)
-                if waited > _PATIENCE:
-                    raise InfrastructureError(
-                        f"GitHub's rate limit is used up for {wait:.0f} s; run "
-                        "`flask-watchdog issues` again then"
-                    )
-                self._sleep(max(wait, _PAUSE))
-                continue
-            if answer.is_server_error:
-                trouble, tried = f"status {answer.status_code}", tried + 1
-                continue
-            if answer.is_error:
+            wait = _rate_limit_wait(response)
+            if wait is not None:  # refused: nothing was done
+                waited += self._wait(wait, waited)
+            elif response.is_server_error:
+                failure, failed = f"status {response.status_code}", failed + 1
+            elif response.is_error:
                 raise InfrastructureError(
-                    f"GitHub refuses to {method} an issue (status {answer.status_code}): is the "
-                    "token there, and may it write issues (permissions: issues: write)?"
+                    f"GitHub refuses to {method} an issue (status {response.status_code}); check "
+                    "that the token is valid and may write issues (permissions: issues: write)"
                 )
-            return answer
-        raise InfrastructureError(f"GitHub's issues cannot be reached ({trouble}); run again later")
+            else:
+                return response
+        raise InfrastructureError(f"GitHub's issues cannot be reached ({failure}); run again later")
+
+    def _wait(self, seconds: float, waited: float) -> float:
+        """Wait for a rate limit, unless that takes too long with what was `waited` before.
+
+        Returns:
+            The seconds that were waited now.
+
+        Raises:
+            InfrastructureError: the rate limit lasts too long.
+        """
+        pause = max(seconds, _PAUSE)
+        if waited + pause > _LONGEST_WAIT:
+            raise InfrastructureError(
+                f"GitHub's rate limit is used up for {seconds:.0f} s; run "
+                "`flask-watchdog issues` again after that"
+            )
+        self._sleep(pause)
+        return pause
 
 
 _CLOSED = {"state": "closed", "state_reason": "completed"}
 
 
-def _limited(answer: httpx.Response) -> float | None:
-    """Seconds to wait for a rate limit; None where that is not the answer."""
-    if answer.status_code not in (httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS):
+def _rate_limit_wait(response: httpx.Response) -> float | None:
+    """Return the seconds to wait for a rate limit; None if the response is something else.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    if response.status_code not in (httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS):
         return None
-    told = answer.headers
-    if (after := told.get("retry-after", "")).isdigit():
-        return float(after)
-    if told.get("x-ratelimit-remaining") == "0" and told.get("x-ratelimit-reset", "").isdigit():
-        return max(0.0, float(told["x-ratelimit-reset"]) - time.time()) + 1
-    return 60.0 if answer.status_code == httpx.codes.TOO_MANY_REQUESTS else None
+    headers = response.headers
+    if (seconds := headers.get("retry-after", "")).isdigit():
+        return float(seconds)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        return max(0.0, float(reset) - time.time()) + 1
+    return _DEFAULT_WAIT if response.status_code == httpx.codes.TOO_MANY_REQUESTS else None
 
 
-def _read(item: Any) -> Issue:  # noqa: ANN401  JSON
+def _parse(item: Any) -> Issue:  # noqa: ANN401  JSON
+    """Return an issue from GitHub's JSON.
+
+    Raises:
+        InfrastructureError: the JSON is not an issue.
+    """
     try:
-        issue = Issue(
+        return Issue(
             title=str(item["title"]),
-            # GitHub gives texts back as they were typed into a form.
+            # GitHub returns texts with the line ends of a form.
             body=str(item["body"] or "").replace("\r\n", "\n"),
             open=item["state"] == "open",
+            number=int(item["number"]),
         )
-        return replace(issue, number=int(item["number"]))
     except (KeyError, TypeError, ValueError) as e:
-        raise InfrastructureError(f"GitHub answers with something that is no issue: {e}") from None
+        raise InfrastructureError(f"GitHub's answer is not a valid issue: {e}") from None

@@ -1,1 +1,1 @@
-"""View models: from stored values to what a template shows. Pure."""
+"""Turns stored values into plain values that templates show. Pure."""

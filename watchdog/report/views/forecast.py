@@ -1,7 +1,8 @@
-"""What the pages say of what breaks next, as plain values. Pure."""
+"""The page of the forecast as plain values: risks, and how good earlier forecasts were. Pure."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +11,21 @@ from packaging.version import Version
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.signature import signature_id
+from watchdog.report.views.wording import share
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 from watchdog.storage.forecast_score import Score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RiskView:
-    """One thing that will fail: whose line of code, what goes away, when at the earliest.
+    """One use that will fail: in which code, of what, and when at the earliest.
 
     Attributes:
+        id: in addresses and in the feed; the same from run to run.
+        who: title and version of the subject.
+        place: file and line, or "".
+        how: how it was found, in words.
+        seen: cutoff of the first forecast that reported it.
         issue: text to paste into the subject's tracker.
     """
 
@@ -37,9 +44,15 @@ class RiskView:
     issue: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ForecastView:
-    """The forecast, and how good earlier ones were."""
+    """The forecast, and how good earlier ones were.
+
+    Attributes:
+        subjects: how many packages were read.
+        score: words with a number.
+        scored: each breakage with its culprit, what was known before, and what there was to see.
+    """
 
     as_of: datetime
     python: str
@@ -52,49 +65,58 @@ class ForecastView:
 
     @property
     def headline(self) -> str:
-        """What is to come, in a sentence."""
-        told = []
+        """Return what will break, in a sentence."""
+        parts = []
         if number := len(self.announced):
-            told.append(f"{number} announced removal{' is' if number == 1 else 's are'} in use")
+            parts.append(f"{number} announced removal{' is' if number == 1 else 's are'} in use")
         if number := len(self.broken):
-            told.append(f"{number} failure{'' if number == 1 else 's'} on a prerelease")
-        return ", ".join(told) or "Nothing that is announced to go is in use"
+            parts.append(f"{number} failure{'' if number == 1 else 's'} on a prerelease")
+        return ", ".join(parts) or "Nothing that is announced to go is in use"
 
     @property
     def next(self) -> tuple[RiskView, ...]:
-        """What is still to come: the failures on prereleases first."""
+        """Return the risks of the future, failures on prereleases first."""
         return (*self.broken, *self.announced)
 
 
 def forecast_view(
-    matrix: Matrix, forecast: Forecast | None, scored: Score | None
+    matrix: Matrix, forecast: Forecast | None, score: Score | None
 ) -> ForecastView | None:
-    """The page of the forecast; None where none was made."""
+    """Return the page of the forecast; None where no forecast was made."""
     if forecast is None:
         return None
-    shown: dict[Kind, list[RiskView]] = {kind: [] for kind in Kind}
-    for each in forecast.risks:
-        shown[each.kind].append(risk_view(matrix, each))
+    views: dict[Kind, list[RiskView]] = defaultdict(list)
+    for risk in forecast.risks:
+        views[risk.kind].append(risk_view(matrix, risk))
     return ForecastView(
         as_of=forecast.as_of,
         python=forecast.python,
         subjects=forecast.subjects,
-        announced=tuple(shown[Kind.ANNOUNCED]),
-        gone=tuple(shown[Kind.GONE]),
-        broken=tuple(shown[Kind.BROKEN]),
-        score=score_lines(scored, matrix.core_names) if scored else {},
-        scored=tuple(
-            (f.breakage, f.culprit, _words(f.days, private=f.private), f.why)
-            for f in scored.foretold
-        )
-        if scored
-        else (),
+        announced=tuple(views[Kind.ANNOUNCED]),
+        gone=tuple(views[Kind.GONE]),
+        broken=tuple(views[Kind.BROKEN]),
+        score=score_lines(score, matrix.core_names) if score else {},
+        scored=_scored_breakages(score) if score else (),
     )
 
 
-def _words(days: Mapping[str, float], *, private: bool) -> str:
-    known = [f"{name}, {round(number)} days" for name, number in days.items()]
-    return "; ".join(known) or ("a private name" if private else "not foretold")
+def _scored_breakages(score: Score) -> tuple[tuple[str, str, str, str], ...]:
+    return tuple(
+        (
+            prediction.breakage,
+            prediction.culprit,
+            _lead_in_words(prediction.days, private=prediction.private),
+            prediction.why,
+        )
+        for prediction in score.foretold
+    )
+
+
+def _lead_in_words(days: Mapping[str, float], *, private: bool) -> str:
+    """Return how many days before a breakage each source knew it."""
+    if days:
+        return "; ".join(f"{source}, {round(number)} days" for source, number in days.items())
+    return "a private name" if private else "not foretold"
 
 
 _HOW = {
@@ -104,48 +126,58 @@ _HOW = {
 }
 
 
-def risk_view(matrix: Matrix, each: Risk) -> RiskView:
-    """One risk, ready to be shown."""
-    who = f"{matrix.title(each.subject)} {each.version}"
-    name = matrix.title(each.package)
-    package = f"{name} {each.package_version}"
-    place = f"{each.file}:{each.line}" if each.file else ""
-    when = earliest(each, name)
-    how = _HOW[each.source] + (", inside a function" if each.lazy else "")
-    does = "fails" if each.kind is Kind.BROKEN else f"uses `{each.symbol}`"
-    lines = [f"{who} {does}", ""]
-    if place:
-        lines += [f"in `{place}`:", "", f"    {each.code}", ""]
-    says = "With" if each.kind is Kind.BROKEN else "Said by"
-    lines += [f"{says} {package}: {each.text}", "", f"When: {when}."]
+def risk_view(matrix: Matrix, risk: Risk) -> RiskView:
+    """Return a risk with its words for the page."""
+    who = f"{matrix.title(risk.subject)} {risk.version}"
+    package_title = matrix.title(risk.package)
+    package = f"{package_title} {risk.package_version}"
+    when = earliest(risk, package_title)
     return RiskView(
-        id=_id(each),
-        subject=each.subject,
+        id=_risk_id(risk),
+        subject=risk.subject,
         who=who,
         package=package,
-        symbol=each.symbol,
-        kind=each.kind.value,
+        symbol=risk.symbol,
+        kind=risk.kind.value,
         when=when,
-        text=each.text,
-        place=place,
-        code=each.code,
-        how=how,
-        seen=each.seen,
-        issue="\n".join(lines),
+        text=risk.text,
+        place=_place(risk),
+        code=risk.code,
+        how=_HOW[risk.source] + (", inside a function" if risk.lazy else ""),
+        seen=risk.seen,
+        issue=_issue_text(risk, who, package, when),
     )
 
 
-def _id(each: Risk) -> str:
-    """Its name in addresses and in the feed, which does not change from run to run."""
-    symbol = each.symbol.rsplit(".", 1)[-1]
-    name = symbol if symbol.isidentifier() else signature_id(each.symbol)
-    return f"{each.subject}--{each.package}--{name}"
+def _place(risk: Risk) -> str:
+    return f"{risk.file}:{risk.line}" if risk.file else ""
+
+
+def _issue_text(risk: Risk, who: str, package: str, when: str) -> str:
+    """Return the text of an issue for the subject's tracker, in Markdown."""
+    if risk.kind is Kind.BROKEN:
+        failure, source = f"{who} fails", "With"
+    else:
+        failure, source = f"{who} uses `{risk.symbol}`", "Said by"
+    lines = [failure, ""]
+    if place := _place(risk):
+        lines += [f"in `{place}`:", "", f"    {risk.code}", ""]
+    lines += [f"{source} {package}: {risk.text}", "", f"When: {when}."]
+    return "\n".join(lines)
+
+
+def _risk_id(risk: Risk) -> str:
+    """Return the id in addresses and in the feed; it does not change from run to run."""
+    symbol = risk.symbol.rsplit(".", 1)[-1]
+    name = symbol if symbol.isidentifier() else signature_id(risk.symbol)
+    return f"{risk.subject}--{risk.package}--{name}"
 
 
 def earliest(risk: Risk, package: str) -> str:
-    """When it may happen, in words: announcements slip, so a passed one may come any day.
+    """Return in words when it may happen at the earliest.
 
-    `package` is its name, as people write it.
+    Announced removals are often postponed, so one whose release has passed may come any day.
+    `package` is the title of the package that removes the symbol.
     """
     newest = risk.package_version
     if risk.kind is Kind.GONE:
@@ -159,22 +191,20 @@ def earliest(risk: Risk, package: str) -> str:
     return f"the next release of {package}: announced for {risk.removed_in}, which has passed"
 
 
-def score_lines(found: Score, core_names: Sequence[str]) -> Mapping[str, str]:
-    """The score in words and numbers."""
-    number, alarms = len(found.foretold), len(found.alarms)
-
-    def share(part: int, whole: int) -> str:
-        return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
-
-    lines = {f"foretold by {n}": share(c, number) for n, c in found.by_source.items()}
-    core = [f for f in found.foretold if f.culprit.split()[0] in core_names]
-    of_core = sum(bool(f.days) for f in core)
-    private = sum(f.private and not f.days for f in found.foretold)
+def score_lines(score: Score, core_names: Sequence[str]) -> Mapping[str, str]:
+    """Return the score of earlier forecasts, as words with a number."""
+    total = len(score.foretold)
+    by_source = {
+        f"foretold by {source}": share(number, total) for source, number in score.by_source.items()
+    }
+    of_core = [p for p in score.foretold if p.culprit.split()[0] in core_names]
+    core_foretold = sum(bool(prediction.days) for prediction in of_core)
+    private = sum(prediction.private and not prediction.days for prediction in score.foretold)
     return {
-        "breakages foretold": share(found.known_before, number),
-        f"foretold of those by {' and '.join(core_names)}": share(of_core, len(core)),
-        **lines,
-        "not foretold, but by the use of a private name": share(private, number),
-        "median lead": f"{found.lead:.0f} days" if found.lead is not None else "–",
-        "announced, taken away, and really broken": share(found.right, alarms),
+        "breakages foretold": share(score.known_before, total),
+        f"foretold of those by {' and '.join(core_names)}": share(core_foretold, len(of_core)),
+        **by_source,
+        "not foretold, but by the use of a private name": share(private, total),
+        "median lead": f"{score.lead:.0f} days" if score.lead is not None else "–",
+        "announced, taken away, and really broken": share(score.right, len(score.alarms)),
     }

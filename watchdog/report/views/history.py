@@ -1,4 +1,4 @@
-"""What the pages of the past show, as plain values: numbers, lanes, breakages, pins. Pure."""
+"""The pages of the history as plain values: numbers, chart, breakages. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,50 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from packaging.requirements import Requirement
-
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import smoke_name
-from watchdog.model.history import CureRecord, History, PastBreakage, PinState, PinStatus
+from watchdog.model.history import (
+    Culprit,
+    CureRecord,
+    Effort,
+    History,
+    PastBreakage,
+    PinStatus,
+)
+from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise
 from watchdog.report.views import wording
-from watchdog.report.views.history_chart import HistoryChart, family, history_chart, lasted, span
+from watchdog.report.views.history_chart import (
+    HistoryChart,
+    family,
+    history_chart,
+    lasted,
+    period,
+    span,
+)
+from watchdog.report.views.pins import PinView, bounds, pin_view
 
 _DAY = timedelta(days=1)
 _SHOWN_CULPRITS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PastBreakageView:
-    """A breakage of the past, on its page and in lists."""
+    """A breakage of the history, on its page and in lists.
+
+    Attributes:
+        who: title and version of the subject.
+        error: the message of the symptom, normalised.
+        began, ended: UTC; `ended` is None while it goes on.
+        days: how long it lasted, in words.
+        proof: how the culprit was proved, in words.
+        warned: when the removal was announced, and the text.
+        works, breaks: requirements of the last good lock and the first bad one.
+        victims: other breakages of the same cause, each as id and title of the subject.
+        cure: a command that was run and works.
+        family: colour of the culprit in the chart.
+        cure_bounds: the cure's upper bounds, each as package and first version that is too new.
+    """
 
     id: str
     subject: str
@@ -61,7 +89,7 @@ class PastBreakageView:
 
     @property
     def verdict(self) -> str:
-        """What happened, in a sentence or two."""
+        """Return what happened, in a sentence or two."""
         by = f" by {self.culprit}" if self.culprit else ""
         if self.ended is None:
             return f"{self.who} has been broken{by} since {wording.date(self.began)}."
@@ -69,9 +97,14 @@ class PastBreakageView:
         return f"{self.who} was broken{by} for {self.days}.{fixed}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CulpritView:
-    """A release, and whom it broke."""
+    """A release, and the subjects that it broke.
+
+    Attributes:
+        breakages: each as id and title of the subject.
+        days: how long all of them lasted together, in words.
+    """
 
     name: str
     day: datetime
@@ -79,9 +112,16 @@ class CulpritView:
     days: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NumbersView:
-    """The history in numbers."""
+    """The history in numbers.
+
+    Attributes:
+        subjects, breakages, open: counted for packages alone, not for scenarios.
+        locks: how many distinct locks were run.
+        passed: how many locks were not run, because the locks on both sides came out alike.
+        gaps: how many stretches of time could not be judged.
+    """
 
     since: datetime
     until: datetime
@@ -99,28 +139,8 @@ class NumbersView:
 
 
 @dataclass(frozen=True)
-class PinView:
-    """What became of a pinned framework."""
-
-    version: str
-    released: datetime
-    typed: str
-    python: str
-    state: str
-    word: str
-    rotted_on: datetime | None
-    culprit: str | None
-    symptom: str | None
-    cure: str | None
-    newest_python: str | None
-    checked: datetime
-    alone: bool
-    bounds: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
 class HistoryView:
-    """Everything about the past."""
+    """The whole history; `numbers` and `picture` are None where there is nothing to show."""
 
     numbers: NumbersView | None
     picture: HistoryChart | None
@@ -129,7 +149,7 @@ class HistoryView:
 
 
 NOTHING_PAST = HistoryView(None, None, (), ())
-"""Where no history was replayed yet."""
+"""The view where no history was replayed yet."""
 
 
 def history_view(
@@ -139,35 +159,41 @@ def history_view(
     cures: Mapping[str, CureRecord],
     releases: Sequence[tuple[str, str, datetime]] = (),
 ) -> HistoryView:
-    """The past of the field.
+    """Return the history of the whole field.
 
-    `releases` are those drawn as verticals: package, version, day.
+    Args:
+        matrix: gives subjects and titles.
+        histories: one for each subject.
+        pins: state of each pinned release of the framework.
+        cures: by id of the breakage.
+        releases: those drawn as vertical lines: package, version, day.
     """
-    raw = [b for history in histories for b in history.breakages]
-    victims = _victims(matrix, raw)
-    views = [past_breakage_view(matrix, b, victims[_cause(b)], cures.get(b.id)) for b in raw]
-    views.sort(key=lambda v: v.began, reverse=True)
+    breakages = [breakage for history in histories for breakage in history.breakages]
+    victims = _victims_by_cause(matrix, breakages)
+    views = [past_breakage_view(matrix, b, victims[_cause(b)], cures.get(b.id)) for b in breakages]
+    views.sort(key=lambda view: view.began, reverse=True)
     return HistoryView(
-        numbers=_numbers(matrix, histories, raw, views) if histories else None,
-        picture=history_chart(matrix, histories, releases) if raw else None,
+        numbers=_numbers(matrix, histories, breakages, views) if histories else None,
+        picture=history_chart(matrix, histories, releases) if breakages else None,
         breakages=tuple(views),
-        pins=tuple(pin_view(matrix, rot) for rot in pins),
+        pins=tuple(pin_view(matrix, pin) for pin in pins),
     )
 
 
 def _cause(breakage: PastBreakage) -> tuple[str, str]:
-    """What breakages have in common that are one to the reader: the release, or the failure."""
-    by = breakage.culprit
-    return (by.name, by.version) if by else ("", breakage.signature)
+    """Return what breakages of one cause share: the release, or the failure if none is known."""
+    culprit = breakage.culprit
+    return (culprit.name, culprit.version) if culprit else ("", breakage.signature)
 
 
-def _victims(
+def _victims_by_cause(
     matrix: Matrix, breakages: Iterable[PastBreakage]
 ) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for each in breakages:
-        found[_cause(each)].append((each.id, matrix.title(each.subject)))
-    return found
+    """Return id and title of the subject of each breakage, by cause."""
+    victims: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for breakage in breakages:
+        victims[_cause(breakage)].append((breakage.id, matrix.title(breakage.subject)))
+    return victims
 
 
 def past_breakage_view(
@@ -176,43 +202,65 @@ def past_breakage_view(
     victims: Sequence[tuple[str, str]],
     cure: CureRecord | None,
 ) -> PastBreakageView:
-    """One breakage, ready to be shown."""
-    title, by, fix = matrix.title(breakage.subject), breakage.culprit, breakage.fixed_by
-    who = f"{title} {breakage.subject_version}".rstrip()
+    """Return a breakage of the history.
+
+    Args:
+        matrix: gives titles.
+        breakage: the breakage to show.
+        victims: all breakages of the same cause, also this one.
+        cure: pins that make it work again, if any were found.
+    """
+    title, culprit = matrix.title(breakage.subject), breakage.culprit
     return PastBreakageView(
         id=breakage.id,
         subject=breakage.subject,
         title=title,
-        who=who,
+        who=f"{title} {breakage.subject_version}".rstrip(),
         symptom=breakage.symptom,
         error=normalise(breakage.symptom.partition(": ")[2] or breakage.symptom),
         began=breakage.broken_from,
         ended=breakage.fixed_on,
         days=lasted(breakage),
-        culprit=f"{matrix.title(by.name)} {by.version}" if by else None,
-        last_good=f"{matrix.title(by.name)} {by.last_good}" if by else None,
+        culprit=_release_title(matrix, culprit),
+        last_good=_last_good_title(matrix, culprit),
         proof=_PROOFS.get(breakage.proof, breakage.proof),
-        how_fixed=_how_fixed(matrix, breakage) if fix else None,
+        how_fixed=_how_fixed(matrix, breakage),
         stage=wording.STAGES[breakage.stage],
         test=breakage.test,
         missing=breakage.missing,
         python=breakage.python,
         warned=breakage.warned,
-        works=breakage.works.requirements if breakage.works else (),
-        breaks=breakage.breaks.requirements if breakage.breaks else (),
+        works=_requirements(breakage.works),
+        breaks=_requirements(breakage.breaks),
         log=breakage.log,
-        victims=tuple(v for v in victims if v[0] != breakage.id),
-        cure=f"pip install {shlex.join(cure.typed)}" if cure and cure.typed else None,
+        victims=tuple(victim for victim in victims if victim[0] != breakage.id),
+        cure=_pip_install(cure.typed) if cure else None,
         cure_checked=cure.checked if cure else None,
         cure_python=cure.python if cure else None,
         reproduce=_reproduce(matrix, breakage),
         family=family(matrix, breakage),
         signature=breakage.signature,
         subject_version=breakage.subject_version,
-        culprit_name=by.name if by else None,
-        culprit_version=by.version if by else None,
+        culprit_name=culprit.name if culprit else None,
+        culprit_version=culprit.version if culprit else None,
         cure_bounds=bounds(cure.typed) if cure else (),
     )
+
+
+def _release_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
+    return f"{matrix.title(culprit.name)} {culprit.version}" if culprit else None
+
+
+def _last_good_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
+    return f"{matrix.title(culprit.name)} {culprit.last_good}" if culprit else None
+
+
+def _requirements(lock: Lock | None) -> tuple[str, ...]:
+    return lock.requirements if lock else ()
+
+
+def _pip_install(requirements: Sequence[str] | None) -> str | None:
+    return f"pip install {shlex.join(requirements)}" if requirements else None
 
 
 _PROOFS = {
@@ -223,22 +271,26 @@ _PROOFS = {
 }
 
 
-def _how_fixed(matrix: Matrix, breakage: PastBreakage) -> str:
+def _how_fixed(matrix: Matrix, breakage: PastBreakage) -> str | None:
+    """Return how a breakage ended, in a sentence; None where no release ended it."""
     fix, day = breakage.fixed_by, breakage.fixed_on
-    if fix is None or day is None:
+    if fix is None:
+        return None
+    if day is None:
         return ""
-    who, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
+    release, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
     if fix.how == "cap":
-        return f"Since {who} of {when} an older version is asked for, and so it works."
-    return f"Fixed by {who} on {when}."
+        return f"Since {release} of {when} an older version is asked for, and so it works."
+    return f"Fixed by {release} on {when}."
 
 
 def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
+    """Return a shell line that runs the first bad lock; None where it was not kept."""
     if breakage.breaks is None:
         return None
     # A subject that is not in the matrix has no smoke of its own.
-    known = breakage.subject == matrix.framework or breakage.subject in matrix.extensions
-    smoke = smoke_name(breakage.subject) if known else "automatic"
+    in_matrix = breakage.subject == matrix.framework or breakage.subject in matrix.extensions
+    smoke = smoke_name(breakage.subject) if in_matrix else "automatic"
     pins = breakage.breaks.requirements
     return wording.reproduce(breakage.python, pins, smoke, breakage.subject)
 
@@ -246,97 +298,88 @@ def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
 def _numbers(
     matrix: Matrix,
     histories: Sequence[History],
-    raw: Sequence[PastBreakage],
+    breakages: Sequence[PastBreakage],
     views: Sequence[PastBreakageView],
 ) -> NumbersView:
-    mine = [b for b in raw if matrix.is_package(b.subject)]
-    shown = {v.id: v for v in views}
-    ended = [b for b in mine if b.fixed_on]
-    lengths = [(b.fixed_on - b.broken_from, b.id) for b in ended if b.fixed_on]
-    until = max(h.until for h in histories)
-    # A scenario repeats what an extension suffers, and now and then suffers alone.
-    last = max(raw, key=lambda b: (b.broken_from, matrix.is_package(b.subject)), default=None)
+    """Return the history in numbers.
+
+    Breakages are counted for packages alone: a scenario repeats what an extension suffers. The
+    last breakage may be one of a scenario, which now and then breaks alone.
+    """
+    since, until = period(histories)
+    of_packages = [b for b in breakages if matrix.is_package(b.subject)]
+    ended = [b for b in of_packages if b.fixed_on]
+    last = _last(matrix, breakages)
+    effort = sum((history.effort for history in histories), Effort())
     return NumbersView(
-        since=min(h.since for h in histories),
+        since=since,
         until=until,
-        subjects=sum(matrix.is_package(h.subject) for h in histories),
-        breakages=len(mine),
-        open=len(mine) - len(ended),
-        median_days=_median([length for length, _ in lengths]),
-        longest=shown[max(lengths)[1]] if lengths else None,
-        last=shown[last.id] if last else None,
+        subjects=sum(matrix.is_package(history.subject) for history in histories),
+        breakages=len(of_packages),
+        open=len(of_packages) - len(ended),
+        median_days=_median_length(ended, until),
+        longest=_view_of(views, _longest(ended, until)),
+        last=_view_of(views, last),
         days_since_last=(until - last.broken_from) // _DAY if last else None,
-        culprits=tuple(_worst(matrix, mine, until)[:_SHOWN_CULPRITS]),
-        locks=sum(h.effort.locks - h.effort.passed for h in histories),
-        passed=sum(h.effort.passed for h in histories),
-        gaps=sum(len(h.gaps) for h in histories),
+        culprits=tuple(_worst_culprits(matrix, of_packages, until)[:_SHOWN_CULPRITS]),
+        locks=effort.locks - effort.passed,
+        passed=effort.passed,
+        gaps=sum(len(history.gaps) for history in histories),
     )
 
 
-def _median(lengths: Sequence[timedelta]) -> str:
-    if not lengths:
+def _last(matrix: Matrix, breakages: Sequence[PastBreakage]) -> PastBreakage | None:
+    """Return the breakage that began last; of several, one of a package."""
+    return max(breakages, key=lambda b: (b.broken_from, matrix.is_package(b.subject)), default=None)
+
+
+def _longest(breakages: Sequence[PastBreakage], until: datetime) -> PastBreakage | None:
+    return max(breakages, key=lambda b: (_length(b, until), b.id), default=None)
+
+
+def _view_of(
+    views: Sequence[PastBreakageView], breakage: PastBreakage | None
+) -> PastBreakageView | None:
+    if breakage is None:
+        return None
+    return {view.id: view for view in views}[breakage.id]
+
+
+def _length(breakage: PastBreakage, until: datetime) -> timedelta:
+    """Return how long a breakage lasted; one that goes on is counted up to `until`."""
+    return (breakage.fixed_on or until) - breakage.broken_from
+
+
+def _median_length(breakages: Sequence[PastBreakage], until: datetime) -> str:
+    if not breakages:
         return "–"
-    return span(timedelta(seconds=median(length.total_seconds() for length in lengths)))
+    seconds = median(_length(breakage, until).total_seconds() for breakage in breakages)
+    return span(timedelta(seconds=seconds))
 
 
-def _worst(matrix: Matrix, breakages: Sequence[PastBreakage], until: datetime) -> list[CulpritView]:
-    """Releases by how many subjects they broke, then by the days of all of them."""
-    by: dict[tuple[str, str], list[PastBreakage]] = defaultdict(list)
-    for each in breakages:
-        if each.culprit:
-            by[each.culprit.name, each.culprit.version].append(each)
+def _worst_culprits(
+    matrix: Matrix, breakages: Sequence[PastBreakage], until: datetime
+) -> list[CulpritView]:
+    """Return releases by how many subjects they broke, then by the days of all of them."""
+    by_release: dict[tuple[str, str], list[PastBreakage]] = defaultdict(list)
+    for breakage in breakages:
+        if breakage.culprit:
+            by_release[breakage.culprit.name, breakage.culprit.version].append(breakage)
 
-    def weight(found: list[PastBreakage]) -> tuple[int, timedelta]:
-        return len({b.subject for b in found}), _total(found, until)
+    def weight(caused: Sequence[PastBreakage]) -> tuple[int, timedelta]:
+        return len({breakage.subject for breakage in caused}), _total(caused, until)
 
-    ordered = sorted(by.items(), key=lambda item: weight(item[1]), reverse=True)
+    worst_first = sorted(by_release.items(), key=lambda item: weight(item[1]), reverse=True)
     return [
         CulpritView(
             name=f"{matrix.title(name)} {version}",
-            day=min(b.broken_from for b in found),
-            breakages=tuple((b.id, matrix.title(b.subject)) for b in found),
-            days=span(_total(found, until)),
+            day=min(breakage.broken_from for breakage in caused),
+            breakages=tuple((b.id, matrix.title(b.subject)) for b in caused),
+            days=span(_total(caused, until)),
         )
-        for (name, version), found in ordered
+        for (name, version), caused in worst_first
     ]
 
 
 def _total(breakages: Iterable[PastBreakage], until: datetime) -> timedelta:
-    return sum(((b.fixed_on or until) - b.broken_from for b in breakages), timedelta())
-
-
-def pin_view(matrix: Matrix, rot: PinStatus) -> PinView:
-    """A row of the table of pins."""
-    by = rot.culprit
-    words = {
-        PinState.WORKS: "still works",
-        PinState.ROTTED: "rotted",
-        PinState.NEVER: "never worked here",
-    }
-    typed = [*rot.requirements, *(rot.pins or ())]
-    return PinView(
-        version=rot.version,
-        released=rot.released,
-        typed=f"pip install {shlex.join(rot.requirements)}",
-        python=rot.python,
-        state={"works": "works", "rotted": "broken"}.get(rot.state, "unjudged"),
-        word=words[rot.state],
-        rotted_on=rot.rotted_on,
-        culprit=f"{by.name} {by.version}" if by else None,
-        symptom=rot.symptom,
-        cure=f"pip install {shlex.join(typed)}" if rot.pins else None,
-        newest_python=rot.newest_python,
-        checked=rot.checked,
-        alone=rot.subject == matrix.framework,
-        bounds=bounds(rot.pins),
-    )
-
-
-def bounds(typed: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
-    """The upper bounds among what is typed: package and first version that is too new."""
-    return tuple(
-        (requirement.name, specifier.version)
-        for requirement in map(Requirement, typed or ())
-        for specifier in requirement.specifier
-        if specifier.operator == "<"
-    )
+    return sum((_length(breakage, until) for breakage in breakages), timedelta())

@@ -1,20 +1,21 @@
-"""The history as a picture: a lane a subject, breakages as bars. Pure."""
+"""The chart of the history: a lane for each subject, breakages as bars. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import History, PastBreakage
+from watchdog.report.views.wording import breakage_page
 
 Family = tuple[str, str, frozenset[str]]
 """Culprits of one colour: its key, the words for it, their names."""
 
 
 def families(matrix: Matrix) -> tuple[Family, ...]:
-    """Culprits by the colour they have in a picture; `other` is the rest."""
+    """Return culprits by the colour that they have in a chart; `other` is the rest."""
     of_the_matrix = [
         (key, words, frozenset(names))
         for key, (words, names) in zip(("core", "data"), matrix.families.items(), strict=False)
@@ -27,9 +28,9 @@ def families(matrix: Matrix) -> tuple[Family, ...]:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A breakage in a lane; lengths are in units of the picture."""
+    """A breakage in a lane; lengths are in units of the chart."""
 
     x: float
     width: float
@@ -38,9 +39,9 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lane:
-    """A subject's past in the picture."""
+    """The breakages of a subject in the chart; `y` is its upper edge."""
 
     title: str
     subject: str
@@ -50,16 +51,22 @@ class Lane:
 
 @dataclass(frozen=True)
 class ChartMark:
-    """A vertical: a year, or a release."""
+    """A vertical line with a label: a year, or a release."""
 
     x: float
     text: str
     family: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HistoryChart:
-    """Lanes from the first day to the last."""
+    """Lanes from the first day to the last.
+
+    Attributes:
+        left: width of the names left of the lanes.
+        meaning: what the chart shows, for those who cannot see it.
+        legend: key and words of each colour in use.
+    """
 
     width: int
     height: int
@@ -73,20 +80,20 @@ class HistoryChart:
 
 
 def family(matrix: Matrix, breakage: PastBreakage) -> str:
-    """The colour of a breakage: whose release began it."""
+    """Return the key of a breakage's colour: whose release caused it."""
     name = breakage.culprit.name if breakage.culprit else ""
     return next((key for key, _, names in families(matrix) if name in names), "other")
 
 
 def lasted(breakage: PastBreakage) -> str:
-    """`30 days`, `3 hours`; of one that is not over, that."""
+    """Return how long a breakage lasted, as `30 days` or `3 hours`, or that it goes on."""
     if breakage.fixed_on is None:
         return "goes on"
     return span(breakage.fixed_on - breakage.broken_from)
 
 
 def span(length: timedelta) -> str:
-    """A length of time in the unit people would use."""
+    """Return a length of time in the unit that people would use."""
     for unit, seconds in (("day", 86400), ("hour", 3600), ("minute", 60)):
         number = round(length.total_seconds() / seconds)
         if number >= 1 and length.total_seconds() >= seconds:
@@ -94,11 +101,35 @@ def span(length: timedelta) -> str:
     return "less than a minute"
 
 
+def period(histories: Sequence[History]) -> tuple[datetime, datetime]:
+    """Return the first and the last instant of all histories; there is at least one."""
+    since = min(history.since for history in histories)
+    until = max(history.until for history in histories)
+    return since, until
+
+
 LANE, TOP, LEFT, WIDTH = 18, 44, 220, 1110
-"""Height of a lane, space above the lanes, least space left of them, and width of the picture."""
+"""Height of a lane, space above the lanes, least space left of them, and width of the chart."""
 
 LETTER = 6.7
 """Room for a letter of a name left of the lanes: that of the widest common typeface at 12 px."""
+
+_LEAST_WIDTH = 3.0
+"""Of a bar, so that a breakage of an hour can be seen and clicked."""
+
+
+@dataclass(frozen=True)
+class _TimeAxis:
+    """Places instants between two edges of the chart."""
+
+    since: datetime
+    until: datetime
+    left: int
+
+    def x(self, instant: datetime) -> float:
+        """Return the place of an instant; instants outside are at the nearer edge."""
+        part = (instant - self.since) / (self.until - self.since)
+        return round(self.left + min(max(part, 0), 1) * (WIDTH - self.left), 1)
 
 
 def history_chart(
@@ -106,33 +137,17 @@ def history_chart(
     histories: Sequence[History],
     releases: Sequence[tuple[str, str, datetime]] = (),
 ) -> HistoryChart:
-    """A lane a subject, breakages as bars from release to release."""
-    since, until = min(h.since for h in histories), max(h.until for h in histories)
-    broken = [h for h in histories if h.breakages]
+    """Return a lane for each subject that broke, with a bar for each of its breakages.
+
+    `releases` are drawn as vertical lines: package, version, day.
+    """
+    since, until = period(histories)
+    broken = [history for history in histories if history.breakages]
     broken.sort(key=lambda h: (not matrix.is_package(h.subject), matrix.title(h.subject).lower()))
-    longest = max((len(matrix.title(h.subject)) for h in broken), default=0)
-    left = max(LEFT, round(longest * LETTER) + 10)
-
-    def x(instant: datetime) -> float:
-        share = (instant - since) / (until - since)
-        return round(left + min(max(share, 0), 1) * (WIDTH - left), 1)
-
-    lanes = []
-    for number, history in enumerate(broken):
-        bars = []
-        for each in sorted(history.breakages, key=lambda b: b.broken_from):
-            begin, end = x(each.broken_from), x(each.fixed_on or until)
-            words = f"{each.symptom} ({lasted(each)})"
-            href = f"breakages/{each.id}.html"
-            bars.append(
-                Bar(begin, max(round(end - begin, 1), 3.0), family(matrix, each), href, words)
-            )
-        y = TOP + number * LANE
-        lanes.append(Lane(matrix.title(history.subject), history.subject, y, tuple(bars)))
-    count = sum(len(h.breakages) for h in broken)
-    first = since.year + (since.month > 1)
-    years = [since.replace(year=y, month=1, day=1) for y in range(first, until.year + 1)]
-    used = {bar.family for lane in lanes for bar in lane.bars}
+    left = _width_of_names([matrix.title(history.subject) for history in broken])
+    axis = _TimeAxis(since, until, left)
+    lanes = [_lane(matrix, axis, number, history) for number, history in enumerate(broken)]
+    count = sum(len(history.breakages) for history in broken)
     return HistoryChart(
         width=WIDTH,
         height=TOP + len(lanes) * LANE + 4,
@@ -141,29 +156,75 @@ def history_chart(
         meaning=f"{count} breakages as bars from the release that began each to the one that ended "
         "it; the same is told in words in the list below.",
         lanes=tuple(lanes),
-        years=tuple(ChartMark(x(year), str(year.year)) for year in years),
-        releases=_marks(
-            [
-                ChartMark(x(day), f"{matrix.title(name)} {version}", name)
-                for name, version, day in releases
-                if since < day < until
-            ]
-        ),
-        legend=tuple((key, words) for key, words, _ in families(matrix) if key in used),
+        years=_year_marks(axis),
+        releases=_release_marks(matrix, axis, releases),
+        legend=_legend(matrix, lanes),
     )
 
 
+def _width_of_names(titles: Sequence[str]) -> int:
+    longest = max((len(title) for title in titles), default=0)
+    return max(LEFT, round(longest * LETTER) + 10)
+
+
+def _lane(matrix: Matrix, axis: _TimeAxis, number: int, history: History) -> Lane:
+    breakages = sorted(history.breakages, key=lambda breakage: breakage.broken_from)
+    return Lane(
+        title=matrix.title(history.subject),
+        subject=history.subject,
+        y=TOP + number * LANE,
+        bars=tuple(_bar(matrix, axis, breakage) for breakage in breakages),
+    )
+
+
+def _bar(matrix: Matrix, axis: _TimeAxis, breakage: PastBreakage) -> Bar:
+    begin, end = axis.x(breakage.broken_from), axis.x(breakage.fixed_on or axis.until)
+    return Bar(
+        x=begin,
+        width=max(round(end - begin, 1), _LEAST_WIDTH),
+        family=family(matrix, breakage),
+        href=breakage_page(breakage.id),
+        title=f"{breakage.symptom} ({lasted(breakage)})",
+    )
+
+
+def _year_marks(axis: _TimeAxis) -> tuple[ChartMark, ...]:
+    """Return a line for the first of January of each year of the chart."""
+    first = axis.since.year + (axis.since.month > 1)
+    days = [
+        axis.since.replace(year=year, month=1, day=1) for year in range(first, axis.until.year + 1)
+    ]
+    return tuple(ChartMark(axis.x(day), str(day.year)) for day in days)
+
+
 _LABEL = 72
-"""Room for the label of a release, in units of the picture."""
+"""Room for the label of a release, in units of the chart."""
 
 
-def _marks(marks: Sequence[ChartMark]) -> tuple[ChartMark, ...]:
-    """The verticals; a label that would lie over the next one of its row is left out."""
-    found: list[ChartMark] = []
-    free: dict[str, float] = {}
-    for mark in sorted(marks, key=lambda m: -m.x):
-        room = mark.x + _LABEL <= free.get(mark.family, WIDTH + _LABEL / 2)
-        found.append(mark if room else replace(mark, text=""))
-        if room:
-            free[mark.family] = mark.x
-    return tuple(reversed(found))
+def _release_marks(
+    matrix: Matrix, axis: _TimeAxis, releases: Iterable[tuple[str, str, datetime]]
+) -> tuple[ChartMark, ...]:
+    """Return a line for each release; a label that would overlap the next one is left out.
+
+    Labels of each package have a row of their own.
+    """
+    all_marks = [
+        ChartMark(axis.x(day), f"{matrix.title(name)} {version}", name)
+        for name, version, day in releases
+        if axis.since < day < axis.until
+    ]
+    marks: list[ChartMark] = []
+    next_label: dict[str, float] = {}
+    for mark in sorted(all_marks, key=lambda mark: -mark.x):
+        if mark.x + _LABEL <= next_label.get(mark.family, WIDTH + _LABEL / 2):
+            next_label[mark.family] = mark.x
+            marks.append(mark)
+        else:
+            marks.append(replace(mark, text=""))
+    return tuple(reversed(marks))
+
+
+def _legend(matrix: Matrix, lanes: Iterable[Lane]) -> tuple[tuple[str, str], ...]:
+    """Return key and words of each colour in use."""
+    used = {bar.family for lane in lanes for bar in lane.bars}
+    return tuple((key, words) for key, words, _ in families(matrix) if key in used)

@@ -1,4 +1,4 @@
-"""What the box for pasted requirements knows: rules of published breakages, as plain data. Pure."""
+"""Rules for the box in which people paste their requirements, as plain data. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from packaging.version import Version
 from watchdog.matrix.schema import Matrix
 from watchdog.model.release import short_version
 from watchdog.report.views.front import SiteView
+from watchdog.report.views.history import PastBreakageView
+from watchdog.report.views.pins import PinView
+from watchdog.report.views.wording import breakage_page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """With this version of a package (any, where it is null) these bounds are needed.
 
@@ -32,54 +35,66 @@ class Rule:
 
 
 def rules(matrix: Matrix, site: SiteView) -> Iterator[Rule]:
-    """What is known to break, and with which bounds it does not."""
-    framework, title = matrix.framework, matrix.title(matrix.framework)
-    for pin in site.chronicle.pins:
+    """Yield what is known to break, with the bounds that avoid it."""
+    for pin in site.history.pins:
         if pin.alone and pin.bounds:
-            yield Rule(
-                framework,
-                pin.version,
-                f"{title} {pin.version}",
-                pin.bounds,
-                pin.symptom or "",
-                "pins.html",
-                f"{pin.checked:%Y-%m-%d}",
-            )
-    for view in site.chronicle.breakages:
-        page = f"breakages/{view.id}.html"
-        if view.culprit_name in (None, "python", view.subject):
-            continue
-        bound = ((str(view.culprit_name), short_version(Version(str(view.culprit_version)))),)
-        if view.subject_version:
-            yield Rule(
-                view.subject,
-                view.subject_version,
-                view.who,
-                bound,
-                view.symptom,
-                page,
-                f"{view.began:%Y-%m-%d}",
-            )
-        if view.ended is None and view.cure_bounds and view.cure_checked:
-            yield Rule(
-                view.subject,
-                None,
-                view.who,
-                view.cure_bounds,
-                view.symptom,
-                page,
-                f"{view.cure_checked:%Y-%m-%d}",
-            )
+            yield _pin_rule(matrix, pin)
+    for breakage in site.history.breakages:
+        # A bound helps only if another package caused the breakage.
+        if breakage.culprit_name not in (None, "python", breakage.subject):
+            yield from _breakage_rules(breakage)
 
 
-def data(matrix: Matrix, site: SiteView) -> str:
-    """The script that holds it: a page opened from disk may load a script, but fetch nothing."""
-    known = {s: {"title": title, "word": word} for s, title, _, word in site.front.subjects}
-    told = {
+def _pin_rule(matrix: Matrix, pin: PinView) -> Rule:
+    return Rule(
+        package=matrix.framework,
+        version=pin.version,
+        who=f"{matrix.title(matrix.framework)} {pin.version}",
+        add=pin.bounds,
+        symptom=pin.symptom or "",
+        page="pins.html",
+        checked=f"{pin.checked:%Y-%m-%d}",
+    )
+
+
+def _breakage_rules(breakage: PastBreakageView) -> Iterator[Rule]:
+    """Yield a rule for the version that broke, and one for the package while it is broken."""
+    if breakage.subject_version:
+        first_bad = short_version(Version(str(breakage.culprit_version)))
+        yield Rule(
+            package=breakage.subject,
+            version=breakage.subject_version,
+            who=breakage.who,
+            add=((str(breakage.culprit_name), first_bad),),
+            symptom=breakage.symptom,
+            page=breakage_page(breakage.id),
+            checked=f"{breakage.began:%Y-%m-%d}",
+        )
+    if breakage.ended is None and breakage.cure_bounds and breakage.cure_checked:
+        yield Rule(
+            package=breakage.subject,
+            version=None,
+            who=breakage.who,
+            add=breakage.cure_bounds,
+            symptom=breakage.symptom,
+            page=breakage_page(breakage.id),
+            checked=f"{breakage.cure_checked:%Y-%m-%d}",
+        )
+
+
+def paste_script(matrix: Matrix, site: SiteView) -> str:
+    """Return a script that holds the rules.
+
+    It is a script because a page opened from disk may load scripts but fetch nothing.
+    """
+    subjects = {
+        subject: {"title": title, "word": word} for subject, title, _, word in site.front.subjects
+    }
+    content = {
         "as_of": f"{site.front.as_of:%Y-%m-%d}",
         "core": matrix.core_names,
-        "subjects": known,
+        "subjects": subjects,
         "rules": [asdict(rule) for rule in rules(matrix, site)],
     }
-    # `</script>` and its like cannot occur in the text of a file of its own; < is hidden anyway.
-    return "window.WATCHDOG = " + json.dumps(told).replace("<", "\\u003c") + ";\n"
+    # `</script>` in a text would do no harm in a file of its own; < is escaped all the same.
+    return "window.WATCHDOG = " + json.dumps(content).replace("<", "\\u003c") + ";\n"

@@ -1,4 +1,4 @@
-"""How often a plain install says the same, for the page. Pure."""
+"""How often a second opinion, made with venv and pip alone, agrees: for the front page. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from watchdog.report.views.wording import share
 from watchdog.storage.second_opinions import Agreement, SecondOpinion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DisagreementView:
-    """A cell of which the two say different things, or that cannot be compared.
+    """A cell on which the two disagree, or that cannot be compared.
 
     Attributes:
         link: the evidence, where the page still has it.
-        again: what our own way gave when it was asked again.
+        again: what the watchdog gave when it ran the cell a second time.
     """
 
     cell: str
@@ -27,9 +28,9 @@ class DisagreementView:
     again: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SecondOpinionsView:
-    """Second opinions as the front page tells them."""
+    """Second opinions on the front page; `numbers` are words with a share."""
 
     since: datetime
     last: datetime
@@ -41,58 +42,75 @@ class SecondOpinionsView:
 def second_opinions_view(
     opinions: Sequence[SecondOpinion], subjects: Collection[str], evidence: Collection[str]
 ) -> SecondOpinionsView | None:
-    """What is told of them; None where there are none.
+    """Return the summary of all second opinions; None where there are none.
 
     Args:
-        opinions: all that were ever given.
+        opinions: all that were ever given, oldest first.
         subjects: those that have a page.
-        evidence: fingerprints that stand on these pages.
+        evidence: fingerprints of the records on these pages.
     """
     if not opinions:
         return None
-    found = tally(opinions)
-
-    def doubt(each: SecondOpinion) -> DisagreementView:
-        page = f"subjects/{each.subject}.html" if each.subject in subjects else None
-        anchor = f"#{each.fingerprint}" if each.fingerprint in evidence else ""
-        return DisagreementView(
-            cell=each.cell,
-            link=f"{page}{anchor}" if page else None,
-            asked=each.asked,
-            ours=_told(each.ours, each.our_symptom),
-            theirs=each.reason or _told(each.theirs, each.symptom),
-            again=each.again,
-        )
-
-    def share(part: int, whole: int) -> str:
-        return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
-
-    broken = found.both_broken + found.false_alarms
+    latest_first = list(reversed(opinions))
+    disagreements = [opinion for opinion in latest_first if opinion.disagrees]
+    unclear = [opinion for opinion in latest_first if opinion.finding is Agreement.UNCLEAR]
     return SecondOpinionsView(
-        since=min(each.asked for each in opinions),
-        last=max(each.asked for each in opinions),
-        numbers=(
-            ("say the same, of those that can be compared", share(found.agree, found.compared)),
-            ("false alarms, of those that break here", share(found.false_alarms, broken)),
-            ("missed, of those that work here", share(found.missed, found.compared - broken)),
-            (
-                "fail with the same exception, of those that both fail",
-                share(found.alike, found.both_broken),
-            ),
-            ("cannot be compared", str(found.unclear)),
-        ),
-        disagreements=tuple(doubt(each) for each in reversed(opinions) if each.disagrees),
-        unclear=tuple(doubt(e) for e in reversed(opinions) if e.finding is Agreement.UNCLEAR),
+        since=min(opinion.asked for opinion in opinions),
+        last=max(opinion.asked for opinion in opinions),
+        numbers=_numbers(tally(opinions)),
+        disagreements=tuple(_disagreement(o, subjects, evidence) for o in disagreements),
+        unclear=tuple(_disagreement(o, subjects, evidence) for o in unclear),
     )
 
 
-def _told(outcome: str | None, symptom: str | None) -> str:
+def _numbers(counts: Tally) -> tuple[tuple[str, str], ...]:
+    broken = counts.both_broken + counts.false_alarms
+    return (
+        (
+            "say the same, of those that can be compared",
+            share(counts.agree, counts.compared),
+        ),
+        ("false alarms, of those that break here", share(counts.false_alarms, broken)),
+        ("missed, of those that work here", share(counts.missed, counts.compared - broken)),
+        (
+            "fail with the same exception, of those that both fail",
+            share(counts.alike, counts.both_broken),
+        ),
+        ("cannot be compared", str(counts.unclear)),
+    )
+
+
+def _disagreement(
+    opinion: SecondOpinion, subjects: Collection[str], evidence: Collection[str]
+) -> DisagreementView:
+    link = None
+    if opinion.subject in subjects:
+        anchor = f"#{opinion.fingerprint}" if opinion.fingerprint in evidence else ""
+        link = f"subjects/{opinion.subject}.html{anchor}"
+    return DisagreementView(
+        cell=opinion.cell,
+        link=link,
+        asked=opinion.asked,
+        ours=_format_result(opinion.ours, opinion.our_symptom),
+        theirs=opinion.reason or _format_result(opinion.theirs, opinion.symptom),
+        again=opinion.again,
+    )
+
+
+def _format_result(outcome: str | None, symptom: str | None) -> str:
     return f"{outcome}: {symptom}" if symptom else str(outcome)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tally:
-    """Opinions, counted."""
+    """Second opinions, counted.
+
+    Attributes:
+        asked: all of them.
+        alike: how many fail with an exception of the same type, of `both_broken`.
+        false_alarms: how many break here and work with pip; `missed` the other way round.
+        unclear: how many cannot be compared.
+    """
 
     asked: int
     agree: int
@@ -104,19 +122,20 @@ class Tally:
 
     @property
     def compared(self) -> int:
+        """Return how many could be compared."""
         return self.asked - self.unclear
 
 
 def tally(opinions: Sequence[SecondOpinion]) -> Tally:
-    """How often the two agree."""
-    found = Counter(each.finding for each in opinions)
-    both = [each for each in opinions if each.alike is not None]
+    """Count how often the two agree."""
+    findings = Counter(opinion.finding for opinion in opinions)
+    both_broken = [opinion for opinion in opinions if opinion.alike is not None]
     return Tally(
         asked=len(opinions),
-        agree=found[Agreement.AGREES],
-        alike=sum(bool(each.alike) for each in both),
-        both_broken=len(both),
-        false_alarms=found[Agreement.FALSE_ALARM],
-        missed=found[Agreement.MISSED],
-        unclear=found[Agreement.UNCLEAR],
+        agree=findings[Agreement.AGREES],
+        alike=sum(bool(opinion.alike) for opinion in both_broken),
+        both_broken=len(both_broken),
+        false_alarms=findings[Agreement.FALSE_ALARM],
+        missed=findings[Agreement.MISSED],
+        unclear=findings[Agreement.UNCLEAR],
     )

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
-from watchdog.model.evidence import Evidence, Outcome, Record
+from watchdog.model.evidence import Evidence, Outcome, Record, UseResult
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
 from watchdog.report.views.tables import (
     TableView,
-    cell,
+    cell_view,
     core_tables_of_page,
     grid_tables,
-    numbers,
-    red,
-    table,
+    is_red,
+    natural_key,
+    table_view,
 )
 from watchdog.report.views.wording import state_symbols
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvidenceView:
-    """A ledger record on a subject's page."""
+    """A ledger record on a subject's page.
+
+    Attributes:
+        anchor: fingerprint of the record.
+        title: cells that the record answers.
+        tests: each as outcome, title, and symptom or reason.
+        warnings: each as category with place, and message.
+        reproduce: a shell line that runs the same again.
+        open: whether the page shows it unfolded.
+    """
 
     anchor: str
     symbol: str
@@ -43,9 +52,9 @@ class EvidenceView:
     open: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SubjectView:
-    """A subject's page."""
+    """A subject's page; `reach` says how much of the subject its smoke executes."""
 
     subject: str
     title: str
@@ -60,43 +69,68 @@ class SubjectView:
 def subject_view(
     matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record] = ()
 ) -> SubjectView:
-    """What is told of a subject, from all of its cells and from where it stood as a control."""
-    extension, framework = matrix.extensions.get(subject), matrix.title(matrix.framework)
+    """Return the page of a subject.
+
+    Args:
+        matrix: gives titles and notes.
+        subject: name of the subject.
+        verdicts: those of all its cells.
+        controls: records in which it was the control of another subject.
+    """
+    extension = matrix.extensions.get(subject)
+    title = matrix.title(subject)
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
-    tables: list[TableView] = []
-    if today:
-        items = {("today", f"Python {v.cell.python}"): cell(matrix, v, page=True) for v in today}
-        tables.append(table("A fresh install today", "", items))
-    tables += grid_tables(matrix, verdicts, page=True)
-    older = [v for v in verdicts if v.cell.table is Table.VERSIONS]
-    if older:
-        items = {
-            (f"{matrix.title(subject)} {v.cell.version}", f"Python {v.cell.python}"): cell(
-                matrix, v, page=True
-            )
-            for v in older
-        }
-        tables.append(table(f"Its earlier series under the newest {framework}", "", items))
-    if subject == matrix.framework:
-        tables += core_tables_of_page(matrix, verdicts)
     return SubjectView(
         subject=subject,
-        title=matrix.title(subject),
-        sentence=_sentence(matrix.title(subject), today),
+        title=title,
+        sentence=_sentence(title, today),
         notes=extension.notes if extension else None,
         successor=extension.successor if extension else None,
         reach=_reach(verdicts),
-        tables=tuple(tables),
-        evidence=tuple(_evidence_of(matrix, subject, verdicts, controls)),
+        tables=tuple(_tables(matrix, subject, verdicts)),
+        evidence=tuple(_all_evidence(matrix, subject, verdicts, controls)),
     )
 
 
+def _tables(matrix: Matrix, subject: str, verdicts: Sequence[Verdict]) -> Iterator[TableView]:
+    """Yield the tables of a subject that have cells."""
+    yield from _today_table(matrix, verdicts)
+    yield from grid_tables(matrix, verdicts, page=True)
+    yield from _versions_table(matrix, subject, verdicts)
+    if subject == matrix.framework:
+        yield from core_tables_of_page(matrix, verdicts)
+
+
+def _today_table(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[TableView]:
+    items = {
+        ("today", f"Python {v.cell.python}"): cell_view(matrix, v, page=True)
+        for v in verdicts
+        if v.cell.table is Table.TODAY
+    }
+    if items:
+        yield table_view("A fresh install today", items)
+
+
+def _versions_table(
+    matrix: Matrix, subject: str, verdicts: Sequence[Verdict]
+) -> Iterator[TableView]:
+    title = matrix.title(subject)
+    items = {
+        (f"{title} {v.cell.version}", f"Python {v.cell.python}"): cell_view(matrix, v, page=True)
+        for v in verdicts
+        if v.cell.table is Table.VERSIONS
+    }
+    if items:
+        framework = matrix.title(matrix.framework)
+        yield table_view(f"Its earlier series under the newest {framework}", items)
+
+
 def _reach(verdicts: Sequence[Verdict]) -> str | None:
-    """How much of the subject its smoke touches, in the newest cell that measured it."""
-    found = [v.record for v in verdicts if v.record and v.record.reach and v.record.reach[1]]
-    if not found:
+    """Return how much of the subject its smoke executes, on the newest Python that measured it."""
+    records = [v.record for v in verdicts if v.record and v.record.reach and v.record.reach[1]]
+    if not records:
         return None
-    newest = max(found, key=lambda record: numbers(record.python))
+    newest = max(records, key=lambda record: natural_key(record.python))
     executed, public = newest.reach or (0, 1)
     return (
         f"Its smoke executes {executed} of its {public} public functions and classes "
@@ -105,28 +139,32 @@ def _reach(verdicts: Sequence[Verdict]) -> str | None:
 
 
 def _sentence(title: str, today: Sequence[Verdict]) -> str:
-    """The verdict on a subject in words."""
+    """Return the verdict on a subject in words, from its fresh installs."""
     if not today:
         return f"{title} in every combination that was run."
-    bad = [v for v in today if red(v)]
-    good = [v for v in today if v.state is State.WORKS]
-    pythons = ", ".join(sorted((v.cell.python for v in bad), key=numbers))
-    if bad and not good:
-        return f"{title} does not work on a fresh install today: {bad[0].symptom}"
-    if bad:
-        return f"{title} works today, but not on Python {pythons}: {bad[0].symptom}"
-    if good:
-        newest = max((v.cell.python for v in good), key=numbers)
+    broken = [v for v in today if is_red(v)]
+    works = [v for v in today if v.state is State.WORKS]
+    if broken and not works:
+        return f"{title} does not work on a fresh install today: {broken[0].symptom}"
+    if broken:
+        pythons = ", ".join(_pythons(broken))
+        return f"{title} works today, but not on Python {pythons}: {broken[0].symptom}"
+    if works:
+        newest = _pythons(works)[-1]
         return f"{title} works on a fresh install today, up to Python {newest}."
     return f"{title} could not be judged today."
 
 
-def _evidence_of(
+def _pythons(verdicts: Iterable[Verdict]) -> list[str]:
+    return sorted((v.cell.python for v in verdicts), key=natural_key)
+
+
+def _all_evidence(
     matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record]
-) -> Iterable[EvidenceView]:
-    """Every record of the subject in its cells and as a control, each once."""
+) -> Iterator[EvidenceView]:
+    """Yield every record of the subject, in its cells and as a control, each once."""
     cells: dict[str, list[str]] = defaultdict(list)
-    records = {c.fingerprint: c for c in controls}
+    records = {control.fingerprint: control for control in controls}
     for verdict in verdicts:
         for record in (verdict.record, verdict.control):
             if record is not None and record.subject == subject:
@@ -134,13 +172,14 @@ def _evidence_of(
         if verdict.record:
             cells[verdict.record.fingerprint].append(verdict.cell.id)
     for fingerprint, record in records.items():
-        yield _evidence(matrix, record, cells[fingerprint])
+        yield _evidence_view(matrix, record, cells[fingerprint])
 
 
-def _evidence(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceView:
+def _evidence_view(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceView:
     judgement = record.judgement
     symbol, word = state_symbols(matrix)[State(judgement.outcome.value)]
     last: Evidence = record.evidence[-1]
+    pins = " ".join(f"{name}=={version}" for name, version in record.lock.items())
     return EvidenceView(
         anchor=record.fingerprint,
         symbol=symbol,
@@ -149,11 +188,8 @@ def _evidence(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceV
         ran_at=record.ran_at,
         symptom=judgement.symptom,
         reason=judgement.reason,
-        lock=f"Python {record.python}: " + " ".join(f"{n}=={v}" for n, v in record.lock.items()),
-        tests=tuple(
-            (t.outcome.value, t.title or t.name, t.failure.symptom if t.failure else t.reason or "")
-            for t in last.tests
-        ),
+        lock=f"Python {record.python}: {pins}",
+        tests=tuple(_test_line(test) for test in last.tests),
         warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
         log="\n".join(e.log for e in record.evidence if e.log.strip()),
         reproduce=reproduce(record),
@@ -161,9 +197,15 @@ def _evidence(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceV
     )
 
 
+def _test_line(test: UseResult) -> tuple[str, str, str]:
+    """Return outcome, title, and symptom or reason of a test."""
+    text = test.failure.symptom if test.failure else test.reason
+    return test.outcome.value, test.title or test.name, text or ""
+
+
 def reproduce(record: Record) -> str:
-    """One shell line, in the root of the repository, that runs the same smoke on the same lock."""
-    pins = [f"{n}=={v}" for n, v in record.lock.items()]
+    """Return one shell line, for the root of the repository, that runs a record's smoke again."""
+    pins = [f"{name}=={version}" for name, version in record.lock.items()]
     if record.setuptools and "setuptools" not in record.lock:
         pins.append(f"setuptools=={record.setuptools}")
     return wording.reproduce(record.python, pins, record.smoke, record.subject)

@@ -12,9 +12,9 @@ from watchdog.model.verdict import State, Verdict
 from watchdog.report.views.wording import state_symbols
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellView:
-    """A cell of a table: state in symbol and word, one line of why, and where the evidence is."""
+    """A cell of a table: state in symbol and word, one line of why, a link to the evidence."""
 
     state: str
     symbol: str
@@ -23,72 +23,114 @@ class CellView:
     link: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableView:
-    """Rows x columns of cells; a missing combination is None."""
+    """Rows x columns of cells; a missing combination is None.
+
+    Attributes:
+        rows: each as name, link of the name, and cells.
+    """
 
     title: str
-    corner: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, str | None, tuple[CellView | None, ...]], ...]
 
 
 def newest_python(today: Sequence[Verdict]) -> str:
-    """The newest Python that was there to run something on: what a newcomer has."""
-    ran = {v.cell.python for v in today if v.state is not State.UNJUDGED}
-    return max(ran, key=numbers, default="")
+    """Return the newest Python that today's cells could run on: the one a new user has."""
+    pythons = {v.cell.python for v in today if v.state is not State.UNJUDGED}
+    return max(pythons, key=natural_key, default="")
 
 
-def red(verdict: Verdict) -> bool:
+def is_red(verdict: Verdict) -> bool:
+    """Return whether a cell fails, of itself or because the framework itself fails."""
     return verdict.state in (State.BROKEN, State.BLOCKED)
 
 
-def cell(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
+def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
+    """Return a verdict as a cell of a table.
+
+    Args:
+        matrix: gives words and titles.
+        verdict: the verdict to show.
+        page: whether the table is on the page of the cell's subject.
+    """
     symbol, word = state_symbols(matrix)[verdict.state]
-    why = verdict.symptom if red(verdict) else verdict.reason
+    return CellView(
+        state=verdict.state.value,
+        symbol=symbol,
+        word=word,
+        why=_why(matrix, verdict),
+        link=_evidence_link(verdict, page=page),
+    )
+
+
+def _why(matrix: Matrix, verdict: Verdict) -> str:
+    """Return one line about a verdict: what fails, why it is not judged, or with which core."""
     if verdict.state is State.WORKS and verdict.lock:
-        why = ", ".join(f"{n} {v}" for n in matrix.core if (v := verdict.lock.version(n)))
-    shown = verdict.record or verdict.control
-    prefix = f"subjects/{shown.subject}.html" if shown and not page else ""
-    if shown and page and shown.subject != verdict.cell.subject:
-        prefix = f"{shown.subject}.html"
-    link = f"{prefix}#{shown.fingerprint}" if shown else None
-    return CellView(verdict.state.value, symbol, word, why or "", link)
+        versions = {name: verdict.lock.version(name) for name in matrix.core}
+        return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    text = verdict.symptom if is_red(verdict) else verdict.reason
+    return text or ""
 
 
-def numbers(text: str) -> tuple[tuple[int, ...], str]:
-    return tuple(int(n) for n in re.findall(r"\d+", text)), text
+def _evidence_link(verdict: Verdict, *, page: bool) -> str | None:
+    """Return the link to a verdict's record, from the subject's page or from the root."""
+    record = verdict.record or verdict.control
+    if record is None:
+        return None
+    if not page:
+        return f"{_subject_link(record.subject)}#{record.fingerprint}"
+    if record.subject != verdict.cell.subject:
+        return f"{record.subject}.html#{record.fingerprint}"
+    return f"#{record.fingerprint}"
 
 
-def table(
+def natural_key(text: str) -> tuple[tuple[int, ...], str]:
+    """Return a sort key that compares the numbers in a text as numbers: 3.9 before 3.10."""
+    return tuple(int(number) for number in re.findall(r"\d+", text)), text
+
+
+def table_view(
     title: str,
-    corner: str,
     items: Mapping[tuple[str, str], CellView],
     names: Callable[[str], str] = str,
     links: Callable[[str], str | None] = lambda _: None,
 ) -> TableView:
-    """A table from (row, column) to cell, both in their natural order."""
-    rows = sorted({row for row, _ in items}, key=numbers)
-    columns = sorted({column for _, column in items}, key=numbers)
+    """Return a table with rows and columns in their natural order.
+
+    Args:
+        title: caption of the table.
+        items: cells by row and column.
+        names: returns the name of a row.
+        links: returns the link of a row's name.
+    """
+    rows = sorted({row for row, _ in items}, key=natural_key)
+    columns = sorted({column for _, column in items}, key=natural_key)
     return TableView(
-        title,
-        corner,
-        tuple(columns),
-        tuple((names(r), links(r), tuple(items.get((r, c)) for c in columns)) for r in rows),
+        title=title,
+        columns=tuple(columns),
+        rows=tuple(
+            (names(row), links(row), tuple(items.get((row, column)) for column in columns))
+            for row in rows
+        ),
     )
 
 
 def today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
-    """Every subject on every Python that was there; a column of question marks tells nothing."""
-    there = {v.cell.python for v in today if v.state is not State.UNJUDGED}
-    if not there:
+    """Return every subject on every Python that could run something; None where none could.
+
+    A column in which every cell is not judged would be of no use.
+    """
+    pythons = {v.cell.python for v in today if v.state is not State.UNJUDGED}
+    if not pythons:
         return None
     items = {
-        (v.cell.subject, f"Python {v.cell.python}"): cell(matrix, v, page=False)
+        (v.cell.subject, f"Python {v.cell.python}"): cell_view(matrix, v, page=False)
         for v in today
-        if v.cell.python in there
+        if v.cell.python in pythons
     }
-    return table("What a newcomer gets today", "", items, matrix.title, _subject_link)
+    return table_view("What a newcomer gets today", items, matrix.title, _subject_link)
 
 
 def _subject_link(subject: str) -> str:
@@ -104,50 +146,62 @@ def _on_foundation(matrix: Matrix, verdict: Verdict) -> str:
 
 
 def core_tables(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterable[TableView]:
-    """The framework alone, a table a Python."""
-    for python, items in _core(matrix, verdicts, page=False):
-        yield table(f"Python {python}", "", items)
+    """Yield tables of the framework alone, one for each Python."""
+    for python, items in _core_cells(matrix, verdicts, page=False):
+        yield table_view(f"Python {python}", items)
 
 
 def core_tables_of_page(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterable[TableView]:
-    """The same for the page of the framework."""
+    """Yield the same tables for the page of the framework."""
     framework, foundation = map(matrix.title, matrix.core_names)
-    for python, items in _core(matrix, verdicts, page=True):
-        yield table(f"{framework} alone with each {foundation}, Python {python}", "", items)
+    for python, items in _core_cells(matrix, verdicts, page=True):
+        yield table_view(f"{framework} alone with each {foundation}, Python {python}", items)
 
 
-def _core(
+def _core_cells(
     matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool
 ) -> Iterable[tuple[str, Mapping[tuple[str, str], CellView]]]:
+    """Yield each Python with its cells, by version of the framework and of the foundation."""
     core = [v for v in verdicts if v.cell.table is Table.CORE]
-    for python in sorted({v.cell.python for v in core}, key=numbers):
+    for python in sorted({v.cell.python for v in core}, key=natural_key):
         yield (
             python,
             {
-                (_on_framework(matrix, v), _on_foundation(matrix, v)): cell(matrix, v, page=page)
+                (_on_framework(matrix, v), _on_foundation(matrix, v)): cell_view(
+                    matrix, v, page=page
+                )
                 for v in core
                 if v.cell.python == python
             },
         )
 
 
-def resolved(matrix: Matrix) -> str:
-    """The words for a foundation that nothing is asked of."""
+def resolved_label(matrix: Matrix) -> str:
+    """Return the words for a foundation whose version the resolver chooses."""
     return f"{matrix.title(matrix.foundation)} as resolved"
 
 
 def grid_tables(
     matrix: Matrix, verdicts: Sequence[Verdict], *, page: bool = False
 ) -> Iterable[TableView]:
+    """Yield tables of subjects and series of the framework, by Python and foundation."""
     grid = [v for v in verdicts if v.cell.table is Table.GRID]
-    beneath = matrix.title(matrix.foundation)
-    words = {"resolved": resolved(matrix), "oldest-allowed": f"the oldest {beneath} allowed"}
+    foundation = matrix.title(matrix.foundation)
+    labels = {
+        "resolved": resolved_label(matrix),
+        "oldest-allowed": f"the oldest {foundation} allowed",
+    }
     keys = {(v.cell.python, v.cell.foundation or "") for v in grid}
-    for python, label in sorted(keys, key=lambda k: (numbers(k[0]), k[1] != "resolved")):
+    for python, choice in sorted(keys, key=lambda k: (natural_key(k[0]), k[1] != "resolved")):
         items = {
-            (v.cell.subject, _on_framework(matrix, v)): cell(matrix, v, page=page)
+            (v.cell.subject, _on_framework(matrix, v)): cell_view(matrix, v, page=page)
             for v in grid
-            if v.cell.python == python and v.cell.foundation == label
+            if v.cell.python == python and v.cell.foundation == choice
         }
-        title = f"Python {python}, {words.get(label, f'{beneath} {label}')}"
-        yield table(title, "", items, matrix.title, lambda s: None if page else _subject_link(s))
+        label = labels.get(choice, f"{foundation} {choice}")
+        links = _no_link if page else _subject_link
+        yield table_view(f"Python {python}, {label}", items, matrix.title, links)
+
+
+def _no_link(_subject: str) -> None:
+    return None

@@ -1,4 +1,4 @@
-"""Words that several pages share: days, stages, the line that reproduces a cell. Pure."""
+"""Wording that several pages share: dates, shares, stages, states, reproduce lines. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from watchdog.model.verdict import Breakage, State
 
 
 def date(value: datetime) -> str:
-    """`30 Sep 2023`."""
+    """Return a day as `30 Sep 2023`."""
     return f"{value.day} {value:%b %Y}"
 
 
 def instant(value: datetime) -> str:
-    """`30 Sep 2023 14:36 UTC`."""
+    """Return an instant as `30 Sep 2023 14:36 UTC`."""
     return f"{date(value)} {value:%H:%M} UTC"
 
 
 def join_words(words: Sequence[str]) -> str:
-    """`A, B and C`."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+    """Return words as `A, B and C`."""
+    if len(words) > 1:
+        return f"{', '.join(words[:-1])} and {words[-1]}"
+    return "".join(words)
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole as `3 of 4 (75%)`; `none` where the whole is nothing."""
+    return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
 
 
 STAGES = {
@@ -35,7 +42,7 @@ STAGES = {
 
 
 def reproduce(python: str, pins: Sequence[str], smoke: str, subject: str) -> str:
-    """One shell line, in the root of the repository, that runs a smoke on a lock."""
+    """Return one shell line, for the root of the repository, that runs a smoke on a lock."""
     series = ".".join(python.split(".")[:2])
     automatic = f"WATCHDOG_DISTRIBUTIONS={subject} " if smoke == "automatic" else ""
     return (
@@ -46,7 +53,7 @@ def reproduce(python: str, pins: Sequence[str], smoke: str, subject: str) -> str
 
 
 def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
-    """The symbol and the word of each state: the same in terminal, page and feed."""
+    """Return symbol and word of each state: the same in terminal, page and feed."""
     return {
         State.WORKS: ("✓", "works"),
         State.BROKEN: ("✕", "breaks"),
@@ -59,7 +66,7 @@ def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
 
 
 def breakage_row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
-    """A breakage in a table: mark, who has it, in how many cells, what one sees."""
+    """Return a breakage as a row of a table: mark, subjects, number of cells, symptom."""
     mark = "new" if breakage.new else state_symbols(matrix)[State.BROKEN][0]
     itself = f"{matrix.title(matrix.framework)} itself"
     who = itself if breakage.core else ", ".join(breakage.subjects)

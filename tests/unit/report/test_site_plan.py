@@ -1,0 +1,85 @@
+"""Which pages and files the site consists of, before anything is rendered or written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ecosystem import day
+from samples import BREAKAGE, MATRIX, works
+
+from watchdog.model.history import Effort, History
+from watchdog.model.verdict import JournalEntry, Run, State
+from watchdog.report import site
+from watchdog.report.site import StoredResults
+
+RUN = Run(day(9), day(9), {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="no Python")})
+HISTORY = History("ext", "auto", day(0), day(9), (BREAKAGE,), (), Effort(1, 2, 3, 4), (works(0),))
+BEFORE_THE_FIRST_RUN = StoredResults(
+    runs=(),
+    run=None,
+    recall=lambda _: None,
+    histories={},
+    pins=(),
+    cures={},
+    second_opinions=(),
+    declared=(),
+    known_good=(),
+    forecast=None,
+    score=None,
+    truth=(),
+)
+AFTER_A_RUN = replace(BEFORE_THE_FIRST_RUN, runs=(RUN,), run=RUN, histories={"ext": HISTORY})
+
+
+def test_before_the_first_run_there_is_one_empty_page_and_nothing_for_machines() -> None:
+    views = site.build_views(MATRIX, BEFORE_THE_FIRST_RUN)
+    assert [(page.path, page.template) for page in site.all_pages(views)] == [
+        ("about.html", "about.html"),
+        ("index.html", "empty.html"),
+    ]
+    assert list(site.machine_files(MATRIX, views, [])) == []
+
+
+def test_pages_of_a_run_with_a_history() -> None:
+    views = site.build_views(MATRIX, AFTER_A_RUN)
+    assert [page.path for page in site.all_pages(views)] == [
+        "breakages/ext-1.0--werkzeug-3.0.0.html",
+        "matrix.html",
+        "history.html",
+        "paste.html",
+        "about.html",
+        "subjects/ext.html",
+        "index.html",
+    ]
+    assert list(views.subject_charts) == ["ext"]
+
+
+def test_a_history_without_a_run_has_its_pages() -> None:
+    views = site.build_views(MATRIX, replace(AFTER_A_RUN, runs=(), run=None))
+    assert [page.path for page in site.all_pages(views)] == [
+        "breakages/ext-1.0--werkzeug-3.0.0.html",
+        "history.html",
+        "about.html",
+        "index.html",
+    ]
+
+
+def test_files_beside_the_api_keep_their_names() -> None:
+    views = site.build_views(MATRIX, AFTER_A_RUN)
+    paths = [path for path, _ in site.machine_files(MATRIX, views, [])]
+    assert [path for path in paths if not path.startswith("api/")] == [
+        "paste-data.js",
+        "feed.xml",
+        "badges/ext.svg",
+        "badges/ext.json",
+        "robots.txt",
+    ]
+
+
+def test_a_sitemap_needs_the_address_of_the_site() -> None:
+    address = MATRIX.site.model_copy(update={"url": "https://example.org/w/"})
+    matrix = MATRIX.model_copy(update={"site": address})
+    views = site.build_views(matrix, AFTER_A_RUN)
+    files = dict(site.machine_files(matrix, views, ["index.html"]))
+    assert "https://example.org/w/index.html" in files["sitemap.xml"]
+    assert "https://example.org/w/sitemap.xml" in files["robots.txt"]
