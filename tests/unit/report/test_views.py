@@ -1,6 +1,6 @@
 """What the pages show, as values: snapshots of the view models, and what they must never say.
 
-After a wanted change: `pytest tests/test_views.py --snapshot-update`, and read the difference.
+After a wanted change: `pytest tests/unit/report --snapshot-update`, and read the difference.
 """
 
 from __future__ import annotations
