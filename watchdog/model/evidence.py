@@ -132,7 +132,6 @@ class Evidence:
         during: the test that was running when the process died.
         detail: signal or exit code in words, if the process died.
         environment: `composed` of links to the store, or `plain`: installed by uv as usual.
-        reach: how many public functions and classes of the subject ran, and how many it has.
         sandbox: how it was isolated; None if nothing ran, and in records written before 0.1.
     """
 
@@ -146,7 +145,6 @@ class Evidence:
     during: str | None = None
     detail: str = ""
     environment: str = "composed"
-    reach: tuple[int, int] | None = None
     sandbox: Isolation | None = None
 
 
@@ -168,7 +166,7 @@ class Trial:
 
     Attributes:
         smoke: name of the smoke's module.
-        distributions: the packages that an automatic smoke tries and whose API use is measured.
+        distributions: the packages that an automatic smoke tries.
         services: the servers that its smoke needs and this machine has.
         as_of: the cutoff that its packages are installed at, UTC.
     """
@@ -208,7 +206,6 @@ class Record:
     evidence: tuple[Evidence, ...]
     ran_at: datetime
     setuptools: str | None = None
-    reach: tuple[int, int] | None = None
     files: dict[str, str] = field(default_factory=dict)
     built: dict[str, str] = field(default_factory=dict)
     schema_version: int = 1

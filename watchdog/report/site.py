@@ -24,8 +24,10 @@ from watchdog.report.views.history import HistoryView, history_view
 from watchdog.report.views.history_chart import HistoryChart, history_chart
 from watchdog.report.views.paste import paste_script
 from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
+from watchdog.report.views.subject import coverage_sentence
 from watchdog.report.views.wording import breakage_page, state_symbols
 from watchdog.storage import files, journal
+from watchdog.storage.api_coverage import ApiCoverage, read_coverage
 from watchdog.storage.archive import Archive
 from watchdog.storage.constraints import KnownGood, read_constraints
 from watchdog.storage.declared import Measured, read_declared
@@ -76,12 +78,13 @@ class StoredResults:
     forecast: Forecast | None
     score: Score | None
     truth: Sequence[tuple[str, str]]
+    api_coverage: ApiCoverage | None
 
 
 def load_stored(ledger: Ledger, reports: Path) -> StoredResults:
     """Read every stored result that the site shows; results that do not exist are empty."""
     archive = Archive(reports)
-    runs = ledger.runs()
+    runs = journal.Journal(reports).runs()
     histories = {subject: archive.history(subject) for subject in archive.subjects()}
     return StoredResults(
         runs=runs,
@@ -96,7 +99,14 @@ def load_stored(ledger: Ledger, reports: Path) -> StoredResults:
         forecast=read_forecast(reports),
         score=read_score(reports),
         truth=_read_truth(reports),
+        api_coverage=read_coverage(reports),
     )
+
+
+def _build_coverage(coverage: ApiCoverage | None) -> dict[str, str]:
+    """Return the sentence about API coverage of each subject that was measured."""
+    shares = coverage.shares if coverage else {}
+    return {subject: coverage_sentence(share) for subject, share in shares.items()}
 
 
 def _read_truth(reports: Path) -> list[tuple[str, str]]:
@@ -129,6 +139,7 @@ class Views:
     declared: Mapping[str, Measured]
     known_good: Sequence[KnownGood]
     truth: Sequence[tuple[str, str]]
+    coverage: Mapping[str, str]
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -152,6 +163,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         declared={measured.subject: measured for measured in stored.declared},
         known_good=stored.known_good,
         truth=stored.truth,
+        coverage=_build_coverage(stored.api_coverage),
     )
 
 
@@ -264,6 +276,7 @@ def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
                 "mine": [b for b in views.history.breakages if b.subject == subject],
                 "lane": views.subject_charts.get(subject),
                 "risks": [risk for risk in risks if risk.subject == subject],
+                "coverage": views.coverage.get(subject),
             },
         )
 

@@ -11,9 +11,19 @@ from watchdog.model.history import Effort, History
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
 from watchdog.report.site import StoredResults
+from watchdog.storage.api_coverage import ApiCoverage, Share
 
 RUN = Run(day(9), day(9), {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="no Python")})
-HISTORY = History("ext", "auto", day(0), day(9), (BREAKAGE,), (), Effort(1, 2, 3, 4), (works(0),))
+HISTORY = History(
+    subject="ext",
+    python="auto",
+    since=day(0),
+    until=day(9),
+    breakages=(BREAKAGE,),
+    gaps=(),
+    effort=Effort(1, 2, 3, 4),
+    moments=(works(0),),
+)
 BEFORE_THE_FIRST_RUN = StoredResults(
     runs=(),
     run=None,
@@ -27,6 +37,7 @@ BEFORE_THE_FIRST_RUN = StoredResults(
     forecast=None,
     score=None,
     truth=(),
+    api_coverage=None,
 )
 AFTER_A_RUN = replace(BEFORE_THE_FIRST_RUN, runs=(RUN,), run=RUN, histories={"ext": HISTORY})
 
@@ -83,3 +94,16 @@ def test_a_sitemap_needs_the_address_of_the_site() -> None:
     files = dict(site.machine_files(matrix, views, ["index.html"]))
     assert "https://example.org/w/index.html" in files["sitemap.xml"]
     assert "https://example.org/w/sitemap.xml" in files["robots.txt"]
+
+
+def test_page_of_subject_shows_api_coverage() -> None:
+    """What was measured stands on the page of its subject, and nothing on the others."""
+    run = replace(RUN, cells={f"{s}/today/py3.11": RUN.cells["ext/today/py3.11"] for s in "ab"})
+    shares = {"a": Share(executed=3, public=12)}
+    coverage = ApiCoverage(as_of=day(9), python="3.13", shares=shares)
+    stored = replace(AFTER_A_RUN, runs=(run,), run=run, api_coverage=coverage)
+    pages = {p.path: p.context for p in site.all_pages(site.build_views(MATRIX, stored))}
+    assert pages["subjects/a.html"]["coverage"] == (
+        "Its smoke executes 3 of its 12 public functions and classes (25%)."
+    )
+    assert pages["subjects/b.html"]["coverage"] is None

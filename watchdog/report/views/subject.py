@@ -22,6 +22,7 @@ from watchdog.report.views.tables import (
     table_view,
 )
 from watchdog.report.views.wording import state_symbols
+from watchdog.storage.api_coverage import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +55,13 @@ class EvidenceView:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectView:
-    """A subject's page; `reach` says how much of the subject its smoke executes."""
+    """What the page of a subject shows."""
 
     subject: str
     title: str
     sentence: str
     notes: str | None
     successor: str | None
-    reach: str | None
     tables: tuple[TableView, ...]
     evidence: tuple[EvidenceView, ...]
 
@@ -86,7 +86,6 @@ def subject_view(
         sentence=_sentence(title, today),
         notes=extension.notes if extension else None,
         successor=extension.successor if extension else None,
-        reach=_reach(verdicts),
         tables=tuple(_tables(matrix, subject, verdicts)),
         evidence=tuple(_all_evidence(matrix, subject, verdicts, controls)),
     )
@@ -125,16 +124,11 @@ def _versions_table(
         yield table_view(f"Its earlier series under the newest {framework}", items)
 
 
-def _reach(verdicts: Sequence[Verdict]) -> str | None:
-    """Return how much of the subject its smoke executes, on the newest Python that measured it."""
-    records = [v.record for v in verdicts if v.record and v.record.reach and v.record.reach[1]]
-    if not records:
-        return None
-    newest = max(records, key=lambda record: natural_key(record.python))
-    executed, public = newest.reach or (0, 1)
+def coverage_sentence(share: Share) -> str:
+    """Return which share of a package's public interface its smoke runs, as a sentence."""
     return (
-        f"Its smoke executes {executed} of its {public} public functions and classes "
-        f"({executed / public:.0%})."
+        f"Its smoke executes {share.executed} of its {share.public} public functions and classes "
+        f"({share.executed / share.public:.0%})."
     )
 
 
