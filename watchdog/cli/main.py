@@ -61,9 +61,6 @@ COMMANDS = {
     "forecast": _source(
         _MAINTAINERS, "forecast:forecast", "Find what the next releases will break."
     ),
-    "forecast-score": _source(
-        _MAINTAINERS, "forecast:forecast_score", "Compare past forecasts with what really broke."
-    ),
     "declared": _source(
         _MAINTAINERS, "field:declared", "Compare declared version ranges with what works."
     ),
