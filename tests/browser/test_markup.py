@@ -29,7 +29,8 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_pages_style_and_pictures_are_valid(whole: Home, checker: list[str]) -> None:
+def test_site_markup_is_valid(whole: Home, checker: list[str]) -> None:
+    """The Nu Html Checker finds no problem in any page, style sheet or picture of the site."""
     reports = whole.folder / "reports"
     suffixes = (".html", ".css", ".svg")
     files = [str(p) for p in sorted(reports.rglob("*")) if p.suffix in suffixes]

@@ -50,7 +50,8 @@ def opened(browser: Any, whole: Home) -> Iterator[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_has_a_barrier(opened: Any, name: str, scheme: str) -> None:
+def test_page_accessibility(opened: Any, name: str, scheme: str) -> None:
+    """No page has an accessibility problem (checked by axe-core), in light and dark scheme."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     # axe is put into the page, which its own policy forbids.
     tab = opened(name, color_scheme=scheme, bypass_csp=True)
@@ -60,12 +61,14 @@ def test_no_page_has_a_barrier(opened: Any, name: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("width", [360, 1280], ids=["phone", "desktop"])
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_is_wider_than_its_window(opened: Any, name: str, width: int) -> None:
+def test_page_fits_window_width(opened: Any, name: str, width: int) -> None:
+    """No page is wider than the window, neither on a phone nor on a desktop."""
     tab = opened(name, viewport={"width": width, "height": 800}, java_script_enabled=True)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_every_name_of_the_matrix_fits_left_of_the_lanes(opened: Any) -> None:
+def test_history_chart_label_width(opened: Any) -> None:
+    """Every title of matrix.yaml fits into the space left of the lanes of the history chart."""
     tab = opened("history.html", bypass_csp=True)
     titles = [MATRIX.title(name) for name in MATRIX.extensions]
     over = tab.evaluate(
@@ -81,7 +84,8 @@ def test_every_name_of_the_matrix_fits_left_of_the_lanes(opened: Any) -> None:
     assert (over, len(titles) > 90) == ([], True)
 
 
-def test_a_table_is_filtered_by_what_is_typed(opened: Any) -> None:
+def test_table_search_filters_rows(opened: Any) -> None:
+    """Typing in the search field hides the table rows that do not match."""
     tab = opened("index.html")
     rows = tab.locator("#field-tables figure:visible tbody tr:visible")
     every = rows.count()
@@ -90,7 +94,8 @@ def test_a_table_is_filtered_by_what_is_typed(opened: Any) -> None:
     assert rows.count() == 1 < every
 
 
-def test_without_scripts_another_table_is_shown_by_its_label(opened: Any) -> None:
+def test_table_switch_without_scripts(opened: Any) -> None:
+    """With scripts off, a label switches the visible table and no search field is shown."""
     tab = opened("index.html", java_script_enabled=False)
     shown = tab.locator("#field-tables figure:visible table caption")
     before = shown.inner_text()
@@ -99,12 +104,14 @@ def test_without_scripts_another_table_is_shown_by_its_label(opened: Any) -> Non
     assert not tab.locator("input[type=search]").is_visible()
 
 
-def test_pictures_are_shown_also_from_disk(opened: Any) -> None:
+def test_images_load_from_disk(opened: Any) -> None:
+    """An image of a page is loaded when the page is opened from disk."""
     tab = opened("subjects/ext-import.html")
     assert tab.evaluate("[...document.images].map(i => i.naturalWidth)")[0] > 0
 
 
-def test_what_is_to_be_typed_can_be_copied(opened: Any) -> None:
+def test_copy_button_copies_command(opened: Any) -> None:
+    """The copy button puts the command that cures a breakage on the clipboard."""
     page = "breakages/ext-import-1.0--werkzeug-3.0.0.html"
     tab = opened(page, permissions=["clipboard-read", "clipboard-write"])
     tab.locator("button.copy").first.click()
@@ -112,7 +119,8 @@ def test_what_is_to_be_typed_can_be_copied(opened: Any) -> None:
     assert "werkzeug<3" in tab.evaluate("navigator.clipboard.readText()")
 
 
-def test_pasted_requirements_are_answered_with_what_to_add(opened: Any) -> None:
+def test_paste_box_answers_requirements(opened: Any) -> None:
+    """The paste box names the pins that pasted requirements need, and the unwatched packages."""
     tab = opened("paste.html")
     tab.fill("#requirements", "# mine\nExt_Import==1.0\nsomething-else\n-e .\n")
     said = tab.inner_text("#answer")
@@ -127,14 +135,16 @@ def test_pasted_requirements_are_answered_with_what_to_add(opened: Any) -> None:
     assert "Flask 1.0.0 needs werkzeug<3" in tab.inner_text("#answer")
 
 
-def test_what_is_pasted_is_text_whatever_it_holds(opened: Any) -> None:
+def test_paste_box_escapes_html(opened: Any) -> None:
+    """Pasted HTML is shown as text and creates no elements."""
     tab = opened("paste.html")
     tab.fill("#requirements", "<img src=x onerror=alert(1)>==1\na</script><b>==2")
     assert tab.locator("#answer img").count() == 0
     assert tab.locator("#answer b").count() == 0
 
 
-def test_the_keyboard_reaches_everything_in_order(opened: Any) -> None:
+def test_keyboard_navigation(opened: Any) -> None:
+    """The Tab key first reaches the skip link, then each element, then leaves the page."""
     tab = opened("index.html")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.textContent") == "Skip to the report"

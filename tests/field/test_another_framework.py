@@ -52,7 +52,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return reports
 
 
-def test_every_cell_of_another_framework_is_judged_and_works(ran: Path) -> None:
+def test_run_other_framework_works(ran: Path) -> None:
+    """Every cell of the Starlette matrix works, in all four tables."""
     cells = json.loads((ran / "api" / "v1" / "field.json").read_text("utf-8"))["cells"]
     assert {cell["state"] for cell in cells} == {"works"}
     assert {cell["table"] for cell in cells} == {"core", "today", "grid", "versions"}
@@ -64,7 +65,8 @@ def test_every_cell_of_another_framework_is_judged_and_works(ran: Path) -> None:
     }
 
 
-def test_no_page_of_it_names_a_framework_that_is_not_its_own(ran: Path) -> None:
+def test_pages_name_no_foreign_framework(ran: Path) -> None:
+    """Pages of the Starlette matrix mention neither Flask nor Werkzeug."""
     endings = (".html", ".json", ".js", ".csv", ".css", ".xml", ".svg")
     files = [path for path in ran.rglob("*") if path.suffix in endings]
     assert {"index.html", "matrix.html", "about.html", "field.csv"} <= {p.name for p in files}
@@ -73,7 +75,8 @@ def test_no_page_of_it_names_a_framework_that_is_not_its_own(ran: Path) -> None:
     assert "Starlette × AnyIO" in (ran / "index.html").read_text("utf-8")
 
 
-def test_what_is_typed_is_answered_in_words_of_that_field(ran: Path) -> None:
+def test_commands_use_framework_names(ran: Path) -> None:
+    """The commands check and plan use the names of the Starlette matrix in their output."""
     checked = watchdog("check", "sse-starlette", "--framework", "1.9", reports=ran)
     assert checked.returncode == 0, checked.stderr
     assert "starlette==1.9." in checked.stdout
@@ -83,9 +86,10 @@ def test_what_is_typed_is_answered_in_words_of_that_field(ran: Path) -> None:
         assert foreign(done.stdout + done.stderr) == []
 
 
-def test_an_extension_outside_of_its_matrix_gets_the_automatic_smoke_of_its_folder(
+def test_check_uses_automatic_smoke_of_folder(
     ran: Path,
 ) -> None:
+    """A package outside the matrix gets the automatic smoke of the given smoke folder."""
     done = watchdog("check", "python-multipart", "starlette", "--format", "json", reports=ran)
     answer = json.loads(done.stdout)
     assert (answer["outcome"], answer["reason"]) == ("works", None)

@@ -108,9 +108,8 @@ def _without_place(name: str, data: bytes, environment: Path) -> bytes:
 
 
 @pytest.mark.parametrize("subject", list(MATRIX.extensions))
-def test_linked_and_reference_environments_are_equal(
-    workspace: Workspace, tmp_path: Path, subject: str
-) -> None:
+def test_linked_equals_reference(workspace: Workspace, tmp_path: Path, subject: str) -> None:
+    """Linked and reference environments hold the same files and behave alike."""
     for python in reversed(list(workspace.interpreters)):
         interpreter = workspace.interpreters[python]
         as_of = workspace.settings.as_of

@@ -44,9 +44,10 @@ def check(reports: Path, *requirements: str, as_of: str, python: str = "3.11") -
         ("2023-11-05", "works", "3.0.1"),
     ],
 )
-def test_flask_login_was_broken_by_werkzeug_3_for_a_month(
+def test_check_flask_login_around_werkzeug_3(
     tmp_path: Path, as_of: str, outcome: str, version: str
 ) -> None:
+    """Flask-Login is broken by Werkzeug 3.0.0 in October 2023, but not before or after."""
     answer = check(tmp_path, "flask-login", as_of=as_of)
     assert (answer["outcome"], answer["lock"]["werkzeug"]) == (outcome, version)
     if outcome == "broken":
@@ -61,31 +62,35 @@ def test_flask_login_was_broken_by_werkzeug_3_for_a_month(
         ("flask==2.2.5", "smoke", "module 'werkzeug' has no attribute '__version__'"),
     ],
 )
-def test_the_half_pinned_application_breaks(
+def test_check_half_pinned_flask_breaks(
     tmp_path: Path, requirement: str, stage: str, symptom: str
 ) -> None:
+    """An application that pins Flask 2.2 but not Werkzeug is broken."""
     answer = check(tmp_path, requirement, as_of="2026-11-01")
     assert (answer["outcome"], answer["stage"]) == ("broken", stage)
     assert symptom in answer["symptom"]
     assert answer["blocked_by_core"] is False
 
 
-def test_a_conflict_is_told_with_the_resolvers_reason(tmp_path: Path) -> None:
+def test_check_conflict_names_reason(tmp_path: Path) -> None:
+    """Requirements that exclude each other are a conflict with the reason of the resolver."""
     answer = check(tmp_path, "flask>=3.1", "werkzeug<2", as_of="2026-11-01")
     assert answer["outcome"] == "conflict"
     assert "flask>=3.1.0 depends on werkzeug>=3.1" in answer["reason"]
 
 
-def test_an_extension_outside_of_the_matrix_is_judged_by_the_automatic_smoke(
+def test_check_automatic_smoke_of_unlisted_package(
     tmp_path: Path,
 ) -> None:
+    """The automatic smoke finds when a package outside the matrix breaks."""
     before = check(tmp_path, "flask-jwt-simple", as_of="2023-09-20")
     after = check(tmp_path, "flask-jwt-simple", as_of="2023-10-05")
     assert (before["outcome"], after["outcome"]) == ("works", "broken")
     assert "_request_ctx_stack" in after["symptom"]
 
 
-def test_under_flask_2_2_with_the_newest_werkzeug_all_is_one_breakage(tmp_path: Path) -> None:
+def test_run_blocked_cells_on_old_flask(tmp_path: Path) -> None:
+    """Flask 2.2 with the newest Werkzeug is shown as one breakage that blocks the other cells."""
     if "3.13" not in PYTHONS:
         pytest.skip("Python 3.13 is not on this machine")
     globs = ("*/grid/py3.13/flask-2.2/werkzeug-resolved", "flask/core/py3.13/flask-2.2/*-3.1")

@@ -59,19 +59,22 @@ def sabotage_of(path: Path) -> list[str]:
     return []
 
 
-def test_every_subject_has_a_smoke_and_every_smoke_a_subject() -> None:
+def test_every_subject_has_one_smoke() -> None:
+    """Smoke files and subjects of the matrix correspond one to one."""
     assert {f.name for f in FILES} == {file_of(s).name for s in SUBJECTS}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 class TestContract:
-    def test_it_is_short_and_written_for_the_oldest_python(self, path: Path) -> None:
+    def test_smoke_length_and_syntax(self, path: Path) -> None:
+        """A smoke stays within its length limit and parses on the oldest Python."""
         text = path.read_text("utf-8")
         major, minor = (int(n) for n in MATRIX.python[0].split("."))
         ast.parse(text, feature_version=(major, minor))
         assert len(text.splitlines()) <= LONGEST.get(path.name, 136)
 
-    def test_it_imports_nothing_of_ours_and_no_test_tool(self, path: Path) -> None:
+    def test_smoke_imports(self, path: Path) -> None:
+        """A smoke imports neither the watchdog nor a test tool."""
         tree = ast.parse(path.read_text("utf-8"))
         names = {
             alias.name.split(".")[0]
@@ -86,7 +89,8 @@ class TestContract:
         allowed = {"pytest"} if path.name == "smoke_pytest_flask.py" else set()
         assert not (names & {"watchdog", "pytest", "conftest"}) - allowed
 
-    def test_every_test_has_a_title_of_its_own_and_asserts_something(self, path: Path) -> None:
+    def test_smoke_tests_have_titles_and_assertions(self, path: Path) -> None:
+        """Each test of a smoke has a unique one-line docstring and checks something."""
         tests = uses_of(ast.parse(path.read_text("utf-8")))
         titles = [ast.get_docstring(t) or "" for t in tests]
         assert tests
@@ -96,7 +100,8 @@ class TestContract:
             kinds = (ast.Assert, ast.Raise, ast.With, ast.Call)
             assert any(isinstance(n, kinds) for n in ast.walk(test)), test.name
 
-    def test_at_module_level_it_only_imports_and_defines(self, path: Path) -> None:
+    def test_smoke_module_level_statements(self, path: Path) -> None:
+        """At module level a smoke contains only imports, definitions and simple statements."""
         allowed = (
             ast.Import,
             ast.ImportFrom,
@@ -111,7 +116,8 @@ class TestContract:
         for node in ast.parse(path.read_text("utf-8")).body:
             assert isinstance(node, allowed), ast.unparse(node)
 
-    def test_it_names_what_it_is_about(self, path: Path) -> None:
+    def test_smoke_names_sabotage_targets(self, path: Path) -> None:
+        """A smoke names at least two central functions, each as file and function."""
         entries = sabotage_of(path)
         assert len(entries) >= 2
         assert all(e.count(":") == 1 and e.split(":")[0].endswith(".py") for e in entries)
@@ -227,9 +233,8 @@ class Bench:
 
 @pytest.mark.real_index
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_with_any_central_function_emptied_the_smoke_fails(
-    workspace: Workspace, tmp_path: Path, subject: str
-) -> None:
+def test_smoke_detects_sabotage(workspace: Workspace, tmp_path: Path, subject: str) -> None:
+    """A smoke fails when any one of its central functions has its body removed."""
     bench = Bench(workspace, subject, tmp_path)
     site = bench.install()
     undetected = []
@@ -246,9 +251,10 @@ def test_with_any_central_function_emptied_the_smoke_fails(
 
 
 @pytest.mark.real_index
-def test_a_smoke_that_asserts_nothing_is_found_out(
+def test_idle_smoke_misses_sabotage(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A smoke without assertions still passes after a central function lost its body."""
     idle = tmp_path / "smoke_flask_login.py"
     idle.write_text("import flask_login\n\n\ndef test_idle():\n    'Nothing'\n", encoding="utf-8")
     monkeypatch.setitem(globals(), "file_of", lambda _: idle)

@@ -27,7 +27,8 @@ def workspace(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
         yield opened
 
 
-def test_what_a_package_uses_is_told_with_its_line(workspace: Workspace) -> None:
+def test_api_reader_finds_uses(workspace: Workspace) -> None:
+    """ApiReader.uses returns the symbols that a package uses with file and line."""
     interpreter = workspace.interpreters[PYTHON]
     asked = ("ext-import", "1.0", interpreter, NOW, frozenset({"werkzeug", "flask"}))
     (use,) = ApiReader(workspace).uses(*asked)
@@ -36,7 +37,8 @@ def test_what_a_package_uses_is_told_with_its_line(workspace: Workspace) -> None
     assert ApiReader(workspace).modules(*asked[:4]) == {"ext_import"}
 
 
-def test_a_release_is_asked_what_it_offers(workspace: Workspace) -> None:
+def test_api_reader_finds_offers(workspace: Workspace) -> None:
+    """ApiReader.offers says whether a release has each symbol, or None where it is unknown."""
     interpreter = workspace.interpreters[PYTHON]
     uses = [as_use("werkzeug.gone"), as_use("werkzeug.VERSION"), as_use("nowhere.x")]
     new = ApiReader(workspace).offers(LOCK, interpreter, NOW, uses)
@@ -51,7 +53,8 @@ def test_a_release_is_asked_what_it_offers(workspace: Workspace) -> None:
     assert ApiReader(workspace).offers(LOCK, interpreter, NOW, []) == {}
 
 
-def test_another_process_finds_what_was_kept(home: Home) -> None:
+def test_api_reader_cache_across_processes(home: Home) -> None:
+    """Later processes with other hash seeds reuse the cached uses and offers."""
     kept = home.caches / "watchdog"
     assert home("forecast", "ext-import").returncode == 0
     before = {*kept.glob("uses/*"), *kept.glob("offers/*")}

@@ -120,9 +120,8 @@ def by_a_link() -> bytes:
 
 
 @pytest.mark.parametrize("make", [climbing, rooted, by_a_link])
-def test_no_wheel_writes_outside_of_where_it_is_installed(
-    place: Place, make: Callable[[], bytes]
-) -> None:
+def test_wheel_stays_inside_prefix(place: Place, make: Callable[[], bytes]) -> None:
+    """A wheel with climbing, absolute or linked paths writes nothing outside its prefix."""
     place.offer("evil-1.0-py3-none-any.whl", make())
     place.install()
     assert place.planted() == []
@@ -164,17 +163,17 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_no_source_distribution_writes_outside_of_where_it_is_unpacked(
-    place: Place, name: str
-) -> None:
+def test_sdist_stays_inside_its_folder(place: Place, name: str) -> None:
+    """A source archive with unsafe paths writes nothing outside its folder."""
     place.offer("evil-1.0.tar.gz", SOURCES[name]())
     assert place.install(), "it cannot be built in any case"
     assert place.planted() == []
 
 
-def test_a_file_that_grows_without_end_is_stopped_where_the_build_sandbox_has_limits(
+def test_archive_bomb_is_stopped(
     place: Place,
 ) -> None:
+    """A file that grows without end is stopped by the limits of the build sandbox."""
     place.offer("evil-1.0-py3-none-any.whl", added(("bomb.bin", b"0" * 60_000_000)))
     refused = place.install()
     if place.uv.isolation is Isolation.LIMITS:

@@ -117,7 +117,8 @@ def publish(index: Any, name: str, planted: Planted) -> None:
 
 
 @pytest.mark.parametrize("seed", range(CASES))
-def test_a_planted_culprit_is_found_or_nobody_is_named(home: Home, made_up: Any, seed: int) -> None:
+def test_bisect_finds_planted_culprit(home: Home, made_up: Any, seed: int) -> None:
+    """The check command names the planted culprit or none, and its cure needs every bound."""
     planted, name = plant(seed), f"fuzz{seed}-subject"
     if name not in made_up.files:
         publish(made_up, name, planted)

@@ -191,7 +191,8 @@ CONFINED = [m for m in usable_means() if m.values[0] is not Isolation.LIMITS]
 
 
 @pytest.mark.parametrize("means", CONFINED)
-def test_a_build_sees_and_reaches_nothing_but_the_index(world: World, means: Isolation) -> None:
+def test_confined_build_reaches_only_index(world: World, means: Isolation) -> None:
+    """A confined build works but reads no secret, reaches no other server and plants no file."""
     world.publish(more="sets_the_system, mounts")
     world.run(means)
     record = world.record()
@@ -201,7 +202,8 @@ def test_a_build_sees_and_reaches_nothing_but_the_index(world: World, means: Iso
     assert not list(world.home.caches.rglob("planted"))
 
 
-def test_the_attempts_of_that_build_succeed_where_nothing_holds_it(world: World) -> None:
+def test_unconfined_build_attacks_succeed(world: World) -> None:
+    """With limits as the only sandbox, the attacks of a build succeed, but it sees no token."""
     world.publish()
     (world.home.folder / "reports").mkdir()
     (world.home.folder / "reports" / "there.txt").touch()
@@ -220,9 +222,8 @@ def test_the_attempts_of_that_build_succeed_where_nothing_holds_it(world: World)
     ["os.kill(-1, 9)", "[os.fork() for _ in range(11)] and __import__('time').sleep(30)"],
     ids=["kills-everybody", "forks"],
 )
-def test_a_build_that_attacks_ends_and_the_run_goes_on(
-    world: World, means: Isolation, extra: str
-) -> None:
+def test_hostile_build_does_not_stop_run(world: World, means: Isolation, extra: str) -> None:
+    """A build that kills processes or forks fails, and the run goes on without leftovers."""
     world.publish(extra=extra)
     world.run(means)
     assert world.home.states()[f"ext-one/today/py{PYTHON}"] != "works"
@@ -240,18 +241,21 @@ def test_a_build_that_attacks_ends_and_the_run_goes_on(
         ("https://index.example:port/simple", None),
     ],
 )
-def test_a_url_names_the_server_to_be_let_in(url: str, expected: tuple[str, int] | None) -> None:
+def test_server_of_url(url: str, expected: tuple[str, int] | None) -> None:
+    """The server of a URL is its host and port, or None for folders and invalid URLs."""
     assert server_of(url) == expected
 
 
-def test_each_server_has_an_address_of_its_own_and_loopback_keeps_its() -> None:
+def test_addresses_are_unique_per_server() -> None:
+    """Each server gets its own loopback address, and localhost keeps its own."""
     servers = [("a.example", 443), ("b.example", 443), ("localhost", 8080)]
     found = _loopback_addresses(servers)
     assert found["localhost"] == "127.0.0.1"
     assert len(set(found.values())) == 3
 
 
-def test_a_proxy_or_a_bare_number_cannot_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_servers_reject_proxy_and_ip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers cannot be named when a proxy is set or when one is a bare IP address."""
     for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     assert _reached_by_name([("a.example", 443), ("127.0.0.1", 80)])
@@ -260,7 +264,8 @@ def test_a_proxy_or_a_bare_number_cannot_be_named(monkeypatch: pytest.MonkeyPatc
     assert not _reached_by_name([("a.example", 443)])
 
 
-def test_only_what_is_listed_is_built_where_that_is_asked_for(world: World) -> None:
+def test_builds_listed_builds_only_listed(world: World) -> None:
+    """With --builds listed, only packages in the list builds are built from source."""
     world.publish()
     done = world.home("run", "--builds", "listed")
     assert done.returncode == 0, done.stderr
@@ -275,7 +280,8 @@ def test_only_what_is_listed_is_built_where_that_is_asked_for(world: World) -> N
     assert world.home.states()[cell] == "works"
 
 
-def test_a_record_tells_the_hash_of_each_file_and_how_it_was_built(world: World) -> None:
+def test_record_has_hashes_and_builds(world: World) -> None:
+    """A record contains the hash of each file and how each package was built."""
     world.publish()
     world.run(Isolation.LIMITS)
     record = json.loads(world.record())

@@ -90,27 +90,31 @@ def publish(place: Place) -> tuple[tuple[str, str], ...]:
     return tuple((name, "1.0") for name in ("one", "two", "left", "right"))
 
 
-def test_a_linked_environment_behaves_like_a_reference_environment(place: Place) -> None:
+def test_link_behaves_like_reference(place: Place) -> None:
+    """A linked environment behaves like a reference environment."""
     pins = publish(place)
     linked = place.make(*pins, name="linked")
     reference = place.make(*pins, reference=True, name="reference")
     assert json.loads(place.run(linked, LOOK)) == json.loads(place.run(reference, LOOK))
 
 
-def test_console_scripts_run(place: Place) -> None:
+def test_linked_console_script_runs(place: Place) -> None:
+    """A console script of a linked environment runs."""
     linked = place.make(*publish(place))
     done = subprocess.run([linked.parent / "say-one"], text=True, capture_output=True, check=True)
     assert done.stdout == "said\n"
 
 
-def test_bytecode_of_the_first_import_serves_every_later_environment(place: Place) -> None:
+def test_bytecode_is_shared_by_environments(place: Place) -> None:
+    """Bytecode that the first import needs is reused by every later environment."""
     pins = publish(place)
     code = "import one, two, os; print(*(os.path.getmtime(m.__cached__) for m in (one, two)))"
     first = place.run(place.make(*pins, name="a"), code)
     assert place.run(place.make(*pins, name="b"), code) == first
 
 
-def test_a_package_is_fetched_once_for_all_environments(place: Place) -> None:
+def test_package_is_fetched_once(place: Place) -> None:
+    """A second environment with the same packages causes no request to the index."""
     pins = publish(place)
     place.make(*pins, name="a")
     asked = len(place.index.requests)
@@ -119,7 +123,8 @@ def test_a_package_is_fetched_once_for_all_environments(place: Place) -> None:
 
 
 @pytest.mark.skipif(INTERPRETER.setuptools is None, reason="this Python brings no setuptools")
-def test_it_holds_the_setuptools_that_venv_brings_unless_the_lock_names_one(place: Place) -> None:
+def test_setuptools_version_of_environment(place: Place) -> None:
+    """An environment has the setuptools of venv unless the lock pins another version."""
     place.index.add("setuptools", "99.0", day(1))
     code = "import importlib.metadata as m; print(m.version('setuptools'))"
     assert place.run(place.make(name="a"), code) == INTERPRETER.setuptools
@@ -127,7 +132,8 @@ def test_it_holds_the_setuptools_that_venv_brings_unless_the_lock_names_one(plac
 
 
 @pytest.mark.skipif(INTERPRETER.setuptools is None, reason="this Python brings no setuptools")
-def test_the_setuptools_of_venv_is_there_in_a_world_older_than_it(place: Place) -> None:
+def test_setuptools_before_its_release(place: Place) -> None:
+    """The setuptools of venv is installed even at a cutoff before its release."""
     place.index.files["setuptools"][0].uploaded = NOW - timedelta(days=1)
     place.index.add("one", "1.0", day(1), files={"one.py": ""})
     lock, early = Lock((("one", "1.0"),)), NOW - timedelta(days=9)
@@ -137,14 +143,16 @@ def test_the_setuptools_of_venv_is_there_in_a_world_older_than_it(place: Place) 
         assert place.run(python, "import one, setuptools; print(one.__name__)") == "one"
 
 
-def test_two_packages_with_one_file_leave_the_later_ones_as_pip_does(place: Place) -> None:
+def test_same_file_of_two_packages(place: Place) -> None:
+    """When two packages ship the same file, the later one wins."""
     place.index.add("aa", "1.0", day(1), files={"same.py": "WHO = 'aa'\n"})
     place.index.add("bb", "1.0", day(1), files={"same.py": "WHO = 'bb'\n"})
     python = place.make(("aa", "1.0"), ("bb", "1.0"))
     assert place.run(python, "import same; print(same.WHO)") == "bb"
 
 
-def test_what_does_not_build_is_evidence_and_not_our_trouble(place: Place) -> None:
+def test_build_failure_raises_install_error(place: Place) -> None:
+    """A source distribution that does not build raises InstallError with the cause."""
     place.index.add_sdist(
         "bad",
         "1.0",

@@ -29,9 +29,10 @@ def pythons(processes: Processes) -> dict[str, Interpreter]:
     return interpreters.find_interpreters(SERIES, processes)
 
 
-def test_a_compiled_probe_says_what_the_probe_says_on_every_python(
+def test_compiled_probe_matches_source(
     processes: Processes, pythons: dict[str, Interpreter], tmp_path: Path
 ) -> None:
+    """The compiled probe prints the same as its source on every installed Python."""
     smoke = tmp_path / "smoke_x.py"
     smoke.write_text("def test_a():\n    '''It adds.'''\n    assert 1 + 1 == 3\n", "utf-8")
     scripts = Scripts(processes, tmp_path / "scripts")
@@ -54,9 +55,10 @@ def test_a_compiled_probe_says_what_the_probe_says_on_every_python(
         assert said[1].stderr == said[0].stderr
 
 
-def test_a_script_is_compiled_once_for_each_python(
+def test_scripts_compile_once_per_python(
     processes: Processes, pythons: dict[str, Interpreter], tmp_path: Path
 ) -> None:
+    """Scripts.put reuses the bytecode that it compiled earlier for the same Python."""
     scripts = Scripts(processes, tmp_path / "scripts")
     python = next(iter(pythons.values()))
     first = scripts.put(PROBE, python, tmp_path).read_bytes()
@@ -66,9 +68,10 @@ def test_a_script_is_compiled_once_for_each_python(
     assert compiled.stat().st_mtime_ns == before
 
 
-def test_where_it_cannot_be_compiled_the_script_itself_is_run(
+def test_scripts_fall_back_to_source(
     processes: Processes, pythons: dict[str, Interpreter], tmp_path: Path
 ) -> None:
+    """Scripts.put copies the source when it cannot be compiled."""
     broken = tmp_path / "broken.py"
     broken.write_text("def (\n", "utf-8")
     python = next(iter(pythons.values()))
@@ -78,9 +81,8 @@ def test_where_it_cannot_be_compiled_the_script_itself_is_run(
     assert put.read_bytes() == broken.read_bytes()
 
 
-def test_a_python_that_is_gone_compiles_and_mends_nothing(
-    processes: Processes, tmp_path: Path
-) -> None:
+def test_missing_python_compiles_nothing(processes: Processes, tmp_path: Path) -> None:
+    """With a Python that no longer exists nothing is compiled or repaired, and nothing raises."""
     gone = Interpreter(str(tmp_path / "python3.11"), "3.11.7", None, "linux")
     source = tmp_path / "a.py"
     source.write_text("a = 1\n", "utf-8")

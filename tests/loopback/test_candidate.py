@@ -31,9 +31,8 @@ def make(folder: Path, version: str, code: str) -> str:
     return str(path)
 
 
-def test_a_wheel_that_lacks_a_name_breaks_exactly_those_who_use_it(
-    home: Home, tmp_path: Path
-) -> None:
+def test_candidate_wheel_breaks_its_users(home: Home, tmp_path: Path) -> None:
+    """A candidate that lacks a name regresses only the subject that uses that name."""
     found = candidate(home, make(tmp_path, "2.1.0", "VERSION = 2\n"), code=1)
     changes = {s: e["change"] for s, e in found.items()}
     assert [s for s, c in changes.items() if c == "regressed"] == ["ext-import"]
@@ -42,13 +41,15 @@ def test_a_wheel_that_lacks_a_name_breaks_exactly_those_who_use_it(
     assert found["ext-import"]["lock"]["werkzeug"] == "2.1.0"
 
 
-def test_an_unchanged_rebuild_changes_nothing(home: Home, tmp_path: Path) -> None:
+def test_candidate_rebuild_changes_nothing(home: Home, tmp_path: Path) -> None:
+    """A candidate with unchanged code regresses nothing and gives exit code 0."""
     code = ecosystem.werkzeug(2)["werkzeug.py"]
     found = candidate(home, make(tmp_path, "2.0.0", code), code=0)
     assert {e["change"] for e in found.values()} <= {"still works", "not judged"}
 
 
-def test_a_source_tree_is_built(home: Home, tmp_path: Path) -> None:
+def test_candidate_from_source_tree(home: Home, tmp_path: Path) -> None:
+    """A source tree is built and then tested as the candidate."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "pyproject.toml").write_text(
@@ -66,7 +67,8 @@ def test_a_source_tree_is_built(home: Home, tmp_path: Path) -> None:
     assert found["ext-import"]["change"] == "regressed"
 
 
-def test_a_release_of_the_index_may_be_the_candidate(home: Home) -> None:
+def test_candidate_from_index_release(home: Home) -> None:
+    """A release of the index can be the candidate."""
     done = home(
         "candidate",
         "werkzeug==3.0.0",
@@ -81,7 +83,8 @@ def test_a_release_of_the_index_may_be_the_candidate(home: Home) -> None:
     assert "1 still broken" in done.stdout
 
 
-def test_markdown_tells_who_breaks_and_what_one_sees(home: Home, tmp_path: Path) -> None:
+def test_candidate_markdown_output(home: Home, tmp_path: Path) -> None:
+    """The Markdown report lists each regressed subject with its symptom."""
     path = make(tmp_path, "2.1.0", "VERSION = 2\n")
     done = home("candidate", path, *AT, "--format", "markdown", "--only", "ext-import")
     assert "| regressed | ext-import | `ImportError: cannot import name 'gone'" in done.stdout
@@ -95,12 +98,14 @@ def test_markdown_tells_who_breaks_and_what_one_sees(home: Home, tmp_path: Path)
         ("gone-1-py3-none-any.whl", "not a wheel"),
     ],
 )
-def test_what_makes_no_sense_is_said(home: Home, what: str, message: str) -> None:
+def test_candidate_rejects_invalid_arguments(home: Home, what: str, message: str) -> None:
+    """An invalid candidate gives exit code 2 and a message."""
     done = home("candidate", what, *AT)
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
-def test_a_file_that_is_no_wheel_is_refused(tmp_path: Path) -> None:
+def test_read_wheel_rejects_non_wheel(tmp_path: Path) -> None:
+    """A file that is not an archive is rejected as a wheel with ConfigurationError."""
     path = tmp_path / "x-1-py3-none-any.whl"
     path.write_bytes(b"no zip")
     with pytest.raises(ConfigurationError, match="not a wheel"):
@@ -125,9 +130,10 @@ WORSE = Observation(Outcome.BROKEN, fails=(("test_a", "x"), ("test_b", "y")))
         (Observation(Outcome.ERROR), BAD, Change.NOT_JUDGED),
     ],
 )
-def test_every_pair_of_outcomes_has_its_word(
+def test_compare_classifies_each_pair(
     before: Observation, after: Observation, change: Change
 ) -> None:
+    """Each pair of outcomes before and after is classified as one kind of change."""
     (effect,) = compare("c", "3.13", "c", {"s": before}, {"s": after}).effects
     assert effect.change is change
 
@@ -137,7 +143,8 @@ def test_every_pair_of_outcomes_has_its_word(
     [(4, 0x7B), (6, 0x01), (8, 0x63)],
     ids=["of a version to come", "locked", "packed in an unknown way"],
 )
-def test_an_archive_that_cannot_be_unpacked_is_no_wheel(tmp_path: Path, at: int, byte: int) -> None:
+def test_read_wheel_rejects_unreadable_archive(tmp_path: Path, at: int, byte: int) -> None:
+    """Archives that are locked or use an unsupported format are rejected as wheels."""
     data = bytearray(build_wheel("x", "1.0", {}))
     # Every entry of the directory, and what stands before each file.
     for mark, shift in ((b"PK\x01\x02", 2), (b"PK\x03\x04", 0)):

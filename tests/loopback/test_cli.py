@@ -10,7 +10,8 @@ from ecosystem import NOW, PYTHON
 from home import ROOT, Home
 
 
-def test_check_prints_one_json_object_to_stdout_alone(home: Home) -> None:
+def test_check_json_output(home: Home) -> None:
+    """With --format json, check prints one object with fixed keys, and exits with 1 if broken."""
     done = home("check", "ext-import", "--format", "json")
     answer = json.loads(done.stdout)
     assert list(answer) == [
@@ -38,28 +39,33 @@ def test_check_prints_one_json_object_to_stdout_alone(home: Home) -> None:
     assert done.returncode == 1
 
 
-def test_check_of_an_earlier_date_sees_that_world(home: Home) -> None:
+def test_check_as_of_earlier_date(home: Home) -> None:
+    """With --as-of an earlier date, check resolves the releases of that date."""
     answer = home.json("check", "ext-import", "--as-of", "2025-11-10")
     assert answer["outcome"] == "works"
 
 
-def test_check_under_a_broken_core_says_so(home: Home) -> None:
+def test_check_blocked_by_core(home: Home) -> None:
+    """The answer has blocked_by_core set when Flask itself is broken in the same set."""
     answer = home.json("check", "ext-works", "flask==1.0.0")
     assert answer["outcome"] == "broken"
     assert answer["blocked_by_core"] is True
 
 
-def test_check_of_flask_alone_runs_the_core_smoke(home: Home) -> None:
+def test_check_flask_runs_core_smoke(home: Home) -> None:
+    """Checking Flask alone runs the core smoke."""
     assert home.json("check", "flask==1.0.0")["outcome"] == "broken"
     assert home.json("check", "flask")["outcome"] == "works"
 
 
-def test_check_of_a_package_outside_the_matrix_uses_the_automatic_smoke(home: Home) -> None:
+def test_check_unlisted_package(home: Home) -> None:
+    """Checking a package outside the matrix runs the automatic smoke."""
     assert home.json("check", "ext-works-core")["outcome"] in ("works", "unjudged")
     assert home.json("check", "ext-no-smoke")["outcome"] == "works"
 
 
-def test_check_of_a_conflict_has_no_lock_and_the_resolvers_reason(home: Home) -> None:
+def test_check_conflict_output(home: Home) -> None:
+    """The answer for a conflict has no lock, the stage resolve and the resolver's reason."""
     answer = home.json("check", "flask>=3", "werkzeug<2")
     assert (answer["outcome"], answer["stage"], answer["lock"]) == ("conflict", "resolve", None)
     assert "unsatisfiable" in answer["reason"]
@@ -84,7 +90,8 @@ def test_check_of_a_conflict_has_no_lock_and_the_resolvers_reason(home: Home) ->
         (("run", "--matrix", "elsewhere.yaml"), "elsewhere.yaml: no such file"),
     ],
 )
-def test_wrong_use_gives_2_and_a_sentence(home: Home, args: tuple[str, ...], message: str) -> None:
+def test_invalid_usage_exits_2(home: Home, args: tuple[str, ...], message: str) -> None:
+    """Invalid arguments give exit code 2 and a message, but no traceback and no output."""
     done = home(*args)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
@@ -92,7 +99,8 @@ def test_wrong_use_gives_2_and_a_sentence(home: Home, args: tuple[str, ...], mes
     assert done.stdout == ""
 
 
-def test_every_mistake_in_the_matrix_is_told_at_once(home: Home) -> None:
+def test_matrix_errors_are_listed_together(home: Home) -> None:
+    """All errors of matrix.yaml are printed at once, each with its place."""
     text = (home.folder / "matrix.yaml").read_text("utf-8")
     text = text.replace("today: {}", "todya: {}").replace("seconds: 4", "seconds: -4")
     (home.folder / "matrix.yaml").write_text(text, encoding="utf-8")
@@ -102,7 +110,8 @@ def test_every_mistake_in_the_matrix_is_told_at_once(home: Home) -> None:
     assert all(line.startswith("matrix.yaml:") for line in done.stderr.splitlines())
 
 
-def test_plan_says_what_would_run_and_why_and_runs_nothing(run_copy: Home, home: Home) -> None:
+def test_plan_explains_without_running(run_copy: Home, home: Home) -> None:
+    """The plan command lists what would run or be reused, but runs and writes nothing."""
     fresh = home.json("plan", "--only", "ext-works", "--only", "ext-conflict")
     assert {c["cell"]: c["would"] for c in fresh["cells"]} == {
         f"ext-works/today/py{PYTHON}": "run",
@@ -113,7 +122,8 @@ def test_plan_says_what_would_run_and_why_and_runs_nothing(run_copy: Home, home:
     assert known["cells"][0]["would"] == "reuse"
 
 
-def test_show_tells_evidence_lock_and_how_to_reproduce(finished_run: Home) -> None:
+def test_show_prints_evidence(finished_run: Home) -> None:
+    """The show command prints state, symptom, lock and a command that reproduces the cell."""
     done = finished_run("show", f"ext-import/today/py{PYTHON}")
     assert done.returncode == 0
     assert "✕" in done.stdout
@@ -125,7 +135,8 @@ def test_show_tells_evidence_lock_and_how_to_reproduce(finished_run: Home) -> No
     assert data["record"]["lock"]["flask"] == "3.0.0"
 
 
-def test_cell_builds_an_environment_that_stays(home: Home) -> None:
+def test_cell_builds_environment(home: Home) -> None:
+    """The cell command builds a working environment and prints its path."""
     into = home.folder / "kept"
     done = home("cell", f"ext-works/today/py{PYTHON}", "--into", str(into))
     assert done.stdout.strip() == str(into), done.stderr
@@ -137,7 +148,8 @@ def test_cell_builds_an_environment_that_stays(home: Home) -> None:
     assert found.stdout.strip() == "42"
 
 
-def test_report_writes_the_same_page_again(run_copy: Home) -> None:
+def test_report_is_reproducible(run_copy: Home) -> None:
+    """The report command writes the same front page again, byte for byte."""
     page = run_copy.folder / "reports" / "index.html"
     before = page.read_bytes()
     page.unlink()
@@ -145,7 +157,8 @@ def test_report_writes_the_same_page_again(run_copy: Home) -> None:
     assert page.read_bytes() == before
 
 
-def test_without_a_terminal_it_prints_plain_lines(home: Home) -> None:
+def test_run_output_without_terminal(home: Home) -> None:
+    """Without a terminal run prints lines without escape codes."""
     done = home("run", "--only", "ext-wrong")
     assert "\x1b" not in done.stderr
     assert "Running cells (1)" in done.stderr
@@ -153,7 +166,8 @@ def test_without_a_terminal_it_prints_plain_lines(home: Home) -> None:
     assert "1 cells:" in done.stderr
 
 
-def test_on_github_actions_news_is_annotated_and_the_job_summarised(home: Home) -> None:
+def test_run_output_on_github_actions(home: Home) -> None:
+    """On GitHub Actions a new breakage is annotated and listed in the job summary."""
     only = ("--only", "ext-import")
     home("run", *only, "--as-of", "2025-11-10")
     summary = home.folder / "summary.md"
@@ -163,7 +177,8 @@ def test_on_github_actions_news_is_annotated_and_the_job_summarised(home: Home) 
     assert "| new | ext-import | 1 |" in summary.read_text("utf-8")
 
 
-def test_the_other_package_named_watchdog_is_noticed(tmp_path: Path) -> None:
+def test_main_detects_other_watchdog_package(tmp_path: Path) -> None:
+    """The command exits with 2 when another package named watchdog shadows it."""
     package = tmp_path / "watchdog"
     package.mkdir()
     (package / "__init__.py").write_text("")

@@ -14,7 +14,8 @@ from watchdog.analysis.history.cure import first, pip_arguments
 
 
 @given(st.integers(1, 40), st.integers(0, 40))
-def test_the_first_that_passes_is_found_and_its_neighbour_was_tried(size: int, where: int) -> None:
+def test_first_finds_first_passing(size: int, where: int) -> None:
+    """The search returns the first version that passes and has tried the one before it."""
     items = [Version(str(n)) for n in range(size)]
     tried: set[Version] = set()
 
@@ -38,9 +39,10 @@ def test_the_first_that_passes_is_found_and_its_neighbour_was_tried(size: int, w
         (("flask==2.2.2",), (), ("flask==2.2.2",)),
     ],
 )
-def test_pins_stand_beside_what_was_typed_or_in_its_place(
+def test_pip_arguments_place_pins(
     requirements: tuple[str, ...], pins: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
+    """Pins are added to the typed requirements or replace the ones they concern."""
     assert pip_arguments(requirements, pins) == words
 
 
@@ -48,7 +50,8 @@ def check(home: Home, *requirements: str, at: int = 60) -> Any:
     return home.json("check", *requirements, "--as-of", day(at).isoformat())
 
 
-def test_check_names_the_culprit_and_the_widest_bound(home: Home) -> None:
+def test_check_culprit_and_widest_bound(home: Home) -> None:
+    """The check command names culprit, proof, missing symbol, and the widest bound as cure."""
     told = check(home, "ext-import")
     assert told["culprit"] == {
         "name": "werkzeug",
@@ -60,13 +63,15 @@ def test_check_names_the_culprit_and_the_widest_bound(home: Home) -> None:
     assert told["cure"] == {"pins": ["werkzeug<3"], "verified": True, "how": "bound"}
 
 
-def test_of_several_changes_only_the_guilty_one_is_held_back(home: Home) -> None:
+def test_check_cure_holds_back_only_culprit(home: Home) -> None:
+    """When several packages changed, the cure holds back only the one that broke it."""
     told = check(home, "ext-use")
     assert told["culprit"]["name"] == "ext-use-core"
     assert told["cure"]["pins"] == ["ext-use-core<2"]
 
 
-def test_for_a_pinned_subject_a_newer_one_is_the_first_cure(home: Home, made_up: Any) -> None:
+def test_check_cure_of_pinned_subject(home: Home, made_up: Any) -> None:
+    """For a pinned subject the cure is the lowest newer version that works."""
     name = "ext-mended"
     if name not in made_up.files:
         bad = {"ext_mended.py": "from werkzeug import gone\n"}
@@ -77,7 +82,8 @@ def test_for_a_pinned_subject_a_newer_one_is_the_first_cure(home: Home, made_up:
     assert told["cure"] == {"pins": [f"{name}>=1.1"], "verified": True, "how": "newer"}
 
 
-def test_what_two_packages_must_be_held_back_for_gets_both_pins(home: Home, made_up: Any) -> None:
+def test_check_cure_with_two_bounds(home: Home, made_up: Any) -> None:
+    """When two packages must be held back, the cure contains both bounds."""
     if "ext-double" not in made_up.files:
         for part in ("ext-left", "ext-right"):
             module = part.replace("-", "_")
@@ -91,12 +97,14 @@ def test_what_two_packages_must_be_held_back_for_gets_both_pins(home: Home, made
     assert told["cure"]["pins"] == ["ext-left<3", "ext-right<3"]
 
 
-def test_what_works_needs_no_cure(home: Home) -> None:
+def test_check_works_without_cure(home: Home) -> None:
+    """A working package has no culprit, no cure and no missing symbol."""
     told = check(home, "ext-works", at=20)
     assert (told["culprit"], told["cure"], told["missing"]) == (None, None, None)
 
 
-def test_people_are_told_what_to_type(home: Home) -> None:
+def test_check_prints_cure_command(home: Home) -> None:
+    """The check command prints the pip command of the cure, the culprit and the proof."""
     said = home("check", "ext-import").stdout
     assert "pip install ext-import 'werkzeug<3'" in said
     assert "caused by werkzeug 3.0.0 (it worked with 2.0.0; proof: swap)" in said

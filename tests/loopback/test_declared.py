@@ -31,14 +31,16 @@ def series(*seen: tuple[str, bool | None, bool | None]) -> tuple[SeriesResult, .
         ([("1.1.4", True, False)], None),
     ],
 )
-def test_the_suggestion_allows_what_works_and_no_more(
+def test_suggestion_allows_what_works(
     seen: list[tuple[str, bool | None, bool | None]], suggestion: str | None
 ) -> None:
+    """The suggested requirement allows exactly the Flask series that work."""
     found = Measured("ext", "1.0", series(*seen)).suggestion("flask")
     assert found == (f"Requires-Dist: {suggestion}" if suggestion else None)
 
 
-def test_a_prerelease_among_the_columns_is_no_series() -> None:
+def test_series_of_skips_prerelease() -> None:
+    """The series of the grid are sorted, and the prerelease column is left out."""
     ids = [
         f"ext/grid/py3.13/flask-{label}/werkzeug-resolved"
         for label in ("2.0", "10.0", "prerelease", "3.1")
@@ -46,7 +48,8 @@ def test_a_prerelease_among_the_columns_is_no_series() -> None:
     assert series_of([parse_cell_id(cell_id) for cell_id in ids]) == ["2.0", "3.1", "10.0"]
 
 
-def test_both_directions_are_told() -> None:
+def test_measured_lists_both_mismatches() -> None:
+    """Measured lists series that are allowed but broken, and forbidden but working."""
     measured = Measured(
         "ext",
         "1.0",
@@ -58,7 +61,8 @@ def test_both_directions_are_told() -> None:
     assert [s.framework for s in measured.forbids_working] == ["3.0"]
 
 
-def test_what_is_forbidden_is_tried_all_the_same(home: Home, made_up: Any) -> None:
+def test_declared_tries_forbidden_series(home: Home, made_up: Any) -> None:
+    """Series that the metadata forbids are tested too, and a requirement is suggested."""
     if "ext-strict" not in made_up.files:
         good = {"ext_strict.py": "import flask\ndef use():\n    return 42\n"}
         made_up.add("ext-strict", "1.0", day(4), files=good, requires=["flask<3"])

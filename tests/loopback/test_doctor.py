@@ -10,14 +10,16 @@ def lines(home: Home, *args: str, **env: str) -> tuple[int, dict[str, str]]:
     return done.returncode, {text.partition(": ")[0]: level for level, text in found}
 
 
-def test_where_all_is_well_it_says_so_and_gives_0(home: Home) -> None:
+def test_doctor_healthy_exits_0(home: Home) -> None:
+    """The doctor command reports every part and exits with 0 when nothing is wrong."""
     code, found = lines(home)
     assert code == 0
     assert {"uv", "index", "sandbox", "ledger", "service smtp"} <= set(found)
     assert "WRONG" not in found.values()
 
 
-def test_an_index_that_is_down_gives_3_and_what_to_do(home: Home) -> None:
+def test_doctor_unreachable_index(home: Home) -> None:
+    """When the index is down, doctor exits with 3 and names the setting to check."""
     home.index_url = "http://127.0.0.1:9/simple/"
     done = home("doctor")
     assert done.returncode == 3
@@ -26,7 +28,8 @@ def test_an_index_that_is_down_gives_3_and_what_to_do(home: Home) -> None:
     assert "UV_DEFAULT_INDEX" in line
 
 
-def test_a_torn_ledger_is_noted_with_how_many_lines(run_copy: Home) -> None:
+def test_doctor_torn_ledger(run_copy: Home) -> None:
+    """The doctor command counts torn ledger lines and still exits with 0."""
     path = run_copy.folder / "reports" / "ledger" / "ext-works.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
     done = run_copy("doctor")
@@ -34,7 +37,8 @@ def test_a_torn_ledger_is_noted_with_how_many_lines(run_copy: Home) -> None:
     assert "1 lines torn or unknown" in done.stdout
 
 
-def test_a_ledger_of_a_newer_version_is_wrong(run_copy: Home) -> None:
+def test_doctor_newer_ledger(run_copy: Home) -> None:
+    """A ledger that was written by a newer version makes doctor exit with 3."""
     path = run_copy.folder / "reports" / "ledger" / "ext-works.jsonl"
     text = path.read_text("utf-8").replace('"smoke":', '"schema_version": 99, "smoke":', 1)
     path.write_text(text, "utf-8")
@@ -42,7 +46,8 @@ def test_a_ledger_of_a_newer_version_is_wrong(run_copy: Home) -> None:
     assert (code, found["ledger"]) == (3, "WRONG")
 
 
-def test_a_python_that_is_missing_is_noted_with_the_way_to_get_it(home: Home) -> None:
+def test_doctor_missing_python(home: Home) -> None:
+    """The doctor command prints the command that installs a missing Python."""
     path = home.folder / "matrix.yaml"
     path.write_text(path.read_text("utf-8").replace('"]', '", "3.99"]', 1), "utf-8")
     done = home("doctor")
@@ -50,7 +55,8 @@ def test_a_python_that_is_missing_is_noted_with_the_way_to_get_it(home: Home) ->
     assert "uv python install 3.99" in done.stdout
 
 
-def test_a_reports_folder_that_is_a_file_is_wrong(home: Home) -> None:
+def test_doctor_reports_folder_is_file(home: Home) -> None:
+    """When the reports folder is a file, doctor fails without a traceback."""
     (home.folder / "reports").write_text("not a folder", "utf-8")
     done = home("doctor")
     assert done.returncode in (2, 3)

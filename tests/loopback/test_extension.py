@@ -62,7 +62,8 @@ def checked(home: Home, mine: Path) -> Checked:
     return check
 
 
-def test_what_a_release_broke_is_red_once_with_who_did_it(checked: Checked) -> None:
+def test_extension_reports_new_breakage_once(checked: Checked) -> None:
+    """A new breakage gives exit code 1 and the culprit; a known one gives exit code 0."""
     before = checked(20)
     assert before.returncode == 0, before.stderr + before.stdout
     assert "works" in before.stdout
@@ -76,12 +77,14 @@ def test_what_a_release_broke_is_red_once_with_who_did_it(checked: Checked) -> N
     assert "Known: ImportError" in again.stdout
 
 
-def test_what_is_broken_at_the_first_look_is_red_unless_it_is_named(checked: Checked) -> None:
+def test_extension_first_look_and_known(checked: Checked) -> None:
+    """A breakage in the first run gives exit code 1 unless --known names it."""
     assert checked(40).returncode == 1
     assert checked(40.5, "--reports", "other", "--known", "ext-mine/*").returncode == 0
 
 
-def test_an_own_smoke_that_passes_nowhere_is_red_and_not_unjudged(home: Home, mine: Path) -> None:
+def test_extension_failing_smoke_is_broken(home: Home, mine: Path) -> None:
+    """A smoke given by the user that never passes is reported as broken."""
     (mine / "smoke.py").write_text(SMOKE.replace("42", "43"), "utf-8")
     done = home(
         "extension",
@@ -97,7 +100,8 @@ def test_an_own_smoke_that_passes_nowhere_is_red_and_not_unjudged(home: Home, mi
     assert "assert" in done.stdout
 
 
-def test_every_mistake_is_told_and_is_no_verdict(checked: Checked, home: Home) -> None:
+def test_extension_rejects_invalid_arguments(checked: Checked, home: Home) -> None:
+    """An invalid rule or an argument that is not a project gives exit code 2 and a message."""
     done = checked(40, "--flask", "newer than ever")
     assert done.returncode == 2
     assert "is not a rule" in done.stderr
@@ -107,9 +111,11 @@ def test_every_mistake_is_told_and_is_no_verdict(checked: Checked, home: Home) -
 
 
 @pytest.mark.timeout(600)
-def test_the_workflow_for_other_repositories_goes_red_with_the_culprit_in_its_summary(
+def test_extension_workflow_fails_with_culprit(
     repository: Path, runner_env: dict[str, str], mine: Path, tmp_path: Path
 ) -> None:
+    """The reusable workflow fails once, with the culprit in the job summary."""
+
     def check(name: str, at: float) -> Workflow:
         inputs = {
             "path": ".",

@@ -98,7 +98,8 @@ def static_risks(home: Home, at: int, candidate: str) -> dict[str, dict[str, Any
     return {r["subject"]: r for r in forecast["risks"]}
 
 
-def test_what_is_announced_and_used_is_told_with_the_line_that_uses_it(threatened: Home) -> None:
+def test_forecast_announced_removals(threatened: Home) -> None:
+    """The forecast lists used symbols with an announced removal, and the line that uses them."""
     found = risks(threatened, 10)
     assert found.keys() == {"ext-imports-old", "ext-calls-old"}
     raised = found["ext-imports-old"]
@@ -115,20 +116,23 @@ def test_what_is_announced_and_used_is_told_with_the_line_that_uses_it(threatene
     assert "will be removed in Announcer 2.0" in read["text"]
 
 
-def test_before_it_is_announced_nothing_is_told(threatened: Home) -> None:
+def test_forecast_before_announcement(threatened: Home) -> None:
+    """The forecast reports no risk before the removal is announced."""
     assert risks(threatened, 7) == {}
 
 
-def test_what_is_gone_where_no_smoke_comes_by_is_told_and_what_is_guarded_is_not(
+def test_forecast_removed_symbols(
     threatened: Home,
 ) -> None:
+    """The forecast reports removed symbols that no smoke reaches, but not guarded uses."""
     found = risks(threatened, 22)
     assert found["ext-calls-old"]["kind"] == "gone"
     assert found["ext-calls-old"]["symbol"] == "announcer.calling"
     assert "never_there" not in json.dumps(found)
 
 
-def test_what_works_and_fails_on_a_prerelease_is_told(threatened: Home) -> None:
+def test_forecast_prerelease_failures(threatened: Home) -> None:
+    """The forecast reports a subject that works today and fails on a prerelease."""
     found = risks(threatened, 26)
     broken = found["ext-uses-kept"]
     assert (broken["kind"], broken["package_version"]) == ("broken", "3.0rc1")
@@ -138,7 +142,8 @@ def test_what_works_and_fails_on_a_prerelease_is_told(threatened: Home) -> None:
     assert "ext-holds-back" not in found
 
 
-def test_a_static_candidate_check_runs_no_smoke(threatened: Home) -> None:
+def test_candidate_static_runs_no_smoke(threatened: Home) -> None:
+    """A static check of a candidate reads source code and runs no smoke."""
     found = static_risks(threatened, 10, "announcer==1.1")
     assert found == {}
     found = static_risks(threatened, 26, "announcer==3.0rc1")
@@ -147,7 +152,8 @@ def test_a_static_candidate_check_runs_no_smoke(threatened: Home) -> None:
     assert found["ext-uses-kept"]["symbol"] == "announcer.kept"
 
 
-def test_the_whole_forecast_stands_on_its_page_and_in_the_feed(threatened: Home) -> None:
+def test_forecast_pages(threatened: Home) -> None:
+    """The risks appear on the forecast page, the front page, in the feed and in the JSON API."""
     when = ("--as-of", day(10).isoformat())
     assert threatened("run", *when, "--only", "ext-*-old/*").returncode == 0
     assert threatened("forecast", *when).returncode == 0
@@ -165,7 +171,8 @@ def test_the_whole_forecast_stands_on_its_page_and_in_the_feed(threatened: Home)
     assert [t["kind"] for t in told["threats"]] == ["announced", "announced"]
 
 
-def test_the_score_says_what_was_known_before_each_breakage(threatened: Home) -> None:
+def test_forecast_score_output(threatened: Home) -> None:
+    """The forecast score has lead times and says which alarms were followed by a breakage."""
     assert threatened("history", *SUBJECTS).returncode == 0
     done = threatened("benchmarks/forecast_score.py")
     assert done.returncode == 0, done.stderr

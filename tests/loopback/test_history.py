@@ -23,7 +23,8 @@ def history(home: Home, until: datetime, *subjects: str) -> str:
     return done.stderr
 
 
-def test_a_history_is_carried_on_from_where_it_ended(home: Home) -> None:
+def test_history_continues(home: Home) -> None:
+    """A second history run starts where the first ended and finds the new breakage."""
     history(home, day(20), "ext-import")
     (first,) = told(home)
     assert first["breakages"] == []
@@ -37,7 +38,8 @@ def test_a_history_is_carried_on_from_where_it_ended(home: Home) -> None:
     assert "1 breakages" in said
 
 
-def test_carried_on_it_says_the_same_as_in_one_go(home: Home) -> None:
+def test_history_in_parts_equals_whole(home: Home) -> None:
+    """A history made in two parts has the same breakages and gaps as one made at once."""
     history(home, day(20), "ext-import")
     history(home, day(60), "ext-import")
     in_two = Archive(home.folder / "reports").history("ext-import")
@@ -50,7 +52,8 @@ def test_carried_on_it_says_the_same_as_in_one_go(home: Home) -> None:
     assert in_one.gaps == in_two.gaps
 
 
-def test_a_changed_smoke_is_replayed_from_the_beginning(home: Home) -> None:
+def test_history_restarts_on_changed_smoke(home: Home) -> None:
+    """A changed smoke makes history start from the beginning."""
     history(home, day(20), "ext-works")
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     smoke.write_text(smoke.read_text("utf-8") + "\n# changed\n", "utf-8")
@@ -59,7 +62,8 @@ def test_a_changed_smoke_is_replayed_from_the_beginning(home: Home) -> None:
     assert second["since"] == first["since"]
 
 
-def test_who_did_it_is_found_out_again_without_running_the_past_again(home: Home) -> None:
+def test_history_blame_anew(home: Home) -> None:
+    """Culprits can be searched again without running the past again."""
     history(home, day(20), "ext-import")
     history(home, day(60), "ext-import")
     path = home.folder / "reports" / "history" / "ext-import.jsonl"
@@ -80,20 +84,23 @@ def test_who_did_it_is_found_out_again_without_running_the_past_again(home: Home
     assert len(Archive(home.folder / "reports").chapters("ext-import")) == 1
 
 
-def test_what_is_known_already_is_not_asked_again(home: Home) -> None:
+def test_history_repeated_adds_nothing(home: Home) -> None:
+    """A second history run for the same period adds no chapter."""
     history(home, day(20), "ext-works")
     history(home, day(20), "ext-works")
     assert len(told(home, "ext-works")) == 1
 
 
-def test_parts_of_the_field_are_replayed_apart(home: Home) -> None:
+def test_history_shard(home: Home) -> None:
+    """With --shard only the subjects of that part are replayed."""
     history(home, day(3), "ext-works", "ext-import", "--shard", "2/2")
     assert Archive(home.folder / "reports").subjects() == ["ext-import"]
 
 
-def test_a_past_with_trouble_of_ours_in_it_is_not_kept_and_the_others_go_on(
+def test_history_infrastructure_error(
     home: Home, made_up: LoopbackIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An index failure gives exit code 3 and loses one history, which a later run completes."""
     alone = Home(home.folder, home.index_url, home.folder / "caches")
 
     def busy(path: str, _: bytes) -> tuple[int, bytes] | None:
@@ -114,14 +121,16 @@ def test_a_past_with_trouble_of_ours_in_it_is_not_kept_and_the_others_go_on(
     assert all("no versions of ext-works" in why for _, _, why in past.gaps)
 
 
-def test_what_makes_no_sense_is_said(home: Home) -> None:
+def test_history_rejects_invalid_arguments(home: Home) -> None:
+    """An unknown subject or an invalid shard gives exit code 2 and a message."""
     done = home("history", "ext-nowhere")
     assert (done.returncode, "no subject ext-nowhere" in done.stderr) == (2, True)
     done = home("history", "--shard", "3/2")
     assert (done.returncode, "2/8" in done.stderr) == (2, True)
 
 
-def test_a_breakage_that_goes_on_gets_its_cure(home: Home) -> None:
+def test_cures_of_open_breakage(home: Home) -> None:
+    """The cures command stores what to install to cure a breakage that is still open."""
     history(home, day(60), "ext-import")
     done = home("cures")
     assert done.returncode == 0, done.stderr
@@ -129,7 +138,8 @@ def test_a_breakage_that_goes_on_gets_its_cure(home: Home) -> None:
     assert (note.typed, note.how) == (("ext-import", "werkzeug<3"), "bound")
 
 
-def test_of_very_many_sets_some_are_run_and_the_others_are_counted(home: Home) -> None:
+def test_history_sets_limit(home: Home) -> None:
+    """With --sets fewer sets are run, the same breakages found and the skipped sets counted."""
     history(home, day(60), "ext-import", "ext-works")
     (all_run,) = told(home)
     for subject in ("ext-import", "ext-works"):

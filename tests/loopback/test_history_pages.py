@@ -51,7 +51,8 @@ def history(subject: str, *breakages: PastBreakage) -> History:
     )
 
 
-def test_numbers_are_computed_from_extensions_alone() -> None:
+def test_history_numbers_count_extensions_only() -> None:
+    """The numbers of the history page count breakages of extensions, not of scenarios."""
     found = history_view(
         MATRIX, [history("ext", BREAKAGE, OVER), history("tutorial", OVER)], [], {}
     ).numbers
@@ -64,7 +65,8 @@ def test_numbers_are_computed_from_extensions_alone() -> None:
     assert (worst.name, len(worst.breakages)) == ("Werkzeug 3.0.0", 2)
 
 
-def test_the_last_breakage_may_be_one_of_a_scenario_alone() -> None:
+def test_history_last_breakage_of_scenario() -> None:
+    """A scenario can have the last breakage, unless an extension has the same one."""
     alone = replace(BREAKAGE, id="alone", broken_from=day(8))
     same = replace(BREAKAGE, id="same")
     for broken, last in ((alone, "alone"), (same, BREAKAGE.id)):
@@ -75,7 +77,8 @@ def test_the_last_breakage_may_be_one_of_a_scenario_alone() -> None:
         assert found.last.id == last
 
 
-def test_a_breakage_is_told_in_words() -> None:
+def test_breakage_verdict_text() -> None:
+    """The verdict sentence names culprit and dates, and the fix where there is one."""
     going, over = BREAKAGE, replace(OVER, culprit=None)
     words = {
         v.id: v.verdict
@@ -85,13 +88,15 @@ def test_a_breakage_is_told_in_words() -> None:
     assert words["over"] == "Ext 1.0 was broken for 2 days. Fixed by Ext 1.1 on 25 Oct 2025."
 
 
-def test_victims_of_one_release_know_each_other() -> None:
+def test_breakage_lists_other_victims() -> None:
+    """The page of a breakage links other subjects that the same release broke."""
     mine, other = replace(BREAKAGE, id="a"), replace(BREAKAGE, id="b")
     views = history_view(MATRIX, [history("ext", mine), history("other", other)], [], {}).breakages
     assert {v.id: v.victims for v in views} == {"a": (("b", "Other"),), "b": (("a", "Ext"),)}
 
 
-def test_bars_lie_within_the_picture_from_release_to_release() -> None:
+def test_history_chart_bar_positions() -> None:
+    """A bar of the chart reaches from the day of the break to the day of the fix."""
     picture = history_view(
         MATRIX, [history("ext", OVER)], [], {}, [("flask", "3.0", day(2))]
     ).picture
@@ -104,7 +109,8 @@ def test_bars_lie_within_the_picture_from_release_to_release() -> None:
     assert [m.text for m in picture.releases] == ["Flask 3.0"]
 
 
-def test_a_long_name_has_room_left_of_the_lanes() -> None:
+def test_history_chart_long_name() -> None:
+    """A long name widens the space left of the lanes."""
     long = "A very long name of an application with a factory"
     matrix = MATRIX.model_copy(
         update={"extensions": {"ext": MATRIX.extensions["ext"].model_copy(update={"name": long})}}
@@ -126,11 +132,13 @@ def test_a_long_name_has_room_left_of_the_lanes() -> None:
         (timedelta(seconds=20), "less than a minute"),
     ],
 )
-def test_lengths_are_in_the_unit_people_would_use(length: timedelta, words: str) -> None:
+def test_span_units(length: timedelta, words: str) -> None:
+    """A duration is given in the most readable unit."""
     assert span(length) == words
 
 
-def test_a_pin_shows_what_to_type() -> None:
+def test_pin_cure_command() -> None:
+    """Pins and open breakages show the pip command that cures them."""
     rot = PinStatus(
         version="2.2.2",
         released=day(0),
@@ -152,7 +160,8 @@ def page(home: Home, name: str) -> str:
     return (home.folder / "reports" / name).read_text("utf-8")
 
 
-def test_every_link_of_the_whole_site_leads_somewhere(whole: Home) -> None:
+def test_site_links_resolve(whole: Home) -> None:
+    """Every link and fragment of the whole site has a target."""
     reports = whole.folder / "reports"
     pages = {p: p.read_text("utf-8") for p in reports.rglob("*.html")}
     assert len(pages) > 15
@@ -167,7 +176,8 @@ def test_every_link_of_the_whole_site_leads_somewhere(whole: Home) -> None:
                 assert f'id="{fragment}"' in target.read_text("utf-8"), (path, href)
 
 
-def test_the_page_of_a_breakage_has_the_error_as_its_title_and_the_cure(whole: Home) -> None:
+def test_breakage_page_title_and_cure(whole: Home) -> None:
+    """A breakage page has the error as its title and shows the cure and the culprit."""
     text = page(whole, "breakages/ext-import-1.0--werkzeug-3.0.0.html")
     assert (
         "<title>cannot import name &#39;gone&#39; from &#39;werkzeug&#39; · Ext-Import 1.0</title>"
@@ -177,7 +187,8 @@ def test_the_page_of_a_breakage_has_the_error_as_its_title_and_the_cure(whole: H
     assert "Werkzeug 3.0.0; it worked with Werkzeug 2.0.0" in text
 
 
-def test_the_front_page_has_since_when_by_whom_and_the_cure(whole: Home) -> None:
+def test_front_page_culprit_and_cure(whole: Home) -> None:
+    """The front page shows culprit, proof and cure of today's breakage."""
     text = page(whole, "index.html")
     assert "by Werkzeug 3.0.0 · proved" in text
     assert "pip install ext-import &#39;werkzeug&lt;3&#39;" in text
@@ -185,7 +196,8 @@ def test_the_front_page_has_since_when_by_whom_and_the_cure(whole: Home) -> None
     assert "Pin rot" in text
 
 
-def test_pages_of_breakages_stay_when_the_site_is_built_again(whole: Home) -> None:
+def test_breakage_pages_stay(whole: Home) -> None:
+    """The report command keeps every existing page of a breakage."""
     before = {p.name for p in (whole.folder / "reports" / "breakages").iterdir()}
     assert whole("report").returncode == 0
     after = {p.name for p in (whole.folder / "reports" / "breakages").iterdir()}
@@ -193,7 +205,8 @@ def test_pages_of_breakages_stay_when_the_site_is_built_again(whole: Home) -> No
     assert before <= after
 
 
-def test_what_the_site_says_in_json_is_valid_by_its_schemas(whole: Home) -> None:
+def test_api_json_matches_schemas(whole: Home) -> None:
+    """Each JSON file of the API is valid by its published schema."""
     folder = whole.folder / "reports" / "api" / "v1"
     schemas = sorted(folder.glob("*.schema.json"))
     assert [p.name.split(".")[0] for p in schemas] == [
@@ -210,7 +223,8 @@ def test_what_the_site_says_in_json_is_valid_by_its_schemas(whole: Home) -> None
         jsonschema.validate(told, schema)
 
 
-def test_machines_are_told_what_is_broken_today_and_what_to_type(whole: Home) -> None:
+def test_api_today_and_field_csv(whole: Home) -> None:
+    """The API files contain today's breakage with its cure and the state of each cell."""
     told = json.loads(page(whole, "api/v1/today.json"))
     (found,) = (b for b in told["breakages"] if b["subjects"] == ["ext-import"])
     assert found["culprit"] == "Werkzeug 3.0.0"
@@ -221,7 +235,8 @@ def test_machines_are_told_what_is_broken_today_and_what_to_type(whole: Home) ->
     assert (states["ext-works"], states["ext-import"]) == ("works", "broken")
 
 
-def test_the_feed_is_well_formed_and_its_ids_stay(whole: Home) -> None:
+def test_feed_entries_are_stable(whole: Home) -> None:
+    """The feed is valid Atom with unique ids and is the same when written again."""
     before = page(whole, "feed.xml")
     root = ET.fromstring(before)  # noqa: S314  we wrote it
     atom = "{http://www.w3.org/2005/Atom}"
@@ -234,12 +249,14 @@ def test_the_feed_is_well_formed_and_its_ids_stay(whole: Home) -> None:
     assert page(whole, "feed.xml") == before
 
 
-def test_a_badge_says_what_the_page_says(whole: Home) -> None:
+def test_badge_content(whole: Home) -> None:
+    """The SVG and JSON badges of a subject say that it breaks."""
     root = ET.fromstring(page(whole, "badges/ext-import.svg"))  # noqa: S314  we wrote it
     assert root.get("aria-label") == "Ext-Import: ✕ breaks"
     told = json.loads(page(whole, "badges/ext-import.json"))
     assert (told["schemaVersion"], told["message"]) == (1, "breaks")
 
 
-def test_without_a_history_there_is_no_picture() -> None:
+def test_history_view_without_history() -> None:
+    """Without histories the history view has no picture."""
     assert history_view(MATRIX, [], [], {}).picture is None

@@ -27,9 +27,8 @@ def opened(tmp_path: Path) -> Iterator[Opened]:
 
 
 @pytest.mark.parametrize("html", [False, True], ids=["json", "html"])
-def test_releases_and_upload_times_are_read_in_both_forms(
-    empty_index: LoopbackIndex, opened: Opened, html: bool
-) -> None:
+def test_index_reads_json_and_html(empty_index: LoopbackIndex, opened: Opened, html: bool) -> None:
+    """Index.releases reads versions, upload times and yanks from JSON and HTML pages."""
     empty_index.html = html
     empty_index.add("flask", "1.0", day(1))
     empty_index.add("flask", "2.0", day(5))
@@ -41,16 +40,16 @@ def test_releases_and_upload_times_are_read_in_both_forms(
     ]
 
 
-def test_what_came_after_the_cutoff_is_not_there(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_index_releases_before_cutoff(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """Index.releases leaves out files that were uploaded at the cutoff or later."""
     empty_index.add("flask", "1.0", day(1))
     empty_index.add("flask", "2.0", day(5))
     found = opened(empty_index.url).releases(["flask"], day(5))["flask"]
     assert [str(r.version) for r in found] == ["1.0"]
 
 
-def test_offline_it_answers_from_what_it_kept(empty_index: LoopbackIndex, opened: Opened) -> None:
+def test_index_offline_uses_cache(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """Offline, Index answers from its cache without a request."""
     empty_index.add("flask", "1.0", day(1))
     online = opened(empty_index.url).releases(["flask"], day(5))
     asked = len(empty_index.requests)
@@ -59,9 +58,8 @@ def test_offline_it_answers_from_what_it_kept(empty_index: LoopbackIndex, opened
     assert len(empty_index.requests) == asked
 
 
-def test_offline_without_anything_kept_it_says_so(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_index_offline_without_cache(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """Offline without a cached page, Index raises OfflineError."""
     with pytest.raises(OfflineError, match="run once without --offline"):
         opened(empty_index.url, offline=True).releases(["flask"], day(5))
 
@@ -70,18 +68,20 @@ def test_offline_without_anything_kept_it_says_so(
     ("broken", "name", "message"),
     [("out of order", "flask", "status 500"), (None, "no-such", "has no package no-such")],
 )
-def test_an_index_in_trouble_is_our_trouble(
+def test_index_failure_is_infrastructure_error(
     empty_index: LoopbackIndex, opened: Opened, broken: str | None, name: str, message: str
 ) -> None:
+    """A server error or unknown name raises InfrastructureError without the address."""
     empty_index.broken = broken
     with pytest.raises(InfrastructureError, match=message) as caught:
         opened(empty_index.url).releases([name], day(5))
     assert "127.0.0.1" not in str(caught.value)
 
 
-def test_a_page_kept_in_tatters_is_read_again(
+def test_index_replaces_damaged_cache(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
+    """Index reads a page again when its cached copy is damaged."""
     empty_index.add("flask", "1.0", day(1))
     before = opened(empty_index.url).releases(["flask"], day(5))
     (kept,) = tmp_path.rglob("flask.json")

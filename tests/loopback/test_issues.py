@@ -33,9 +33,8 @@ def issues(github: LoopbackIssues) -> Iterator[IssueTracker]:
 NEW = Issue("ext-a breaks", add_marker("text", IssueMarker(("ext-a--1",))))
 
 
-def test_every_page_of_the_list_is_read_and_pull_requests_are_no_issues(
-    github: LoopbackIssues, issues: IssueTracker
-) -> None:
+def test_tracker_reads_all_pages(github: LoopbackIssues, issues: IssueTracker) -> None:
+    """IssueTracker.all reads every page and leaves out pull requests."""
     for number in range(7):
         github.add(f"issue {number}", None)
     github.add("a change", pull_request={"url": "…"})
@@ -44,18 +43,20 @@ def test_every_page_of_the_list_is_read_and_pull_requests_are_no_issues(
 
 
 @pytest.mark.parametrize("trouble", [500, 502, 503, "limited", "lost"])
-def test_a_new_issue_is_made_once_whatever_happens_to_the_answer(
+def test_tracker_creates_issue_once(
     github: LoopbackIssues, issues: IssueTracker, trouble: object
 ) -> None:
+    """IssueTracker.put opens an issue only once when the answer fails or is lost."""
     github.troubles = [trouble]
     assert issues.put(NEW).number == 1
     assert len(github.issues) == 1
 
 
 @pytest.mark.parametrize("trouble", [500, "limited", "lost"])
-def test_an_edit_is_tried_again(
+def test_tracker_retries_edit(
     github: LoopbackIssues, issues: IssueTracker, trouble: object
 ) -> None:
+    """IssueTracker.put tries an edit again after a failure."""
     github.add("before")
     github.troubles = [trouble]
     after = issues.put(Issue("after", "text", open=False, number=1))
@@ -71,17 +72,19 @@ def test_an_edit_is_tried_again(
         ([404], "refuses"),
     ],
 )
-def test_a_trouble_that_stays_is_said(
+def test_tracker_reports_permanent_failure(
     github: LoopbackIssues, issues: IssueTracker, troubles: list[object], words: str
 ) -> None:
+    """A failure that persists raises InfrastructureError with its cause."""
     github.troubles = troubles
     with pytest.raises(InfrastructureError, match=words):
         issues.all()
 
 
-def test_a_list_that_goes_on_elsewhere_is_not_followed(
+def test_tracker_refuses_foreign_page_link(
     github: LoopbackIssues, issues: IssueTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A next page on another server is not requested and raises InfrastructureError."""
     github.add("one")
     github.add("two")
     github.per_page = 1
@@ -107,9 +110,8 @@ def sync_issues(home: Home, github: LoopbackIssues, *args: str) -> str:
     return done.stderr
 
 
-def test_issues_opens_an_issue_for_each_breakage_and_nothing_when_run_again(
-    finished_run: Home, github: LoopbackIssues
-) -> None:
+def test_issues_command_is_idempotent(finished_run: Home, github: LoopbackIssues) -> None:
+    """One issue is opened per breakage, none by a dry run, and a second run changes nothing."""
     assert "would be opened" in sync_issues(finished_run, github, "--dry-run")
     assert github.issues == []
     sync_issues(finished_run, github)
@@ -122,9 +124,10 @@ def test_issues_opens_an_issue_for_each_breakage_and_nothing_when_run_again(
     assert len(github.changes()) == before
 
 
-def test_issues_without_a_token_or_pages_says_what_is_missing(
+def test_issues_command_requirements(
     home: Home, finished_run: Home, github: LoopbackIssues
 ) -> None:
+    """A missing token, missing pages or missing rights end the command with a message."""
     done = finished_run("issues", "--repository", "someone/watchdog")
     assert done.returncode == 2
     assert "GITHUB_TOKEN" in done.stderr

@@ -17,7 +17,8 @@ def names(text: str, mark: str) -> set[str]:
     return {line.split(": ")[1] for line in lines}
 
 
-def test_what_works_alone_and_together_is_in_the_set(home: Home) -> None:
+def test_constraints_contain_working_set(home: Home) -> None:
+    """The constraints pin the packages that work alone and together."""
     text = made(home, 20, "--cooldown", "0")
     assert {"ext-works", "ext-import", "ext-warns"} <= names(text, "with")
     assert {"ext-conflict", "ext-unbuildable"} <= names(text, "without")
@@ -27,18 +28,21 @@ def test_what_works_alone_and_together_is_in_the_set(home: Home) -> None:
     assert "flask==2.0.0" in pins
 
 
-def test_what_is_broken_is_left_out_with_what_one_sees(home: Home) -> None:
+def test_constraints_leave_out_broken(home: Home) -> None:
+    """The constraints leave out a broken package and state its symptom."""
     text = made(home, 31, "--cooldown", "0")
     assert "# without: ext-import: broken: ImportError: cannot import name 'gone'" in text
 
 
-def test_what_is_too_young_is_not_taken(home: Home) -> None:
+def test_constraints_cooldown(home: Home) -> None:
+    """With --cooldown the constraints do not contain releases that are too new."""
     text = made(home, 31, "--cooldown", "48")
     assert "werkzeug==2.0.0" in text.splitlines()
     assert "ext-import" in names(text, "with")
 
 
-def test_of_two_that_exclude_each_other_the_more_used_stays(home: Home, made_up: Any) -> None:
+def test_constraints_prefer_higher_rank(home: Home, made_up: Any) -> None:
+    """Of two packages that exclude each other, the constraints keep the more popular one."""
     if "ext-old" not in made_up.files:
         good = {"ext_old.py": "def use():\n    return 42\n"}
         made_up.add("ext-old", "1.0", day(5), files=good, requires=["flask<2"])

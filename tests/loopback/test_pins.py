@@ -13,7 +13,8 @@ def looked(home: Home, *versions: str) -> dict[str, PinStatus]:
     return {rot.version: rot for rot in Archive(home.folder / "reports").pins()}
 
 
-def test_each_pinned_flask_is_told_with_the_day_it_rotted_and_what_cures_it(home: Home) -> None:
+def test_pins_state_culprit_and_cure(home: Home) -> None:
+    """Each pinned Flask is stored with its state, when it stopped working, and the cure."""
     found = looked(home)
     assert {v: r.state for v, r in found.items()} == {
         "3.0.0": PinState.WORKS,
@@ -28,7 +29,8 @@ def test_each_pinned_flask_is_told_with_the_day_it_rotted_and_what_cures_it(home
     assert rotten.newest_python == rotten.python
 
 
-def test_of_what_is_known_only_the_end_is_tried_again(home: Home) -> None:
+def test_pins_recheck_known_cure(home: Home) -> None:
+    """A second pins run tests the known state again and appends a new line."""
     looked(home, "1.0.0")
     done = home("pins", "1.0.0")
     assert done.returncode == 0, done.stderr
@@ -37,7 +39,8 @@ def test_of_what_is_known_only_the_end_is_tried_again(home: Home) -> None:
     assert len(pins.read_text("utf-8").splitlines()) == 2
 
 
-def test_a_cure_that_works_no_more_is_looked_for_anew(home: Home) -> None:
+def test_pins_replace_failing_cure(home: Home) -> None:
+    """Another cure is searched when the stored one no longer works."""
     before = looked(home, "1.0.0")["1.0.0"]
     archive = Archive(home.folder / "reports")
     archive.add_pin(PinStatus(**{**vars(before), "pins": ("werkzeug<9",)}))

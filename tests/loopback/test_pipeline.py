@@ -25,7 +25,8 @@ def record_of(home: Home, subject: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_each_made_up_package_gets_its_known_outcome(finished_run: Home, subject: str) -> None:
+def test_run_outcome_of_each_package(finished_run: Home, subject: str) -> None:
+    """Each made-up package gets its known outcome, stage and symptom."""
     _, outcome, stage, symptom = SUBJECTS[subject]
     judgement = record_of(finished_run, subject)["judgement"]
     assert isinstance(judgement, dict)
@@ -35,34 +36,39 @@ def test_each_made_up_package_gets_its_known_outcome(finished_run: Home, subject
     assert finished_run.states()[f"{subject}/today/py{PYTHON}"] == outcome
 
 
-def test_a_package_without_a_smoke_is_judged_by_the_automatic_one(finished_run: Home) -> None:
+def test_run_automatic_smoke(finished_run: Home) -> None:
+    """A package without a smoke is judged by the automatic smoke."""
     assert finished_run.states()[f"ext-no-smoke/today/py{PYTHON}"] == "works"
     assert record_of(finished_run, "ext-no-smoke")["smoke"] == "automatic"
 
 
-def test_what_the_metadata_forbids_is_a_conflict_with_the_resolvers_reason(
+def test_run_conflict_reason(
     finished_run: Home,
 ) -> None:
+    """Metadata that forbids the set gives a conflict with the reason of the resolver."""
     entry = finished_run.last_run()["cells"][f"ext-conflict/today/py{PYTHON}"]
     assert entry["state"] == "conflict"
     assert "werkzeug" in entry["reason"]
     assert "unsatisfiable" in entry["reason"]
 
 
-def test_a_source_distribution_that_does_not_build_breaks_the_install(finished_run: Home) -> None:
+def test_run_unbuildable_is_broken_at_install(finished_run: Home) -> None:
+    """A source distribution that does not build is broken at stage install."""
     entry = finished_run.last_run()["cells"][f"ext-unbuildable/today/py{PYTHON}"]
     assert (entry["state"], entry["stage"]) == ("broken", "install")
     assert "this never builds" in entry["symptom"]
 
 
-def test_what_fails_once_and_works_when_run_again_is_flaky(finished_run: Home) -> None:
+def test_run_flaky_package(finished_run: Home) -> None:
+    """A package that fails once and then works is flaky, and both attempts are stored."""
     assert finished_run.states()[f"ext-flaky/today/py{PYTHON}"] == "flaky"
     evidence = record_of(finished_run, "ext-flaky")["evidence"]
     assert isinstance(evidence, list)
     assert len(evidence) == 2, "both attempts are kept"
 
 
-def test_a_flooded_log_is_cut_in_the_middle_and_says_so(finished_run: Home) -> None:
+def test_run_cuts_long_log(finished_run: Home) -> None:
+    """A very long log is shortened in the middle and says how much was cut."""
     evidence = record_of(finished_run, "ext-floods")["evidence"]
     assert isinstance(evidence, list)
     log = evidence[0]["log"]
@@ -70,7 +76,8 @@ def test_a_flooded_log_is_cut_in_the_middle_and_says_so(finished_run: Home) -> N
     assert "bytes cut" in log
 
 
-def test_a_warning_is_kept_with_the_frame_that_caused_it(finished_run: Home) -> None:
+def test_run_stores_warning_with_stack(finished_run: Home) -> None:
+    """A warning is stored with its category, message, file and call stack."""
     evidence = record_of(finished_run, "ext-warns")["evidence"]
     assert isinstance(evidence, list)
     (warning,) = evidence[0]["warnings"]
@@ -80,7 +87,8 @@ def test_a_warning_is_kept_with_the_frame_that_caused_it(finished_run: Home) -> 
     assert any("ext_warns_core.py" in frame for frame in warning["stack"])
 
 
-def test_a_second_run_with_nothing_changed_runs_no_cell(run_copy: Home) -> None:
+def test_run_again_runs_nothing(run_copy: Home) -> None:
+    """A second run without changes runs no trial and leaves the ledger as it is."""
     before = {p: p.read_bytes() for p in (run_copy.folder / "reports" / "ledger").iterdir()}
     done = run_copy("run")
     assert done.returncode == 0, done.stderr
@@ -88,14 +96,16 @@ def test_a_second_run_with_nothing_changed_runs_no_cell(run_copy: Home) -> None:
     assert before == {p: p.read_bytes() for p in (run_copy.folder / "reports" / "ledger").iterdir()}
 
 
-def test_after_one_new_release_of_one_extension_only_its_cells_run(run_copy: Home) -> None:
+def test_run_after_new_release(run_copy: Home) -> None:
+    """After one new release only the cells of that extension run."""
     done = run_copy("run", "--as-of", ecosystem.day(63).isoformat())
     assert done.returncode == 0, done.stderr
     assert "1 trials run" in done.stderr
     assert record_of(run_copy, "ext-works")["lock"]["ext-works"] == "1.0.1"  # type: ignore[index]
 
 
-def test_a_breakage_that_an_earlier_run_did_not_have_is_new_and_exits_with_1(home: Home) -> None:
+def test_run_new_breakage_exits_1(home: Home) -> None:
+    """A new breakage gives exit code 1 once; later runs keep its date and exit with 0."""
     only = ("--only", "ext-works", "--only", "ext-import")
     before = home("run", *only, "--as-of", ecosystem.day(20).isoformat())
     assert before.returncode == 0, before.stderr
@@ -111,11 +121,13 @@ def test_a_breakage_that_an_earlier_run_did_not_have_is_new_and_exits_with_1(hom
     assert since.startswith(ecosystem.NOW.strftime("%Y-%m-%dT%H:%M"))
 
 
-def test_a_first_run_has_no_news(finished_run: Home) -> None:
+def test_first_run_has_no_news(finished_run: Home) -> None:
+    """A first run marks no cell as new."""
     assert not any(entry.get("new") for entry in finished_run.last_run()["cells"].values())
 
 
-def test_under_a_broken_core_every_extension_is_blocked_by_one_breakage(home: Home) -> None:
+def test_run_broken_core_blocks_extensions(home: Home) -> None:
+    """Under a broken core every extension is blocked and only one breakage is shown."""
     tables = f"  core: {{python: ['{PYTHON}'], flask: ['since 1.0'], werkzeug: [resolved]}}\n"
     tables += f"  grid: {{python: ['{PYTHON}'], flask: ['1.0']}}\n"
     home.write_matrix(tables=tables)
@@ -131,9 +143,10 @@ def test_under_a_broken_core_every_extension_is_blocked_by_one_breakage(home: Ho
     assert page.count('<article class="card"') == 1
 
 
-def test_a_version_that_never_passed_its_smoke_is_not_judged_broken(
+def test_run_smoke_that_never_passed(
     home: Home,
 ) -> None:
+    """A version that never passed its smoke is not judged."""
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     smoke.write_text(smoke.read_text("utf-8").replace("== 42", "== 43"), encoding="utf-8")
     done = home("run", "--only", "ext-works")
@@ -143,7 +156,8 @@ def test_a_version_that_never_passed_its_smoke_is_not_judged_broken(
     assert "own release" in entry["reason"]
 
 
-def test_a_known_issue_is_no_news_and_one_that_works_again_is_reported(home: Home) -> None:
+def test_run_known_issues(home: Home) -> None:
+    """A known issue is not news, and a known issue that works again is reported."""
     marks = (
         "known_issues:\n"
         "  - {cells: 'ext-import/*', reason: 'reported upstream long ago'}\n"
@@ -157,7 +171,8 @@ def test_a_known_issue_is_no_news_and_one_that_works_again_is_reported(home: Hom
     assert f"ext-works/today/py{PYTHON} works, although" in done.stderr
 
 
-def test_an_excluded_cell_is_not_run_and_counted(home: Home) -> None:
+def test_run_excluded_cells(home: Home) -> None:
+    """An excluded cell is not run but counted."""
     home.write_matrix(
         extra="exclude:\n  - {cells: 'ext-*s/today/*', reason: 'for this test only'}\n"
     )
@@ -166,7 +181,8 @@ def test_an_excluded_cell_is_not_run_and_counted(home: Home) -> None:
     assert list(home.states()) == [f"ext-wrong/today/py{PYTHON}"]
 
 
-def test_a_python_that_the_machine_lacks_is_counted_with_the_way_to_get_it(home: Home) -> None:
+def test_run_missing_python(home: Home) -> None:
+    """Cells of a missing Python are not judged and name the install command."""
     text = (home.folder / "matrix.yaml").read_text("utf-8")
     text = text.replace(f'python: ["{PYTHON}"]', f'python: ["{PYTHON}", "3.99"]')
     (home.folder / "matrix.yaml").write_text(text, encoding="utf-8")
@@ -176,7 +192,8 @@ def test_a_python_that_the_machine_lacks_is_counted_with_the_way_to_get_it(home:
     assert "uv python install 3.99" in entry["reason"]
 
 
-def test_an_index_that_cannot_be_reached_gives_3_and_no_verdict(home: Home) -> None:
+def test_run_unreachable_index_exits_3(home: Home) -> None:
+    """An index that cannot be reached makes run exit with 3 and store nothing."""
     home.index_url = "http://127.0.0.1:9/simple/"
     home.caches = home.folder / "caches"
     done = home("run")
@@ -187,9 +204,8 @@ def test_an_index_that_cannot_be_reached_gives_3_and_no_verdict(home: Home) -> N
     assert not list((home.folder / "reports").glob("ledger/*"))
 
 
-def test_killed_in_the_middle_it_loses_only_cells_in_flight_and_says_nothing_false(
-    home: Home, finished_run: Home
-) -> None:
+def test_run_continues_after_kill(home: Home, finished_run: Home) -> None:
+    """After a killed run, the next one gives the same states as an undisturbed run."""
     process = subprocess.Popen(
         home.argv("run", "--jobs", "2"),
         cwd=home.folder,
@@ -211,7 +227,9 @@ def test_killed_in_the_middle_it_loses_only_cells_in_flight_and_says_nothing_fal
     assert {c: s for c, s in home.states().items() if c != flaky} == expected
 
 
-def test_cells_of_a_killed_watchdog_end_by_themselves(home: Home) -> None:
+def test_cells_end_after_kill(home: Home) -> None:
+    """The processes of a cell end by themselves after the watchdog was killed."""
+
     def cells() -> list[Path]:
         mine = f"{home.folder.name}-orphan".encode()
         found = []
@@ -239,7 +257,8 @@ def test_cells_of_a_killed_watchdog_end_by_themselves(home: Home) -> None:
     assert cells() == []
 
 
-def test_interrupted_it_stops_at_once_and_the_same_command_goes_on(home: Home) -> None:
+def test_run_continues_after_interrupt(home: Home) -> None:
+    """Ctrl-C ends a run with exit code 130, and the same command continues it."""
     process = subprocess.Popen(
         home.argv("run", "--only", "ext-hangs", "--only", "ext-works"),
         cwd=home.folder,
@@ -264,7 +283,8 @@ def test_interrupted_it_stops_at_once_and_the_same_command_goes_on(home: Home) -
     assert home.states()[f"ext-hangs/today/py{PYTHON}"] == "broken"
 
 
-def test_nothing_of_the_watchdog_is_importable_inside_a_cell(home: Home) -> None:
+def test_cell_cannot_import_watchdog(home: Home) -> None:
+    """Inside a cell the watchdog and its dependencies cannot be imported."""
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     text = (
         "import importlib.util\n\n\ndef test_it():\n    'Nothing of ours'\n"
@@ -275,7 +295,8 @@ def test_nothing_of_the_watchdog_is_importable_inside_a_cell(home: Home) -> None
     assert home.json("check", "ext-works")["outcome"] == "works"
 
 
-def test_a_cell_has_a_clean_environment_and_a_home_of_its_own(home: Home) -> None:
+def test_cell_environment_is_clean(home: Home) -> None:
+    """A cell sees no variable of the user and has an empty home of its own."""
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     text = (
         "import os\n\n\ndef test_it():\n    'Clean'\n"
@@ -301,9 +322,8 @@ def shards(home: Home, count: int, ended: int) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_the_parts_of_a_run_together_say_what_the_whole_says(
-    home: Home, finished_run: Home, count: int
-) -> None:
+def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> None:
+    """Merging all shards gives the states of the whole run."""
     folders = shards(home, count, count)
     done = home("merge", *folders)
     assert done.returncode == 0, done.stderr
@@ -313,7 +333,8 @@ def test_the_parts_of_a_run_together_say_what_the_whole_says(
     assert home("merge", *folders).returncode == 2
 
 
-def test_the_cells_of_a_part_that_did_not_end_are_not_run_and_never_green(home: Home) -> None:
+def test_merge_missing_part_is_error(home: Home) -> None:
+    """Cells of a missing shard are errors, and merge exits with 3."""
     planned = home("plan", "--format", "json", *ONLY)
     (home.folder / "plan.json").write_text(planned.stdout, "utf-8")
     done = home("merge", "--plan", "plan.json", *shards(home, 3, 2))

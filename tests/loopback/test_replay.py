@@ -14,7 +14,8 @@ from watchdog.model.release import PYTHON_RELEASES
 FIFTH = day(5)
 
 
-def test_a_newcomers_python_is_the_newest_that_was_released() -> None:
+def test_stretches_use_newest_released_python() -> None:
+    """Each period of the past uses the newest Python that was released by then."""
     since, until = datetime(2019, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
     found = stretches(["3.8", "3.11", "3.12"], AUTO, since, until)
     assert [(s, a.date(), b.date()) for s, a, b in found] == [
@@ -42,7 +43,8 @@ def replay(home: Home, *requirements: str, until: datetime, since: datetime = FI
     return json.loads(done.stdout), done.stderr
 
 
-def test_it_names_the_release_the_day_and_the_symbol(home: Home) -> None:
+def test_replay_breakage_details(home: Home) -> None:
+    """A replay finds culprit, date, missing symbol and proof, and a second one runs nothing."""
     told, effort = replay(home, "ext-import", until=day(60))
     (breakage,) = told["breakages"]
     assert breakage == {
@@ -69,21 +71,22 @@ def test_it_names_the_release_the_day_and_the_symbol(home: Home) -> None:
     assert effort.rstrip().endswith("0 cells run")
 
 
-def test_what_always_failed_is_no_breakage_of_the_past(home: Home) -> None:
+def test_replay_never_working_subject(home: Home) -> None:
+    """A subject that never worked has no breakage in its past."""
     told, _ = replay(home, "ext-use", since=day(40), until=day(60))
     assert told["breakages"] == []
 
 
-def test_what_cannot_be_built_is_a_gap(home: Home) -> None:
+def test_replay_unbuildable_is_gap(home: Home) -> None:
+    """A period in which the subject cannot be built is a gap."""
     told, _ = replay(home, "ext-unbuildable", until=day(10))
     assert told["breakages"] == []
     (gap,) = told["gaps"]
     assert "this never builds" in gap["reason"]
 
 
-def test_a_release_that_caps_its_dependency_is_told_from_one_that_was_mended(
-    home: Home, made_up: Any
-) -> None:
+def test_replay_fix_by_cap(home: Home, made_up: Any) -> None:
+    """A release that limits its dependency is recognised as a fix by cap."""
     name = "ext-capped"
     code = "from werkzeug import gone\n"
     if name not in made_up.files:
@@ -96,9 +99,8 @@ def test_a_release_that_caps_its_dependency_is_told_from_one_that_was_mended(
     assert breakage["days_broken"] == pytest.approx(timedelta(days=10) / timedelta(days=1))
 
 
-def test_a_release_that_no_longer_requires_what_others_use_is_named(
-    home: Home, made_up: Any
-) -> None:
+def test_replay_dropped_requirement(home: Home, made_up: Any) -> None:
+    """The culprit is the release that stopped requiring a package which others use."""
     name = "ext-borrowing"
     if name not in made_up.files:
         code = {"ext_borrowing.py": "import ext_lent\n"}
@@ -117,9 +119,8 @@ def test_a_release_that_no_longer_requires_what_others_use_is_named(
     assert breakage["proof"] == "swap"
 
 
-def test_of_releases_that_need_each_other_the_one_that_let_them_in_is_named(
-    home: Home, made_up: Any
-) -> None:
+def test_replay_culprit_of_dependent_releases(home: Home, made_up: Any) -> None:
+    """The culprit is the release that allowed several new interdependent releases."""
     name = "ext-lockstep"
     parts = ("ext-cog", "ext-gear", "ext-wheel")
     if name not in made_up.files:
@@ -145,7 +146,8 @@ def test_of_releases_that_need_each_other_the_one_that_let_them_in_is_named(
     assert breakage["proof"] == "swap"
 
 
-def test_a_symptom_does_not_tell_where_this_machine_keeps_things(home: Home, made_up: Any) -> None:
+def test_replay_symptom_hides_paths(home: Home, made_up: Any) -> None:
+    """The symptom contains no path of the local machine."""
     name = "ext-telling"
     if name not in made_up.files:
         code = (
@@ -167,7 +169,10 @@ def test_a_symptom_does_not_tell_where_this_machine_keeps_things(home: Home, mad
         (("--since", "yesterday"), "is not a date"),
     ],
 )
-def test_what_makes_no_sense_is_said(home: Home, arguments: tuple[str, ...], message: str) -> None:
+def test_replay_rejects_invalid_arguments(
+    home: Home, arguments: tuple[str, ...], message: str
+) -> None:
+    """Invalid options give exit code 2 and a message."""
     done = home("replay", "ext-works", *arguments)
     assert done.returncode == 2
     assert message in done.stderr

@@ -64,7 +64,8 @@ def ask(*requirements: str, **parts: object) -> LockRequest:
     return LockRequest(requirements, PYTHON, as_of, **parts)  # type: ignore[arg-type]
 
 
-def test_a_lock_is_what_the_cutoff_allows(make: Make) -> None:
+def test_resolver_respects_cutoff(make: Make) -> None:
+    """A lock contains the newest releases that existed at the cutoff."""
     uv = make()
     now = uv.resolve(ask("flask"), INTERPRETER)
     then = uv.resolve(ask("flask", as_of=day(20)), INTERPRETER)
@@ -72,9 +73,10 @@ def test_a_lock_is_what_the_cutoff_allows(make: Make) -> None:
     assert then == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
 
 
-def test_the_newest_version_is_found_although_only_an_older_ones_metadata_is_cached(
+def test_resolver_ignores_stale_uv_cache(
     make: Make,
 ) -> None:
+    """The newest version is found although only metadata of an older one is cached."""
     # uv --offline would answer this from the cache with the old version, and be wrong.
     assert isinstance(make().resolve(ask("flask==2.0.0"), INTERPRETER), Lock)
     found = make().resolve(ask("flask"), INTERPRETER)
@@ -82,23 +84,24 @@ def test_the_newest_version_is_found_although_only_an_older_ones_metadata_is_cac
     assert found.version("flask") == "3.0.0"
 
 
-def test_offline_an_incomplete_cache_is_no_answer(make: Make) -> None:
+def test_resolver_offline_incomplete_cache(make: Make) -> None:
+    """Offline with an incomplete cache the resolver gives NoAnswer."""
     assert isinstance(make().resolve(ask("flask==2.0.0"), INTERPRETER), Lock)
     found = make(offline=True).resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert "without --offline" in found.reason
 
 
-def test_offline_a_complete_cache_answers_without_a_request(
-    make: Make, made_up: LoopbackIndex
-) -> None:
+def test_resolver_offline_complete_cache(make: Make, made_up: LoopbackIndex) -> None:
+    """Offline with a complete cache the resolver answers without a request."""
     online = make().resolve(ask("flask"), INTERPRETER)
     before = len(made_up.requests)
     assert make(offline=True, memory="none").resolve(ask("flask"), INTERPRETER) == online
     assert len(made_up.requests) == before
 
 
-def test_a_new_release_is_seen_by_the_next_run(make: Make, empty_index: LoopbackIndex) -> None:
+def test_resolver_sees_new_release(make: Make, empty_index: LoopbackIndex) -> None:
+    """A new resolver finds a release that was published after the last run."""
     empty_index.add("thing", "1.0", day(1))
     first = make(empty_index.url).resolve(ask("thing"), INTERPRETER)
     empty_index.add("thing", "2.0", day(2))
@@ -106,7 +109,8 @@ def test_a_new_release_is_seen_by_the_next_run(make: Make, empty_index: Loopback
     assert (first, second) == (Lock((("thing", "1.0"),)), Lock((("thing", "2.0"),)))
 
 
-def test_each_index_page_is_read_once_a_run(make: Make, empty_index: LoopbackIndex) -> None:
+def test_resolver_reads_pages_once(make: Make, empty_index: LoopbackIndex) -> None:
+    """In one run we and uv each read an index page only once."""
     empty_index.add("a", "1.0", day(1), requires=["b"])
     empty_index.add("b", "1.0", day(1))
     uv = make(empty_index.url)
@@ -118,9 +122,8 @@ def test_each_index_page_is_read_once_a_run(make: Make, empty_index: LoopbackInd
     assert pages.count("/simple/b/") == 2
 
 
-def test_where_one_release_is_missing_nothing_else_is_read(
-    make: Make, empty_index: LoopbackIndex
-) -> None:
+def test_resolver_fetches_only_new_metadata(make: Make, empty_index: LoopbackIndex) -> None:
+    """After a new release only its own metadata and that of its new dependency is read."""
     # An index that does not say how long a file may be kept: uv would read and build `old` anew.
     empty_index.keep = None
     backend = (
@@ -150,65 +153,75 @@ def test_where_one_release_is_missing_nothing_else_is_read(
     ]
 
 
-def test_the_oldest_allowed_is_the_oldest_the_others_allow(make: Make) -> None:
+def test_resolver_oldest_allowed(make: Make) -> None:
+    """A package marked as oldest gets the lowest version that the others allow."""
     found = make().resolve(ask("flask==2.0.0", oldest=("werkzeug",)), INTERPRETER)
     assert found == Lock((("flask", "2.0.0"), ("werkzeug", "2.0.0")))
 
 
-def test_constraints_limit_and_do_not_add(make: Make) -> None:
+def test_resolver_constraints(make: Make) -> None:
+    """Constraints limit versions but add no package."""
     question = ask("flask", constraints=("werkzeug==2.0.0", "ext-works==1.0"))
     assert make().resolve(question, INTERPRETER) == Lock(
         (("flask", "2.0.0"), ("werkzeug", "2.0.0"))
     )
 
 
-def test_a_package_may_have_a_later_cutoff_than_its_world(make: Make) -> None:
+def test_resolver_later_cutoff_of_package(make: Make) -> None:
+    """A single package can have a later cutoff than the rest."""
     question = ask("ext-works", as_of=day(20), later=(("werkzeug", NOW),))
     found = make().resolve(question, INTERPRETER)
     assert isinstance(found, Lock)
     assert (found.version("flask"), found.version("werkzeug")) == ("2.0.0", "3.0.0")
 
 
-def test_what_cannot_be_is_a_conflict_with_its_reason(make: Make) -> None:
+def test_resolver_conflict_reason(make: Make) -> None:
+    """Requirements that exclude each other give a Conflict with a reason."""
     found = make().resolve(ask("flask>=3", "werkzeug<2"), INTERPRETER)
     assert isinstance(found, Conflict)
     assert found.reason.startswith("Because")
     assert found.reason.endswith("unsatisfiable.")
 
 
-def test_a_reason_reads_the_same_at_every_cutoff_at_which_it_holds(make: Make) -> None:
+def test_resolver_conflict_reason_is_stable(make: Make) -> None:
+    """The reason of a conflict has the same text at every cutoff where it holds."""
     reasons = [make().resolve(ask("ext-works", as_of=day(n)), INTERPRETER) for n in (1, 2, 3)]
     assert len(set(reasons)) == 1
     assert isinstance(reasons[0], Conflict)
     assert "ext-works" in reasons[0].reason
 
 
-def test_a_name_the_index_does_not_know_is_no_conflict(make: Make) -> None:
+def test_resolver_unknown_name(make: Make) -> None:
+    """A name that the index does not know gives NoAnswer and no Conflict."""
     found = make().resolve(ask("no-such-package"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert "no-such-package was not found" in found.reason
 
 
-def test_a_source_distribution_that_does_not_build_names_the_error(make: Make) -> None:
+def test_resolver_unbuildable_symptom(make: Make) -> None:
+    """A source distribution that does not build gives Unbuildable with its error."""
     found = make().resolve(ask("ext-unbuildable"), INTERPRETER)
     assert isinstance(found, Unbuildable)
     assert found.symptom == "RuntimeError: this never builds"
 
 
-def test_an_index_that_fails_while_resolving_is_unknown_and_shows_no_secret(make: Make) -> None:
+def test_resolver_unreachable_index(make: Make) -> None:
+    """An unreachable index gives NoAnswer without the password of its URL."""
     found = make("http://me:secret@127.0.0.1:9/simple").resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert "secret" not in found.reason
 
 
-def test_a_question_is_answered_from_memory_while_the_index_shows_the_same(make: Make) -> None:
+def test_resolver_answers_from_memory(make: Make) -> None:
+    """A second resolver answers the same question without asking uv."""
     first, second = make(), make()
     answer = first.resolve(ask("flask"), INTERPRETER)
     assert second.resolve(ask("flask"), INTERPRETER) == answer
     assert (asked(first) > 0, asked(second)) == (True, 0)
 
 
-def test_two_cutoffs_between_which_nothing_arrived_have_one_answer(make: Make) -> None:
+def test_resolver_shares_answer_of_equal_states(make: Make) -> None:
+    """Two cutoffs between which nothing was published share one answer."""
     resolver = make()
     first = resolver.resolve(ask("ext-works", as_of=day(20)), INTERPRETER)
     before = asked(resolver)
@@ -216,9 +229,8 @@ def test_two_cutoffs_between_which_nothing_arrived_have_one_answer(make: Make) -
     assert asked(resolver) == before
 
 
-def test_a_release_that_was_looked_at_and_not_taken_counts_too(
-    make: Make, empty_index: LoopbackIndex
-) -> None:
+def test_resolver_notices_unused_release(make: Make, empty_index: LoopbackIndex) -> None:
+    """A new release of a package that was looked at but not taken changes the answer."""
     # `old` is in no answer; what it offers decides which `top` can be had.
     empty_index.add("old", "1.0", day(1))
     empty_index.add("top", "1.0", day(1))
@@ -230,9 +242,8 @@ def test_a_release_that_was_looked_at_and_not_taken_counts_too(
     assert after == Lock((("old", "2.0"), ("top", "2.0")))
 
 
-def test_the_first_cutoff_after_an_upload_lets_it_in(
-    make: Make, empty_index: LoopbackIndex
-) -> None:
+def test_resolver_cutoff_precision(make: Make, empty_index: LoopbackIndex) -> None:
+    """A release is visible from the first millisecond after its upload."""
     arrival = day(2) + timedelta(microseconds=636_262)
     empty_index.add("thing", "1.0", day(1))
     empty_index.add("thing", "2.0", arrival)
@@ -242,13 +253,15 @@ def test_the_first_cutoff_after_an_upload_lets_it_in(
     assert found == [Lock((("thing", "1.0"),)), Lock((("thing", "2.0"),))]
 
 
-def test_trouble_is_not_remembered(make: Make, made_up: LoopbackIndex) -> None:
+def test_resolver_does_not_remember_failures(make: Make, made_up: LoopbackIndex) -> None:
+    """A failed answer is not stored."""
     found = make("http://127.0.0.1:9/simple").resolve(ask("flask"), INTERPRETER)
     assert isinstance(found, NoAnswer)
     assert isinstance(make(made_up.url).resolve(ask("flask"), INTERPRETER), Lock)
 
 
-def test_a_memory_in_tatters_costs_time_and_no_truth(make: Make, tmp_path: Path) -> None:
+def test_resolver_replaces_damaged_memory(make: Make, tmp_path: Path) -> None:
+    """A damaged answer database does not change the answer."""
     answer = make().resolve(ask("flask"), INTERPRETER)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "answers.sqlite").write_bytes(b"this is no database" * 100)

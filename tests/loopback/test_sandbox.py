@@ -44,19 +44,22 @@ def evidence(home: Home) -> dict[str, object]:
     return found
 
 
-def test_the_means_stand_in_the_record_and_change_no_fingerprint(home: Home) -> None:
+def test_record_names_sandbox(home: Home) -> None:
+    """The record names the sandbox, but another sandbox does not run the cell again."""
     assert home("run", *ONLY, "--sandbox", "limits").returncode == 0
     assert evidence(home)["sandbox"] == "limits"
     again = home("run", *ONLY)
     assert "0 trials run" in again.stderr, "what limits found is known under every other means"
 
 
-def test_a_run_says_when_it_is_not_the_strongest(home: Home) -> None:
+def test_run_reports_weak_sandbox(home: Home) -> None:
+    """A run says so when it does not use the strongest sandbox."""
     done = home("run", *ONLY, FLASK_WATCHDOG_SANDBOX="limits")
     assert "Cells are confined by limits (as requested)" in done.stderr
 
 
-def test_means_that_are_not_here_end_the_run_with_a_sentence(home: Home) -> None:
+def test_run_unavailable_sandbox_exits_2(home: Home) -> None:
+    """Asking for a sandbox that does not work here gives exit code 2 and a message."""
     only = str(Path(sys.executable).parent)  # bubblewrap is no Python program
     done = home("run", *ONLY, "--sandbox", "bubblewrap", PATH=only)
     assert done.returncode == 2, done.stderr
@@ -65,7 +68,8 @@ def test_means_that_are_not_here_end_the_run_with_a_sentence(home: Home) -> None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no umask")
-def test_who_keeps_files_to_themselves_has_the_same_cells(home: Home, tmp_path: Path) -> None:
+def test_sandbox_with_strict_umask(home: Home, tmp_path: Path) -> None:
+    """Cells use the same sandbox when files are created for their owner only."""
     assert home("run", *ONLY).returncode == 0
     usual = evidence(home)
     before = os.umask(0o077)
@@ -80,7 +84,8 @@ def test_who_keeps_files_to_themselves_has_the_same_cells(home: Home, tmp_path: 
     assert json.loads(record)["evidence"][0]["sandbox"] == usual["sandbox"]
 
 
-def test_records_of_before_the_sandbox_are_still_read(run_copy: Home) -> None:
+def test_ledger_reads_records_without_sandbox(run_copy: Home) -> None:
+    """Records that were written before the sandbox existed can be read."""
     path = run_copy.folder / "reports" / "ledger" / "ext-works.jsonl"
     record = json.loads(path.read_text("utf-8").splitlines()[0])
     del record["evidence"][0]["sandbox"]
@@ -92,7 +97,8 @@ def test_records_of_before_the_sandbox_are_still_read(run_copy: Home) -> None:
     assert kept.evidence[0].sandbox is None
 
 
-def test_bytecode_is_compiled_by_us_and_never_taken_from_a_cell(home: Home, tmp_path: Path) -> None:
+def test_bytecode_is_not_taken_from_cell(home: Home, tmp_path: Path) -> None:
+    """The store keeps its own bytecode, not what a cell wrote into its copy."""
     if not confined_here(tmp_path / "try"):
         pytest.skip("plain limits let a cell write to the store; SECURITY.md says so")
     home.caches = tmp_path / "caches"
@@ -112,7 +118,8 @@ def test_bytecode_is_compiled_by_us_and_never_taken_from_a_cell(home: Home, tmp_
     assert marshal.loads(data[16:]).co_names  # noqa: S302  our own, from a line of this test
 
 
-def test_a_python_of_links_is_seen_with_every_link_on_the_way(tmp_path: Path) -> None:
+def test_visible_follows_symlinks(tmp_path: Path) -> None:
+    """The visible paths are the Python's folder and every symbolic link on the way to it."""
     real = tmp_path / "opt" / "python" / "bin" / "python3.99"
     real.parent.mkdir(parents=True)
     real.touch()
@@ -124,9 +131,8 @@ def test_a_python_of_links_is_seen_with_every_link_on_the_way(tmp_path: Path) ->
     assert links == [(str(first), "middle"), (str(middle), str(real))]
 
 
-def test_a_python_in_the_home_does_not_show_the_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_visible_hides_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python inside the home folder does not make the home folder visible."""
     monkeypatch.setenv("HOME", str(tmp_path))
     python = tmp_path / "bin" / "python3.99"
     python.parent.mkdir()
@@ -135,7 +141,8 @@ def test_a_python_in_the_home_does_not_show_the_home(
     assert str(tmp_path) not in shown
 
 
-def test_the_tests_of_a_smoke_are_read_not_run() -> None:
+def test_smoke_test_names_from_source() -> None:
+    """The names of a smoke's tests are read from its source without running it."""
     assert probe_report.test_names("def test_a():\n    1/0\nif x:\n    def test_b(): pass\n") == (
         "test_a",
     )
@@ -143,7 +150,8 @@ def test_the_tests_of_a_smoke_are_read_not_run() -> None:
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="apt install redis-server")
-def test_a_confined_cell_reaches_the_services_of_its_run(home: Home) -> None:
+def test_confined_cell_reaches_service(home: Home) -> None:
+    """A confined cell can talk to the Redis server of its run."""
     matrix = home.folder / "matrix.yaml"
     text = matrix.read_text("utf-8")
     old = "  ext-works: {name: Ext-Works}"
@@ -165,9 +173,8 @@ def test_a_confined_cell_reaches_the_services_of_its_run(home: Home) -> None:
     assert os.environ.get("WATCHDOG_REDIS") is None
 
 
-def test_a_server_that_is_given_is_reached_from_inside_and_nothing_else(
-    home: Home, tmp_path: Path
-) -> None:
+def test_confined_cell_reaches_given_server(home: Home, tmp_path: Path) -> None:
+    """A confined cell can talk to a server whose address the user gave."""
     if not confined_here(tmp_path / "try"):
         pytest.skip("plain limits do not close the network; SECURITY.md says so")
     server = socket.create_server(("127.0.0.1", 0))

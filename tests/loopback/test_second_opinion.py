@@ -50,9 +50,10 @@ def journal(home: Home, subject: str, state: str) -> str:
     return record
 
 
-def test_what_works_and_breaks_does_so_with_venv_and_pip_too_and_what_they_refuse_is_told(
+def test_second_opinion_agrees(
     home: Home,
 ) -> None:
+    """Outcomes with pip and venv agree with ours, and a set that pip refuses is unclear."""
     assert home("run", *only("ext-works", "ext-import", "ext-exits", "ext-warns")).returncode == 0
     change(home, "ext-warns", lock={"ext-warns": "1.0", "flask": "1.0.0", "werkzeug": "9.9"})
     done = home("second-opinion")
@@ -79,7 +80,8 @@ def test_what_works_and_breaks_does_so_with_venv_and_pip_too_and_what_they_refus
     assert "What cannot be compared, and why" in page
 
 
-def test_what_was_forged_into_the_ledger_is_found_asked_again_and_published(home: Home) -> None:
+def test_second_opinion_finds_forged_records(home: Home) -> None:
+    """A forged record is found, run again and published, and the exit code is 1."""
     assert home("run", *only("ext-works", "ext-import")).returncode == 0
     change(home, "ext-import", judgement={"outcome": "works", "stage": "smoke"})
     name = journal(home, "ext-import", "works")
@@ -103,7 +105,8 @@ def test_what_was_forged_into_the_ledger_is_found_asked_again_and_published(home
     assert page.count("1 of 1 (100%)") == 2
 
 
-def test_an_index_that_is_out_of_order_is_our_trouble_and_nothing_is_written(home: Home) -> None:
+def test_second_opinion_unreachable_index(home: Home) -> None:
+    """With an unreachable index, second-opinion exits with 3 and shows no password."""
     assert home("run", *only("ext-works")).returncode == 0
     dead = "http://someone:s3cret@127.0.0.1:9/simple/"
     done = home("second-opinion", "--cells", "1", UV_DEFAULT_INDEX=dead, PIP_RETRIES="0")
@@ -114,13 +117,15 @@ def test_an_index_that_is_out_of_order_is_our_trouble_and_nothing_is_written(hom
     assert not (home.folder / "reports" / "second-opinions.jsonl").exists()
 
 
-def test_without_a_run_and_without_the_index_there_is_nothing_to_ask(home: Home) -> None:
+def test_second_opinion_requirements(home: Home) -> None:
+    """Without a run, or offline, second-opinion exits with 2 and a message."""
     for args, words in (((), "there is no run yet"), (("--offline",), "pip must read the index")):
         done = home("second-opinion", *args)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
-def test_what_changes_by_itself_is_no_disagreement(home: Home) -> None:
+def test_second_opinion_flaky_is_unclear(home: Home) -> None:
+    """A smoke that is flaky gives an unclear finding and no disagreement."""
     assert home("run", *only("ext-works")).returncode == 0
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     # The folder of an environment has a number; in those with an even one it fails.
@@ -156,14 +161,16 @@ def said_of(known: dict[str, Record], name: str) -> SecondOpinion:
     return second_opinion(drawn, PipOutcome(Outcome.WORKS, Stage.SMOKE), asked=day(1), run=day(1))
 
 
-def test_a_sample_takes_the_subjects_in_turn_and_is_the_same_every_time() -> None:
+def test_sample_cells_alternates_subjects() -> None:
+    """The sample takes the subjects in turn and always contains the same cells."""
     known = records("a/1", "a/2", "a/3", "a/4", "b/1", "b/2", "c/1")
     first = drawn_of(known, 3, [])
     assert {name[0] for name in first} == {"a", "b", "c"}
     assert first == drawn_of(known, 3, [])
 
 
-def test_what_was_asked_about_comes_last_until_everything_was() -> None:
+def test_sample_cells_prefers_unasked() -> None:
+    """Cells with an earlier second opinion are drawn only after all others."""
     known = records("a/1", "a/2", "b/1", "b/2", "c/1", "c/2")
     asked: list[SecondOpinion] = []
     seen: list[str] = []
@@ -176,7 +183,8 @@ def test_what_was_asked_about_comes_last_until_everything_was() -> None:
     assert len(drawn_of(known, 2, asked)) == 2
 
 
-def test_only_what_works_or_is_broken_here_on_a_python_that_is_here_is_drawn() -> None:
+def test_sample_cells_filters_candidates() -> None:
+    """Only working or broken records on an installed Python are drawn, each of them once."""
     known = records("a/1", "b/1", "c/1")
     run = run_of(
         ("a", State.CONFLICT, "a/1"),
@@ -201,13 +209,13 @@ def test_only_what_works_or_is_broken_here_on_a_python_that_is_here_is_drawn() -
         (Outcome.BROKEN, Outcome.FLAKY, Agreement.UNCLEAR),
     ],
 )
-def test_what_two_opinions_say_together(
-    ours: Outcome, theirs: Outcome | None, expected: Agreement
-) -> None:
+def test_agreement_of_outcomes(ours: Outcome, theirs: Outcome | None, expected: Agreement) -> None:
+    """Each pair of our outcome and the one of pip is classified."""
     assert agreement(ours, theirs) is expected
 
 
-def test_opinions_come_back_and_are_counted(tmp_path: Path) -> None:
+def test_archive_opinions_and_tally(tmp_path: Path) -> None:
+    """Opinions are read back as written, damaged lines are skipped, and tally counts them."""
     known = records("a/1", "b/1")
     archive = Archive(tmp_path)
     kept = [said_of(known, "a/1")]

@@ -29,9 +29,10 @@ def damaged(home: Home) -> str:
     return str(folder)
 
 
-def test_a_run_whose_known_answers_come_out_right_is_believed_and_keeps_none_of_them(
+def test_self_test_passes_without_trace(
     home: Home,
 ) -> None:
+    """A run with correct known answers succeeds and stores none of them."""
     done = home("run", *ONLY)
     assert done.returncode == 0, done.stderr
     assert "doubt" not in home.last_run()
@@ -41,7 +42,8 @@ def test_a_run_whose_known_answers_come_out_right_is_believed_and_keeps_none_of_
     ]
 
 
-def test_where_one_comes_out_wrong_the_run_is_no_news_and_says_why(home: Home) -> None:
+def test_self_test_failure_marks_run_doubtful(home: Home) -> None:
+    """A wrong known answer gives exit code 3 and marks run, page and API as doubtful."""
     done = home("run", *ONLY, PYTHONPATH=damaged(home))
     assert done.returncode == 3, done.stderr
     assert "not to be believed" in done.stderr
@@ -53,7 +55,8 @@ def test_where_one_comes_out_wrong_the_run_is_no_news_and_says_why(home: Home) -
     assert "canary-raises" in today["doubt"]
 
 
-def test_where_nothing_is_run_nothing_is_asked(home: Home) -> None:
+def test_self_test_skipped_without_trials(home: Home) -> None:
+    """A run that has no trials to run does not run the known answers."""
     assert home("run", *ONLY).returncode == 0
     done = home("run", *ONLY, PYTHONPATH=damaged(home))
     assert done.returncode == 0, done.stderr
@@ -77,6 +80,7 @@ def test_self_test_once_a_day_for_few_cells(home: Home) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="the sandbox's weakest means is everywhere the same")
 @pytest.mark.parametrize("means", ["limits", "auto"])
-def test_they_come_out_right_under_each_means(home: Home, means: str) -> None:
+def test_self_test_with_each_sandbox(home: Home, means: str) -> None:
+    """The known answers are right with the weakest and with the automatic sandbox."""
     done = home("run", *ONLY, "--sandbox", means)
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,8 @@ from watchdog.sandbox.process import Processes
 from watchdog.sandbox.services import Services
 
 
-def test_the_smtp_server_delivers_into_the_maildir_and_stops_with_the_run(tmp_path: Path) -> None:
+def test_smtp_service_delivers_and_stops(tmp_path: Path) -> None:
+    """The SMTP server delivers into the maildir and stops with the run."""
     with Services(Processes(), tmp_path) as services:
         services.start(["smtp"])
         told = services.environment(["smtp"])
@@ -36,7 +37,8 @@ def test_the_smtp_server_delivers_into_the_maildir_and_stops_with_the_run(tmp_pa
     assert process.returncode is not None
 
 
-def test_only_what_runs_is_available(tmp_path: Path) -> None:
+def test_services_available_only_when_started(tmp_path: Path) -> None:
+    """Only services that were started are available."""
     with Services(Processes(), tmp_path) as services:
         assert services.available(["smtp"]) == ()
         services.start(["smtp"])
@@ -45,7 +47,8 @@ def test_only_what_runs_is_available(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="apt install redis-server")
-def test_each_cell_has_a_redis_database_of_its_own(tmp_path: Path) -> None:
+def test_redis_database_per_cell(tmp_path: Path) -> None:
+    """Each cell gets a Redis database of its own."""
     with Services(Processes(), tmp_path) as services:
         services.start(["redis"])
         first, second = (services.environment(["redis"], n)["WATCHDOG_REDIS"] for n in (1, 2))
@@ -56,16 +59,17 @@ def test_each_cell_has_a_redis_database_of_its_own(tmp_path: Path) -> None:
             assert client.recv(100).startswith(b"+OK")
 
 
-def test_a_service_that_is_not_on_the_machine_is_not_available(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_service_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service whose program is not installed is not available."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with Services(Processes(), tmp_path) as services:
         services.start(["redis", "mongodb"])
         assert services.available(["redis", "mongodb"]) == ()
 
 
-def test_the_provider_gives_a_code_for_a_visit_and_a_profile_for_the_code(tmp_path: Path) -> None:
+def test_oauth_provider_code_flow(tmp_path: Path) -> None:
+    """The OAuth provider exchanges a code once, for the right client, and returns the profile."""
+
     def ask(path: str, form: dict[str, str] | None = None, token: str = "") -> Any:
         data = urlencode(form).encode() if form else None
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -45,7 +45,8 @@ def pages(home: Home) -> dict[str, Page]:
     return {str(p.relative_to(folder)): Page(p) for p in sorted(folder.rglob("*.html"))}
 
 
-def test_the_front_page_says_first_what_is_broken_today(finished_run: Home) -> None:
+def test_front_page_order(finished_run: Home) -> None:
+    """The front page begins with what is broken today and lists what was not judged last."""
     text = (finished_run.folder / "reports" / "index.html").read_text("utf-8")
     heading = re.search(r"<h1>(.*?)</h1>", text)
     assert heading
@@ -59,7 +60,8 @@ def test_the_front_page_says_first_what_is_broken_today(finished_run: Home) -> N
     assert instant(NOW) in text
 
 
-def test_there_is_a_page_for_each_subject_with_log_and_reproduce_line(finished_run: Home) -> None:
+def test_subject_page_log_and_command(finished_run: Home) -> None:
+    """The page of a subject contains the log and a command that reproduces it."""
     page = finished_run.folder / "reports" / "subjects" / "ext-import.html"
     text = page.read_text("utf-8")
     assert "does not work on a fresh install today" in text
@@ -68,7 +70,8 @@ def test_there_is_a_page_for_each_subject_with_log_and_reproduce_line(finished_r
     assert "watchdog/smokes/smoke_ext_import.py" in text
 
 
-def test_all_links_and_fragments_resolve_within_the_site(finished_run: Home) -> None:
+def test_links_resolve_within_site(finished_run: Home) -> None:
+    """Every link and fragment leads to a file of the site, and ids are unique on a page."""
     found = pages(finished_run)
     folder = finished_run.folder / "reports"
     for page in found.values():
@@ -84,7 +87,8 @@ def test_all_links_and_fragments_resolve_within_the_site(finished_run: Home) -> 
                 assert fragment in found[str(path.relative_to(folder.resolve()))].ids, link
 
 
-def test_every_state_is_shown_by_symbol_and_word(finished_run: Home) -> None:
+def test_states_have_symbol_and_word(finished_run: Home) -> None:
+    """Every state is shown with both its symbol and its word."""
     text = (finished_run.folder / "reports" / "index.html").read_text("utf-8")
     matrix = load_matrix(finished_run.folder / "matrix.yaml")
     for state in State:
@@ -103,7 +107,8 @@ def test_every_state_is_shown_by_symbol_and_word(finished_run: Home) -> None:
 HOSTILE = "</pre><script>alert(1)</script>\x1b[31m\u202e\x00 <img src=x onerror=alert(2)>"
 
 
-def test_what_a_package_prints_is_shown_as_text(home: Home) -> None:
+def test_package_output_is_escaped(home: Home) -> None:
+    """Hostile output of a package is shown as harmless text of limited length."""
     smoke = home.folder / "smokes" / "smoke_ext_works.py"
     text = smoke.read_text("utf-8").replace('"""It answers 42"""', repr(HOSTILE))
     text += f"    print({HOSTILE!r})\n    import os\n    os.write(1, b'\\xff\\xfe\\xc3(')\n"
@@ -124,17 +129,20 @@ def test_what_a_package_prints_is_shown_as_text(home: Home) -> None:
     assert "<" not in (home.folder / "reports" / "paste-data.js").read_text("utf-8")
 
 
-def test_before_any_run_the_page_says_what_to_type(home: Home) -> None:
+def test_front_page_before_first_run(home: Home) -> None:
+    """Before the first run the front page says which command to type."""
     assert home("report").returncode == 0
     assert "nox -s matrix" in (home.folder / "reports" / "index.html").read_text("utf-8")
 
 
-def test_dates_read_as_people_write_them() -> None:
+def test_date_and_instant_format() -> None:
+    """Dates and instants are written as a readable day and time in UTC."""
     assert date(NOW) == "19 Dec 2025"
     assert instant(NOW) == "19 Dec 2025 12:00 UTC"
 
 
-def test_no_path_of_this_machine_stands_in_any_page_or_record(finished_run: Home) -> None:
+def test_pages_and_records_hide_local_paths(finished_run: Home) -> None:
+    """No page and no record contains a path of the local machine."""
     reports = finished_run.folder / "reports"
     for path in [*reports.rglob("*.html"), *reports.rglob("*.jsonl")]:
         text = path.read_text("utf-8")
@@ -145,9 +153,8 @@ def test_no_path_of_this_machine_stands_in_any_page_or_record(finished_run: Home
 
 @pytest.mark.parametrize("width", [390, 1280], ids=["phone", "desktop"])
 @pytest.mark.parametrize("name", ["index.html", "subjects/ext-import.html"])
-def test_in_a_real_browser_without_scripts_it_fits_and_asks_for_nothing(
-    finished_run: Home, browser: Any, width: int, name: str
-) -> None:
+def test_pages_without_scripts(finished_run: Home, browser: Any, width: int, name: str) -> None:
+    """With scripts off a page fits the window and makes no request outside the site."""
     context = browser.new_context(
         viewport={"width": width, "height": 800}, java_script_enabled=False
     )
@@ -167,14 +174,16 @@ def test_in_a_real_browser_without_scripts_it_fits_and_asks_for_nothing(
     context.close()
 
 
-def test_json_lines_of_the_journal_name_cells_and_records(finished_run: Home) -> None:
+def test_journal_names_cells(finished_run: Home) -> None:
+    """The stored run has its cutoff and the ids of its cells."""
     run = finished_run.last_run()
     assert run["as_of"].startswith(NOW.strftime("%Y-%m-%dT%H:%M"))
     assert json.dumps(run)
     assert f"ext-works/today/py{PYTHON}" in run["cells"]
 
 
-def test_breakages_of_the_most_downloaded_come_first() -> None:
+def test_breakages_sorted_by_popularity() -> None:
+    """Breakages of the most downloaded extensions come first."""
     matrix = parse_matrix(
         'python: ["3.13"]\ntables: {today: {}}\nranks_of: 2026-11\nextensions:\n'
         "  seldom: {name: Seldom, rank: 9000}\n  nobody: {name: Nobody}\n"

@@ -57,9 +57,10 @@ def listing(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_fetched_together_or_alone_an_entry_holds_the_same(
+def test_store_entry_independent_of_batch(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
+    """An entry has the same files whether it was fetched alone or with others."""
     scripts = "[console_scripts]\nsay = one:main\n"
     empty_index.add("one", "1.0", day(1), files={"one.py": "a = 1"}, entry_points=scripts)
     empty_index.add("two", "1.0", day(1), files={"shared/two.py": "", "two/data.txt": "x"})
@@ -73,9 +74,8 @@ def test_fetched_together_or_alone_an_entry_holds_the_same(
     assert both == {p.name: listing(alone.fetch(p)) for p in packages}
 
 
-def test_what_two_packages_both_ship_is_fetched_one_by_one(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_same_file_in_two_packages(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """Packages that ship the same file get separate entries with their own version of it."""
     empty_index.add("one", "1.0", day(1), files={"same.py": "from_one = 1"})
     empty_index.add("two", "1.0", day(1), files={"same.py": "from_two = 2"})
     store = opened()
@@ -85,9 +85,8 @@ def test_what_two_packages_both_ship_is_fetched_one_by_one(
     assert texts == ["from_one = 1", "from_two = 2"]
 
 
-def test_one_that_does_not_build_does_not_take_the_others_with_it(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_isolates_failing_build(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A package that does not build does not prevent the others from being fetched."""
     empty_index.add("good", "1.0", day(1), files={"good.py": ""})
     build = {"pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'none'\n"}
     empty_index.add_sdist("bad", "1.0", day(1), files=build)
@@ -99,16 +98,16 @@ def test_one_that_does_not_build_does_not_take_the_others_with_it(
         store.fetch(packages[1])
 
 
-def test_one_alone_is_fetched_ahead_too(empty_index: LoopbackIndex, opened: Opened) -> None:
+def test_store_fill_together_with_one(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """Filling the store with a single package fetches that package too."""
     empty_index.add("one", "1.0", day(1), files={"one.py": ""})
     store = opened()
     store.fetch_together([package(store, "one")])
     assert store.has(package(store, "one"))
 
 
-def test_a_failure_that_is_told_again_remembers_nobody_who_heard_it_before(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_repeated_failure_is_clean(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A stored failure is raised again without growing its traceback."""
     build = {"pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'none'\n"}
     empty_index.add_sdist("bad", "1.0", day(1), files=build)
     store = opened()
@@ -121,9 +120,8 @@ def test_a_failure_that_is_told_again_remembers_nobody_who_heard_it_before(
     assert len(told[2].traceback) == len(told[1].traceback) < 5
 
 
-def test_a_file_with_another_hash_than_the_index_gives_is_refused(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_rejects_other_hash(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A file whose hash differs from that in the index raises InfrastructureError."""
     empty_index.add("one", "1.0", day(1), files={"one.py": ""})
     store = opened()
     wanted = package(store, "one")
@@ -136,9 +134,10 @@ def test_a_file_with_another_hash_than_the_index_gives_is_refused(
         store.fetch(wanted)
 
 
-def test_what_was_written_to_in_the_cache_of_the_installer_is_fetched_anew(
+def test_store_ignores_modified_uv_cache(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
+    """An entry gets the published content although the cache of uv was modified."""
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
     store = opened()
     store.fetch(package(store, "one"))
@@ -150,9 +149,10 @@ def test_what_was_written_to_in_the_cache_of_the_installer_is_fetched_anew(
     assert (entry / "site-packages/one/data.txt").read_text("utf-8") == "as published"
 
 
-def test_an_entry_shares_no_file_with_the_cache_of_the_installer(
+def test_store_entry_separate_from_uv_cache(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
+    """Changing the cache of uv does not change an entry of the store."""
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
     store = opened()
     entry = store.fetch(package(store, "one"))
@@ -161,9 +161,8 @@ def test_an_entry_shares_no_file_with_the_cache_of_the_installer(
     assert (entry / "site-packages/one/data.txt").read_text("utf-8") == "as published"
 
 
-def test_a_new_build_of_an_old_release_is_another_entry(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_entry_per_build(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A changed file of the same release gets another entry."""
     empty_index.add("one", "1.0", day(1), files={"one.py": "a = 1"})
     store = opened()
     early = store.package("one", "1.0", INTERPRETER, day(2))
@@ -172,9 +171,8 @@ def test_a_new_build_of_an_old_release_is_another_entry(
     assert early.digest != late.digest
 
 
-def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
-    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
-) -> None:
+def test_collect_garbage_by_age(empty_index: LoopbackIndex, opened: Opened, tmp_path: Path) -> None:
+    """Entries that were unused for long are removed, and they can be fetched again."""
     for name in ("old", "new"):
         empty_index.add(name, "1.0", day(1), files={f"{name}.py": ""})
     store = opened()
@@ -188,9 +186,10 @@ def test_what_no_run_used_for_long_is_collected_and_comes_back_when_wanted(
     assert (again.fetch(package(again, "old")) / "site-packages" / "old.py").exists()
 
 
-def test_over_its_size_the_longest_unused_go_first(
+def test_collect_garbage_by_size(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
+    """The longest unused entries are removed when the store is too large."""
     names = ("a", "b", "c")
     for name in names:
         empty_index.add(name, "1.0", day(1), files={f"{name}/data.txt": "x" * 1_000_000})
@@ -232,9 +231,8 @@ def add_builders(index: LoopbackIndex) -> None:
         index.add("setuptools", f"{major}.0", day(major), files=files)
 
 
-def test_what_is_built_has_an_entry_for_each_major_version_of_the_build_tools(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_entry_per_build_tool_version(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A built package has one entry for each major version of the build tools."""
     add_builders(empty_index)
     empty_index.add_sdist("old", "1.0", day(0), files={"pyproject.toml": TO_BUILD})
     store = opened()
@@ -245,9 +243,8 @@ def test_what_is_built_has_an_entry_for_each_major_version_of_the_build_tools(
     assert again.has(again.package("old", "1.0", INTERPRETER, day(1.6)))
 
 
-def test_what_could_be_built_once_and_cannot_today_does_not_come_from_the_store(
-    empty_index: LoopbackIndex, opened: Opened
-) -> None:
+def test_store_does_not_hide_build_failure(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A package that no longer builds is not taken from an earlier entry."""
     add_builders(empty_index)
     files = {"pyproject.toml": TO_BUILD, "uses-the-old": ""}
     empty_index.add_sdist("old", "1.0", day(0), files=files)
@@ -257,9 +254,10 @@ def test_what_could_be_built_once_and_cannot_today_does_not_come_from_the_store(
         store.fetch(store.package("old", "1.0", INTERPRETER, NOW))
 
 
-def test_a_reference_environment_is_checked_like_an_entry(
+def test_reference_is_checked_like_entry(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
+    """Files of a reference environment are checked as those of a store entry are."""
     empty_index.add("one", "1.0", day(1), files={"one/data.txt": "as published"})
     store = opened()
     wanted = package(store, "one")

@@ -36,19 +36,22 @@ def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return make
 
 
-def test_the_index_is_the_one_uv_is_configured_for(make: Make, made_up: LoopbackIndex) -> None:
+def test_uv_indexes_from_configuration(make: Make, made_up: LoopbackIndex) -> None:
+    """Uv.indexes returns the index that uv is configured to use."""
     assert make().indexes().urls == (made_up.url.rstrip("/"),) or make().indexes().urls == (
         made_up.url,
     )
 
 
-def test_an_index_that_cannot_be_reached_raises_before_any_verdict(make: Make) -> None:
+def test_uv_refresh_unreachable_index(make: Make) -> None:
+    """Uv.refresh raises InfrastructureError when the index cannot be reached."""
     with pytest.raises(InfrastructureError, match="cannot be read"):
         make("http://me:secret@127.0.0.1:9/simple").refresh(["flask"], INTERPRETER)
 
 
 @given(st.text(max_size=300), st.integers(0, 3))
-def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> None:
+def test_answer_of_any_output(text: str, code: int) -> None:
+    """The answer is a Lock exactly when uv exits with 0, whatever it printed."""
     found = parse_resolution(ProcessResult(code, text, text, 1.0))
     assert isinstance(found, Lock) == (code == 0)
 
@@ -61,7 +64,8 @@ def test_no_output_of_uv_gives_anything_but_an_answer(text: str, code: int) -> N
         "Connection refused (os error 111)",
     ],
 )
-def test_trouble_of_this_machine_is_not_blamed_on_what_was_to_be_built(cause: str) -> None:
+def test_answer_of_local_failure(cause: str) -> None:
+    """A failure of the machine gives NoAnswer and is not blamed on the package."""
     said = f"error: Failed to download and build `numpy==1.17.2`\n  cause: {cause}\n"
     assert isinstance(parse_resolution(ProcessResult(1, "", said, 1.0)), NoAnswer)
 
@@ -72,7 +76,8 @@ def unbuildable(said: str) -> Unbuildable:
     return found
 
 
-def test_where_a_source_was_unpacked_is_not_told() -> None:
+def test_unbuildable_hides_source_folder() -> None:
+    """An Unbuildable answer does not show where the source was unpacked."""
     said = (
         "error: Failed to build `ext==1.0`\n"
         "  FileNotFoundError: [Errno 2] No such file or directory: "
@@ -83,7 +88,8 @@ def test_where_a_source_was_unpacked_is_not_told() -> None:
     assert "/home/me" not in found.log
 
 
-def test_where_the_tools_of_a_build_lay_is_not_told() -> None:
+def test_unbuildable_hides_build_folder() -> None:
+    """An Unbuildable answer does not show where the build tools were installed."""
     said = (
         "error: Failed to build `ext==1.0`\n"
         '  File "/home/me/.cache/uv/builds-v0/.tmpq/lib/python3.9/site-packages/setuptools/x.py"\n'
@@ -95,9 +101,8 @@ def test_where_the_tools_of_a_build_lay_is_not_told() -> None:
     assert "['<build>/lib', '/usr/lib']" in found.log
 
 
-def test_settings_that_change_no_answer_do_not_part_two_runs(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uv_identity_of_settings(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only settings that can change an answer change the identity of uv."""
     before = make().identity
     monkeypatch.setenv("UV_PYTHON", "/somewhere/python")
     assert make().identity == before

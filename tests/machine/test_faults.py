@@ -80,9 +80,8 @@ INDEX_FAULTS: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("name", INDEX_FAULTS)
-def test_an_index_that_answers_wrongly_gives_3_and_no_verdict(
-    world: World, tell: Tell, name: str
-) -> None:
+def test_index_wrong_answer_exits_3(world: World, tell: Tell, name: str) -> None:
+    """When the index answers wrongly, run exits with 3 and stores nothing."""
     world.index.fault = INDEX_FAULTS[name]
     done = world.run()
     assert done.returncode == 3, done.stderr
@@ -93,7 +92,8 @@ def test_an_index_that_answers_wrongly_gives_3_and_no_verdict(
     tell(name, last_line(done.stderr), world.next_run(), done.returncode)
 
 
-def test_an_index_that_is_down_gives_3_and_no_verdict(world: World, tell: Tell) -> None:
+def test_index_down_exits_3(world: World, tell: Tell) -> None:
+    """When the index is down, run exits with 3 and a message without traceback."""
     done = world.run(UV_DEFAULT_INDEX="http://127.0.0.1:9/simple/")
     assert done.returncode == 3, done.stderr
     assert "the package index cannot be read" in done.stderr
@@ -101,7 +101,8 @@ def test_an_index_that_is_down_gives_3_and_no_verdict(world: World, tell: Tell) 
     tell("the index is down", last_line(done.stderr), world.next_run(), done.returncode)
 
 
-def test_a_slow_index_is_waited_for(world: World, tell: Tell) -> None:
+def test_slow_index_only_delays(world: World, tell: Tell) -> None:
+    """A slow index delays the run but does not change its result."""
     world.index.fault = slowly
     done = world.run()
     assert done.returncode == 0, done.stderr
@@ -110,7 +111,9 @@ def test_a_slow_index_is_waited_for(world: World, tell: Tell) -> None:
     tell("the index is slow", "it takes longer", world.next_run(), done.returncode)
 
 
-def test_a_file_that_cannot_be_fetched_is_our_trouble(world: World, tell: Tell) -> None:
+def test_unfetchable_file_is_error(world: World, tell: Tell) -> None:
+    """A file that cannot be fetched makes its cell an error, and other cells are unaffected."""
+
     def fault(path: str, _data: bytes) -> tuple[int, bytes] | None:
         return (500, b"oops") if path.startswith("/files/ext-one/") else None
 
@@ -123,9 +126,9 @@ def test_a_file_that_cannot_be_fetched_is_our_trouble(world: World, tell: Tell) 
     tell("the index answers 500 for a file", seen, world.next_run(), done.returncode)
 
 
-def test_a_file_with_another_hash_is_never_installed_and_never_a_verdict(
-    world: World, tell: Tell
-) -> None:
+def test_wrong_hash_is_error(world: World, tell: Tell) -> None:
+    """A file with a wrong hash makes its cell an error and no record is stored."""
+
     def fault(path: str, data: bytes) -> tuple[int, bytes] | None:
         if path.startswith("/files/ext-one/") and path.endswith(".whl"):
             return 200, data[:-1] + bytes([data[-1] ^ 1])
@@ -141,9 +144,8 @@ def test_a_file_with_another_hash_is_never_installed_and_never_a_verdict(
     tell("a file with another hash", seen, world.next_run(), done.returncode)
 
 
-def test_a_release_that_is_deleted_while_we_look_is_our_trouble_not_a_breakage(
-    world: World, tell: Tell
-) -> None:
+def test_deleted_release_is_error(world: World, tell: Tell) -> None:
+    """A release deleted after resolving gives an error or the right result, but no breakage."""
     held = world.index.files["ext-two"]
     after_the_pages(world, lambda: world.index.files.__setitem__("ext-two", []))
     done = world.run("--jobs", "1")
@@ -156,9 +158,9 @@ def test_a_release_that_is_deleted_while_we_look_is_our_trouble_not_a_breakage(
     tell(fault, seen, world.next_run(), done.returncode)
 
 
-def test_a_release_that_is_yanked_while_we_look_is_still_installed(
-    world: World, tell: Tell
-) -> None:
+def test_yanked_release_still_installs(world: World, tell: Tell) -> None:
+    """A release yanked after resolving is still installed."""
+
     def yank() -> None:
         for upload in world.index.files["ext-two"]:
             upload.yanked = True
@@ -203,7 +205,8 @@ PLACES = {"caches/watchdog": "our caches", "caches/uv": "uv's cache", "reports":
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_full_disk_gives_no_verdict(world: World, tell: Tell, place: str) -> None:
+def test_full_disk_gives_no_false_verdict(world: World, tell: Tell, place: str) -> None:
+    """A full disk gives no false verdict and no traceback."""
     done = in_a_mount(world, "size=40k", world.home.folder / place)
     assert "Traceback" not in done.stderr
     assert done.returncode in (0, 3), done.stderr
@@ -215,9 +218,8 @@ def test_a_full_disk_gives_no_verdict(world: World, tell: Tell, place: str) -> N
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_folder_that_cannot_be_written_gives_a_sentence_and_no_verdict(
-    world: World, tell: Tell, place: str
-) -> None:
+def test_read_only_folder_exits_3(world: World, tell: Tell, place: str) -> None:
+    """When a folder is read-only, run exits with 3 and a message without traceback."""
     done = in_a_mount(world, "ro", world.home.folder / place)
     assert "Traceback" not in done.stderr
     assert done.returncode == 3, done.stderr
@@ -226,7 +228,8 @@ def test_a_folder_that_cannot_be_written_gives_a_sentence_and_no_verdict(
     tell(f"read-only: {PLACES[place]}", seen, world.next_run(), done.returncode)
 
 
-def test_a_torn_line_loses_one_cell_which_runs_again(world: World, tell: Tell) -> None:
+def test_torn_ledger_line_runs_again(world: World, tell: Tell) -> None:
+    """A torn ledger line causes only its own cell to run again."""
     assert world.run().returncode == 0
     path = world.reports() / "ledger" / "ext-two.jsonl"
     data = path.read_bytes()
@@ -239,7 +242,8 @@ def test_a_torn_line_loses_one_cell_which_runs_again(world: World, tell: Tell) -
     tell("the last line of the ledger is torn", f"doctor: {seen}", 1, 0)
 
 
-def test_a_damaged_entry_of_the_store_is_noticed_and_fetched_anew(world: World, tell: Tell) -> None:
+def test_damaged_store_entry_is_replaced(world: World, tell: Tell) -> None:
+    """A damaged entry of the package store is replaced and changes no outcome."""
     assert world.run().returncode == 0
     (file,) = (world.home.caches / "watchdog" / "packages").rglob("ext_one.py")
     good = file.read_text("utf-8")
@@ -253,9 +257,8 @@ def test_a_damaged_entry_of_the_store_is_noticed_and_fetched_anew(world: World, 
     tell("a damaged entry of the package store", seen, world.next_run(), done.returncode)
 
 
-def test_damaged_bytecode_in_the_store_is_no_verdict_and_is_removed(
-    world: World, tell: Tell
-) -> None:
+def test_damaged_bytecode_is_replaced(world: World, tell: Tell) -> None:
+    """Damaged bytecode in the store is made again and changes no outcome."""
     assert world.run().returncode == 0
     found = (world.home.caches / "watchdog" / "packages").rglob("*.pyc")
     damaged = [p for p in found if p.name.startswith(("ext_", "flask.", "werkzeug."))]
@@ -271,7 +274,8 @@ def test_damaged_bytecode_in_the_store_is_no_verdict_and_is_removed(
     tell("damaged bytecode in the package store", seen, world.next_run(), done.returncode)
 
 
-def test_two_runs_at_once_in_one_folder_lose_nothing(world: World, tell: Tell) -> None:
+def test_two_runs_in_one_folder(world: World, tell: Tell) -> None:
+    """Two runs at once in one folder both finish and lose nothing."""
     started = [
         subprocess.Popen(
             world.home.argv("run", "--as-of", day(50 + n).isoformat()),
@@ -314,13 +318,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_killed_at_a_random_moment_the_next_run_gives_the_same(
+def test_kill_at_random_moment(
     world: World,
     undisturbed: Undisturbed,
     tell: Tell,
     record_property: Callable[..., None],
     seed: int,
 ) -> None:
+    """After a kill at a random moment the next run gives the result of an undisturbed run."""
     share = random.Random(seed).random()  # noqa: S311  a moment, no secret
     process = start(world)
     time.sleep(share * undisturbed.seconds)
@@ -345,9 +350,10 @@ WAYS = {
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("means", ["auto", "limits"] if MEANS == "auto" else [MEANS])
-def test_whatever_ends_the_watchdog_ends_every_cell(
+def test_watchdog_end_stops_all_cells(
     world: World, tell: Tell, how: signal.Signals, means: str
 ) -> None:
+    """No process of a cell remains after the watchdog was terminated or killed."""
     sleeper(world, LEAVES)
     mark = f"C.UTF-8@{world.home.folder.name}"
     process = start(world, "--only", "ext-one", "--sandbox", means, mark=mark)
@@ -370,9 +376,8 @@ def test_whatever_ends_the_watchdog_ends_every_cell(
 @pytest.mark.parametrize(
     ("who", "called"), [("probe", b"/probe.py"), ("supervisor", b"/supervisor")]
 )
-def test_a_killed_probe_or_supervisor_is_told_and_the_run_ends(
-    world: World, tell: Tell, who: str, called: bytes
-) -> None:
+def test_killed_probe_or_supervisor(world: World, tell: Tell, who: str, called: bytes) -> None:
+    """A killed probe or supervisor gives no false verdict, and the run ends."""
     sleeper(world, SLEEPS)
     mark = f"C.UTF-8@{world.home.folder.name}"
     process = start(world, mark=mark)

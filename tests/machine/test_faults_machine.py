@@ -47,9 +47,8 @@ def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
     yield from opened(empty_index, tmp_path)
 
 
-def test_a_clock_that_went_back_between_runs_loses_nothing_and_is_told(
-    world: World, tell: Tell
-) -> None:
+def test_clock_back_between_runs(world: World, tell: Tell) -> None:
+    """A clock set back between two runs loses nothing, runs nothing again and gives a message."""
     assert world.run(SOURCE_DATE_EPOCH=str(int(NOW.timestamp()))).returncode == 0
     earlier = day(50)
     done = world.run(
@@ -86,7 +85,8 @@ known way; with it Python's time.sleep() fails, because it sleeps until a moment
 
 
 @LINUX
-def test_a_clock_that_goes_back_during_a_run_loses_nothing(world: World, tell: Tell) -> None:
+def test_clock_back_during_run(world: World, tell: Tell) -> None:
+    """A clock set back during a run does not change its result."""
     if not (compiler := shutil.which("cc")):
         pytest.skip("there is no C compiler for a clock that goes back")
     library, went_back = world.home.folder / "clock.so", world.home.folder / "went-back"
@@ -133,7 +133,8 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_python_that_is_removed_meanwhile_is_never_a_verdict(world: World, tell: Tell) -> None:
+def test_python_removed_during_run(world: World, tell: Tell) -> None:
+    """A Python that is removed during a run gives errors but no false verdict."""
     prefix = world.home.folder / "python"
     python = copied_python(prefix)
     path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
@@ -174,9 +175,8 @@ def limited(world: World, megabytes: int) -> subprocess.CompletedProcess[str]:
 
 @LINUX
 @pytest.mark.parametrize("megabytes", [160, 1100, 1300])
-def test_a_watchdog_without_memory_gives_3_and_no_verdict(
-    world: World, tell: Tell, megabytes: int
-) -> None:
+def test_watchdog_memory_limit(world: World, tell: Tell, megabytes: int) -> None:
+    """With little memory for the watchdog a run gives no false verdict and no traceback."""
     done = limited(world, megabytes)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in (0, 3), done.stderr
@@ -209,9 +209,8 @@ EATS = "def use():\n    held = []\n    while True:\n        held.append(b'x' * 5
 
 
 @LINUX
-def test_a_cell_that_the_kernel_kills_for_want_of_memory_is_our_trouble(
-    world: World, tell: Tell
-) -> None:
+def test_cell_killed_by_kernel_for_memory(world: World, tell: Tell) -> None:
+    """A cell that the kernel kills for lack of memory is an error."""
     world.index.add("ext-one", "1.1", day(5), files={"ext_one.py": EATS}, requires=["flask"])
     with memory_group(200) as group:
 
@@ -239,7 +238,9 @@ def test_a_cell_that_the_kernel_kills_for_want_of_memory_is_our_trouble(
 
 
 @LINUX
-def test_a_killed_installer_is_our_trouble(world: World, tell: Tell) -> None:
+def test_killed_uv_is_error(world: World, tell: Tell) -> None:
+    """Killing uv while it installs gives errors but no false verdict."""
+
     def hold(path: str, _data: bytes) -> None:
         if path.startswith("/files/ext-one/"):
             time.sleep(3)
@@ -274,7 +275,8 @@ def children(pid: int) -> list[int]:
 
 
 @LINUX
-def test_what_a_killed_run_left_is_removed_by_the_next(world: World, tmp_path: Path) -> None:
+def test_killed_run_folder_is_removed(world: World, tmp_path: Path) -> None:
+    """The next run removes the temporary folders of a killed run."""
     place = tmp_path / "temporary"
     place.mkdir()
     world.home.extra["TMPDIR"] = str(place)

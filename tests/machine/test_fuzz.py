@@ -26,7 +26,8 @@ def _edited(seed: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_whatever_stands_in_it_the_property_holds(name: str) -> None:
+def test_fuzz_target_property(name: str) -> None:
+    """Each fuzz target keeps its property for its seeds, damaged seeds and random bytes."""
     target: Any = importlib.import_module(f"fuzz.{name}")
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -284,7 +284,8 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_each_attack_is_contained_and_its_record_tells_how(ran: Ran, tell: Tell, name: str) -> None:
+def test_attack_is_contained(ran: Ran, tell: Tell, name: str) -> None:
+    """Each attack is contained, and its record has the expected outcome and no secret."""
     attack = ATTACKS[name]
     if ran.means not in attack.means:
         pytest.skip("plain limits cannot contain it; SECURITY.md says so")
@@ -298,7 +299,8 @@ def test_each_attack_is_contained_and_its_record_tells_how(ran: Ran, tell: Tell,
     tell(f"a package that {name.replace('-', ' ')}", seen.strip(), ran.again, ran.code)
 
 
-def test_the_run_goes_on_to_its_end(ran: Ran) -> None:
+def test_run_completes_despite_attacks(ran: Ran) -> None:
+    """The run ends with exit code 0, a state for each cell and a report."""
     assert ran.code == 0, ran.errors
     assert "Traceback" not in ran.errors
     states = ran.home.states()
@@ -306,30 +308,35 @@ def test_the_run_goes_on_to_its_end(ran: Ran) -> None:
     assert (ran.home.folder / "reports" / "index.html").is_file()
 
 
-def test_nobody_outside_of_the_sandbox_was_reached(ran: Ran) -> None:
+def test_sandbox_blocks_connections(ran: Ran) -> None:
+    """No cell reached a server outside the sandbox."""
     if ran.means is Isolation.LIMITS:
         pytest.skip("plain limits do not close the network; SECURITY.md says so")
     assert ran.accepted == []
 
 
-def test_nothing_of_a_cell_outlives_it(ran: Ran) -> None:
+def test_no_process_outlives_its_cell(ran: Ran) -> None:
+    """No process that a cell started is still alive after the run."""
     assert ran.alive(f"{ran.mark}00") == []
 
 
-def test_a_gigabyte_of_output_is_cut(ran: Ran) -> None:
+def test_large_output_is_cut(ran: Ran) -> None:
+    """The log of a gigabyte of output is short and says how much was cut."""
     log = ran.record("prints-a-gigabyte")["evidence"][0]["log"]
     assert len(log) < 20_000
     assert "bytes cut" in log
 
 
-def test_no_text_of_a_package_acts_on_terminal_page_or_workflow(ran: Ran) -> None:
+def test_package_text_is_escaped(ran: Ran) -> None:
+    """Text of a package has no effect on the terminal, the workflow log or the pages."""
     assert "\x1b[31m" not in ran.errors
     assert not [line for line in ran.errors.splitlines() if line.startswith("::error::pwned")]
     for page in (ran.home.folder / "reports").rglob("*.html"):
         assert "<script>alert(1)" not in page.read_text("utf-8")
 
 
-def test_the_store_is_as_it_was_filled(ran: Ran) -> None:
+def test_store_is_unchanged_by_attacks(ran: Ran) -> None:
+    """The package store has no file of an attack and has lost none of its own."""
     if ran.means is Isolation.LIMITS:
         pytest.skip("plain limits do not protect files; SECURITY.md says so")
     store = ran.home.caches / "watchdog" / "packages"
@@ -337,7 +344,8 @@ def test_the_store_is_as_it_was_filled(ran: Ran) -> None:
     assert not [*store.rglob("planted"), *store.rglob("*.gone")]
 
 
-def test_no_folder_of_the_run_is_left(ran: Ran) -> None:
+def test_temporary_folders_are_removed(ran: Ran) -> None:
+    """No temporary folder of the run is left."""
     mine = str(os.getuid())
     left = [p for p in Path(tempfile.gettempdir()).glob("fw-*/c*") if ran.mark in str(p)]
     assert (mine, left) == (mine, [])

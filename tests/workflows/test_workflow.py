@@ -67,9 +67,10 @@ def pages(workflow: Workflow) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(1200)
-def test_one_three_and_eight_machines_publish_the_same_site_byte_for_byte(
+def test_workflow_same_site_for_any_parts(
     started: Started,
 ) -> None:
+    """The workflow with 1, 3 and 8 machines publishes the same site byte for byte."""
     found = {}
     for count in (1, 3, 8):
         workflow = started(f"by-{count}", inputs={"parts": str(count)})
@@ -87,9 +88,8 @@ def test_one_three_and_eight_machines_publish_the_same_site_byte_for_byte(
 
 
 @pytest.mark.timeout(900)
-def test_a_killed_machine_leaves_its_cells_not_run_and_the_next_run_runs_them(
-    started: Started, github: LoopbackIssues
-) -> None:
+def test_workflow_recovers_killed_machine(started: Started, github: LoopbackIssues) -> None:
+    """Cells of a killed machine are errors, and only they run in the next workflow."""
     github.issues.clear()
     first = started("first", inputs={"parts": "3"}, kill=("cells", "2/3", "Run the cells"))
     assert results(first) | {"cells": "failure"} == dict.fromkeys(first.jobs, "success") | {
@@ -131,9 +131,8 @@ def test_a_killed_machine_leaves_its_cells_not_run_and_the_next_run_runs_them(
 
 
 @pytest.mark.timeout(600)
-def test_publishing_asks_no_index_and_runs_nothing_of_what_is_watched(
-    started: Started, tmp_path: Path
-) -> None:
+def test_workflow_publish_is_isolated(started: Started, tmp_path: Path) -> None:
+    """The publish job asks no index, runs no package code and publishes no forged output."""
     poisoned = LoopbackIndex()
     poisoned.start()
     mark = tmp_path / "was-run"

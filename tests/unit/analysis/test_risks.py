@@ -34,9 +34,8 @@ LOST = Offer(offered=True, unknown_keywords=("a",))
         (replace(USE, how=How.CALL, keywords=("b",)), LOST, None),
     ],
 )
-def test_a_use_is_a_risk_where_what_it_uses_goes_or_is_gone_and_nothing_guards_it(
-    use: SymbolUse, offer: Offer | None, kind: Kind | None
-) -> None:
+def test_risks_of_uses(use: SymbolUse, offer: Offer | None, kind: Kind | None) -> None:
+    """Only an unguarded use of a deprecated or removed symbol is a risk."""
     offers = {use.symbol: offer, f"{use.symbol}(a)": offer} if offer else {}
     found = list(risks.risks_of_uses("ext", "1.0", [use], offers, HELD))
     assert [r.kind for r in found] == ([kind] if kind else [])
@@ -69,15 +68,15 @@ WERKZEUG = "site-packages/werkzeug/urls.py:5 url_decode"
         (warning("unclosed file", "site-packages/ext/a.py", WERKZEUG, "ResourceWarning"), []),
     ],
 )
-def test_a_warning_is_a_risk_of_the_subject_whose_line_caused_it(
-    caught: CaughtWarning, symbols: list[str]
-) -> None:
+def test_risks_of_warnings(caught: CaughtWarning, symbols: list[str]) -> None:
+    """A caught deprecation warning is a risk only of the subject whose line caused it."""
     found = list(risks.risks_of_warnings("ext", "1.0", [caught], ["ext"], HELD))
     assert [r.symbol for r in found] == symbols
     assert all(r.package == "werkzeug" for r in found)
 
 
-def test_a_symbol_is_told_once_with_the_strongest_word() -> None:
+def test_merge_risks_keeps_strongest() -> None:
+    """Of several risks for one symbol only the strongest is kept."""
     warned = replace(RISK, source=Source.WARNING, symbol="werkzeug.urls.url_decode")
     deep = replace(RISK, line=90, lazy=True)
     assert risks.merge_risks([deep, RISK, warned]) == (warned,)
@@ -98,13 +97,13 @@ def test_a_symbol_is_told_once_with_the_strongest_word() -> None:
         ({"kind": Kind.BROKEN}, "with Werkzeug 2.3.7"),
     ],
 )
-def test_an_announcement_gives_the_earliest_release_not_a_date(
-    changed: dict[str, Any], words: str
-) -> None:
+def test_earliest_release_of_removal(changed: dict[str, Any], words: str) -> None:
+    """The text names the earliest release that can remove the symbol."""
     assert earliest(replace(RISK, **changed), "Werkzeug") == words
 
 
-def test_a_risk_keeps_the_day_on_which_it_was_told_first(tmp_path: Path) -> None:
+def test_date_risks_keeps_first_day(tmp_path: Path) -> None:
+    """A known risk keeps the day it was first seen, and the forecast file is read back."""
     first = risks.date_risks(Forecast(day(1), "3.13", 1, (RISK,)), None)
     again = risks.date_risks(Forecast(day(5), "3.13", 1, (replace(RISK, line=20),)), first)
     assert [r.seen for r in again.risks] == [day(1)]

@@ -31,15 +31,15 @@ PASTS = st.lists(st.sampled_from([None, "one", "other"]), max_size=60)
 
 
 @given(PASTS)
-def test_few_sets_are_all_run(outcomes: list[str | None]) -> None:
+def test_sampling_runs_few_sets_completely(outcomes: list[str | None]) -> None:
+    """When there are few sets, all of them are run."""
     assert list(run(outcomes, None)) == list(range(len(outcomes)))
     assert list(run(outcomes, 60)) == list(range(len(outcomes)))
 
 
 @given(PASTS, st.integers(2, 20))
-def test_whatever_changes_between_two_that_were_run_is_found_at_the_very_set(
-    outcomes: list[str | None], most: int
-) -> None:
+def test_sampling_finds_change_exactly(outcomes: list[str | None], most: int) -> None:
+    """Every change between two run sets is narrowed down to neighbouring sets."""
     seen = run(outcomes, most)
     for one, other in pairwise(sorted(seen)):
         assert other == one + 1 or outcomes[one] == outcomes[other]
@@ -48,7 +48,8 @@ def test_whatever_changes_between_two_that_were_run_is_found_at_the_very_set(
 
 
 @given(st.integers(1, 300), st.data())
-def test_a_breakage_that_lasts_costs_few_runs(count: int, data: st.DataObject) -> None:
+def test_sampling_cost_of_lasting_breakage(count: int, data: st.DataObject) -> None:
+    """A lasting breakage is found exactly with only a few additional runs."""
     begin = data.draw(st.integers(1, count))
     seen = run([None] * begin + ["broken"] * (count - begin), 10)
     assert len(seen) <= 10 + 2 * count.bit_length()
@@ -68,7 +69,8 @@ def test_a_breakage_that_lasts_costs_few_runs(count: int, data: st.DataObject) -
         ("another Python", {"python": "3.12"}),
     ],
 )
-def test_what_a_history_tells_is_looked_for(what: str, other: dict[str, object]) -> None:
+def test_between_looks_for_each_difference(what: str, other: dict[str, object]) -> None:
+    """The middle set is wanted when two sets differ in anything that a history reports."""
     plain = {"since": day(0), "python": "3.11", "lock": None, "uses": {"a": UseStatus()}}
     first, last = Snapshot(**plain), Snapshot(**(plain | other))  # type: ignore[arg-type]
     assert midpoints({0: first, 8: last}) == [4], what

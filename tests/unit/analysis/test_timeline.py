@@ -90,9 +90,10 @@ WORKS = {"a": OK, "b": OK}
         ([WORKS, {"b": OK}, WORKS], []),
     ],
 )
-def test_breakages_are_read_off_a_timeline(
+def test_find_outages(
     seen: list[dict[str, str] | str], expected: list[tuple[str, int, int | None, str | None]]
 ) -> None:
+    """Each outage has its signature, start, end and test."""
     assert told(*seen) == expected
 
 
@@ -104,9 +105,10 @@ SEEN = st.one_of(
 
 
 @given(st.lists(SEEN, max_size=12))
-def test_a_breakage_lies_between_a_moment_that_was_otherwise_and_one_that_works(
+def test_find_outages_start_and_end(
     seen: list[dict[str, str] | str],
 ) -> None:
+    """An outage starts after a snapshot without it and ends at one that works."""
     for outage in find_outages(moments(*seen)):
         assert outage.last_good.since < outage.first_bad.since <= outage.last_bad.since
         assert outage.signature in outage.first_bad.fails
@@ -119,14 +121,16 @@ def test_a_breakage_lies_between_a_moment_that_was_otherwise_and_one_that_works(
 
 
 @given(st.lists(SEEN, max_size=8), st.integers(0, 8))
-def test_a_gap_more_changes_no_breakage(seen: list[dict[str, str] | str], where: int) -> None:
+def test_find_outages_ignores_gaps(seen: list[dict[str, str] | str], where: int) -> None:
+    """An additional gap does not change the outages."""
     place = min(where, len(seen))
     with_gap = [*seen[:place], GAP, *seen[place:]]
     short = [(s, t) for s, _, _, t in told(*seen)]
     assert [(s, t) for s, _, _, t in told(*with_gap)] == short
 
 
-def test_neighbouring_gaps_with_one_reason_are_one_stretch() -> None:
+def test_gaps_joins_equal_neighbours() -> None:
+    """Neighbouring gaps with the same reason are joined."""
     found = gaps(moments("no wheel", "no wheel", WORKS, "flaky", "no wheel"), day(9))
     assert found == [
         (day(0), day(2), "no wheel"),
@@ -135,7 +139,8 @@ def test_neighbouring_gaps_with_one_reason_are_one_stretch() -> None:
     ]
 
 
-def test_a_swap_takes_what_the_release_newly_needs_along() -> None:
+def test_swap_versions_adds_new_dependencies() -> None:
+    """A swap also takes the new dependencies of the swapped release."""
     good = Lock((("flask", "2.2"), ("old", "1"), ("werkzeug", "2")))
     bad = Lock((("blinker", "1"), ("flask", "2.3"), ("werkzeug", "3")))
     assert changed_packages(good, bad) == ["flask", "werkzeug"]
@@ -147,7 +152,9 @@ def test_a_swap_takes_what_the_release_newly_needs_along() -> None:
     )
 
 
-def test_the_first_warning_about_what_went_away_is_found() -> None:
+def test_first_announcement() -> None:
+    """The first deprecation warning about the removed symbol is the announcement."""
+
     def warned(number: int, category: str, message: str) -> Snapshot:
         warning = CaughtWarning(category, message, "x.py", 1)
         return Snapshot(day(number), "3.11", LOCK, {"a": UseStatus()}, warnings=(warning,))
@@ -163,7 +170,8 @@ def test_the_first_warning_about_what_went_away_is_found() -> None:
     assert first_announcement(line, day(3), symbol) is None
 
 
-def test_a_use_that_a_later_version_does_not_have_is_broken_no_more() -> None:
+def test_find_outages_removed_use() -> None:
+    """An outage ends when its test is skipped because a later version lacks what it uses."""
     seen = moments(WORKS, {"a": "x", "b": OK}, {"a": "x", "b": OK}, {"b": OK})
     seen[3] = replace(seen[3], skipped=frozenset({"a"}))
     (outage,) = find_outages(seen)
@@ -173,7 +181,8 @@ def test_a_use_that_a_later_version_does_not_have_is_broken_no_more() -> None:
     )
 
 
-def test_what_does_not_build_on_a_new_python_is_broken_until_it_does() -> None:
+def test_with_build_failures_as_outage() -> None:
+    """A build failure on a new Python is an outage until the subject builds again."""
     seen = moments(WORKS, GAP, GAP, WORKS)
     seen[1:3] = [replace(m, python="3.12", unbuilt="error: no such member") for m in seen[1:3]]
     seen[3] = replace(seen[3], python="3.12")
@@ -194,9 +203,10 @@ USES = st.one_of(
 
 
 @given(st.lists(USES, min_size=1, max_size=12))
-def test_from_what_a_history_keeps_the_same_breakages_and_gaps_are_read(
+def test_change_points_keep_outages(
     seen: list[dict[str, str] | str],
 ) -> None:
+    """The kept snapshots give the same outages and gaps as all snapshots."""
     every = moments(*seen)
     kept = change_points(every)
 
@@ -210,7 +220,8 @@ def test_from_what_a_history_keeps_the_same_breakages_and_gaps_are_read(
     assert gaps(kept, day(60)) == gaps(every, day(60))
 
 
-def test_of_a_warning_only_the_first_time_is_kept() -> None:
+def test_change_points_keep_first_warning() -> None:
+    """Only the first occurrence of a deprecation warning is kept."""
     warning = CaughtWarning("DeprecationWarning", "old goes away", "x.py", 3, stack=("a", "b"))
     noise = CaughtWarning("ResourceWarning", "unclosed", "x.py", 3)
     every = [replace(m, warnings=(warning, noise)) for m in moments(WORKS, WORKS, WORKS, WORKS)]

@@ -105,11 +105,13 @@ def told(source: str) -> set[str]:
         ("import flask\nflask.Flask(x).foo\napp.flask.g", {"flask import", "flask.Flask call"}),
     ],
 )
-def test_what_is_used_is_told_with_its_full_name(source: str, expected: set[str]) -> None:
+def test_symbol_uses_full_names(source: str, expected: set[str]) -> None:
+    """Each use of a symbol is returned with its full name and kind."""
     assert told(source) == expected
 
 
-def test_a_call_is_told_with_its_keywords_its_place_and_its_text() -> None:
+def test_symbol_uses_call_details() -> None:
+    """A call is returned with file, line, keywords and source text."""
     source = """
         from werkzeug.urls import url_decode
         x = [url_decode(y, sep="&", **more)]
@@ -124,7 +126,8 @@ def test_a_call_is_told_with_its_keywords_its_place_and_its_text() -> None:
     )
 
 
-def test_a_symbol_used_twice_on_a_line_is_told_once_with_all_keywords() -> None:
+def test_symbol_uses_merges_same_line() -> None:
+    """A symbol used several times on one line is returned once with all keywords."""
     source = "import flask\nflask.f(a=1), flask.f(b=2, a=3), lambda: flask.f()"
     assert [(u.line, u.keywords, u.lazy) for u in scanned(source)] == [
         (1, (), False),
@@ -132,7 +135,8 @@ def test_a_symbol_used_twice_on_a_line_is_told_once_with_all_keywords() -> None:
     ]
 
 
-def test_each_name_of_an_import_has_its_own_line() -> None:
+def test_symbol_uses_import_lines() -> None:
+    """Each name of a multi-line import has its own line."""
     found = scanned("from flask import (\n    g,\n    Markup,\n)")
     assert [(u.line, u.text) for u in found] == [(2, "g,"), (3, "Markup,")]
 
@@ -164,7 +168,8 @@ def test_each_name_of_an_import_has_its_own_line() -> None:
         "import flask\nflask += 1\nflask.Markup()",
     ],
 )
-def test_nothing_is_said_of_a_name_that_may_hold_something_else(source: str) -> None:
+def test_symbol_uses_skips_rebound_names(source: str) -> None:
+    """A name that may hold something else gives no uses."""
     assert told(source) == {"flask import"}
 
 
@@ -200,7 +205,8 @@ def test_nothing_is_said_of_a_name_that_may_hold_something_else(source: str) -> 
         ),
     ],
 )
-def test_an_alias_holds_in_its_scope(source: str, expected: set[str]) -> None:
+def test_symbol_uses_alias_scope(source: str, expected: set[str]) -> None:
+    """An imported alias is valid only in its own scope."""
     assert told(source) == expected
 
 
@@ -239,7 +245,8 @@ def test_an_alias_holds_in_its_scope(source: str, expected: set[str]) -> None:
     ],
 )
 @pytest.mark.parametrize("use", ["from flask import Markup", "from flask import *", "flask.Markup"])
-def test_code_that_is_ready_for_a_missing_symbol_is_guarded(guard: str, use: str) -> None:
+def test_symbol_uses_guarded(guard: str, use: str) -> None:
+    """Code that is prepared for a missing symbol is marked as guarded."""
     source = "import flask\n" + guard.format(use)
     assert [u.guarded for u in scanned(source)] == [False, True]
 
@@ -264,7 +271,8 @@ def test_code_that_is_ready_for_a_missing_symbol_is_guarded(guard: str, use: str
         "try:\n    def f():\n        {}\nexcept ImportError:\n    pass",
     ],
 )
-def test_code_that_fails_without_the_symbol_is_not_guarded(around: str) -> None:
+def test_symbol_uses_not_guarded(around: str) -> None:
+    """Code that fails without the symbol is not marked as guarded."""
     assert [u.guarded for u in scanned(around.format("from flask import Markup"))] == [False]
 
 
@@ -292,7 +300,8 @@ def test_code_that_fails_without_the_symbol_is_not_guarded(around: str) -> None:
         ("flask.a = 1\nflask.a()\nflask.b()", {"flask.a call guarded", "flask.b call"}),
     ],
 )
-def test_guards_within_expressions_and_functions(source: str, expected: set[str]) -> None:
+def test_symbol_uses_guards_in_expressions(source: str, expected: set[str]) -> None:
+    """Guards are recognised within expressions and functions."""
     assert told("import flask\n" + source) == {"flask import", *expected}
 
 
@@ -316,7 +325,8 @@ FALLBACK = """
 """
 
 
-def test_uses_of_a_name_with_a_fallback_are_guarded() -> None:
+def test_symbol_uses_fallback_is_guarded() -> None:
+    """Uses of a name that has a fallback import are marked as guarded."""
     assert told(FALLBACK) == {
         "flask.Markup import guarded",
         "flask.Markup call guarded lazy",
@@ -338,11 +348,13 @@ def test_uses_of_a_name_with_a_fallback_are_guarded() -> None:
         "x" + "+1" * 9000,
     ],
 )
-def test_what_is_not_python_3_has_no_uses(source: str) -> None:
+def test_symbol_uses_invalid_python(source: str) -> None:
+    """Source that is not valid Python 3 has no uses."""
     assert symbol_uses(source, "a.py", PACKAGES) == ()
 
 
-def test_odd_texts_are_read_without_a_warning() -> None:
+def test_symbol_uses_reads_unusual_text() -> None:
+    """A byte order mark, CRLF and invalid escapes are read without a warning."""
     found = symbol_uses("\ufefffrom flask import g\r\nx = '\\d'\r\ng.x\r\n", "a.py", PACKAGES)
     assert [(u.line, u.text) for u in found] == [(1, "from flask import g"), (3, "g.x")]
 
@@ -387,7 +399,8 @@ PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join)))
-def test_any_text_can_be_read_and_tells_only_of_the_packages(source: str) -> None:
+def test_symbol_uses_any_text(source: str) -> None:
+    """Any text can be read and gives only uses of the given packages."""
     for use in symbol_uses(source, "a.py", PACKAGES):
         assert use.symbol.split(".")[0] in PACKAGES
         assert len(use.text) <= 200

@@ -10,9 +10,10 @@ from samples import MATRIX
 from watchdog.cli.console import ProgressLines
 
 
-def test_every_few_seconds_a_line_tells_how_far_it_is_and_what_is_left(
+def test_progress_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """ProgressLines prints progress and the time left at intervals, not at each step."""
     now, out = 0.0, io.StringIO()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lines = ProgressLines(Console(file=out), MATRIX)

@@ -19,7 +19,8 @@ SLOW = ("httpx", "pydantic", "rich", "jinja2", "uv")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_entry_is_a_command_of_that_name(name: str) -> None:
+def test_commands_have_their_names(name: str) -> None:
+    """Each entry of the table is a command of that name."""
     module, attribute = COMMANDS[name].attribute.split(":")
     command = getattr(importlib.import_module(f"watchdog.cli.{module}"), attribute)
     assert isinstance(command, click.Command)
@@ -27,7 +28,8 @@ def test_each_entry_is_a_command_of_that_name(name: str) -> None:
     assert cli.get_command(click.Context(cli), name) is command
 
 
-def test_every_command_is_in_the_table() -> None:
+def test_commands_are_all_listed() -> None:
+    """Every command of the package is in the table."""
     folder = Path(watchdog.cli.__file__).parent
     modules = [
         importlib.import_module(f"watchdog.cli.{path.stem}")
@@ -43,14 +45,16 @@ def test_every_command_is_in_the_table() -> None:
     assert commands == set(COMMANDS)
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
+def test_unknown_command() -> None:
+    """An unknown command ends with the usage code."""
     result = CliRunner().invoke(cli, ["no-such-command"])
     assert result.exit_code == 2
     assert "No such command 'no-such-command'" in result.output
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
-def test_a_quick_answer_imports_no_slow_package(option: str) -> None:
+def test_quick_answers_import_nothing_slow(option: str) -> None:
+    """Help and version import none of the slow packages."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "watchdog", option],
         text=True,
@@ -66,7 +70,8 @@ def test_a_quick_answer_imports_no_slow_package(option: str) -> None:
     assert {name for name in imported if name.partition(".")[0] in SLOW} == set()
 
 
-def test_help_lists_every_section_and_command() -> None:
+def test_help_lists_everything() -> None:
+    """The help lists every section and every command."""
     result = CliRunner().invoke(cli, ["--help"], terminal_width=200)
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
@@ -76,7 +81,8 @@ def test_help_lists_every_section_and_command() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_option_says_what_it_does(name: str) -> None:
+def test_options_have_help(name: str) -> None:
+    """Each option has a help text."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert command.help

@@ -55,7 +55,8 @@ def told(matrix: Path, *args: str) -> list[str]:
     return done.output.split()
 
 
-def test_a_cooldown_reads_the_index_as_it_was_so_many_hours_ago(matrix: Path) -> None:
+def test_option_cooldown(matrix: Path) -> None:
+    """The option --cooldown moves the cutoff back by the given hours."""
     now, before = (datetime.fromisoformat(told(matrix, *a)[0]) for a in ((), ("--cooldown", "72")))
     assert abs(now - before - timedelta(hours=72)) < timedelta(minutes=5)
     asked = told(matrix, "--cooldown", "24", "--as-of", "2025-01-02")
@@ -63,19 +64,22 @@ def test_a_cooldown_reads_the_index_as_it_was_so_many_hours_ago(matrix: Path) ->
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_no_command_has_an_option_twice(name: str) -> None:
+def test_options_are_unique_per_command(name: str) -> None:
+    """No command has the same option twice."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     names = [option for parameter in command.params for option in parameter.opts]
     assert len(names) == len(set(names))
 
 
-def test_builds_are_any_or_what_the_matrix_lists(matrix: Path) -> None:
+def test_option_builds(matrix: Path) -> None:
+    """The option --builds allows any package by default, or only those the matrix lists."""
     assert told(matrix)[1] == "any"
     assert told(matrix, "--builds", "listed")[1] == "promise,rx"
 
 
-def test_a_shard_picks_every_nth_subject_without_a_plan(matrix: Path) -> None:
+def test_shard_without_plan(matrix: Path) -> None:
+    """Without a plan a shard picks every n-th subject."""
     arguments = ["--matrix", str(matrix)]
     result = CliRunner().invoke(picked, [*arguments, "--shard", "2/2"], catch_exceptions=False)
     assert result.output.split(" ", 1)[1] == "b of None\n"
@@ -84,9 +88,8 @@ def test_a_shard_picks_every_nth_subject_without_a_plan(matrix: Path) -> None:
 
 
 @pytest.mark.parametrize(("shard", "subject"), [("0/2", "c"), ("1/2", "b"), ("2/2", "a")])
-def test_a_plan_says_what_a_shard_does_and_when_it_reads_the_index(
-    matrix: Path, tmp_path: Path, shard: str, subject: str
-) -> None:
+def test_shard_with_plan(matrix: Path, tmp_path: Path, shard: str, subject: str) -> None:
+    """A plan gives a shard its subjects and its cutoff."""
     plan = tmp_path / "plan.json"
     plan.write_text(PLAN, "utf-8")
     arguments = ["--matrix", str(matrix), "--plan", str(plan), "--shard", shard]
@@ -101,9 +104,10 @@ def test_a_plan_says_what_a_shard_does_and_when_it_reads_the_index(
         ("1/3", True, "the plan has 2 shards"),
     ],
 )
-def test_a_shard_that_does_not_exist_is_refused(
+def test_shard_rejects_wrong_number(
     matrix: Path, tmp_path: Path, shard: str, planned: bool, message: str
 ) -> None:
+    """A shard that does not exist is rejected."""
     plan = tmp_path / "plan.json"
     plan.write_text(PLAN, "utf-8")
     arguments = ["--matrix", str(matrix), "--shard", shard]

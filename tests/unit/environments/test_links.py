@@ -28,7 +28,8 @@ def linked(linker: Linker, into: Path, *entries: Path) -> Path:
     return site
 
 
-def test_a_link_is_made_once_for_all_environments(tmp_path: Path) -> None:
+def test_linker_shares_links(tmp_path: Path) -> None:
+    """Two environments share the same links to an entry of the store."""
     one = entry(tmp_path / "one", "one.py", "data/file")
     linker = Linker(tmp_path / "links")
     first, second = (linked(linker, tmp_path / name, one) for name in ("a", "b"))
@@ -38,7 +39,8 @@ def test_a_link_is_made_once_for_all_environments(tmp_path: Path) -> None:
     assert (second / "data" / "file").read_text() == "data/file"
 
 
-def test_folders_of_one_name_are_merged_and_the_later_file_wins(tmp_path: Path) -> None:
+def test_linker_merges_folders(tmp_path: Path) -> None:
+    """Folders of the same name are merged, and the later file wins."""
     left = entry(tmp_path / "left", "shared/left.py", "same.py")
     right = entry(tmp_path / "right", "shared/right.py", "same.py")
     (right / SITE / "same.py").write_text("later")
@@ -50,7 +52,8 @@ def test_folders_of_one_name_are_merged_and_the_later_file_wins(tmp_path: Path) 
     assert [p.name for p in (left / SITE / "shared").iterdir()] == ["left.py"]
 
 
-def test_an_environment_on_another_file_system_has_links_of_its_own(tmp_path: Path) -> None:
+def test_linker_on_other_file_system(tmp_path: Path) -> None:
+    """An environment on another file system gets working links of its own."""
     if not ELSEWHERE.is_dir() or ELSEWHERE.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("one file system only")
     one = entry(tmp_path / "one", "one.py")

@@ -216,12 +216,13 @@ OFFERED: list[tuple[str, tuple[str, ...], bool | None]] = [
 
 
 @pytest.mark.parametrize(("symbol", "keywords", "offered"), OFFERED)
-def test_it_is_told_whether_a_symbol_is_there(
+def test_api_symbol_is_offered(
     everything: dict[str, dict[str, Any]],
     symbol: str,
     keywords: tuple[str, ...],
     offered: bool | None,
 ) -> None:
+    """The script says whether a symbol exists, or None where it cannot be imported."""
     assert everything[symbol] == {
         "offered": offered,
         "deprecated": None,
@@ -262,13 +263,14 @@ DEPRECATED: list[tuple[str, tuple[str, ...], str, str | None]] = [
 
 
 @pytest.mark.parametrize(("symbol", "keywords", "text", "removed"), DEPRECATED)
-def test_a_deprecation_is_told_with_the_version_of_the_removal(
+def test_api_symbol_is_deprecated(
     everything: dict[str, dict[str, Any]],
     symbol: str,
     keywords: tuple[str, ...],
     text: str,
     removed: str | None,
 ) -> None:
+    """The script returns the deprecation text and the version of the removal."""
     (keyword,) = keywords or ("",)
     assert everything[f"{symbol}({keyword})" if keyword else symbol] == {
         "offered": True,
@@ -279,7 +281,8 @@ def test_a_deprecation_is_told_with_the_version_of_the_removal(
     }, keywords
 
 
-def test_what_is_deprecated_for_a_keyword_is_fine_without_it(site: Path) -> None:
+def test_api_keyword_deprecation(site: Path) -> None:
+    """A deprecation that concerns one keyword is reported only for that keyword."""
     found = asked(
         site,
         {
@@ -306,7 +309,8 @@ def test_what_is_deprecated_for_a_keyword_is_fine_without_it(site: Path) -> None
     }
 
 
-def test_keywords_that_nothing_takes_are_told(site: Path) -> None:
+def test_api_unknown_keywords(site: Path) -> None:
+    """The script returns keywords that a function does not accept."""
     found = asked(
         site,
         {
@@ -326,14 +330,16 @@ def test_keywords_that_nothing_takes_are_told(site: Path) -> None:
     assert found["thing.fine(charset)"]["unknown_keywords"] == ["charset"]
 
 
-def test_a_package_that_fails_is_imported_once(site: Path) -> None:
+def test_api_imports_failing_package_once(site: Path) -> None:
+    """A package whose import fails is imported only once."""
     (site / "left").unlink(missing_ok=True)
     found = asked(site, {"leaves.x": [], "leaves.y.z": []})
     assert [told["offered"] for told in found.values()] == [None, None]
     assert (site / "left").read_text("utf-8") == "x"
 
 
-def test_names_with_one_underscore_are_private(site: Path) -> None:
+def test_api_private_names(site: Path) -> None:
+    """Names with one leading underscore are private, dunder names are not."""
     names = ["thing._inner", "thing._private.x", "thing.__name__", "thing.fine", "thing._gone"]
     found = asked(site, {name: [] for name in names})
     assert [(found[name]["private"], found[name]["offered"]) for name in names] == [
@@ -346,7 +352,8 @@ def test_names_with_one_underscore_are_private(site: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="descriptors are not inherited by number")
-def test_the_answer_may_go_to_a_file_descriptor(tmp_path: Path) -> None:
+def test_api_output_to_file_descriptor(tmp_path: Path) -> None:
+    """The script can write its answer to a file descriptor."""
     reading, writing = os.pipe()
     with os.fdopen(reading) as answer:
         subprocess.run(
@@ -362,7 +369,8 @@ def test_the_answer_may_go_to_a_file_descriptor(tmp_path: Path) -> None:
         assert json.load(answer)["json.loads"]["offered"] is True
 
 
-def test_what_is_no_question_ends_well_and_says_so(tmp_path: Path) -> None:
+def test_api_invalid_input(tmp_path: Path) -> None:
+    """Input that is not valid JSON gives exit code 0 and an error message."""
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path / "out")],
         input="{",
@@ -393,5 +401,6 @@ def test_what_is_no_question_ends_well_and_says_so(tmp_path: Path) -> None:
         ("removed in 2025", None),
     ],
 )
-def test_the_version_of_a_removal_is_read_from_the_text(text: str, version: str | None) -> None:
+def test_removed_in_version(text: str, version: str | None) -> None:
+    """The version of a removal is read from the text, or is None."""
     assert api.removed_in(text) == version

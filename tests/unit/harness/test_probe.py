@@ -34,7 +34,8 @@ def failure_of(folder: Path, smoke: str) -> dict[str, Any]:
     return found
 
 
-def test_tests_run_in_order_with_their_titles(tmp_path: Path) -> None:
+def test_probe_runs_tests_in_order(tmp_path: Path) -> None:
+    """The probe runs tests in file order and reports title and outcome of each."""
     found = events(
         tmp_path,
         '''
@@ -55,7 +56,8 @@ def test_tests_run_in_order_with_their_titles(tmp_path: Path) -> None:
     assert all(e["token"] == "t" for e in found)
 
 
-def test_a_smoke_that_cannot_be_loaded_fails_before_any_test(tmp_path: Path) -> None:
+def test_probe_import_failure(tmp_path: Path) -> None:
+    """A smoke that cannot be imported fails before any test runs."""
     found = events(tmp_path, "import no_such_module\ndef test_a():\n    pass\n")
     assert [e["event"] for e in found] == ["loading", "failed", "end"]
     assert found[1]["failure"]["type"] == "ModuleNotFoundError"
@@ -72,9 +74,8 @@ def test_a_smoke_that_cannot_be_loaded_fails_before_any_test(tmp_path: Path) -> 
         ("assert (x ==\n        4)", "assert (x == 4) (here x is 3)"),
     ],
 )
-def test_a_bare_assert_tells_what_it_compared_and_calls_nothing(
-    tmp_path: Path, code: str, message: str
-) -> None:
+def test_probe_assert_message(tmp_path: Path, code: str, message: str) -> None:
+    """A failed assert shows the compared values and evaluates nothing twice."""
     smoke = (
         "calls = []\ndef f():\n    calls.append(1)\n    assert len(calls) == 1, 'called again'\n"
         "class r:\n    status = 500\n"
@@ -83,7 +84,8 @@ def test_a_bare_assert_tells_what_it_compared_and_calls_nothing(
     assert failure_of(tmp_path, smoke)["message"] == message
 
 
-def test_frames_carry_no_path_of_the_machine(tmp_path: Path) -> None:
+def test_probe_frames_hide_paths(tmp_path: Path) -> None:
+    """The frames of a failure contain no path of the local machine."""
     failure = failure_of(tmp_path, "import json\ndef test_a():\n    json.loads('{')\n")
     files = [f["file"] for f in failure["frames"]]
     assert files[0] == "smoke_it.py"
@@ -94,11 +96,13 @@ def test_frames_carry_no_path_of_the_machine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "code", ["raise SystemExit(3)", "raise KeyboardInterrupt", "raise BaseException('x')"]
 )
-def test_whatever_is_raised_is_a_failure(tmp_path: Path, code: str) -> None:
+def test_probe_catches_every_exception(tmp_path: Path, code: str) -> None:
+    """SystemExit, KeyboardInterrupt and other base exceptions are reported as failures."""
     assert failure_of(tmp_path, f"def test_a():\n    {code}\n")
 
 
-def test_an_exception_that_cannot_be_printed_is_told_all_the_same(tmp_path: Path) -> None:
+def test_probe_unprintable_exception(tmp_path: Path) -> None:
+    """An exception whose text cannot be made is reported with a placeholder."""
     code = """
     class Bad(Exception):
         def __str__(self):
@@ -109,7 +113,8 @@ def test_an_exception_that_cannot_be_printed_is_told_all_the_same(tmp_path: Path
     assert failure_of(tmp_path, code)["message"] == "(its text cannot be made)"
 
 
-def test_warnings_are_counted_with_category_place_and_source(tmp_path: Path) -> None:
+def test_probe_collects_warnings(tmp_path: Path) -> None:
+    """Repeated warnings are reported once with category, file and source line."""
     code = """
     import warnings
     def test_a():
@@ -122,7 +127,8 @@ def test_warnings_are_counted_with_category_place_and_source(tmp_path: Path) -> 
     assert warning["code"] == 'warnings.warn("old", DeprecationWarning)'
 
 
-def test_what_a_test_leaves_behind_is_collected_as_ever(tmp_path: Path) -> None:
+def test_probe_garbage_collection(tmp_path: Path) -> None:
+    """Garbage collection stays enabled and collects objects that a test leaves behind."""
     code = """
     import gc, weakref
     class Node:
@@ -139,7 +145,8 @@ def test_what_a_test_leaves_behind_is_collected_as_ever(tmp_path: Path) -> None:
     assert [e["outcome"] for e in events(tmp_path, code) if e["event"] == "test"] == ["passed"]
 
 
-def test_by_hand_it_prints_each_test_and_exits_with_1_on_a_failure(tmp_path: Path) -> None:
+def test_probe_by_hand(tmp_path: Path) -> None:
+    """Run by hand, the probe prints a line for each test and exits with 1 on a failure."""
     smoke = tmp_path / "smoke_it.py"
     smoke.write_text("def test_a():\n    'Good'\ndef test_b():\n    'Bad'\n    assert 0\n")
     done = subprocess.run(

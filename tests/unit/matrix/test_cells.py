@@ -50,7 +50,8 @@ def matrix() -> Matrix:
     return parse_matrix(TEXT, "matrix.yaml")
 
 
-def test_every_table_makes_its_cells_with_readable_ids(matrix: Matrix) -> None:
+def test_expand_cells_ids(matrix: Matrix) -> None:
+    """Each table of the matrix gives its cells, with readable ids."""
     assert [c.id for c in expand_cells(matrix, RELEASES)] == [
         "flask/core/py3.13/flask-2.0/werkzeug-resolved",
         "flask/core/py3.13/flask-2.0/werkzeug-3.1",
@@ -72,7 +73,8 @@ def test_every_table_makes_its_cells_with_readable_ids(matrix: Matrix) -> None:
     ]
 
 
-def test_requirements_are_what_a_person_would_type(matrix: Matrix) -> None:
+def test_expand_cells_requirements(matrix: Matrix) -> None:
+    """Each cell has the requirements that a person would type."""
     cells = {c.id: c for c in expand_cells(matrix, RELEASES)}
     assert cells["flask-admin/today/py3.13"].requirements == ("flask-admin", "flask-sqlalchemy")
     assert cells["scenario-forms/today/py3.9"].requirements == ("flask", "flask-wtf")
@@ -84,14 +86,16 @@ def test_requirements_are_what_a_person_would_type(matrix: Matrix) -> None:
     assert previous.requirements == ("flask-login==0.6.3", "flask==3.1.3")
 
 
-def test_coordinates_come_back_from_the_id(matrix: Matrix) -> None:
+def test_parse_cell_id_round_trip(matrix: Matrix) -> None:
+    """A parsed cell id has the same coordinates as the cell it came from."""
     for cell in expand_cells(matrix, RELEASES):
         found = parse_cell_id(cell.id)
         for part in ("table", "subject", "python", "framework", "foundation", "version"):
             assert getattr(found, part) == getattr(cell, part), (cell.id, part)
 
 
-def test_ids_and_coordinates_need_no_name_of_a_framework() -> None:
+def test_cell_ids_of_other_core() -> None:
+    """Cell ids work for a core with other package names."""
     text = TEXT.replace("flask: [", "some-asgi-2: [").replace("werkzeug: [", "any-io: [")
     matrix = parse_matrix("core: {some-asgi-2: Some, any-io: Any}\n" + text, "matrix.yaml")
     releases = RELEASES | {
@@ -119,24 +123,26 @@ def test_ids_and_coordinates_need_no_name_of_a_framework() -> None:
         ((), 17),
     ],
 )
-def test_globs_select_cells_and_leading_parts(
-    matrix: Matrix, only: tuple[str, ...], count: int
-) -> None:
+def test_select_cells_by_glob(matrix: Matrix, only: tuple[str, ...], count: int) -> None:
+    """Cells are selected by glob and by the leading parts of an id."""
     assert len(select_cells(expand_cells(matrix, RELEASES), only=only)) == count
 
 
-def test_tables_and_pythons_select_too(matrix: Matrix) -> None:
+def test_select_cells_by_table_and_python(matrix: Matrix) -> None:
+    """Cells are selected by table and Python."""
     cells = expand_cells(matrix, RELEASES)
     assert len(select_cells(cells, tables=(Table.TODAY,), pythons=("3.9",))) == 2
 
 
-def test_a_mark_holds_until_its_last_day(matrix: Matrix) -> None:
+def test_exclusion_reason_until_date(matrix: Matrix) -> None:
+    """An exclusion ends after its last day."""
     grid = next(c for c in expand_cells(matrix, RELEASES) if c.id.startswith("flask-login/grid"))
     assert exclusion_reason(grid, matrix, date(2026, 1, 31)) == "a reason to be read"
     assert exclusion_reason(grid, matrix, date(2026, 2, 1)) is None
 
 
-def test_a_known_issue_covers_every_cell_below_its_name(matrix: Matrix) -> None:
+def test_known_issue_reason_by_prefix(matrix: Matrix) -> None:
+    """A known issue that names a subject applies to all its cells."""
     cells = [c for c in expand_cells(matrix, RELEASES) if c.subject == "flask-admin"]
     assert all(known_issue_reason(c, matrix, date(2026, 1, 1)) for c in cells)
 
@@ -145,9 +151,8 @@ def test_a_known_issue_covers_every_cell_below_its_name(matrix: Matrix) -> None:
     lengths=st.lists(st.tuples(st.integers(0, 9), st.floats(0.1, 60)), max_size=40),
     count=st.integers(1, 8),
 )
-def test_parts_hold_each_cell_once_and_no_subject_is_divided(
-    lengths: list[tuple[int, float]], count: int
-) -> None:
+def test_shard_cells_partition(lengths: list[tuple[int, float]], count: int) -> None:
+    """Shards contain each cell once and never divide a subject."""
     cells = [parse_cell_id(f"s{s}/today/py3.{n}") for n, (s, _) in enumerate(lengths)]
     seconds = {cell.id: length for cell, (_, length) in zip(cells, lengths, strict=True)}
     parts = [
@@ -158,7 +163,8 @@ def test_parts_hold_each_cell_once_and_no_subject_is_divided(
     assert sum(map(len, subjects)) == len({c.subject for c in cells})
 
 
-def test_parts_are_of_about_equal_length() -> None:
+def test_shard_cells_balance() -> None:
+    """Shards have about the same total time."""
     cells = [parse_cell_id(f"s{n}/today/py3.13") for n in range(12)]
     parts = [shards.shard_cells(cells, n, 3, lambda _: 1.0) for n in (1, 2, 3)]
     assert [len(part) for part in parts] == [4, 4, 4]

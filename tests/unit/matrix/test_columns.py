@@ -9,7 +9,8 @@ NAMES = st.sampled_from(("flask", "werkzeug", "anyio", *FIELDS, "a-1"))
 CORES = st.tuples(NAMES, NAMES).filter(lambda core: core[0] != core[1])
 
 
-def test_the_columns_of_a_core_become_fields_in_its_tables_alone() -> None:
+def test_columns_to_fields() -> None:
+    """Columns of the core are renamed only within the tables that have them."""
     data = {"starlette": 1, "tables": {"grid": {"starlette": 2, "anyio": 3}, "today": {"anyio": 4}}}
     assert Columns(("starlette", "anyio")).to_fields(data) == {
         "starlette": 1,
@@ -18,9 +19,8 @@ def test_the_columns_of_a_core_become_fields_in_its_tables_alone() -> None:
 
 
 @given(CORES, st.sampled_from(TABLES), st.sets(NAMES | st.just("python")))
-def test_no_key_is_lost_and_each_finds_back(
-    core: tuple[str, str], table: str, keys: set[str]
-) -> None:
+def test_columns_round_trip(core: tuple[str, str], table: str, keys: set[str]) -> None:
+    """No key is lost by to_fields, and to_names restores each name."""
     columns = Columns(core)
     told = columns.to_fields({"tables": {table: dict.fromkeys(keys)}})
     assert isinstance(told, dict)
@@ -30,7 +30,8 @@ def test_no_key_is_lost_and_each_finds_back(
     assert ("foundation" in fields) is (core[1] in keys)
 
 
-def test_what_is_no_mapping_is_left_to_whoever_checks_it() -> None:
+def test_columns_keep_other_values() -> None:
+    """Values that are not mappings are returned unchanged."""
     columns = Columns(("starlette", "anyio"))
     for data in (None, "words", ["a"], {"tables": "words"}, {"tables": {"grid": ["anyio"]}}):
         assert columns.to_fields(data) == data

@@ -35,11 +35,13 @@ def problems(text: str) -> list[str]:
     return list(caught.value.problems)
 
 
-def test_an_unquoted_3_10_stays_3_10() -> None:
+def test_parse_matrix_unquoted_python() -> None:
+    """An unquoted 3.10 is read as 3.10 and not as 3.1."""
     assert load.parse_matrix(GOOD, "matrix.yaml").python == ("3.9", "3.10")
 
 
-def test_what_a_newcomer_types_is_the_name_and_what_the_smoke_needs() -> None:
+def test_matrix_requirements() -> None:
+    """Matrix.requirements returns the extension and what its smoke needs."""
     assert load.parse_matrix(GOOD, "m").requirements("flask-admin") == (
         "flask-admin",
         "flask-sqlalchemy",
@@ -78,9 +80,8 @@ def test_what_a_newcomer_types_is_the_name_and_what_the_smoke_needs() -> None:
         (("tables:", "pins: {beside: nobody}\ntables:"), "2:16: nobody is not among the extens"),
     ],
 )
-def test_each_mistake_is_told_with_its_place_and_what_to_do(
-    change: tuple[str, str], message: str
-) -> None:
+def test_parse_matrix_error_messages(change: tuple[str, str], message: str) -> None:
+    """Each error has its position and says what to do."""
     found = problems(GOOD.replace(*change))
     assert any(message in p for p in found), found
     assert all(p.startswith("matrix.yaml:") for p in found)
@@ -93,14 +94,16 @@ OTHER = (
 )
 
 
-def test_the_core_is_flask_on_werkzeug_where_none_is_named() -> None:
+def test_parse_matrix_default_core() -> None:
+    """Without the key core the matrix is about Flask on Werkzeug."""
     found = load.parse_matrix(GOOD, "m")
     assert found.core_names == ("flask", "werkzeug")
     assert found.stack_names == ("flask", "werkzeug")
     assert found.title("werkzeug") == "Werkzeug"
 
 
-def test_another_core_names_columns_and_titles() -> None:
+def test_parse_matrix_other_core() -> None:
+    """Another core sets framework, foundation, titles and column names."""
     found = load.parse_matrix(OTHER, "m")
     assert (found.framework, found.foundation) == ("starlette", "anyio")
     assert found.tables.core is not None
@@ -120,14 +123,14 @@ def test_another_core_names_columns_and_titles() -> None:
         (("flask-login:", "anyio:"), "7:3: anyio is the core itself"),
     ],
 )
-def test_mistakes_under_another_core_name_its_own_columns(
-    change: tuple[str, str], message: str
-) -> None:
+def test_parse_matrix_errors_of_other_core(change: tuple[str, str], message: str) -> None:
+    """Errors under another core mention its own column names."""
     found = problems(OTHER.replace(*change))
     assert any(message in p for p in found), found
 
 
-def test_a_core_that_is_not_understood_hides_no_mistake_and_makes_none_up() -> None:
+def test_parse_matrix_invalid_core() -> None:
+    """An invalid core neither hides other errors nor adds false ones."""
     text = OTHER.replace(", anyio: AnyIO", "").replace("name: Flask-Login", "nmae: x")
     told = problems(text)
     assert [p.split(": ")[1] for p in told] == [
@@ -137,23 +140,27 @@ def test_a_core_that_is_not_understood_hides_no_mistake_and_makes_none_up() -> N
     ]
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_parse_matrix_reports_all_errors() -> None:
+    """All errors of a file are reported at once."""
     text = GOOD.replace("resolved", "latest").replace("name: Flask-Login", "nmae: x")
     text = text.replace("  today: {}", "  today: {}\n  today: {}")
     assert len(problems(text)) == 4
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "just words", "- a\n- list\n"])
-def test_a_file_that_is_no_mapping_is_told(text: str) -> None:
+def test_parse_matrix_rejects_non_mapping(text: str) -> None:
+    """A file that is not a mapping is a ConfigurationError."""
     assert problems(text)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_load_matrix_missing_file(tmp_path: Path) -> None:
+    """A missing file is a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="no such file"):
         load.load_matrix(tmp_path / "matrix.yaml")
 
 
-def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() -> None:
+def test_parse_matrix_duplicate_key() -> None:
+    """A duplicate key is reported together with the errors of its second value."""
     text = GOOD.replace("tables:", 'python: ["3.9", "3.10", "3.1 1"]\ntables:', 1)
     found = problems(text)
     assert any("duplicate key 'python'; keep one of them" in problem for problem in found)
@@ -161,7 +168,8 @@ def test_a_key_that_stands_twice_is_told_beside_what_is_wrong_in_the_second() ->
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
-def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str) -> None:
+def test_parse_matrix_any_text(text: str) -> None:
+    """Any text gives a matrix or a ConfigurationError with problems."""
     try:
         load.parse_matrix(text, "matrix.yaml")
     except ConfigurationError as e:
@@ -169,30 +177,35 @@ def test_no_text_gives_anything_but_a_matrix_or_a_configuration_error(text: str)
 
 
 @given(st.sampled_from(GOOD.splitlines()), st.text(max_size=10), st.integers(0, 60))
-def test_a_damaged_file_never_gives_a_traceback(line: str, junk: str, at: int) -> None:
+def test_parse_matrix_damaged_text(line: str, junk: str, at: int) -> None:
+    """A damaged matrix raises nothing but ConfigurationError."""
     try:
         load.parse_matrix(GOOD.replace(line, line[:at] + junk + line[at:]), "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
 
 
-def test_the_schema_in_the_repository_is_the_one_the_code_gives() -> None:
+def test_schema_file_is_current() -> None:
+    """The schema file in the repository is equal to the generated schema."""
     kept = (ROOT / SCHEMA_FILE).read_text("utf-8")
     assert kept == schema_text(), f"write it anew: flask-watchdog schema > {SCHEMA_FILE}"
 
 
-def test_the_projects_own_matrix_is_valid_and_names_its_schema_first() -> None:
+def test_own_matrix_is_valid() -> None:
+    """The project's own matrix.yaml is valid and names its schema in the first line."""
     load.load_matrix(ROOT / "matrix.yaml")
     first = (ROOT / "matrix.yaml").read_text("utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
-def test_the_schema_refuses_unknown_keys() -> None:
+def test_schema_refuses_unknown_keys() -> None:
+    """The schema forbids unknown keys in its objects."""
     assert json.dumps(matrix_schema()).count('"additionalProperties": false') >= 7
 
 
 @pytest.mark.parametrize("file", ["matrix.yaml", "tests/support/field_starlette/matrix.yaml"])
-def test_the_schema_takes_a_file_with_the_columns_of_its_core(file: str) -> None:
+def test_schema_accepts_core_columns(file: str) -> None:
+    """The schema accepts the column names of the core and rejects internal field names."""
     found = load.load_matrix(ROOT / file)
     data = yaml.load((ROOT / file).read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
     for limit in ("seconds", "memory_mb"):

@@ -34,20 +34,24 @@ FIELD = releases("0.9", "1.0", "1.0.4", "1.1.0", "2.0.1", "2.0.3", "2.10.0", "3.
         ("oldest-allowed", [("oldest-allowed", None)]),
     ],
 )
-def test_each_rule_chooses_its_versions(rule: str, expected: list[tuple[str, str | None]]) -> None:
+def test_choose_versions_by_rule(rule: str, expected: list[tuple[str, str | None]]) -> None:
+    """Each kind of rule chooses the expected versions."""
     assert [(c.label, c.version) for c in choose_versions([rule], FIELD)] == expected
 
 
-def test_a_prerelease_older_than_the_newest_stable_is_no_column() -> None:
+def test_choose_versions_old_prerelease() -> None:
+    """A prerelease of a version that is already released is not chosen."""
     assert choose_versions(["prerelease"], releases("3.0.0rc1", "3.0.0")) == ()
 
 
-def test_a_yanked_release_is_never_chosen() -> None:
+def test_choose_versions_skips_yanked() -> None:
+    """A yanked release is never chosen."""
     found = choose_versions(["newest"], releases("1.0.0", "1.0.1", yanked=("1.0.1",)))
     assert found == (VersionChoice("1.0", "1.0.0"),)
 
 
-def test_a_version_that_two_rules_choose_is_one_column() -> None:
+def test_choose_versions_removes_duplicates() -> None:
+    """A version that several rules choose appears once."""
     assert len(choose_versions(["newest", "last 1", "2.10"], FIELD)) == 1
 
 
@@ -59,7 +63,8 @@ VERSIONS = st.lists(
 
 
 @given(VERSIONS)
-def test_each_series_is_represented_by_its_newest_patch_in_order(versions: list[str]) -> None:
+def test_newest_per_series(versions: list[str]) -> None:
+    """The newest version of each series is returned, in order."""
     found = newest_per_series(releases(*versions))
     assert set(found) == {series_of(Version(v)) for v in versions}
     for label, version in found.items():
@@ -69,19 +74,20 @@ def test_each_series_is_represented_by_its_newest_patch_in_order(versions: list[
 
 
 @given(VERSIONS, st.integers(1, 5))
-def test_last_n_gives_at_most_n_columns_and_ends_with_the_newest(
-    versions: list[str], count: int
-) -> None:
+def test_choose_versions_last_n(versions: list[str], count: int) -> None:
+    """The rule last N gives at most N versions and ends with the newest."""
     found = choose_versions([f"last {count}"], releases(*versions))
     assert 1 <= len(found) <= count
     assert found[-1] == choose_versions(["newest"], releases(*versions))[0]
 
 
 @pytest.mark.parametrize("text", ["newest", "last 3", "since 1.0", "2.3", "oldest-allowed"])
-def test_the_pattern_accepts_every_rule(text: str) -> None:
+def test_rule_pattern_accepts_rules(text: str) -> None:
+    """The pattern accepts every rule."""
     assert re.match(PATTERN, text)
 
 
 @pytest.mark.parametrize("text", ["", "last", "last 0", "since 1", "2.3.1", "latest", "newest "])
-def test_the_pattern_refuses_what_is_no_rule(text: str) -> None:
+def test_rule_pattern_rejects_other_text(text: str) -> None:
+    """The pattern rejects text that is not a rule."""
     assert not re.match(PATTERN, text)

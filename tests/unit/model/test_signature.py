@@ -37,7 +37,8 @@ def failure(message: str, *files: str, kind: str = "ImportError") -> Failure:
         ("bad file /tmp/fw-abc/c1/env/x.py", "bad file /var/lib/other/place/x.py"),
     ],
 )
-def test_one_cause_has_one_signature_on_every_machine(one: str, other: str) -> None:
+def test_signature_same_cause(one: str, other: str) -> None:
+    """Messages with the same cause have the same signature on every machine and Python."""
     assert signature(failure(one)) == signature(failure(other))
 
 
@@ -51,18 +52,21 @@ def test_one_cause_has_one_signature_on_every_machine(one: str, other: str) -> N
         ("module 'flask' has no attribute 'a'", "module 'flask' has no attribute 'b'"),
     ],
 )
-def test_two_causes_have_two_signatures(one: str, other: str) -> None:
+def test_signature_different_causes(one: str, other: str) -> None:
+    """Messages with different causes have different signatures."""
     assert signature(failure(one)) != signature(failure(other))
 
 
-def test_the_deepest_frame_in_a_package_tells_whose_code_raised() -> None:
+def test_signature_names_deepest_package_frame() -> None:
+    """The signature names the deepest frame that belongs to a package."""
     found = signature(
         failure("x", "smoke_a.py", "site-packages/flask_login/utils.py", "python/importlib/x.py")
     )
     assert found.endswith("@ flask_login/utils.py:<module>")
 
 
-def test_a_comprehension_has_no_frame_on_some_pythons() -> None:
+def test_signature_skips_comprehension_frames() -> None:
+    """Frames of comprehensions, which newer Pythons do not have, are ignored."""
     frames = [
         Frame("smoke_a.py", "test_it", 1),
         Frame("site-packages/ext/core.py", "convert", 7),
@@ -75,11 +79,13 @@ def test_a_comprehension_has_no_frame_on_some_pythons() -> None:
 
 
 @given(st.text(max_size=300))
-def test_normalising_twice_changes_nothing_more(text: str) -> None:
+def test_normalise_is_idempotent(text: str) -> None:
+    """Normalising a text without slashes a second time changes nothing."""
     once = normalise(text)
     assert normalise(once) == once or "\\" in text or "/" in text
 
 
 @given(st.text(max_size=100))
-def test_a_short_name_is_fit_for_an_address(text: str) -> None:
+def test_signature_id_is_alphanumeric(text: str) -> None:
+    """The id of a signature contains only letters and digits."""
     assert signature_id(text).isalnum()

@@ -117,12 +117,14 @@ def files() -> dict[str, str]:
     return dict(api.api_files(MATRIX, RUN, SITE, None))
 
 
-def test_published_file_names_stay(files: dict[str, str]) -> None:
+def test_api_file_names(files: dict[str, str]) -> None:
+    """The names of the published files stay the same."""
     assert list(files) == PUBLISHED
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_class_and_property_names_of_schemas_stay(files: dict[str, str], name: str) -> None:
+def test_api_schema_names(files: dict[str, str], name: str) -> None:
+    """The classes and properties of the published schemas stay the same."""
     schema = json.loads(files[f"api/v1/{name}.schema.json"])
     shape = {schema["title"]: list(schema["properties"])}
     for class_name, definition in schema["$defs"].items():
@@ -131,7 +133,8 @@ def test_class_and_property_names_of_schemas_stay(files: dict[str, str], name: s
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_published_data_has_the_properties_of_its_schema(files: dict[str, str], name: str) -> None:
+def test_api_data_fits_schema(files: dict[str, str], name: str) -> None:
+    """Published data has the properties of its schema."""
     data = json.loads(files[f"api/v1/{name}.json"])
     (first, *_) = SHAPES[name].values()
     assert list(data) == first

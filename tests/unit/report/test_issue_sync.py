@@ -76,7 +76,8 @@ def made(*issues: Issue) -> list[Issue]:
     ]
 
 
-def test_a_breakage_is_opened_once_beside_the_overview() -> None:
+def test_plan_changes_new_breakage() -> None:
+    """A new breakage gets an issue with culprit, cure and link, beside the overview."""
     first, overview = plan_changes(site(broken()), [])
     assert first.title == "ext-a: ImportError: no"
     assert "`Werkzeug 3.0.0`" in first.body
@@ -85,12 +86,14 @@ def test_a_breakage_is_opened_once_beside_the_overview() -> None:
     assert overview.title == "What is broken today"
 
 
-def test_what_is_right_already_is_left_alone() -> None:
+def test_plan_changes_unchanged() -> None:
+    """Issues that are up to date are not changed."""
     there = made(*plan_changes(site(broken()), []))
     assert plan_changes(site(broken()), there) == ()
 
 
-def test_what_is_known_later_is_edited_in_and_found_by_either_id() -> None:
+def test_plan_changes_edits_known_issue() -> None:
+    """New facts are added to the existing issue, which is found by either of its ids."""
     early = broken(page=None, culprit=None, cure=None)
     there = made(*plan_changes(site(early), []))
     edited, *_ = plan_changes(site(broken()), there)
@@ -101,7 +104,8 @@ def test_what_is_known_later_is_edited_in_and_found_by_either_id() -> None:
     assert later.number == 1
 
 
-def test_an_issue_is_closed_when_all_its_cells_work_with_what_fixed_it() -> None:
+def test_plan_changes_closes_fixed_issue() -> None:
+    """An issue is closed with the fix when all its cells work, and only once."""
     there = made(*plan_changes(site(broken()), []))
     closed, _ = plan_changes(site(past=(PAST,)), there)
     assert (closed.number, closed.open) == (1, False)
@@ -109,14 +113,16 @@ def test_an_issue_is_closed_when_all_its_cells_work_with_what_fixed_it() -> None
     assert plan_changes(site(past=(PAST,)), made(closed, plan_changes(site(), there)[-1])) == ()
 
 
-def test_an_issue_stays_open_while_its_cells_are_not_judged() -> None:
+def test_plan_changes_keeps_open_unless_works() -> None:
+    """An issue stays open while its cells are not judged or do not work."""
     there = made(*plan_changes(site(broken()), []))
     for state in (State.ERROR, State.UNJUDGED, State.BLOCKED, State.BROKEN):
         (overview,) = plan_changes(site(states=state), there)
         assert overview.number == 2
 
 
-def test_one_closed_by_hand_stays_closed_and_one_closed_by_us_is_opened_again() -> None:
+def test_plan_changes_reopens_own_issues_only() -> None:
+    """An issue closed by hand stays closed; one closed by the watchdog is reopened."""
     there = made(*plan_changes(site(broken()), []))
     by_hand = Issue(there[0].title, there[0].body, open=False, number=1)
     assert plan_changes(site(broken()), [by_hand, there[1]]) == ()
@@ -125,7 +131,8 @@ def test_one_closed_by_hand_stays_closed_and_one_closed_by_us_is_opened_again() 
     assert (again.number, again.open) == (1, True)
 
 
-def test_of_two_issues_for_one_breakage_the_later_is_closed() -> None:
+def test_plan_changes_closes_duplicate() -> None:
+    """Of two issues for one breakage the later is closed and refers to the first."""
     first, overview = plan_changes(site(broken()), [])
     there = made(first, overview, first)
     (double,) = plan_changes(site(broken()), there)
@@ -134,14 +141,16 @@ def test_of_two_issues_for_one_breakage_the_later_is_closed() -> None:
     assert plan_changes(site(broken()), [there[0], there[1], double]) == ()
 
 
-def test_a_run_that_is_doubted_changes_nothing() -> None:
+def test_plan_changes_doubtful_run() -> None:
+    """A doubtful run changes no issue."""
     there = made(*plan_changes(site(broken()), []))
     doubted = site()
     doubted = replace(doubted, today=replace(doubted.today, doubt="known-answer-works came out …"))
     assert plan_changes(doubted, there) == ()
 
 
-def test_issues_of_other_people_are_not_touched() -> None:
+def test_plan_changes_ignores_foreign_issues() -> None:
+    """Issues without a valid marker are not changed."""
     theirs = [
         Issue("ext-a: ImportError: no", "I see this too", number=1),
         Issue("forged", "<!-- flask-watchdog {not json} -->", number=2),
@@ -151,7 +160,8 @@ def test_issues_of_other_people_are_not_touched() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_no_text_of_a_package_ends_the_mark_or_mentions_anybody(symptom: str, cure: str) -> None:
+def test_plan_changes_escapes_package_text(symptom: str, cure: str) -> None:
+    """Text of a package cannot end the marker or the code block, nor mention anybody."""
     hostile = broken(f"@someone #1 --> ``` {symptom}", cure=cure or None)
     first, *_ = plan_changes(site(hostile), [])
     assert first.marker == IssueMarker(

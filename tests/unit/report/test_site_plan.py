@@ -42,7 +42,8 @@ BEFORE_THE_FIRST_RUN = StoredResults(
 AFTER_A_RUN = replace(BEFORE_THE_FIRST_RUN, runs=(RUN,), run=RUN, histories={"ext": HISTORY})
 
 
-def test_before_the_first_run_there_is_one_empty_page_and_nothing_for_machines() -> None:
+def test_pages_before_first_run() -> None:
+    """Before the first run there is an empty page and no file for machines."""
     views = site.build_views(MATRIX, BEFORE_THE_FIRST_RUN)
     assert [(page.path, page.template) for page in site.all_pages(views)] == [
         ("about.html", "about.html"),
@@ -51,7 +52,8 @@ def test_before_the_first_run_there_is_one_empty_page_and_nothing_for_machines()
     assert list(site.machine_files(MATRIX, views, [])) == []
 
 
-def test_pages_of_a_run_with_a_history() -> None:
+def test_pages_of_run_with_history() -> None:
+    """A run with a history has all pages."""
     views = site.build_views(MATRIX, AFTER_A_RUN)
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
@@ -65,7 +67,8 @@ def test_pages_of_a_run_with_a_history() -> None:
     assert list(views.subject_charts) == ["ext"]
 
 
-def test_a_history_without_a_run_has_its_pages() -> None:
+def test_pages_of_history_without_run() -> None:
+    """A history without a run has its pages."""
     views = site.build_views(MATRIX, replace(AFTER_A_RUN, runs=(), run=None))
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
@@ -75,7 +78,8 @@ def test_a_history_without_a_run_has_its_pages() -> None:
     ]
 
 
-def test_files_beside_the_api_keep_their_names() -> None:
+def test_other_file_names() -> None:
+    """Files beside the API keep their names."""
     views = site.build_views(MATRIX, AFTER_A_RUN)
     paths = [path for path, _ in site.machine_files(MATRIX, views, [])]
     assert [path for path in paths if not path.startswith("api/")] == [
@@ -87,7 +91,8 @@ def test_files_beside_the_api_keep_their_names() -> None:
     ]
 
 
-def test_a_sitemap_needs_the_address_of_the_site() -> None:
+def test_sitemap_needs_address() -> None:
+    """There is a sitemap only if the address of the site is known."""
     address = MATRIX.site.model_copy(update={"url": "https://example.org/w/"})
     matrix = MATRIX.model_copy(update={"site": address})
     views = site.build_views(matrix, AFTER_A_RUN)

@@ -158,18 +158,22 @@ def shot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 
 def test_the_front_page(site: front.SiteView, shot: Any) -> None:
+    """The values of the front page equal their snapshot."""
     assert asdict(site.front) == shot
 
 
 def test_the_page_of_a_subject(site: front.SiteView, shot: Any) -> None:
+    """The values of a subject page equal their snapshot."""
     assert asdict(site.subjects[0]) == shot
 
 
 def test_the_pages_of_the_past(site: front.SiteView, shot: Any) -> None:
+    """The values of the history pages equal their snapshot."""
     assert asdict(site.history) == shot
 
 
 def test_the_forecast(shot: Any) -> None:
+    """The values of the forecast page equal their snapshot."""
     gone = replace(RISK, kind=Kind.GONE, symbol="werkzeug.other", lazy=True)
     broken = replace(
         RISK, kind=Kind.BROKEN, source=Source.PRERELEASE, symbol="ImportError: y", file="", line=0
@@ -186,6 +190,7 @@ def test_the_forecast(shot: Any) -> None:
 
 
 def test_what_machines_read(site: front.SiteView, shot: Any) -> None:
+    """The values of the JSON API equal their snapshot."""
     told = [asdict(api.today(site)), asdict(api.field(NOW)), asdict(api.history(site.history))]
     assert told == shot
 
@@ -193,7 +198,8 @@ def test_what_machines_read(site: front.SiteView, shot: Any) -> None:
 OTHER = MATRIX.model_copy(update={"core": {"starlette": "Starlette", "anyio": "AnyIO"}})
 
 
-def test_machines_read_the_columns_under_the_names_of_the_core(site: front.SiteView) -> None:
+def test_api_files_use_core_names(site: front.SiteView) -> None:
+    """API files and schemas name their columns after the core and can be read back."""
     for matrix in (MATRIX, OTHER):
         files = dict(api.api_files(matrix, NOW, site, None))
         data = files["api/v1/field.json"].encode()
@@ -207,15 +213,18 @@ def test_machines_read_the_columns_under_the_names_of_the_core(site: front.SiteV
 
 
 def test_what_the_box_for_requirements_knows(site: front.SiteView, shot: Any) -> None:
+    """The rules of the paste box equal their snapshot."""
     assert [asdict(rule) for rule in paste.rules(MATRIX, site)] == shot
 
 
 def test_what_works_today_says_what_to_type(site: front.SiteView, shot: Any) -> None:
+    """Working subjects have the command of the snapshot, and a broken one has none."""
     assert {s: asdict(f) for s, f in site.fresh.items()} == shot
     assert "ext" not in site.fresh
 
 
-def test_what_is_abandoned_is_not_counted_among_the_maintained(site: front.SiteView) -> None:
+def test_front_page_separates_abandoned(site: front.SiteView) -> None:
+    """Abandoned subjects are listed apart from the maintained ones."""
     assert [b.who for b in site.front.maintained] == ["Ext"]
     assert [b.who for b in site.front.abandoned] == ["Gone"]
 
@@ -246,9 +255,10 @@ def test_what_is_abandoned_is_not_counted_among_the_maintained(site: front.SiteV
         ({}, set(), "This run did not look at fresh installs of today."),
     ],
 )
-def test_the_headline_counts_what_was_judged(
+def test_headline_counts_judged_subjects(
     states: dict[str, State], alive: set[str], said: str
 ) -> None:
+    """The headline counts only maintained subjects that were judged."""
     today = [
         Verdict(
             Cell(

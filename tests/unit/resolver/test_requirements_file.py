@@ -10,7 +10,8 @@ from watchdog.errors import ConfigurationError
 from watchdog.resolver.requirements_file import Project, parse_requirements, read_requirements
 
 
-def test_requirements_txt_is_read_as_pip_reads_it(tmp_path: Path) -> None:
+def test_read_requirements_txt(tmp_path: Path) -> None:
+    """A requirements file is read with its includes, and skipped lines are listed."""
     (tmp_path / "base.txt").write_text("Flask==2.2.2\n-r all.txt\n", "utf-8")
     (tmp_path / "all.txt").write_text(
         "\ufeff# a comment\n-r base.txt\n\nflask-login == 0.6.2 \\\n    --hash=sha256:abc\n"
@@ -33,7 +34,8 @@ def test_requirements_txt_is_read_as_pip_reads_it(tmp_path: Path) -> None:
     ]
 
 
-def test_pyproject_is_read(tmp_path: Path) -> None:
+def test_read_requirements_pyproject(tmp_path: Path) -> None:
+    """The dependencies of pyproject.toml are read."""
     path = tmp_path / "pyproject.toml"
     path.write_text('[project]\ndependencies = ["flask>=2", "flask-login"]\n', "utf-8")
     assert read_requirements(path).requirements == ("flask>=2", "flask-login")
@@ -49,32 +51,37 @@ def test_pyproject_is_read(tmp_path: Path) -> None:
         ("p.toml", "project = 3\n", "not a list of strings"),
     ],
 )
-def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, text: str, message: str) -> None:
+def test_read_requirements_errors(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """A file without readable requirements is a ConfigurationError."""
     (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises(ConfigurationError, match=message):
         read_requirements(tmp_path / name)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
-def test_no_text_is_too_much(text: str) -> None:
+def test_parse_requirements_any_text(text: str) -> None:
+    """Any text can be parsed."""
     parse_requirements(text)
 
 
 @pytest.mark.parametrize("line", ["-r a\0b.txt", "-r " + "a" * 5000, "-r ."])
-def test_an_include_that_no_file_can_be_is_told(tmp_path: Path, line: str) -> None:
+def test_read_requirements_invalid_include(tmp_path: Path, line: str) -> None:
+    """An include that cannot be a file is reported with its line."""
     path = tmp_path / "requirements.txt"
     path.write_text(f"flask\n{line}\n", "utf-8")
     with pytest.raises(ConfigurationError, match=r"requirements\.txt:2: .*cannot be read"):
         read_requirements(path)
 
 
-def test_a_pyproject_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+def test_read_requirements_deep_pyproject(tmp_path: Path) -> None:
+    """A pyproject.toml that is nested too deeply is a ConfigurationError."""
     path = tmp_path / "pyproject.toml"
     path.write_text("x = " + "[" * 50_000, "utf-8")
     with pytest.raises(ConfigurationError):
         read_requirements(path)
 
 
-def test_a_requirement_takes_the_place_of_those_for_the_same_package() -> None:
+def test_project_replacing() -> None:
+    """A new requirement replaces those for the same package."""
     project = Project(("Flask==2.2.2", "flask_login"))
     assert project.replacing("flask==3.*").requirements == ("flask_login", "flask==3.*")

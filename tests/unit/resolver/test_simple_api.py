@@ -16,7 +16,8 @@ from watchdog.resolver.simple_api import Page, just_after, parse_page, to_releas
 
 
 @given(st.text(max_size=300))
-def test_no_page_gives_anything_but_files_or_a_value_error(text: str) -> None:
+def test_parse_page_any_text(text: str) -> None:
+    """Any text gives files or a ValueError."""
     for kind in ("application/json", "text/html", "text/plain"):
         try:
             parse_page(kind, text)
@@ -32,12 +33,14 @@ def test_no_page_gives_anything_but_files_or_a_value_error(text: str) -> None:
         ("text/html", "<!doctype h<x>"),
     ],
 )
-def test_a_page_that_no_parser_likes_is_a_value_error_or_empty(kind: str, text: str) -> None:
+def test_parse_page_malformed(kind: str, text: str) -> None:
+    """Malformed pages give no files or a ValueError."""
     with contextlib.suppress(ValueError):
         assert parse_page(kind, text) == ()
 
 
-def test_a_hash_that_is_empty_is_none() -> None:
+def test_parse_page_empty_hash() -> None:
+    """An empty hash is read as None."""
     (html,) = parse_page("text/html", '<a href="/x-1.0.zip#sha256=">x</a>')
     (told,) = parse_page(
         "application/json", '{"files": [{"filename": "x-1.0.zip", "hashes": {"sha256": ""}}]}'
@@ -56,13 +59,15 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_no_json_gives_anything_but_files_or_a_value_error(value: object) -> None:
+def test_parse_page_any_json(value: object) -> None:
+    """Any JSON value gives files or a ValueError."""
     with contextlib.suppress(ValueError):
         parse_page("application/json", json.dumps(value))
 
 
 @given(st.lists(st.text(max_size=30)))
-def test_files_with_strange_names_are_stepped_over(names: list[str]) -> None:
+def test_to_releases_any_file_name(names: list[str]) -> None:
+    """File names that are not valid do not raise an exception."""
     to_releases("x", [File(n, None) for n in names], day(1))
 
 
@@ -74,14 +79,16 @@ def wheel(version: str) -> str:
     return f"flask-{version}-py3-none-any.whl"
 
 
-def test_what_the_index_showed_is_told_by_a_state_that_only_arrivals_change() -> None:
+def test_page_state_changes_with_arrivals() -> None:
+    """The state of a page changes only when a file arrives."""
     read = page((wheel("1.0"), day(1)), (wheel("2.0"), day(5)))
     states = [read.state(day(n)) for n in range(8)]
     assert states == [states[0]] * 2 + [states[2]] * 4 + [states[6]] * 2
     assert len(set(states)) == 3
 
 
-def test_a_cutoff_is_compared_in_milliseconds_as_uv_does() -> None:
+def test_page_cutoff_in_milliseconds() -> None:
+    """A cutoff is compared in milliseconds, as uv does."""
     arrival = day(1) + timedelta(microseconds=636_262)
     read = page((wheel("1.0"), arrival))
     assert read.files("1.0", arrival + timedelta(microseconds=1)) == ()
@@ -101,9 +108,8 @@ def test_a_cutoff_is_compared_in_milliseconds_as_uv_does() -> None:
     ),
     st.integers(0, 10).map(day),
 )
-def test_a_page_that_was_kept_tells_the_same_at_every_instant(
-    files: list[tuple[str, datetime | None]], instant: datetime
-) -> None:
+def test_page_round_trip(files: list[tuple[str, datetime | None]], instant: datetime) -> None:
+    """A page that was stored and read again gives the same answers at every instant."""
     read = page(*files)
     again = Page.from_json("flask", json.loads(json.dumps(read.to_json())))
     assert again.state(instant) == read.state(instant)
@@ -112,12 +118,14 @@ def test_a_page_that_was_kept_tells_the_same_at_every_instant(
         assert again.files(version, instant) == read.files(version, instant)
 
 
-def test_the_state_of_a_whole_page_is_that_of_the_files_it_has() -> None:
+def test_page_state_independent_of_later_files() -> None:
+    """Files that arrive after the cutoff do not change the state."""
     shorter = page((wheel("1.0"), day(1)))
     longer = page((wheel("1.0"), day(1)), (wheel("2.0"), day(5)))
     assert shorter.state(day(3)) == longer.state(day(3)) != longer.state(day(6))
 
 
-def test_a_version_is_found_however_it_is_spelled() -> None:
+def test_page_finds_any_version_spelling() -> None:
+    """A version is found in any equivalent spelling."""
     read = page((wheel("1.0rc1"), day(1)))
     assert read.files("1.0.RC.1", day(2)) == read.files("1.0rc1", day(2)) != ()

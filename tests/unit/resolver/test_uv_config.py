@@ -7,7 +7,8 @@ import pytest
 from watchdog.resolver.uv_config import answer_settings, uv_config, uv_environment
 
 
-def test_uv_gets_what_it_and_compilers_need_and_no_token_of_ours() -> None:
+def test_uv_environment_is_allow_list() -> None:
+    """Only variables for uv and for compilers are passed to uv, and no tokens."""
     ours = {
         "UV_DEFAULT_INDEX": "i",
         "HTTPS_PROXY": "p",
@@ -24,7 +25,8 @@ def test_uv_gets_what_it_and_compilers_need_and_no_token_of_ours() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [({}, "mine"), ({"UV_INDEX": "a b"}, "mine a b")])
-def test_an_overlay_is_asked_before_any_other_index(before: dict[str, str], after: str) -> None:
+def test_uv_environment_overlay_first(before: dict[str, str], after: str) -> None:
+    """An overlay index comes before every other index."""
     assert uv_environment(before, "mine")["UV_INDEX"] == after
 
 
@@ -39,9 +41,8 @@ def test_an_overlay_is_asked_before_any_other_index(before: dict[str, str], afte
         ("LANG", False),
     ],
 )
-def test_settings_that_can_change_an_answer_are_returned(
-    variable: str, counts: bool, tmp_path: Path
-) -> None:
+def test_config_relevant_settings(variable: str, counts: bool, tmp_path: Path) -> None:
+    """Settings that can change an answer are returned."""
     nothing = answer_settings({"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path)
     assert (
         answer_settings({variable: "x", "XDG_CONFIG_HOME": str(tmp_path)}, tmp_path) != nothing
@@ -49,7 +50,8 @@ def test_settings_that_can_change_an_answer_are_returned(
 
 
 @pytest.mark.parametrize("place", ["uv.toml", "config/uv/uv.toml"])
-def test_the_text_of_a_settings_file_is_returned(place: str, tmp_path: Path) -> None:
+def test_config_file_text(place: str, tmp_path: Path) -> None:
+    """The text of a settings file is returned."""
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     nothing = answer_settings(env, tmp_path)
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,8 @@ def test_the_text_of_a_settings_file_is_returned(place: str, tmp_path: Path) -> 
     assert answer_settings(env, tmp_path) != nothing
 
 
-def test_uv_is_started_where_the_nearest_settings_lie(tmp_path: Path) -> None:
+def test_uv_config_nearest_folder(tmp_path: Path) -> None:
+    """The folder for uv is the nearest one that has settings."""
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     for folder in (tmp_path, tmp_path / "a"):
@@ -67,16 +70,18 @@ def test_uv_is_started_where_the_nearest_settings_lie(tmp_path: Path) -> None:
     assert {tmp_path / "a" / "pyproject.toml", tmp_path / "pyproject.toml"} < set(found.files)
 
 
-def test_whatever_file_a_setting_or_an_index_names_can_be_read(tmp_path: Path) -> None:
+def test_uv_config_readable_files(tmp_path: Path) -> None:
+    """Files that a setting or an index names are readable for uv."""
     env = {"SSL_CERT_FILE": "/certs/ca.pem", "UV_FIND_LINKS": "/one /two", "UV_CACHE_DIR": "/no"}
     found = set(uv_config(env, tmp_path, ("file:///wheels", "i")).files)
     assert {Path(p) for p in ("/certs/ca.pem", "/one", "/two", "/wheels")} < found
     assert Path("/no") not in found
 
 
-def test_a_folder_of_settings_that_is_not_there_is_looked_for_where_none_can_be(
+def test_uv_config_missing_folders(
     tmp_path: Path,
 ) -> None:
+    """A settings folder that does not exist is replaced by a path outside the user's folders."""
     (tmp_path / "here" / "uv").mkdir(parents=True)
     env = {"XDG_CONFIG_HOME": str(tmp_path / "here"), "XDG_DATA_HOME": str(tmp_path / "gone")}
     variables = uv_config(env, tmp_path, ()).variables

@@ -38,19 +38,21 @@ def takes(*names: str, **requires: str) -> str | None:
         ([], None),
     ],
 )
-def test_the_wheel_that_fits_best_is_taken_else_the_source(
-    names: list[str], expected: str | None
-) -> None:
+def test_installer_choice_best_file(names: list[str], expected: str | None) -> None:
+    """The best matching wheel is chosen, otherwise the source distribution."""
     assert takes(*names) == expected
 
 
-def test_a_file_that_wants_another_python_is_not_taken() -> None:
+def test_installer_choice_requires_python() -> None:
+    """A file that requires another Python is not chosen."""
     assert takes("x-1.0-py3-none-any.whl", requires=">=3.12") is None
     assert takes("x-1.0-py3-none-any.whl", requires=">=3.11") == "x-1.0-py3-none-any.whl"
     assert takes("x-1.0-py3-none-any.whl", requires="nonsense") == "x-1.0-py3-none-any.whl"
 
 
-def test_a_release_arrives_once_although_its_files_come_minutes_apart() -> None:
+def test_arrivals_joins_uploads() -> None:
+    """Files of a release that are uploaded within minutes count as one arrival."""
+
     def uploaded(name: str, minutes: int) -> File:
         return File(name, datetime(2023, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
 

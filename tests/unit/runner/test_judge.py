@@ -36,20 +36,21 @@ SKIPPED = result(UseOutcome.SKIPPED, "test_c", "needs a Redis server")
         (Evidence(Ended.INTERRUPTED, Stage.SMOKE, (PASSED,)), Outcome.ERROR, Stage.SMOKE),
     ],
 )
-def test_each_kind_of_evidence_has_its_outcome(
-    evidence: Evidence, outcome: Outcome, stage: Stage
-) -> None:
+def test_judge_outcome_and_stage(evidence: Evidence, outcome: Outcome, stage: Stage) -> None:
+    """Each kind of evidence is judged with its outcome and stage."""
     judgement = judge(evidence)
     assert (judgement.outcome, judgement.stage) == (outcome, stage)
 
 
-def test_the_failing_test_is_named_with_the_symptom() -> None:
+def test_judge_names_failing_test() -> None:
+    """The judgement has the failing test and its symptom."""
     judgement = judge(Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED, FAILED)))
     assert judgement.test == "test_b"
     assert judgement.symptom == "ImportError: cannot import name 'a' from 'b'"
 
 
-def test_a_death_tells_in_which_test() -> None:
+def test_judge_names_test_of_crash() -> None:
+    """The symptom of a crash names the test that was running."""
     evidence = Evidence(Ended.SIGNAL, Stage.SMOKE, during="test_x", detail="ended by SIGSEGV")
     assert judge(evidence).symptom == "Killed: ended by SIGSEGV in test_x"
 
@@ -73,9 +74,8 @@ TROUBLE = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
         ([BROKEN, KILLED], Outcome.ERROR),
     ],
 )
-def test_a_failure_is_believed_only_when_it_comes_again(
-    attempts: list[Evidence], outcome: Outcome
-) -> None:
+def test_agree_needs_repeated_failure(attempts: list[Evidence], outcome: Outcome) -> None:
+    """A failure counts only when it happens again."""
     assert agree(attempts).outcome is outcome
 
 
@@ -89,7 +89,8 @@ EVIDENCE = st.builds(
 
 
 @given(EVIDENCE)
-def test_green_needs_a_report_a_pass_and_no_failure(evidence: Evidence) -> None:
+def test_judge_works_conditions(evidence: Evidence) -> None:
+    """Only a complete report with a pass and no failure has the outcome works."""
     green = judge(evidence).outcome is Outcome.WORKS
     assert green == (
         evidence.ended is Ended.REPORTED
@@ -100,7 +101,8 @@ def test_green_needs_a_report_a_pass_and_no_failure(evidence: Evidence) -> None:
 
 
 @given(EVIDENCE)
-def test_whatever_is_broken_has_a_symptom_and_a_signature(evidence: Evidence) -> None:
+def test_judge_broken_has_symptom(evidence: Evidence) -> None:
+    """Every broken judgement has a symptom and a signature."""
     judgement = judge(evidence)
     if judgement.outcome is Outcome.BROKEN:
         assert judgement.symptom

@@ -18,7 +18,8 @@ from watchdog.runner import scheduler
 from watchdog.runner.workers import Workers
 
 
-def test_the_piece_of_lowest_rank_is_taken_first() -> None:
+def test_workers_order_by_rank() -> None:
+    """Workers take the task of the lowest rank first."""
     order: list[int] = []
     gate = threading.Event()
     workers = Workers(1)
@@ -34,7 +35,8 @@ def test_the_piece_of_lowest_rank_is_taken_first() -> None:
     assert order == [1, 2, 3]
 
 
-def test_what_a_piece_raises_reaches_who_waits_and_the_worker_goes_on() -> None:
+def test_workers_pass_on_exceptions() -> None:
+    """An exception of a task reaches the waiting caller, and the worker continues."""
     workers = Workers(1)
     try:
         with pytest.raises(ZeroDivisionError):
@@ -44,7 +46,8 @@ def test_what_a_piece_raises_reaches_who_waits_and_the_worker_goes_on() -> None:
         workers.stop()
 
 
-def test_stopping_drops_what_has_not_begun() -> None:
+def test_workers_stop_cancels_waiting() -> None:
+    """Stopping finishes the running task and cancels the waiting one."""
     at_it, gate = threading.Event(), threading.Event()
     workers = Workers(1)
 
@@ -62,7 +65,8 @@ def test_stopping_drops_what_has_not_begun() -> None:
         waiting.result(10)
 
 
-def test_where_a_worker_cannot_begin_those_that_did_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_start_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a worker cannot start, the workers that did start are ended."""
     before = threading.active_count()
     start, asked = threading.Thread.start, []
 
@@ -78,9 +82,10 @@ def test_where_a_worker_cannot_begin_those_that_did_end(monkeypatch: pytest.Monk
     assert threading.active_count() == before
 
 
-def test_a_worker_without_memory_tells_everybody_who_waits(
+def test_workers_memory_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A worker without memory passes MemoryError to all waiting and later tasks."""
     workers = Workers(0)
     waiting = workers.submit((0,), lambda: 42)
 
@@ -104,7 +109,8 @@ async def waits(ended: list[str]) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM that is heard")
 @pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler])
-def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> None:
+def test_sigterm_cancels_run(ctrl_c: Any) -> None:
+    """SIGTERM cancels all tasks in order and restores the signal handler."""
     ended: list[str] = []
 
     async def busy() -> None:
@@ -134,7 +140,8 @@ def test_sigterm_ends_a_story_in_order_whatever_is_being_done(ctrl_c: Any) -> No
     assert ended == ["waits", "waits", "story"]
 
 
-def test_the_first_story_that_fails_ends_the_others() -> None:
+def test_gather_cancels_on_failure() -> None:
+    """The first task that fails cancels the others."""
     ended: list[str] = []
 
     async def fails() -> None:

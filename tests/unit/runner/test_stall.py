@@ -45,7 +45,8 @@ def told(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @ALARM
-def test_a_main_thread_that_waits_for_ever_ends_with_3_and_a_sentence() -> None:
+def test_stall_blocked_main_thread() -> None:
+    """A blocked main thread ends the run with exit code 3 and a message."""
     done = told(
         "async def story():\n    threading.Event().wait()\nrun(StallDetector(0.3, 60), story)\n",
     )
@@ -55,7 +56,8 @@ def test_a_main_thread_that_waits_for_ever_ends_with_3_and_a_sentence() -> None:
 
 
 @ALARM
-def test_a_thread_that_never_begins_ends_the_run() -> None:
+def test_stall_thread_that_never_starts() -> None:
+    """A thread that never starts ends the run with exit code 3."""
     # What python/cpython#140746 does: the new thread ends before it can say that it began.
     done = told(
         "class Unborn(threading.Thread):\n    def _bootstrap(self):\n        pass\n"
@@ -66,7 +68,8 @@ def test_a_thread_that_never_begins_ends_the_run() -> None:
 
 
 @ALARM
-def test_an_end_that_waits_for_who_stands_still_does_not_keep_the_process() -> None:
+def test_stall_blocked_cleanup() -> None:
+    """A blocked cleanup does not keep the stalled process alive."""
     done = told(
         "def told():\n    threading.Event().wait()\n"
         "async def story():\n    threading.Event().wait()\nrun(StallDetector(0.3, 60), story)\n",
@@ -76,7 +79,8 @@ def test_an_end_that_waits_for_who_stands_still_does_not_keep_the_process() -> N
 
 
 @ALARM
-def test_a_main_thread_that_computes_is_left_alone() -> None:
+def test_stall_ignores_computing_thread() -> None:
+    """A main thread that computes is not ended."""
     done = told(
         "async def story():\n    until = time.monotonic() + 1.5\n"
         "    while time.monotonic() < until:\n        pass\nrun(StallDetector(0.3, 60), story)\n",
@@ -85,13 +89,15 @@ def test_a_main_thread_that_computes_is_left_alone() -> None:
 
 
 @ALARM
-def test_a_main_thread_that_goes_round_while_nothing_ends_is_ended_late() -> None:
+def test_stall_without_finished_work() -> None:
+    """A run in which no work finishes is ended only after the longer limit."""
     code = "detector = StallDetector(0.2, {0})\nrun(detector, lambda: beating(detector, 1.5))\n"
     assert told(code.format(0.3)).returncode == 3
     assert told(code.format(60)).stdout == "done\n"
 
 
-def test_work_that_ends_keeps_a_run_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stall_detector_finished_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished work restarts the limit of the StallDetector."""
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(time, "thread_time", lambda: 0.0)
@@ -111,7 +117,8 @@ def test_work_that_ends_keeps_a_run_alive(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @ALARM
-def test_python_that_goes_round_in_one_instruction_is_killed() -> None:
+def test_stall_endless_instruction() -> None:
+    """Python that never leaves one instruction is killed."""
     done = told(
         "import itertools, watchdog.runner.stall\nwatchdog.runner.stall._LOOP_SECONDS = 0.2\n"
         "async def story():\n    sum(itertools.count())\nrun(StallDetector(60, 60), story)\n"
@@ -120,7 +127,8 @@ def test_python_that_goes_round_in_one_instruction_is_killed() -> None:
 
 
 @ALARM
-def test_whoever_had_an_alarm_before_gets_what_is_left_of_it() -> None:
+def test_stall_restores_previous_alarm() -> None:
+    """An earlier alarm of the process keeps its remaining time."""
     rung: list[int] = []
     former = signal.signal(signal.SIGALRM, lambda number, _frame: rung.append(number))
     try:

@@ -42,18 +42,21 @@ PASS: tuple[Mapping[str, object], ...] = (
 )
 
 
-def test_a_complete_report_is_a_pass() -> None:
+def test_read_events_complete_report() -> None:
+    """A complete report with a passed test has the outcome works."""
     assert judge(read_events(lines(*PASS), "t", DONE, seconds=9)).outcome is Outcome.WORKS
 
 
-def test_events_without_the_token_do_not_count() -> None:
+def test_read_events_wrong_token() -> None:
+    """Events with a wrong token are ignored, so the report is missing."""
     evidence = read_events(lines(*PASS, token="guessed"), "t", DONE, seconds=9)
     assert evidence.ended is Ended.SILENT
     assert judge(evidence).outcome is Outcome.BROKEN
 
 
 @given(st.integers(0, len(PASS) - 1))
-def test_a_report_that_stops_anywhere_is_never_green(count: int) -> None:
+def test_read_events_incomplete_report(count: int) -> None:
+    """A report that stops before its end never has the outcome works."""
     evidence = read_events(lines(*PASS[:count]), "t", DONE, seconds=9)
     assert judge(evidence).outcome is not Outcome.WORKS
 
@@ -67,9 +70,8 @@ def test_a_report_that_stops_anywhere_is_never_green(count: int) -> None:
         (4, {"warnings": [{"message": 1}]}),
     ],
 )
-def test_a_report_with_a_line_that_cannot_be_read_is_never_green(
-    number: int, change: Mapping[str, object]
-) -> None:
+def test_read_events_unreadable_line(number: int, change: Mapping[str, object]) -> None:
+    """A report with an unreadable line is broken and says so."""
     told = [*PASS[:number], {**PASS[number], **change}, *PASS[number + 1 :]]
     evidence = read_events(lines(*told), "t", DONE, seconds=9, tests_of=("test_a",))
     judgement = judge(evidence)
@@ -77,7 +79,8 @@ def test_a_report_with_a_line_that_cannot_be_read_is_never_green(
     assert "cannot be read" in (judgement.symptom or "")
 
 
-def test_a_test_that_failed_without_saying_how_has_failed() -> None:
+def test_read_events_failure_without_details() -> None:
+    """A failed test without details makes the outcome broken."""
     told = [
         *PASS[:4],
         {**PASS[2], "name": "test_b"},
@@ -89,7 +92,8 @@ def test_a_test_that_failed_without_saying_how_has_failed() -> None:
 
 
 @given(st.text(max_size=400))
-def test_junk_in_the_events_is_stepped_over(junk: str) -> None:
+def test_read_events_skips_junk(junk: str) -> None:
+    """Text that is no event is skipped."""
     evidence = read_events(junk + "\n" + lines(*PASS) + junk, "t", DONE, seconds=9)
     assert judge(evidence).outcome is Outcome.WORKS
 
@@ -104,17 +108,20 @@ def test_junk_in_the_events_is_stepped_over(junk: str) -> None:
         (ProcessResult(0, "", "", 1.0), Ended.SILENT),
     ],
 )
-def test_each_way_to_die_is_told_apart(done: ProcessResult, ended: Ended) -> None:
+def test_read_events_kind_of_end(done: ProcessResult, ended: Ended) -> None:
+    """Each way in which a process can end is recognised."""
     evidence = read_events(lines(*PASS[:3]), "t", done, seconds=9)
     assert (evidence.ended, evidence.stage, evidence.during) == (ended, Stage.SMOKE, "test_a")
 
 
-def test_a_subject_without_a_smoke_gets_the_automatic_one() -> None:
+def test_smoke_file_default() -> None:
+    """A subject without a smoke gets the automatic smoke."""
     assert smoke_file("flask-login").name == "smoke_flask_login.py"
     assert smoke_file("flask-nobody-knows") == AUTOMATIC
 
 
-def test_a_folder_of_smokes_may_have_an_automatic_one_of_its_own(tmp_path: Path) -> None:
+def test_smoke_file_of_folder(tmp_path: Path) -> None:
+    """A folder of smokes can have its own automatic smoke."""
     assert smoke_file("nobody-knows", tmp_path) == AUTOMATIC
     (tmp_path / "automatic.py").write_text("")
     assert smoke_file("nobody-knows", tmp_path) == tmp_path / "automatic.py"
@@ -153,19 +160,22 @@ def outcome(runner: TrialRunner) -> Outcome:
     return agree(runner._attempts(TRIAL)).outcome
 
 
-def test_a_failure_that_a_reference_environment_showed_is_confirmed_for_its_like() -> None:
+def test_attempts_confirm_kind_once() -> None:
+    """A failure shown in a reference environment is confirmed for others of its kind."""
     runner = Scripted(reference=False)
     assert [outcome(runner), outcome(runner)] == [Outcome.BROKEN, Outcome.BROKEN]
     assert runner.asked == [False, True, False, False]
 
 
-def test_what_only_linking_breaks_is_never_confirmed() -> None:
+def test_attempts_never_confirm_linking() -> None:
+    """A failure that only linking causes is never confirmed."""
     runner = Scripted(reference=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.FLAKY, Outcome.FLAKY]
     assert runner.asked == [False, True, False, True]
 
 
-def test_damaged_bytecode_that_was_removed_is_not_held_against_a_package() -> None:
+def test_attempts_after_repaired_bytecode() -> None:
+    """A failure caused by damaged bytecode that was repaired does not count."""
     runner = Scripted(reference=True, linked=True, damaged=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.WORKS, Outcome.WORKS]
     assert runner.asked == [False, True, False, False]

@@ -56,7 +56,8 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
         (run(None, missing="get it"), State.UNJUDGED),
     ],
 )
-def test_each_answer_has_its_state(answer: CellRun, state: State) -> None:
+def test_verdict_of_each_answer(answer: CellRun, state: State) -> None:
+    """Each kind of cell result leads to the expected state."""
     assert verdict_of(answer, "Flask").state is state
 
 
@@ -85,9 +86,8 @@ def history(*states: tuple[int, State, str | None]) -> tuple[list[Run], dict[str
         ([(2, State.BLOCKED, None)], False, None),
     ],
 )
-def test_news_is_what_the_last_definite_answer_did_not_say(
-    past: list[tuple[int, State, str | None]], new: bool, since: int | None
-) -> None:
+def test_mark_news(past: list[tuple[int, State, str | None]], new: bool, since: int | None) -> None:
+    """A breakage is new when the last definite state was not the same breakage."""
     runs, records = history(*past)
     verdict = Verdict(cell(), State.BROKEN, symptom="Error: x", signature="x")
     (found,) = journal.mark_news([verdict], runs, records.get)
@@ -95,14 +95,16 @@ def test_news_is_what_the_last_definite_answer_did_not_say(
     assert found.since == (NOW - timedelta(days=since) if since else None)
 
 
-def test_an_expected_failure_is_no_news() -> None:
+def test_mark_news_expected_failure() -> None:
+    """An expected failure is not new."""
     runs, records = history((2, State.WORKS, None))
     verdict = Verdict(cell(), State.BROKEN, signature="x", expected="known since long ago")
     (found,) = journal.mark_news([verdict], runs, records.get)
     assert not found.new
 
 
-def test_cells_with_one_signature_are_one_breakage_with_every_victim() -> None:
+def test_group_breakages_by_signature() -> None:
+    """Cells with the same signature are one breakage with all its subjects."""
     verdicts = [
         Verdict(cell("flask-login"), State.BROKEN, symptom="E: x", signature="x"),
         Verdict(cell("flask-admin"), State.BROKEN, symptom="E: x", signature="x"),
@@ -113,7 +115,8 @@ def test_cells_with_one_signature_are_one_breakage_with_every_victim() -> None:
     assert [b.subjects for b in found] == [("flask-login", "flask-admin"), ("flask-wtf",)]
 
 
-def test_blocked_cells_stand_in_the_breakage_of_the_core() -> None:
+def test_group_breakages_blocked_cells() -> None:
+    """Blocked cells belong to the breakage of the core."""
     core = Verdict(cell("flask", Table.CORE), State.BROKEN, symptom="E: x", signature="x")
     blocked = [
         Verdict(cell(s, Table.GRID), State.BLOCKED, symptom="E: x", signature="x")
@@ -125,7 +128,8 @@ def test_blocked_cells_stand_in_the_breakage_of_the_core() -> None:
     assert found.victims == ("flask", "flask-login", "flask-admin")
 
 
-def test_new_breakages_come_first_then_todays() -> None:
+def test_group_breakages_order() -> None:
+    """New breakages come first, then those of the table today, then the others."""
     verdicts = [
         Verdict(cell("a", Table.GRID), State.BROKEN, symptom="E: g", signature="g"),
         Verdict(cell("b"), State.BROKEN, symptom="E: t", signature="t"),
@@ -134,7 +138,8 @@ def test_new_breakages_come_first_then_todays() -> None:
     assert [b.signature for b in group_breakages(verdicts, "flask")] == ["n", "t", "g"]
 
 
-def test_a_verdict_comes_back_from_its_entry_and_records() -> None:
+def test_recall_verdict() -> None:
+    """A verdict is restored from its journal entry and its record."""
     verdict = verdict_of(run(LOCK, BROKEN, core=WORKS, smoke_valid=True), "Flask")
     records = {BROKEN.fingerprint: BROKEN}
     found = journal.recall_verdict(verdict.cell, journal.journal_entry(verdict), records.get)
@@ -151,19 +156,22 @@ def run_at(days: int, **cells: State) -> Run:
     return Run(at, at, {name: JournalEntry(state) for name, state in cells.items()})
 
 
-def test_a_run_of_a_part_renews_that_part_and_keeps_the_rest() -> None:
+def test_latest_run_of_partial_run() -> None:
+    """A partial run updates its own cells and keeps the others."""
     found = journal.latest_run([run_at(1, a=State.WORKS, b=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert {k: e.state for k, e in found.cells.items()} == {"a": State.WORKS, "b": State.BROKEN}
 
 
-def test_what_is_older_than_two_days_does_not_fill_a_page() -> None:
+def test_latest_run_skips_old_cells() -> None:
+    """Cells that are older than two days are left out."""
     found = journal.latest_run([run_at(9, a=State.WORKS), run_at(0, b=State.BROKEN)])
     assert found
     assert set(found.cells) == {"b"}
 
 
-def test_parts_of_a_run_are_one_run_and_what_no_part_has_is_never_green() -> None:
+def test_join_runs() -> None:
+    """Joined parts form one run, and a cell that no part has is an error."""
     works = JournalEntry(State.WORKS, "a")
     one = Run(NOW, NOW, {"a/today/x": works}, {"z/today/x": "left out"})
     two = Run(NOW, NOW + timedelta(minutes=1), {"b/today/x": works})

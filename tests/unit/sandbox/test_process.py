@@ -33,22 +33,26 @@ def wait_gone(pid: int) -> bool:
     return not alive(pid)
 
 
-def test_output_errors_and_code_are_told_apart() -> None:
+def test_run_captures_streams_and_code() -> None:
+    """Standard output, standard error and exit code are returned separately."""
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"
     done = Processes().run(python(code), env=ENV, timeout=20)
     assert (done.output.strip(), done.errors.strip(), done.returncode) == ("out", "err", 7)
 
 
-def test_standard_input_is_handed_over() -> None:
+def test_run_standard_input() -> None:
+    """The given text is passed to standard input."""
     code = "import sys; print(sys.stdin.read()[::-1])"
     assert Processes().run(python(code), env=ENV, timeout=20, stdin="abc").output.strip() == "cba"
 
 
-def test_a_child_that_does_not_read_its_input_is_no_trouble() -> None:
+def test_run_unread_input() -> None:
+    """A child that does not read its input causes no error."""
     assert Processes().run(python("0"), env=ENV, timeout=20, stdin="x" * 10**6).returncode == 0
 
 
-def test_too_much_output_is_cut_in_the_middle_and_memory_stays_bounded() -> None:
+def test_run_output_limit() -> None:
+    """Output beyond the limit is cut in the middle and the cut is stated."""
     code = "import sys\nfor i in range(200): sys.stdout.write('%06d' % i + 'x' * 9994)"
     done = Processes().run(python(code), env=ENV, timeout=60, output_limit=10_000)
     assert done.output.startswith("000000")
@@ -56,7 +60,8 @@ def test_too_much_output_is_cut_in_the_middle_and_memory_stays_bounded() -> None
     assert len(done.output) < 11_000
 
 
-def test_at_the_time_limit_the_child_and_its_children_are_gone(tmp_path: Path) -> None:
+def test_run_timeout_kills_descendants(tmp_path: Path) -> None:
+    """At the time limit the child and its own children are killed."""
     note = tmp_path / "pid"
     code = (
         "import subprocess, sys, time\n"
@@ -68,7 +73,8 @@ def test_at_the_time_limit_the_child_and_its_children_are_gone(tmp_path: Path) -
     assert wait_gone(int(note.read_text()))
 
 
-def test_what_a_finished_child_left_behind_is_ended(tmp_path: Path) -> None:
+def test_run_kills_leftover_processes(tmp_path: Path) -> None:
+    """Processes that a finished child left behind are killed."""
     note = tmp_path / "pid"
     code = (
         "import subprocess, sys\n"
@@ -80,7 +86,8 @@ def test_what_a_finished_child_left_behind_is_ended(tmp_path: Path) -> None:
     assert wait_gone(int(note.read_text()))
 
 
-def test_stop_all_ends_every_child_at_once_and_starts_no_more() -> None:
+def test_stop_all() -> None:
+    """Every running child is ended, and no new one can be started."""
     processes = Processes()
     found: list[bool] = []
 
@@ -102,14 +109,17 @@ def test_stop_all_ends_every_child_at_once_and_starts_no_more() -> None:
         processes.run(python("0"), env=ENV, timeout=5)
 
 
-def test_a_program_that_is_not_there_is_an_os_error() -> None:
+def test_run_missing_program() -> None:
+    """A program that does not exist raises OSError."""
     with pytest.raises(OSError, match="no-such-program"):
         Processes().run(["/no-such-program"], env=ENV, timeout=5)
 
 
-def test_output_that_there_was_no_memory_for_is_never_taken_for_the_whole(
+def test_capture_memory_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Capture raises MemoryError instead of returning incomplete output."""
+
     def nothing_left(_handle: int, _size: int) -> bytes:
         raise MemoryError
 
@@ -124,7 +134,8 @@ def test_output_that_there_was_no_memory_for_is_never_taken_for_the_whole(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-def test_one_whose_program_has_only_begun_is_ended_as_well(tmp_path: Path) -> None:
+def test_kill_marked_finds_starting_process(tmp_path: Path) -> None:
+    """Marked processes that have only just started are killed too."""
     # For a moment such a process has no environment yet: one of some hundred is met in it.
     for number in range(200):
         mark = f"{tmp_path}/{number}/"

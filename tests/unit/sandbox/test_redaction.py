@@ -19,11 +19,13 @@ from watchdog.sandbox.redaction import Redactor, hide_urls, printable
         ("no address", "no address"),
     ],
 )
-def test_addresses_of_an_index_are_hidden(text: str, expected: str) -> None:
+def test_hide_urls(text: str, expected: str) -> None:
+    """Addresses of an index and of files are replaced, loopback addresses are kept."""
     assert hide_urls(text) == expected
 
 
-def test_paths_of_this_machine_and_hosts_become_words() -> None:
+def test_redactor_paths_and_hosts() -> None:
+    """Redactor replaces paths of the machine and private hosts with fixed words."""
     redact = Redactor(
         frozenset({"files.example"}),
         {
@@ -43,12 +45,14 @@ def test_paths_of_this_machine_and_hosts_become_words() -> None:
 @pytest.mark.parametrize(
     "text", ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "a\x00b", "\u202etxt.exe", "\x9b31m"]
 )
-def test_what_a_terminal_would_act_on_is_gone(text: str) -> None:
+def test_printable_removes_control_sequences(text: str) -> None:
+    """Characters that a terminal would act on are removed."""
     assert not set(printable(text)) & {"\x1b", "\x00", "\u202e", "\x9b", "\x07"}
 
 
 @given(st.text(max_size=300))
-def test_nothing_that_acts_is_left_and_lines_stay(text: str) -> None:
+def test_printable_keeps_lines(text: str) -> None:
+    """All control characters are removed except line breaks and tabs."""
     shown = printable(text)
     bad = [c for c in shown if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
     assert not bad

@@ -48,16 +48,18 @@ def living(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path, int]]:
         process.kill()
 
 
-def test_it_is_there_while_it_is_wanted_and_gone_afterwards(place: Path) -> None:
+def test_scratch_folder_is_removed(place: Path) -> None:
+    """The scratch folder exists inside its context and is removed afterwards."""
     with scratch.scratch_folder() as folder:
         (folder / "file").touch()
         assert folder.parent == place
     assert not list(place.iterdir())
 
 
-def test_that_of_a_living_run_stays(
+def test_remove_stale_keeps_living_run(
     living: tuple[subprocess.Popen[str], Path, int],
 ) -> None:
+    """The folder of a run that is still alive is not removed."""
     _, folder, child = living
     assert scratch.remove_stale() == 0
     assert folder.is_dir()
@@ -65,9 +67,10 @@ def test_that_of_a_living_run_stays(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-def test_that_of_a_killed_run_goes_with_what_still_runs_in_it(
+def test_remove_stale_after_killed_run(
     living: tuple[subprocess.Popen[str], Path, int],
 ) -> None:
+    """The folder of a killed run is removed and its leftover processes are ended."""
     process, folder, child = living
     process.kill()
     process.wait()
@@ -78,14 +81,16 @@ def test_that_of_a_killed_run_goes_with_what_still_runs_in_it(
     assert not state.exists() or state.read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
 
 
-def test_folders_of_others_stay(place: Path) -> None:
+def test_remove_stale_keeps_other_folders(place: Path) -> None:
+    """Folders of other programs and symbolic links are not removed."""
     (place / "fw-other").mkdir()
     (place / "fw-run-link").symlink_to(place / "fw-other")
     assert scratch.remove_stale() == 0
     assert sorted(p.name for p in place.iterdir()) == ["fw-other", "fw-run-link"]
 
 
-def test_where_there_is_no_place_that_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scratch_folder_without_place(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing temporary folder raises InfrastructureError."""
     monkeypatch.setattr(tempfile, "tempdir", str(place / "gone"))
     with (
         pytest.raises(InfrastructureError, match="cannot make a temporary folder"),

@@ -38,7 +38,8 @@ def chapter(
     )
 
 
-def test_a_chapter_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_archive_chapter_round_trip(tmp_path: Path) -> None:
+    """A chapter is read back as it was written."""
     broken = Snapshot(day(3), "3.11", BAD, {"": UseStatus("x", "ImportError: x", Stage.IMPORT)})
     written = chapter(0, 5, works(0), broken)
     Archive(tmp_path).add_chapter(written)
@@ -46,15 +47,17 @@ def test_a_chapter_comes_back_as_it_was(tmp_path: Path) -> None:
     assert Archive(tmp_path).subjects() == ["ext"]
 
 
-def test_only_moments_that_differ_from_a_neighbour_are_kept(tmp_path: Path) -> None:
+def test_archive_keeps_changed_snapshots(tmp_path: Path) -> None:
+    """Only snapshots that differ from a neighbour are stored."""
     Archive(tmp_path).add_chapter(chapter(0, 9, *(works(n) for n in range(9))))
     (kept,) = Archive(tmp_path).chapters("ext")
     assert [m.since for m in kept.moments] == [day(0), day(8)]
 
 
-def test_a_history_is_its_chapters_in_order_with_the_newest_word_on_each_breakage(
+def test_archive_history_joins_chapters(
     tmp_path: Path,
 ) -> None:
+    """A history joins its chapters and keeps the newest version of each breakage."""
     archive, over = Archive(tmp_path), replace(BREAKAGE, fixed_on=day(7))
     archive.add_chapter(chapter(0, 5, works(0)))
     archive.add_chapter(chapter(5, 9, works(7), breakage=over))
@@ -66,7 +69,8 @@ def test_a_history_is_its_chapters_in_order_with_the_newest_word_on_each_breakag
     assert history.effort == Effort(2, 4, 6, 8)
 
 
-def test_a_chapter_that_begins_anew_replaces_those_before_it(tmp_path: Path) -> None:
+def test_archive_restarted_chapter(tmp_path: Path) -> None:
+    """A chapter that starts from the beginning replaces the earlier chapters."""
     archive = Archive(tmp_path)
     archive.add_chapter(chapter(0, 5, works(0)))
     again = replace(chapter(0, 6, works(1)), smoke="changed", breakages=())
@@ -74,7 +78,8 @@ def test_a_chapter_that_begins_anew_replaces_those_before_it(tmp_path: Path) -> 
     assert archive.chapters("ext") == [again]
 
 
-def test_what_is_torn_or_of_another_kind_is_stepped_over(tmp_path: Path) -> None:
+def test_archive_skips_damaged_lines(tmp_path: Path) -> None:
+    """Torn lines and lines of another kind are skipped."""
     archive = Archive(tmp_path)
     archive.add_chapter(chapter(0, 5, works(0)))
     path = tmp_path / "history" / "ext.jsonl"
@@ -95,7 +100,8 @@ def pin(requirements: tuple[str, ...]) -> PinStatus:
     )
 
 
-def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
+def test_archive_newest_pin_and_cure(tmp_path: Path) -> None:
+    """The newest entry of each pin and each cure counts."""
     archive = Archive(tmp_path)
     old = pin(requirements=("flask==2.2.2",))
     new = replace(old, state=PinState.ROTTED, pins=("werkzeug<3",), checked=day(2))
@@ -109,7 +115,8 @@ def test_the_newest_word_on_a_pin_or_a_cure_counts(tmp_path: Path) -> None:
     assert archive.cures() == {"id": note}
 
 
-def test_a_pin_of_the_days_when_every_framework_was_flask_is_read(tmp_path: Path) -> None:
+def test_archive_reads_old_pins(tmp_path: Path) -> None:
+    """Pins in the old format with the key flask can be read."""
     archive = Archive(tmp_path)
     archive.add_pin(pin(requirements=()))
     path = tmp_path / "pins.jsonl"

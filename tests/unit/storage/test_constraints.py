@@ -17,7 +17,8 @@ SET = KnownGood(
 )
 
 
-def test_a_set_comes_back_as_it_was_written_the_newest_python_first(tmp_path: Path) -> None:
+def test_read_constraints_round_trip(tmp_path: Path) -> None:
+    """Sets are read back, newest Python first, and other files are ignored."""
     older = replace(SET, python="3.9")
     for each in (older, SET):
         (tmp_path / each.file).write_text(each.text, "utf-8")
@@ -27,6 +28,7 @@ def test_a_set_comes_back_as_it_was_written_the_newest_python_first(tmp_path: Pa
     assert constraints.read_constraints(tmp_path) == [SET, older]
 
 
-def test_an_installer_sees_nothing_in_it_but_pins() -> None:
+def test_known_good_text_is_pip_readable() -> None:
+    """Apart from comments the file contains only the pins."""
     lines = [line for line in SET.text.splitlines() if not line.startswith("#")]
     assert tuple(lines) == SET.pins

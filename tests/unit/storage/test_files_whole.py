@@ -10,7 +10,8 @@ from watchdog.storage import files
 NUMBERS = TypeAdapter(list[int])
 
 
-def test_what_was_written_is_read_and_what_is_something_else_is_not(tmp_path: Path) -> None:
+def test_write_atomic_and_read_json(tmp_path: Path) -> None:
+    """Written JSON is read back; a missing file or another type gives None."""
     path = tmp_path / "deep" / "numbers.json"
     assert files.read_json(path, NUMBERS) is None
     files.write_atomic(path, b"[1, 2]")
@@ -19,7 +20,8 @@ def test_what_was_written_is_read_and_what_is_something_else_is_not(tmp_path: Pa
     assert files.read_json(path, NUMBERS) is None
 
 
-def test_of_many_writers_one_wins_and_nothing_is_left_over(tmp_path: Path) -> None:
+def test_write_atomic_with_many_writers(tmp_path: Path) -> None:
+    """With many writers one content remains, without temporary files."""
     path = tmp_path / "numbers.json"
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: files.write_atomic(path, f"[{n}]".encode()), range(64)))

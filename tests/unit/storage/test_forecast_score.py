@@ -29,7 +29,8 @@ SCORE = Score(
 )
 
 
-def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
+def test_score_lines() -> None:
+    """Each number of the score is stated together with its total."""
     assert forecast.score_lines(SCORE, ("flask", "werkzeug")) == {
         "breakages foretold": "2 of 4 (50%)",
         "foretold of those by flask and werkzeug": "2 of 3 (67%)",
@@ -42,12 +43,14 @@ def test_the_score_is_told_with_what_it_is_a_part_of() -> None:
     }
 
 
-def test_of_nothing_no_share_is_told() -> None:
+def test_score_lines_of_empty_score() -> None:
+    """An empty score has no percentages."""
     told = forecast.score_lines(Score(day(9), (), ()), ("flask", "werkzeug"))
     assert (told["breakages foretold"], told["median lead"]) == ("none", "–")
 
 
-def test_a_score_comes_back_as_it_was_in_an_order_of_its_own(tmp_path: Path) -> None:
+def test_score_round_trip(tmp_path: Path) -> None:
+    """A score is read back as written, and an invalid file gives None."""
     (tmp_path / "forecast-score.json").write_text(forecast_score.score_json(SCORE), "utf-8")
     assert forecast_score.read_score(tmp_path) == SCORE
     (tmp_path / "forecast-score.json").write_text("{}", "utf-8")

@@ -9,7 +9,8 @@ from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.storage.journal import Journal
 
 
-def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
+def test_ledger_runs_sorted_by_cutoff(tmp_path: Path) -> None:
+    """The runs are returned in order of their cutoff."""
     journal = Journal(tmp_path)
     for number in (3, 1, 2):
         journal.append(Run(day(number), day(9), {"a/today/py3.13": JournalEntry(State.WORKS, "f")}))
@@ -17,7 +18,8 @@ def test_runs_come_back_in_order_of_their_cutoff(tmp_path: Path) -> None:
     assert [run.as_of for run in Journal(tmp_path).runs()] == [day(1), day(2), day(3)]
 
 
-def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) -> None:
+def test_ledger_stores_run_differences(tmp_path: Path) -> None:
+    """A run that resembles an earlier one is stored as a short line of differences."""
     cells = {f"s{n}/today/py3.13": JournalEntry(State.WORKS, f"f{n}") for n in range(500)}
     runs = [Run(day(1), day(1), cells)]
     changed = cells | {"s1/today/py3.13": JournalEntry(State.BROKEN, "g")}
@@ -33,7 +35,8 @@ def test_a_run_like_an_earlier_one_takes_a_line_of_what_differs(tmp_path: Path) 
     assert max(sizes[1:]) < 1_000
 
 
-def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -> None:
+def test_ledger_run_without_base(tmp_path: Path) -> None:
+    """A run whose base run is missing is skipped and counted."""
     cells = {f"s{n}/today/py3.13": JournalEntry(State.WORKS, f"f{n}") for n in range(9)}
     for n in (1, 2):
         Journal(tmp_path).append(Run(day(n), day(n), cells))
@@ -44,15 +47,15 @@ def test_a_run_whose_model_is_lost_is_stepped_over_and_counted(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("cell", ["no-cell", "a/tomorrow/py3.13", "../today/py3.13", "a/today/py3"])
-def test_a_run_with_a_cell_that_is_none_is_stepped_over_and_counted(
-    tmp_path: Path, cell: str
-) -> None:
+def test_ledger_rejects_invalid_cell(tmp_path: Path, cell: str) -> None:
+    """A run with an invalid cell id is skipped and counted."""
     Journal(tmp_path).append(Run(day(1), day(1), {cell: JournalEntry(State.WORKS, "f")}))
     journal = Journal(tmp_path)
     assert (journal.runs(), journal.skipped_lines) == ([], 1)
 
 
-def test_schema_version_is_the_newest_of_all_runs(tmp_path: Path) -> None:
+def test_schema_version_is_newest(tmp_path: Path) -> None:
+    """The schema version is the newest of all runs."""
     assert Journal(tmp_path).schema_version == 1
     Journal(tmp_path).append(Run(day(1), day(1), schema_version=99))
     assert Journal(tmp_path).schema_version == 99

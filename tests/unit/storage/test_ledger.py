@@ -14,7 +14,8 @@ from watchdog.model.evidence import Outcome
 from watchdog.storage.ledger import Ledger
 
 
-def test_what_was_appended_comes_back_whole(tmp_path: Path) -> None:
+def test_ledger_round_trip(tmp_path: Path) -> None:
+    """Appended records are read back unchanged."""
     kept = [record(Outcome.WORKS, "a"), record(Outcome.BROKEN, "b", "it is ✕ – wrong")]
     ledger = Ledger(tmp_path)
     for one in kept:
@@ -24,7 +25,8 @@ def test_what_was_appended_comes_back_whole(tmp_path: Path) -> None:
     assert again.skipped_lines == 0
 
 
-def test_a_torn_last_line_is_stepped_over_and_the_next_append_is_whole(tmp_path: Path) -> None:
+def test_ledger_torn_last_line(tmp_path: Path) -> None:
+    """A torn last line is skipped and does not damage the next record."""
     Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
     Ledger(tmp_path).append(record(Outcome.WORKS, "b"))
     path = tmp_path / "ledger" / "flask-login.jsonl"
@@ -42,14 +44,16 @@ def test_a_torn_last_line_is_stepped_over_and_the_next_append_is_whole(tmp_path:
 @pytest.mark.parametrize(
     "line", ["", "null", "[]", "{}", "not json", '{"fingerprint": 3}', "[" * 5000, "\x00\xff"]
 )
-def test_a_strange_line_is_stepped_over(tmp_path: Path, line: str) -> None:
+def test_ledger_skips_invalid_lines(tmp_path: Path, line: str) -> None:
+    """An invalid line is skipped."""
     Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
     path = tmp_path / "ledger" / "flask-login.jsonl"
     path.write_bytes(line.encode("latin-1") + b"\n" + path.read_bytes())
     assert Ledger(tmp_path).get("a")
 
 
-def test_one_fingerprint_with_two_outcomes_is_flaky(tmp_path: Path) -> None:
+def test_ledger_two_outcomes_are_flaky(tmp_path: Path) -> None:
+    """Two outcomes of one fingerprint become flaky."""
     ledger = Ledger(tmp_path)
     ledger.append(record(Outcome.WORKS, "a"))
     joined = ledger.append(record(Outcome.BROKEN, "a"))
@@ -60,7 +64,9 @@ def test_one_fingerprint_with_two_outcomes_is_flaky(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([Outcome.WORKS, Outcome.BROKEN]), min_size=1, max_size=6))
-def test_the_order_of_lines_does_not_matter(outcomes: list[Outcome]) -> None:
+def test_ledger_order_of_lines(outcomes: list[Outcome]) -> None:
+    """The outcome does not depend on the order of the lines."""
+
     def together(order: list[Outcome]) -> Outcome:
         ledger = Ledger(Path("/does/not/exist"))
         for outcome in order:
@@ -78,7 +84,8 @@ def _write(folder: Path, name: str) -> None:
         ledger.append(replace(record(Outcome.WORKS, f"{name}{i}"), smoke="x" * 5000))
 
 
-def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_ledger_two_writers(tmp_path: Path) -> None:
+    """Two processes that write at once lose no record."""
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write, args=(tmp_path, name)) for name in "ab"]
     for writer in writers:
@@ -89,7 +96,8 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(Ledger(tmp_path)) == 100
 
 
-def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
+def test_ledger_adopt(tmp_path: Path) -> None:
+    """Records of another ledger are taken once, and outcomes of the same record are joined."""
     mine, other = Ledger(tmp_path / "mine"), Ledger(tmp_path / "other")
     mine.append(record(Outcome.WORKS, "a"))
     mine.append(record(Outcome.WORKS, "b"))
@@ -105,9 +113,8 @@ def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("subject", ["../../elsewhere", "a/b", "", "A", "a\\b", ".a"])
-def test_a_record_that_names_a_file_elsewhere_is_stepped_over_and_never_written_there(
-    tmp_path: Path, subject: str
-) -> None:
+def test_ledger_rejects_invalid_subject(tmp_path: Path, subject: str) -> None:
+    """A record whose subject is not a valid file name is skipped and counted."""
     Ledger(tmp_path).append(record(Outcome.WORKS, "a"))
     path = tmp_path / "ledger" / "flask-login.jsonl"
     path.write_text(path.read_text("utf-8").replace('"flask-login"', json.dumps(subject)), "utf-8")
