@@ -1,1 +1,1 @@
-"""Answers to one question each, by running trials and comparing them."""
+"""Answers one question a module by running trials and comparing."""

@@ -14,7 +14,7 @@ from watchdog.runner.workspace import Workspace
 
 
 class Change(StrEnum):
-    """What a candidate does to a subject."""
+    """The effect of a candidate on a subject."""
 
     REGRESSED = "regressed"
     FIXED = "fixed"
@@ -30,7 +30,7 @@ Failures = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Observation:
-    """How a subject came out, with or without the candidate.
+    """The result of a subject, with or without the candidate.
 
     Attributes:
         lock: None if there is none.
@@ -46,7 +46,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Effect:
-    """What the candidate does to one subject.
+    """The effect of the candidate on one subject, with both results.
 
     Attributes:
         also: packages beside the candidate that differ between the two locks.

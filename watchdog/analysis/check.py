@@ -38,7 +38,7 @@ class CheckResult:
         records: the evidence, one for each subject that was run.
         since: when it broke, UTC.
         proof: how the culprit was proved.
-        missing: the symbol that is gone, where the failure names one.
+        missing: the symbol that is missing, if the failure names one.
         changelog: URL of the culprit's list of changes.
     """
 
@@ -218,33 +218,33 @@ def _breakage_in_history(
 async def upgrade_moves(
     scheduler: Scheduler,
     requirements: tuple[str, ...],
-    wanted: tuple[str, ...],
+    upgraded: tuple[str, ...],
     python: str,
     *,
     project: bool,
 ) -> tuple[str, ...] | None:
     """Return the fewest pins to change, each with its new version, so that an upgrade works.
 
-    `wanted` are the upgraded requirements. None if the upgrade does not even work without pins.
+    `upgraded` are the requirements that must stay. None if it fails even without other pins.
     """
-    bounds = [r for r in requirements if Requirement(r).specifier and r not in wanted]
+    bounds = [r for r in requirements if Requirement(r).specifier and r not in upgraded]
 
-    async def check_with(kept: Sequence[str]) -> CheckResult:
+    async def check_with(unchanged: Sequence[str]) -> CheckResult:
         loosened = tuple(
-            Requirement(r).name if r in bounds and r not in kept else r for r in requirements
+            Requirement(r).name if r in bounds and r not in unchanged else r for r in requirements
         )
         return await check(scheduler, loosened, python, project=project, explain=False)
 
     best = await check_with(())
     if best.outcome is not Outcome.WORKS:
         return None
-    kept: list[str] = []
+    unchanged: list[str] = []
     for bound in bounds:
-        result = await check_with([*kept, bound])
+        result = await check_with([*unchanged, bound])
         if result.outcome is Outcome.WORKS:
-            kept, best = [*kept, bound], result
+            unchanged, best = [*unchanged, bound], result
     versions = dict(best.lock.pins) if best.lock else {}
-    names = [canonicalize_name(Requirement(r).name) for r in bounds if r not in kept]
+    names = [canonicalize_name(Requirement(r).name) for r in bounds if r not in unchanged]
     return tuple(f"{name}=={versions[name]}" for name in names if name in versions)
 
 
@@ -303,7 +303,7 @@ def _without_lock(
         case NoAnswer(reason):
             outcome, stage = Outcome.ERROR, Stage.RESOLVE
         case Lock():
-            raise AssertionError("a lock is not without one")
+            raise AssertionError("called for a lock")
     return CheckResult(
         python=python,
         requirements=requirements,

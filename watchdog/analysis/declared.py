@@ -79,7 +79,7 @@ async def _measure_series(scheduler: Scheduler, series: str, cells: Sequence[Cel
 
 @dataclass(frozen=True)
 class _CellResult:
-    """What one cell says; None where it cannot say it."""
+    """The result of one cell; None where it shows nothing."""
 
     allowed: bool | None = None
     works: bool | None = None
@@ -98,7 +98,7 @@ async def _measure_cell(scheduler: Scheduler, cell: Cell) -> _CellResult:
         case _:
             return _CellResult()
     core = await core_control(scheduler, lock, cell.python) if lock else None
-    # Where the framework itself does not work, nothing can be said of its extensions.
+    # Where the framework itself does not work, nothing can be concluded about its extensions.
     if lock is None or core is None or not _works(await scheduler.record(core)):
         return _CellResult(allowed)
     record = await scheduler.record(workspace.trial(cell.subject, lock, cell.python, as_of))

@@ -40,13 +40,13 @@ _SERVICES = {
     "mongodb": "install mongod from its makers",
     "oauth": "it is part of this program: please report it as a bug",
 }
-"""How to get each service that is missing."""
+"""Advice for each service that is missing."""
 
 _UPGRADE_UV = "python -m pip install -U uv"
 
 
 class Level(StrEnum):
-    """How bad a finding is; only `wrong` keeps a run from giving verdicts."""
+    """The severity of a finding; only `wrong` keeps a run from giving verdicts."""
 
     OK = "ok"
     NOTE = "note"

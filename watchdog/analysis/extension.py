@@ -31,7 +31,7 @@ from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.sandbox.scratch import scratch_folder
 
 _LONG_AGO = timedelta(days=365 * 4)
-"""How long ago the wheel counts as uploaded; what it needs of later times its metadata says."""
+"""The wheel counts as uploaded this long ago; its metadata says what newer packages it needs."""
 
 _OLDEST_PYTHON = "3.8"
 """The oldest Python that the probe runs on."""
@@ -39,7 +39,7 @@ _OLDEST_PYTHON = "3.8"
 
 @dataclass(frozen=True)
 class ExtensionCheck:
-    """What a maintainer wants to have checked.
+    """A maintainer's request to check an extension.
 
     Attributes:
         smoke: their own; None for the built-in or the automatic one.

@@ -38,10 +38,10 @@ from watchdog.storage.second_opinions import PipOutcome
 
 _RESULT = "result"
 _INSTALL_SECONDS = 1200
-"""What pip may take for one lock; old source distributions compile for minutes."""
+"""Time limit of pip for one lock; old source distributions compile for minutes."""
 
 _NEEDED = re.compile(
-    # How to reach the network, and what compilers need. No token of ours: builds can read all.
+    # How to reach the network, and what compilers need. No tokens: builds can read everything.
     r"(?i:https?_proxy|all_proxy|no_proxy)|SSL_CERT_(FILE|DIR)|PIP_(CERT|PROXY|DEFAULT_TIMEOUT|RETRIES)"
     r"|HOME|PATH|LANG|LC_.*|TMPDIR|TEMP|TMP|CC|CXX|AR|LD|[A-Z]+FLAGS|PKG_CONFIG_.*"
     r"|LD_LIBRARY_PATH|SYSTEMROOT|SYSTEMDRIVE|COMSPEC|PATHEXT|WINDIR|USERPROFILE"

@@ -1,7 +1,7 @@
 """Runs cells of the last run again with `venv` and `pip`, and compares the outcomes.
 
 If the two disagree, pip's way is repeated once, since what changes by itself is no disagreement;
-then the trial is repeated, to tell a fault of the watchdog from a record that is out of date.
+then the trial is repeated, to distinguish a fault of the watchdog from a record out of date.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def as_use(symbol: str) -> SymbolUse:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a release has of a symbol.
+    """A release's answer about a symbol.
 
     Attributes:
         offered: whether it has it; None if that could not be found out.

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class ScopeKind(StrEnum):
-    """What opens a scope."""
+    """The kinds of code that open a scope."""
 
     MODULE = "module"
     CLASS = "class"

@@ -19,7 +19,7 @@ from watchdog.analysis.forecast import guards
 from watchdog.analysis.forecast.scopes import Dotted, Scope, ScopeKind, chain
 
 _TEXT = 200
-"""How much of a source line is kept, in characters."""
+"""Characters of a source line that are kept."""
 
 
 class How(StrEnum):
@@ -107,7 +107,7 @@ def _prefixes(symbol: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Context:
-    """What is known of the code being read.
+    """The state of the code being read.
 
     Attributes:
         guarded, lazy: as of the uses in it.
@@ -139,7 +139,7 @@ class _UsageReader(ast.NodeVisitor):
         self.noted: list[tuple[Dotted | None, SymbolUse]] = []
         """Uses, each with the chain that gives its symbol once all is read; imports have it."""
         self.patched: list[Dotted] = []
-        """What the file itself sets on an object of another."""
+        """Attributes that the file itself sets on objects of other packages."""
         self.flags: set[str] = set()
         """Names that hold which version is there, or whether something is."""
         self.postponed = False

@@ -18,7 +18,7 @@ from watchdog.runner.scheduler import Scheduler, gather
 
 _MOST_SUSPECTS = 6
 _UNJUDGED = 6
-"""How many arrivals in a row are tried to find one that can be judged."""
+"""Number of arrivals in a row that are tried to find one that can be judged."""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from watchdog.runner.scheduler import gather
 
 _OLDEST = datetime(2018, 1, 1, tzinfo=UTC)
 _DAYS_BACK = (0.04, 1, 4, 16, 60, 180, 365, 540, 730, 1095, 1460, 1825, 2190, 2555, 2920)
-"""How many days back a snapshot that works is looked for first."""
+"""Distances, in days, at which a snapshot that works is looked for first."""
 _EVEN = timedelta(days=45)
-"""The steps in which it is looked for last."""
+"""Distance between the cutoffs at which it is looked for last."""
 _MOST_RELEASES = 30
-"""Around how many releases of the subject it is looked for in between."""
+"""Number of releases of the subject at which it is looked for in between."""
 
 
 async def last_working_snapshot(

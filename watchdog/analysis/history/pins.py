@@ -24,7 +24,7 @@ from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
 
 _SETTLED = timedelta(days=14)
-"""How long after a release of the framework the extensions of its time are taken."""
+"""The extensions of its time are those of this long after a release of the framework."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ AUTO = "auto"
 """In place of a Python: the newest one of each time."""
 
 _LOG = 3000
-"""How much of a log a breakage keeps, in characters."""
+"""Characters of a log that a breakage keeps."""
 
 
 async def replay(

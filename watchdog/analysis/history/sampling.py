@@ -1,7 +1,7 @@
 """Chooses which of many locks of a long past are run. Pure.
 
 A past may have a thousand distinct locks. First locks at even distances are run, then the one
-halfway between any two that came out differently, until each change is found at the very lock.
+halfway between any two that came out differently, until each change lies between two neighbours.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ Stretch = tuple[str, datetime, datetime]
 
 @dataclass(frozen=True)
 class Step:
-    """What the resolver answered from an arrival on.
+    """The answer of the resolver from an arrival on.
 
     Attributes:
         since: the arrival.
