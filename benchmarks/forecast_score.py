@@ -19,11 +19,11 @@ from packaging.version import Version
 
 from watchdog.analysis.forecast.forecast import (
     Reading,
-    asked,
-    by_version,
-    least,
-    offered,
+    group_by_version,
+    offers_used,
+    query_offers,
     read_subject,
+    smallest_lock,
 )
 from watchdog.analysis.forecast.risks import Offer, as_use, risks_of_uses, risks_of_warnings
 from watchdog.analysis.history import replay, timeline
@@ -188,8 +188,8 @@ async def _taken_away(
     scheduler: Scheduler, mine: Reading, package: str, python: str, when: datetime, after: Lock
 ) -> tuple[list[Risk], set[str]]:
     """The announced uses that a release takes away, and the private names among the others."""
-    old = await offered(scheduler, package, [mine], python, mine.lock, when)
-    new = await offered(scheduler, package, [mine], python, after, just_after(when))
+    old = await offers_used(scheduler, package, [mine], python, mine.lock, when)
+    new = await offers_used(scheduler, package, [mine], python, after, just_after(when))
     gone = {r.symbol for r in _found(mine, package, new) if r.kind is Kind.GONE}
     private = {s for s in gone if (offer := old.get(s)) and offer.offered and offer.private}
     return [r for r in _announced(mine, package, old) if r.symbol in gone], private
@@ -222,7 +222,7 @@ async def _announced_since(
         lock = await scheduler.lock(LockRequest((f"{package}=={first}",), python, cutoff))
         if not isinstance(lock, Lock):
             break
-        offers = await asked(scheduler, lock, python, cutoff, uses)
+        offers = await query_offers(scheduler, lock, python, cutoff, uses)
         if not any(offer.deprecated for offer in offers.values()):
             break
         since = uploaded
@@ -248,7 +248,7 @@ async def _on_prerelease(
     requirements = scheduler.workspace.settings.matrix.requirements(breakage.subject)
     case = Experiment(scheduler, breakage.subject, requirements)
     swapped = Lock(tuple((n, str(newest.version) if n == by.name else v) for n, v in works.pins))
-    moment = await case.see(swapped, breakage.python, breakage.broken_from)
+    moment = await case.observe_lock(swapped, breakage.python, breakage.broken_from)
     return newest.uploaded if breakage.signature in moment.fails else None
 
 
@@ -261,8 +261,8 @@ async def _alarms(
     found = await gather(_before(scheduler, h, package, version, python, when) for h in exposed)
     mine = {r.subject: r for r in found if r}
     announced: dict[str, set[str]] = {}
-    for same in by_version(mine.values(), package).values():
-        old = await offered(scheduler, package, same, python, least(same), when)
+    for same in group_by_version(mine.values(), package).values():
+        old = await offers_used(scheduler, package, same, python, smallest_lock(same), when)
         for reading in same:
             if symbols := {r.symbol for r in _announced(reading, package, old)}:
                 announced[reading.subject] = symbols
@@ -272,7 +272,7 @@ async def _alarms(
         return []
     lock = min(later.values(), key=lambda lock: (len(lock.pins), lock.pins))
     readings = [mine[s] for s in later]
-    new = await offered(scheduler, package, readings, python, lock, just_after(when))
+    new = await offers_used(scheduler, package, readings, python, lock, just_after(when))
     alarms = []
     for reading in readings:
         gone = {r.symbol for r in _found(reading, package, new) if r.kind is Kind.GONE}

@@ -8,10 +8,10 @@ from functools import partial
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.api import ApiReader
 from watchdog.analysis.forecast.forecast import (
-    by_version,
-    least,
-    offered,
+    group_by_version,
+    offers_used,
     read_subjects,
+    smallest_lock,
 )
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import How, SymbolUse
@@ -68,8 +68,8 @@ async def _scan(
     new = _offers_of_candidate(with_candidate, lock, pin, python, uses)
     version = lock.version(package) or version
     lost: list[Risk] = []
-    for group in by_version(readings, package).values():
-        old = await offered(scheduler, package, group, python, least(group), as_of)
+    for group in group_by_version(readings, package).values():
+        old = await offers_used(scheduler, package, group, python, smallest_lock(group), as_of)
         for reading in group:
             worse = [use for use in reading.uses if _is_worse(use, old, new)]
             lost += risks.risks_of_uses(

@@ -163,13 +163,13 @@ async def read_subject(
     return Reading(subject, lock, uses, modules, record)
 
 
-def least(readings: Iterable[Reading]) -> Lock:
+def smallest_lock(readings: Iterable[Reading]) -> Lock:
     """Return the smallest of their locks: what holds a package with the least beside it."""
     locks = (reading.lock for reading in readings)
     return min(locks, key=lambda lock: (len(lock.pins), lock.pins))
 
 
-async def offered(
+async def offers_used(
     scheduler: Scheduler,
     package: str,
     readings: Iterable[Reading],
@@ -179,10 +179,10 @@ async def offered(
 ) -> Mapping[str, Offer]:
     """Return what an environment has of all that is used of one package; empty if it fails."""
     uses = [use for reading in readings for use in reading.uses if use.package == package]
-    return await asked(scheduler, lock, python, as_of, uses)
+    return await query_offers(scheduler, lock, python, as_of, uses)
 
 
-async def asked(
+async def query_offers(
     scheduler: Scheduler, lock: Lock, python: str, as_of: datetime, uses: Sequence[SymbolUse]
 ) -> Mapping[str, Offer]:
     """Return what an environment has of these uses; empty if it fails."""
@@ -209,7 +209,7 @@ async def _risks_of(
         same = [r for r in readings if r.held(stack).get(package) == package_version]
         offers = await scheduler.once(
             ("offers", package, package_version, python),
-            partial(offered, scheduler, package, same, python, least(same), as_of),
+            partial(offers_used, scheduler, package, same, python, smallest_lock(same), as_of),
         )
         every += risks.risks_of_uses(subject, version, reading.uses, offers, held)
     if reading.broken:
@@ -283,7 +283,7 @@ async def _run_prerelease(
     )
 
 
-def by_version(readings: Iterable[Reading], package: str) -> dict[str, list[Reading]]:
+def group_by_version(readings: Iterable[Reading], package: str) -> dict[str, list[Reading]]:
     """Return the readings by the version of a package in their locks."""
     groups: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings:

@@ -38,7 +38,7 @@ class Experiment:
     others: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
 
-    async def see(self, lock: Lock, python: str, as_of: datetime) -> Snapshot:
+    async def observe_lock(self, lock: Lock, python: str, as_of: datetime) -> Snapshot:
         """Run the smokes of all its subjects with a lock and return what was observed.
 
         The snapshot is a gap if one of them cannot be judged.
@@ -71,7 +71,7 @@ class Experiment:
         lock = await self.scheduler.lock(self.request(python, as_of, *pins))
         if not isinstance(lock, Lock):
             return Snapshot(as_of, python, None, gap=type(lock).__name__, at=as_of)
-        return await self.see(lock, python, as_of)
+        return await self.observe_lock(lock, python, as_of)
 
     async def works(self, python: str, as_of: datetime, *pins: str) -> bool:
         """Return whether all uses work at a cutoff with these pins."""
@@ -210,7 +210,7 @@ async def _proved_by_swap(
     """
     python, cutoff = outage.first_bad.python, cutoff_of(outage.first_bad)
     failing, working = await gather(
-        experiment.see(lock, python, cutoff)
+        experiment.observe_lock(lock, python, cutoff)
         for lock in (swap_versions(good, bad, names), swap_versions(bad, good, names))
     )
     return outage.signature in failing.fails and _no_worse_than_before(working, outage)
@@ -233,7 +233,7 @@ async def _proved_by_dropped_dependency(
     failing = await experiment.observe(python, cutoff, *pins)
     if outage.signature not in failing.fails:
         return False
-    working = await experiment.see(swap_versions(bad, good, names), python, cutoff)
+    working = await experiment.observe_lock(swap_versions(bad, good, names), python, cutoff)
     return _no_worse_than_before(working, outage)
 
 

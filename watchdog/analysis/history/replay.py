@@ -147,7 +147,7 @@ async def _observe_steps(
 async def _observe_step(experiment: Experiment, step: Step, *, auto: bool) -> Snapshot:
     match step.resolution:
         case Lock() as lock:
-            observed = await experiment.see(lock, step.python, step.at)
+            observed = await experiment.observe_lock(lock, step.python, step.at)
             snapshot = replace(observed, since=step.since)
             early = step.since.date() < PYTHON_RELEASES.get(step.python, date.min)
             if auto and early and snapshot.fails:
