@@ -72,7 +72,7 @@ def empty_index() -> Iterator[LoopbackIndex]:
 
 @pytest.fixture(scope="session")
 def shared_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """uv's cache and the package store for the made-up ecosystem, filled once."""
+    """Uv's cache and the package store for the made-up ecosystem, filled once."""
     return tmp_path_factory.mktemp("caches")
 
 

@@ -1,4 +1,4 @@
-"""Smokes keep their contract, and each is shown able to fail."""
+"""Each smoke is shown able to fail: it notices when a central function of its subject is empty."""
 
 from __future__ import annotations
 
@@ -10,117 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from home import ROOT
+import smoke_files
+from smoke_files import MATRIX, SUBJECTS, sabotage_of
 
+from watchdog.analysis.doctor import SERVICE_ADVICE
 from watchdog.errors import InfrastructureError
-from watchdog.harness import PROBE, SMOKES
-from watchdog.matrix import load as matrix_file
-from watchdog.matrix.schema import Matrix
+from watchdog.harness import PROBE
 from watchdog.model.evidence import Isolation
 from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.model.release import Interpreter
 from watchdog.runner.controls import contemporary_requests
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
-
-MATRIX: Matrix = matrix_file.load_matrix(ROOT / "matrix.yaml")
-FILES = sorted(SMOKES.glob("smoke_*.py"))
-SUBJECTS = ("flask", *MATRIX.extensions)
-# Longer than a quickstart, each for a reason: the core smoke tries a dozen things that every
-# application uses; Authlib and Flask-OAuthlib are client and server; OpenID 2.0 needs a provider of
-# its own; scenarios are whole applications, the book's is a book's.
-LONGEST = {
-    "smoke_flask.py": 220,
-    "smoke_authlib.py": 170,
-    "smoke_flask_oauthlib.py": 160,
-    "smoke_flask_openid.py": 145,
-    "smoke_flask_security_too.py": 145,
-    "smoke_scenario_book_application.py": 240,
-    "smoke_scenario_celery.py": 155,
-    "smoke_scenario_oauth_login.py": 175,
-    "smoke_scenario_socketio_chat.py": 145,
-    "smoke_scenario_user_logins.py": 160,
-}
-
-
-def file_of(subject: str) -> Path:
-    return SMOKES / f"smoke_{subject.replace('-', '_')}.py"
-
-
-def uses_of(tree: ast.Module) -> list[ast.FunctionDef]:
-    found = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
-    return [f for f in found if f.name.startswith("test_")]
-
-
-def sabotage_of(path: Path) -> list[str]:
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SABOTAGE":
-            found: list[str] = ast.literal_eval(node.value)
-            return found
-    return []
-
-
-def test_every_subject_has_one_smoke() -> None:
-    """Smoke files and subjects of the matrix correspond one to one."""
-    assert {f.name for f in FILES} == {file_of(s).name for s in SUBJECTS}
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-class TestContract:
-    def test_smoke_length_and_syntax(self, path: Path) -> None:
-        """A smoke stays within its length limit and parses on the oldest Python."""
-        text = path.read_text("utf-8")
-        major, minor = (int(n) for n in MATRIX.python[0].split("."))
-        ast.parse(text, feature_version=(major, minor))
-        assert len(text.splitlines()) <= LONGEST.get(path.name, 136)
-
-    def test_smoke_imports(self, path: Path) -> None:
-        """A smoke imports neither the watchdog nor a test tool."""
-        tree = ast.parse(path.read_text("utf-8"))
-        names = {
-            alias.name.split(".")[0]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import)
-            for alias in node.names
-        } | {
-            (node.module or "").split(".")[0]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom)
-        }
-        allowed = {"pytest"} if path.name == "smoke_pytest_flask.py" else set()
-        assert not (names & {"watchdog", "pytest", "conftest"}) - allowed
-
-    def test_smoke_tests_have_titles_and_assertions(self, path: Path) -> None:
-        """Each test of a smoke has a unique one-line docstring and checks something."""
-        tests = uses_of(ast.parse(path.read_text("utf-8")))
-        titles = [ast.get_docstring(t) or "" for t in tests]
-        assert tests
-        assert all(title and "\n" not in title.strip() for title in titles)
-        assert len(set(titles)) == len(titles)
-        for test in tests:
-            kinds = (ast.Assert, ast.Raise, ast.With, ast.Call)
-            assert any(isinstance(n, kinds) for n in ast.walk(test)), test.name
-
-    def test_smoke_module_level_statements(self, path: Path) -> None:
-        """At module level a smoke contains only imports, definitions and simple statements."""
-        allowed = (
-            ast.Import,
-            ast.ImportFrom,
-            ast.FunctionDef,
-            ast.ClassDef,
-            ast.Assign,
-            ast.AugAssign,
-            ast.Try,
-            ast.If,
-            ast.Expr,
-        )
-        for node in ast.parse(path.read_text("utf-8")).body:
-            assert isinstance(node, allowed), ast.unparse(node)
-
-    def test_smoke_names_sabotage_targets(self, path: Path) -> None:
-        """A smoke names at least two central functions, each as file and function."""
-        entries = sabotage_of(path)
-        assert len(entries) >= 2
-        assert all(e.count(":") == 1 and e.split(":")[0].endswith(".py") for e in entries)
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +39,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 def empty(source: str, qualified: str) -> str:
-    """The module with one function emptied: its body is `return None`.
+    """Return the module with one function emptied: its body is `return None`.
 
-    Where a name is defined more than once (overloads, branches), every definition is emptied.
+    If a name is defined more than once (overloads, branches), every definition is emptied.
     """
     tree = ast.parse(source)
     nodes: list[ast.AST] = [tree]
@@ -168,10 +68,11 @@ class Bench:
 
     def __init__(self, workspace: Workspace, subject: str, folder: Path) -> None:
         self.workspace, self.subject, self.folder = workspace, subject, folder
+        self.skipped: list[str] = []
         self._runs = 0
 
     def questions(self) -> Iterator[LockRequest]:
-        """Today on the newest Python; for what is broken today, the world it was made for."""
+        """Yield requests: today on the newest Python, then older Pythons, then its own time."""
         place = self.workspace
         newest = list(place.interpreters)[-1]
         requirements = MATRIX.requirements(self.subject)
@@ -186,7 +87,7 @@ class Bench:
                 yield from contemporary_requests(place, releases, self.subject, version)
 
     def install(self) -> Path:
-        """The site-packages of the first world in which the smoke passes."""
+        """Install the first lock with which the smoke passes; return its site-packages."""
         for number, question in enumerate(self.questions()):
             interpreter: Interpreter = self.workspace.interpreters[question.python]
             lock = self.workspace.resolver.resolve(question, interpreter)
@@ -198,15 +99,16 @@ class Bench:
             self.python = self.workspace.environments.install(installation, into)
             if self.passes():
                 return next(into.rglob("site-packages"))
-        pytest.fail(f"there is no world in which {file_of(self.subject).name} passes")
+        pytest.fail(f"there is no lock with which {smoke_files.file_of(self.subject).name} passes")
 
     def passes(self) -> bool:
+        """Run the smoke; return whether a test passed and none failed."""
         self._runs += 1
         work = self.folder / f"work{self._runs}"
         work.mkdir()
         events = self.folder / f"events{self._runs}.jsonl"
         smoke = work.with_suffix(".py")
-        smoke.write_bytes(file_of(self.subject).read_bytes())
+        smoke.write_bytes(smoke_files.file_of(self.subject).read_bytes())
         extension = MATRIX.extensions.get(self.subject)
         wanted = extension.services if extension else ()
         env = {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(work), "LANG": "C.UTF-8"}
@@ -225,9 +127,11 @@ class Bench:
             )
         except subprocess.TimeoutExpired:
             return False
-        told = [json.loads(line) for line in events.read_text("utf-8").splitlines()]
-        outcomes = [e["outcome"] for e in told if e["event"] == "test"]
-        ended = any(e["event"] == "end" for e in told)
+        lines = [json.loads(line) for line in events.read_text("utf-8").splitlines()]
+        tests = [line for line in lines if line["event"] == "test"]
+        outcomes = [test["outcome"] for test in tests]
+        self.skipped = [test["reason"] for test in tests if test["outcome"] == "skipped"]
+        ended = any(line["event"] == "end" for line in lines)
         return ended and "passed" in outcomes and "failed" not in outcomes
 
 
@@ -237,8 +141,9 @@ def test_smoke_detects_sabotage(workspace: Workspace, tmp_path: Path, subject: s
     """A smoke fails when any one of its central functions has its body removed."""
     bench = Bench(workspace, subject, tmp_path)
     site = bench.install()
+    missing = self_skipped(bench)
     undetected = []
-    for entry in sabotage_of(file_of(subject)):
+    for entry in sabotage_of(smoke_files.file_of(subject)):
         file, _, name = entry.partition(":")
         path = site / file
         source = path.read_text("utf-8")
@@ -247,7 +152,21 @@ def test_smoke_detects_sabotage(workspace: Workspace, tmp_path: Path, subject: s
         if bench.passes():
             undetected.append(entry)
         path.write_text(source, encoding="utf-8")
+    if undetected and missing:
+        pytest.skip(f"not all of the smoke runs here: {missing}; {doctor_advice(subject)}")
     assert not undetected
+
+
+def self_skipped(bench: Bench) -> str:
+    """Return why the smoke skipped some of its tests on this machine; empty if it did not."""
+    return "; ".join(dict.fromkeys(bench.skipped))
+
+
+def doctor_advice(subject: str) -> str:
+    """Return how to get the servers that a subject's smoke connects to."""
+    extension = MATRIX.extensions.get(subject)
+    names = extension.services if extension else ()
+    return "; ".join(SERVICE_ADVICE.get(name, f"{name} is missing") for name in names)
 
 
 @pytest.mark.real_index
@@ -257,7 +176,7 @@ def test_idle_smoke_misses_sabotage(
     """A smoke without assertions still passes after a central function lost its body."""
     idle = tmp_path / "smoke_flask_login.py"
     idle.write_text("import flask_login\n\n\ndef test_idle():\n    'Nothing'\n", encoding="utf-8")
-    monkeypatch.setitem(globals(), "file_of", lambda _: idle)
+    monkeypatch.setattr(smoke_files, "file_of", lambda _: idle)
     bench = Bench(workspace, "flask-login", tmp_path)
     site = bench.install()
     path = site / "flask_login/utils.py"

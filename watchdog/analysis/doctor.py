@@ -34,7 +34,7 @@ from watchdog.storage.ledger import Ledger
 
 _OLDEST_UV = Version("0.10")
 _LITTLE_GB, _TOO_LITTLE_GB = 5.0, 1.0
-_SERVICES = {
+SERVICE_ADVICE = {
     "smtp": "python -m pip install aiosmtpd",
     "redis": "Debian: apt install redis-server",
     "mongodb": "install mongod from its makers",
@@ -198,9 +198,9 @@ def _examine_sandbox(
 
 def _examine_services(processes: Processes, scratch: Path) -> Iterator[Diagnosis]:
     with Services(processes, scratch) as services:
-        services.start(_SERVICES)
-        available = services.available(_SERVICES)
-    for name, advice in _SERVICES.items():
+        services.start(SERVICE_ADVICE)
+        available = services.available(SERVICE_ADVICE)
+    for name, advice in SERVICE_ADVICE.items():
         about = f"service {name}"
         if name in available:
             yield Diagnosis(about, Level.OK, "it starts and answers")

@@ -119,7 +119,7 @@ def read_events(
 
 
 @cache
-def test_names(source: str) -> tuple[str, ...]:
+def defined_tests(source: str) -> tuple[str, ...]:
     """Return the tests that a smoke defines unconditionally, in their order."""
     try:
         body = ast.parse(source).body

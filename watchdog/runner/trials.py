@@ -28,7 +28,7 @@ from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.release import Interpreter
 from watchdog.runner.judge import agree, judge
-from watchdog.runner.probe_report import read_events, test_names
+from watchdog.runner.probe_report import defined_tests, read_events
 from watchdog.sandbox.redaction import Redactor
 from watchdog.sandbox.sandbox import Job, JobResult, Sandbox, cell_environment
 from watchdog.sandbox.services import Services
@@ -168,7 +168,7 @@ class TrialRunner:
             token,
             result.finished,
             seconds=self.seconds,
-            tests_of=test_names(smoke.read_text("utf-8")),
+            tests_of=defined_tests(smoke.read_text("utf-8")),
             memory_short=kills_before is None or _out_of_memory_kills() != kills_before,
         )
         return self._storable(evidence, result, trial, folder, REFERENCE if reference else LINKED)

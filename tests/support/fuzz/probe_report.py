@@ -8,7 +8,7 @@ from typing import Any
 
 from watchdog.model.evidence import Outcome
 from watchdog.runner.judge import agree, judge
-from watchdog.runner.probe_report import read_events, test_names
+from watchdog.runner.probe_report import defined_tests, read_events
 from watchdog.sandbox.process import ProcessResult
 
 _TOKEN = "t"
@@ -89,7 +89,7 @@ def check(data: bytes) -> None:
     evidence = read_events(text, _TOKEN, done, seconds=9, tests_of=_TESTS)
     judgement = judge(evidence)
     assert agree([evidence, evidence]).outcome is judgement.outcome
-    test_names(text)
+    defined_tests(text)
     if judgement.outcome is Outcome.WORKS:
         assert _holds(text, done), text
     other = read_events(text, "another token", done, seconds=9, tests_of=_TESTS)
