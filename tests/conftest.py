@@ -170,7 +170,17 @@ WATCHED = (
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project, with the matrix and the smokes of the made-up ecosystem."""
     folder = tmp_path_factory.mktemp("repository") / "watchdog"
-    left_out = (".git", ".venv", ".nox", "reports", "tests", "*cache*", "*.egg-info", "dist")
+    left_out = (
+        ".git",
+        ".venv",
+        ".nox",
+        "reports",
+        "tests",
+        ".*_cache",
+        "__pycache__",
+        "*.egg-info",
+        "dist",
+    )
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
     lines = ecosystem.matrix_yaml(extra="site: {url: 'https://example.org/w/'}").splitlines()
     kept = [i for i in lines if not i.startswith("  ext-") or i.strip().split(":")[0] in WATCHED]

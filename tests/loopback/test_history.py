@@ -110,7 +110,7 @@ def test_history_infrastructure_error(
     asked = ("history", "ext-works", "ext-import", "--as-of", day(20).isoformat())
     done = alone(*asked)
     assert done.returncode == 3, done.stderr
-    assert "ext-works was not saved: a part of it could not be looked at: uv cannot" in done.stderr
+    assert "ext-works was not saved: a part could not be examined: uv cannot" in done.stderr
     archive = Archive(home.folder / "reports")
     assert archive.subjects() == ["ext-import"]
     monkeypatch.setattr(made_up, "fault", None)

@@ -153,7 +153,7 @@ def test_run_smoke_that_never_passed(
     assert done.returncode == 0, done.stderr
     entry = home.last_run()["cells"][f"ext-works/today/py{PYTHON}"]
     assert entry["state"] == "unjudged"
-    assert "own release" in entry["reason"]
+    assert "release date" in entry["reason"]
 
 
 def test_run_known_issues(home: Home) -> None:

@@ -46,7 +46,7 @@ def test_self_test_failure_marks_run_doubtful(home: Home) -> None:
     """A wrong known answer gives exit code 3 and marks run, page and API as doubtful."""
     done = home("run", *ONLY, PYTHONPATH=damaged(home))
     assert done.returncode == 3, done.stderr
-    assert "not to be believed" in done.stderr
+    assert "The self test failed, so this run is not reliable" in done.stderr
     assert "canary-raises had the outcome" in done.stderr
     assert "canary-raises" in home.last_run()["doubt"]
     page = (home.folder / "reports" / "index.html").read_text("utf-8")

@@ -299,9 +299,10 @@ def _restore(steps: _Steps, given: dict[str, str]) -> None:
 
 
 def _save(steps: _Steps, given: dict[str, str]) -> None:
-    if cache := steps.workflow.cache:
+    folder = steps.place / "work" / given["path"]
+    if (cache := steps.workflow.cache) and folder.exists():  # the real action warns and goes on
         shutil.rmtree(cache, ignore_errors=True)
-        shutil.copytree(steps.place / "work" / given["path"], cache)
+        shutil.copytree(folder, cache)
 
 
 _ACTIONS: dict[str, Callable[[_Steps, dict[str, str]], None]] = {
