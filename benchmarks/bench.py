@@ -1,21 +1,22 @@
-"""What a cell costs, side by side in one run: `nox -s bench`.
+"""Measures the cost of a cell, compared with nox and tox in the same run: `nox -s bench`.
 
 The same cells (13 extensions and Flask itself × 6 Flask series, with Werkzeug as old as allowed
-and as resolved, on each Python from 3.9 on that is here) are run
+and as resolved, on each installed Python from 3.9 on) are run
 
-- bare: nothing but the smokes' own processes, in environments that are ready and byte-compiled;
+- bare: only the processes of the smokes, in environments that are ready and byte-compiled; this is
+  called the floor;
 - by the watchdog;
-- as nox sessions with virtualenv and pip, and as nox sessions with uv, one after another as nox
-  does;
-- as tox environments with tox-uv, as many at once as there are processors.
+- as nox sessions with virtualenv and pip, and as nox sessions with uv, one after another, since
+  nox cannot run sessions in parallel;
+- as tox environments with tox-uv, as many in parallel as there are processors.
 
-The first two take turns. What a processor gets done in a second may change by a fifth within
-minutes on a machine that is shared, so each run of the watchdog is set beside the two of the bare
-smokes before and after it, and the one whose ratio is in the middle is told.
+The first two take turns. On a shared machine the speed of a processor may change by a fifth within
+minutes, so each run of the watchdog is compared with the floors measured before and after it, and
+the run with the median ratio is reported.
 
-Then the watchdog alone: how its cost grows with the number of cells, an unchanged run, and how
-many distinct locks of the past it runs a second. What is told are ratios within this one run;
-absolute times belong to the machine they were measured on and stand in the JSON file only.
+Then the watchdog alone is measured: how its cost grows with the number of cells, an unchanged run,
+and how many distinct locks of the past it runs per second. The results are ratios within one run;
+absolute times depend on the machine and are written to the JSON file only.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ exclude:
   - {{cells: "flask-sqlalchemy/*/flask-2.[01]/*", reason: it needs Flask 2.2}}
   - {{cells: "flask-migrate/*/flask-2.[01]/*", reason: Flask-SQLAlchemy needs Flask 2.2}}
 """
-FIRST = "3.9"
-"""3.8 has its own newest releases of nearly everything."""
+FIRST_PYTHON = "3.9"
+"""Python 3.8 is left out: nearly every package has another newest release there."""
 TURNS = 3
 SHARE = 4
-"""The others run each fourth of the cells of one Python: what is compared is cells a minute."""
+"""nox and tox run every fourth cell of one Python, since cells per minute are compared."""
 RUN = (
     "import resource, runpy, sys\n"
     "try:\n    runpy.run_module('watchdog', run_name='__main__')\n"
@@ -92,11 +93,15 @@ RUN = (
 
 @dataclass(frozen=True)
 class Cost:
-    """What running some cells took. Seconds; megabytes.
+    """The cost of running some cells.
 
     Attributes:
-        cpu: of all processors together, while it ran. Processes in namespaces of their own are not
-            among the children that the system adds up, so the whole machine is asked: let it rest.
+        cells: number of cells that were run.
+        wall: elapsed time in seconds.
+        cpu: processor time in seconds, of the whole machine: the system does not count processes
+            in their own namespaces among the children. Nothing else should run meanwhile.
+        peak: largest memory of the watchdog's process, in megabytes.
+        disk: size of the caches afterwards, in megabytes.
     """
 
     cells: int
@@ -106,118 +111,130 @@ class Cost:
     disk: float | None = None
 
 
-class Quiet:
-    """An observer of nothing."""
+class SilentObserver:
+    """An observer that ignores all progress."""
 
-    def stage(self, text: str, total: int | None = None) -> None: ...
-    def advance(self, by: int = 1) -> None: ...
-    def ran(self, record: Record) -> None: ...
+    def stage(self, text: str, total: int | None = None) -> None:
+        """Ignore that a stage began."""
+
+    def advance(self, by: int = 1) -> None:
+        """Ignore finished steps."""
+
+    def ran(self, record: Record) -> None:
+        """Ignore a trial that was run."""
 
 
-def computed() -> float:
-    """Seconds that the processors of this machine have computed (Linux), or we and our children."""
+def cpu_seconds() -> float:
+    """Return the processor time used so far, in seconds.
+
+    It is that of the whole machine on Linux, and of this process and its children elsewhere.
+    """
     try:
-        first = Path("/proc/stat").read_text("utf-8").split("\n", 1)[0]
+        totals = Path("/proc/stat").read_text("utf-8").split("\n", 1)[0]
     except OSError:
         both = (resource.getrusage(w) for w in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
         return sum(usage.ru_utime + usage.ru_stime for usage in both)
-    user, nice, system, _idle, _waiting, irq, softirq = map(int, first.split()[1:8])
+    user, nice, system, _idle, _waiting, irq, softirq = map(int, totals.split()[1:8])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(cells: int, work: Callable[[], object]) -> Cost:
-    """The cost of some work."""
-    before, started = computed(), time.monotonic()
+    """Do the work and return its cost."""
+    cpu_before, started = cpu_seconds(), time.monotonic()
     work()
-    return Cost(cells, round(time.monotonic() - started, 2), round(computed() - before, 2))
+    wall, cpu = time.monotonic() - started, cpu_seconds() - cpu_before
+    return Cost(cells, round(wall, 2), round(cpu, 2))
 
 
-def call(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
+def run_command(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
+    """Run a command and return its stderr; exit codes 0 and 1 are accepted."""
     done = subprocess.run(argv, env=env, cwd=cwd, text=True, capture_output=True, check=False)
-    if done.returncode not in (0, 1):  # a red session is an answer
+    if done.returncode not in (0, 1):  # 1: some cell failed, which is a result
         raise SystemExit(f"{' '.join(argv)} failed: {done.stderr[-2000:]}")
     return done.stderr
 
 
-def pythons(python: str) -> list[str]:
-    """The Pythons that are here; the other tools take the one this runs on."""
+def find_pythons(python: str) -> list[str]:
+    """Return the installed Pythons of the matrix, and `python`, which the other tools use."""
     wanted = matrix_file.load_matrix(ROOT / "matrix.yaml").python
-    return list(
-        interpreters.find_interpreters([*wanted[wanted.index(FIRST) :], python], Processes())
-    )
+    wanted = wanted[wanted.index(FIRST_PYTHON) :]
+    return list(interpreters.find_interpreters([*wanted, python], Processes()))
 
 
 def matrix_text(pythons: Sequence[str]) -> str:
-    """The matrix of the comparison: subjects of the real one, with a table of its own."""
+    """Return a matrix for the comparison: some subjects of matrix.yaml and another table."""
     real = yaml.safe_load((ROOT / "matrix.yaml").read_text("utf-8"))
     extensions = {name: real["extensions"][name] for name in SUBJECTS}
     for extension in extensions.values():
-        extension.pop("services", None)  # the other tools start none: without them all skip alike
+        extension.pop("services", None)  # nox and tox start none; without them all tools skip
     chosen = {"python": list(pythons), "extensions": extensions}
     return TABLES.format(pythons=json.dumps(list(pythons))) + yaml.safe_dump(chosen)
 
 
-def watchdog(folder: Path, caches: Path, *args: str) -> Cost:
-    """One whole run of the command, as people start it."""
+def run_watchdog(folder: Path, caches: Path, *args: str) -> Cost:
+    """Run the watchdog's command as a user starts it, and return its cost."""
     env = dict(os.environ) | {
         "FLASK_WATCHDOG_CACHE": str(caches / "watchdog"),
         "UV_CACHE_DIR": str(caches / "uv"),
     }
     reports = folder / "reports"
-    said: list[str] = []
+    outputs: list[str] = []
     argv = [sys.executable, "-c", RUN, "run", "--reports", str(reports), *args]
-    cost = measure(0, lambda: said.append(call(argv, env, ROOT)))
-    lines = said[0].splitlines()
+    cost = measure(0, lambda: outputs.append(run_command(argv, env, ROOT)))
+    lines = outputs[0].splitlines()
     peak = next(int(line.split()[1]) for line in lines if line.startswith("peak "))
-    ran = next(line for line in lines if "trials run" in line)
-    disk = int(call_out(["du", "-sm", str(caches)]).split()[0])
-    cells = int(ran.split()[0])
+    summary = next(line for line in lines if "trials run" in line)
+    usage = ["du", "-sm", str(caches)]
+    disk = int(subprocess.run(usage, text=True, capture_output=True, check=True).stdout.split()[0])
+    cells = int(summary.split()[0])
     return Cost(cells, cost.wall, cost.cpu, round(peak / 1024, 1), disk)
 
 
-def call_out(argv: Sequence[str]) -> str:
-    return subprocess.run(argv, text=True, capture_output=True, check=True).stdout
-
-
-def trials_of(workspace: Workspace) -> list[Trial]:
-    """What a run of the comparison's matrix runs: its cells and their core controls."""
-    _, planned = prepare(workspace, Selection(), Quiet())
-    both = [t for each in planned for t in (each.core, each.trial) if t is not None]
-    return list({t.fingerprint: t for t in both}.values())
+def matrix_trials(workspace: Workspace) -> list[Trial]:
+    """Return the trials that a run of the comparison's matrix runs: cells and core controls."""
+    _, planned_cells = prepare(workspace, Selection(), SilentObserver())
+    trials = [t for planned in planned_cells for t in (planned.core, planned.trial) if t]
+    return list({t.fingerprint: t for t in trials}.values())
 
 
 def floor(workspace: Workspace, trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
-    """The smokes' own processes and nothing else, in environments that are made ready here."""
-    ready: list[tuple[list[str], Path]] = []
+    """Create the environments now and return a function that runs only the smokes in them."""
+    smokes: list[tuple[list[str], Path]] = []
     for number, trial in enumerate(trials):
-        place = folder / f"floor{number}"
-        place.mkdir(parents=True)
-        python = workspace.environments.link(trial.installation, place / "env")
+        path = folder / f"floor{number}"
+        path.mkdir(parents=True)
+        python = workspace.environments.link(trial.installation, path / "env")
         smoke = SMOKES / f"{trial.smoke}.py"
-        ready.append(([str(python), "-I", str(PROBE), str(smoke)], place))
+        smokes.append(([str(python), "-I", str(PROBE), str(smoke)], path))
 
-    def run(item: tuple[list[str], Path]) -> None:
-        argv, place = item
-        env = {"PATH": os.defpath, "HOME": str(place), "LANG": "C.UTF-8"}
-        work = Path(tempfile.mkdtemp(dir=place))
+    def run(smoke: tuple[list[str], Path]) -> None:
+        argv, path = smoke
+        env = {"PATH": os.defpath, "HOME": str(path), "LANG": "C.UTF-8"}
+        work = Path(tempfile.mkdtemp(dir=path))
         subprocess.run(argv, env=env, cwd=work, capture_output=True, check=False)
 
     def run_all() -> None:
         with ThreadPoolExecutor(PROCESSORS) as pool:
-            list(pool.map(run, ready))
+            list(pool.map(run, smokes))
 
     return run_all
 
 
-def middle(runs: Sequence[Cost], floors: Sequence[Cost]) -> tuple[Cost, Cost]:
-    """The run whose ratio to the floors before and after it is the one in the middle, and these."""
-    floors = [mean(two) for two in pairwise(floors)]
-    both = sorted(zip(runs, floors, strict=True), key=lambda pair: pair[0].wall / pair[1].cpu)
-    return both[len(both) // 2]
+def median_run(runs: Sequence[Cost], floors: Sequence[Cost]) -> tuple[Cost, Cost]:
+    """Return the run with the median ratio to its floor, and that floor.
+
+    Args:
+        runs: costs of the watchdog.
+        floors: costs of the bare smokes, one before the first run and one after each; the floor of
+            a run is the mean of the two around it.
+    """
+    means = [mean_cost(around) for around in pairwise(floors)]
+    pairs = sorted(zip(runs, means, strict=True), key=lambda pair: pair[0].wall / pair[1].cpu)
+    return pairs[len(pairs) // 2]
 
 
-def mean(costs: Sequence[Cost]) -> Cost:
-    """The mean of what the same work took more than once."""
+def mean_cost(costs: Sequence[Cost]) -> Cost:
+    """Return the mean cost of several runs of the same work."""
     wall, cpu = fmean(c.wall for c in costs), fmean(c.cpu for c in costs)
     return Cost(costs[0].cells, round(wall, 2), round(cpu, 2))
 
@@ -238,17 +255,17 @@ for cell in CELLS:
 
 
 def nox_sessions(cells: Sequence[tuple[str, list[str], str]], backend: str, folder: Path) -> Cost:
-    """A nox session a cell, one after another: nox has no way to run them at once."""
+    """Run one nox session per cell and return the cost; nox runs them one after another."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     text = NOXFILE.format(cells=list(cells), probe=str(PROBE))
     (folder / "noxfile.py").write_text(text, "utf-8")
     argv = [sys.executable, "-m", "nox", "--default-venv-backend", backend]
-    return measure(len(cells), lambda: call(argv, dict(os.environ), folder))
+    return measure(len(cells), lambda: run_command(argv, dict(os.environ), folder))
 
 
 def tox_environments(cells: Sequence[tuple[str, list[str], str]], folder: Path) -> Cost:
-    """A tox environment a cell, with tox-uv."""
+    """Run one tox environment per cell with tox-uv and return the cost."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     text = "[tox]\nskipsdist = true\nno_package = true\n"
@@ -259,35 +276,51 @@ def tox_environments(cells: Sequence[tuple[str, list[str], str]], folder: Path) 
     (folder / "tox.ini").write_text(text, "utf-8")
     names = ",".join(name for name, _, _ in cells)
     argv = [sys.executable, "-m", "tox", "run-parallel", "-p", str(PROCESSORS), "-e", names]
-    return measure(len(cells), lambda: call(argv, dict(os.environ), folder))
+    return measure(len(cells), lambda: run_command(argv, dict(os.environ), folder))
 
 
-def comparison(python: str, folder: Path) -> dict[str, Cost]:
-    """The same cells in five ways, cold and warm."""
+def compare_tools(python: str, folder: Path) -> dict[str, Cost]:
+    """Run the same cells with each tool, cold and warm, and return the costs by name."""
     matrix = folder / "matrix.yaml"
-    matrix.write_text(matrix_text(pythons(python)), "utf-8")
-    caches = folder / "caches"
-    given = ("--matrix", str(matrix))
-    costs = {"watchdog cold": watchdog(folder / "cold", caches, *given)}
-    costs["watchdog unchanged"] = watchdog(folder / "cold", caches, *given)
-    os.environ["FLASK_WATCHDOG_CACHE"] = str(caches / "watchdog")
-    os.environ["UV_CACHE_DIR"] = str(caches / "uv")
+    matrix.write_text(matrix_text(find_pythons(python)), "utf-8")
+    costs = measure_watchdog(matrix, folder)
     now = datetime.now(UTC).replace(microsecond=0)
     settings = Settings(matrix_file.load_matrix(matrix), now, folder / "floor", PROCESSORS)
     with open_workspace(settings) as workspace:
-        trials = trials_of(workspace)
+        trials = matrix_trials(workspace)
         smokes = floor(workspace, trials, folder)
-        smokes()  # once for bytecode and for the system's own caches
+        smokes()  # once, to fill bytecode and the caches of the system
         floors, runs = [measure(len(trials), smokes)], []
-        for n in range(TURNS):
-            runs.append(watchdog(folder / f"warm{n}", caches, *given))
+        for turn in range(TURNS):
+            reports = folder / f"warm{turn}"
+            runs.append(run_watchdog(reports, folder / "caches", "--matrix", str(matrix)))
             floors.append(measure(len(trials), smokes))
-        costs["watchdog warm"], costs["floor"] = middle(runs, floors)
+        costs["watchdog warm"], costs["floor"] = median_run(runs, floors)
     cells = [
         (f"{trial.subject}-{number}", list(trial.lock.requirements), f"{SMOKES}/{trial.smoke}.py")
         for number, trial in enumerate(trials)
         if trial.interpreter.version == platform.python_version()
     ][::SHARE]
+    return costs | measure_other_tools(cells, folder)
+
+
+def measure_watchdog(matrix: Path, folder: Path) -> dict[str, Cost]:
+    """Return the costs of a first run with empty caches, and of an unchanged second run."""
+    caches = folder / "caches"
+    costs = {
+        name: run_watchdog(folder / "cold", caches, "--matrix", str(matrix))
+        for name in ("watchdog cold", "watchdog unchanged")
+    }
+    os.environ["FLASK_WATCHDOG_CACHE"] = str(caches / "watchdog")
+    os.environ["UV_CACHE_DIR"] = str(caches / "uv")
+    return costs
+
+
+def measure_other_tools(
+    cells: Sequence[tuple[str, list[str], str]], folder: Path
+) -> dict[str, Cost]:
+    """Return the costs of nox and tox, with caches of their own."""
+    costs = {}
     os.environ["PIP_CACHE_DIR"] = str(folder / "pip")
     costs["nox, pip cold"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
     costs["nox, pip warm"] = nox_sessions(cells, "virtualenv", folder / "nox-pip")
@@ -301,71 +334,86 @@ def comparison(python: str, folder: Path) -> dict[str, Cost]:
 SMOKE = "import flask\n\n\ndef test_it():\n    assert flask.Flask('x').test_client().get('/')\n"
 
 
-def scaling(python: str, folder: Path, sizes: Iterable[int]) -> dict[str, Cost]:
-    """Cells that differ in nothing but their number, against a warm store."""
+def measure_scaling(python: str, folder: Path, sizes: Iterable[int]) -> dict[str, Cost]:
+    """Return the cost of runs that differ only in the number of cells, with a filled store."""
     costs = {}
     os.environ["UV_CACHE_DIR"] = str(folder / "caches" / "uv")
     for size in sizes:
-        place = folder / f"scale{size}"
-        (place / "smokes").mkdir(parents=True)
+        path = folder / f"scale{size}"
+        (path / "smokes").mkdir(parents=True)
         names = [f"scenario-n{number:04}" for number in range(size)]
         for number, name in enumerate(names):
-            smoke = place / "smokes" / f"smoke_{name.replace('-', '_')}.py"
+            smoke = path / "smokes" / f"smoke_{name.replace('-', '_')}.py"
             smoke.write_text(f"# {number}\n{SMOKE}", "utf-8")
         extensions = "".join(f"  {n}: {{name: {n}, install: [flask]}}\n" for n in names)
-        (place / "matrix.yaml").write_text(
+        (path / "matrix.yaml").write_text(
             f"python: ['{python}']\ntables:\n  today: {{}}\nextensions:\n{extensions}", "utf-8"
         )
-        given = ("--matrix", str(place / "matrix.yaml"), "--smokes", str(place / "smokes"))
-        costs[f"{size} cells"] = watchdog(place, folder / "caches", *given)
+        options = ("--matrix", str(path / "matrix.yaml"), "--smokes", str(path / "smokes"))
+        costs[f"{size} cells"] = run_watchdog(path, folder / "caches", *options)
     return costs
 
 
 PAST = (("flask-login", 2019), ("flask-sqlalchemy", 2019))
 PAST_PYTHON = "3.9"
-"""Most of what these needed since has wheels for it: what cannot be had cannot be run."""
+"""Most of the packages that these subjects needed since then have wheels for it."""
 
 
-def past(folder: Path, wanted: int) -> dict[str, Cost]:
-    """Distinct locks of the past, once their packages are in the store, byte-compiled."""
+def measure_past(folder: Path, count: int) -> dict[str, Cost]:
+    """Return the cost of running distinct locks of the past, and of their smokes alone.
+
+    The packages are in the store and byte-compiled before time is taken.
+
+    Args:
+        folder: a folder to work in.
+        count: at most this many locks.
+    """
     os.environ["UV_CACHE_DIR"] = str(folder / "caches" / "uv")
     now = datetime.now(UTC).replace(microsecond=0)
     matrix = matrix_file.load_matrix(ROOT / "matrix.yaml")
     settings = Settings(matrix, now, folder / "past", PROCESSORS)
 
     async def collect(scheduler: Scheduler) -> list[Trial]:
-        since = [(subject, datetime(year, 1, 1, tzinfo=UTC)) for subject, year in PAST]
-        found = await gather(
-            replay.trials(scheduler, s, matrix.requirements(s), begin, PAST_PYTHON)
-            for s, begin in since
+        by_subject = await gather(
+            replay.trials(
+                scheduler,
+                subject,
+                matrix.requirements(subject),
+                datetime(year, 1, 1, tzinfo=UTC),
+                PAST_PYTHON,
+            )
+            for subject, year in PAST
         )
-        trials = list({t.fingerprint: t for trials in found for t in trials}.values())
+        trials = list({t.fingerprint: t for trials in by_subject for t in trials}.values())
         await gather(scheduler.prefetch_packages(trial) for trial in trials)
         missing = scheduler.workspace.environments.missing
-        return [t for t in trials if not missing(t.installation)][:wanted]
+        return [t for t in trials if not missing(t.installation)][:count]
 
     with open_workspace(settings) as workspace:
-        trials = run_with_scheduler(workspace, Quiet(), collect)
+        trials = run_with_scheduler(workspace, SilentObserver(), collect)
         smokes = floor(workspace, trials, folder / "past-floor")
-        smokes()  # once for bytecode and for the system's own caches
+        smokes()  # once, to fill bytecode and the caches of the system
 
         async def run(scheduler: Scheduler) -> None:
             await gather(scheduler.record(trial) for trial in trials)
 
+        def run_trials() -> None:
+            run_with_scheduler(workspace, SilentObserver(), run)
+
         return {
-            "past locks": measure(len(trials), lambda: run_with_scheduler(workspace, Quiet(), run)),
+            "past locks": measure(len(trials), run_trials),
             "past locks, floor": measure(len(trials), smokes),
         }
 
 
-def ratios(costs: dict[str, Cost]) -> dict[str, float]:
-    """What the README tells: nothing in seconds."""
+def compute_ratios(costs: dict[str, Cost]) -> dict[str, float]:
+    """Return the figures that the README reports; none of them is in seconds."""
     floor, warm = costs["floor"], costs["watchdog warm"]
 
     def speed(name: str) -> float:
         return costs[name].cells / costs[name].wall
 
-    found = {
+    ratios = {
         "CPU of the watchdog to the floor's": warm.cpu / floor.cpu,
         "wall of the watchdog to the floor's CPU a core": warm.wall / (floor.cpu / PROCESSORS),
         "cells a minute, warm, to nox with pip": speed("watchdog warm") / speed("nox, pip warm"),
@@ -374,50 +422,56 @@ def ratios(costs: dict[str, Cost]) -> dict[str, float]:
         "cells a minute, cold, to nox with pip": speed("watchdog cold") / speed("nox, pip cold"),
     }
     if {"3200 cells", "200 cells"} <= costs.keys():
-        found["3200 cells to 16 × 200 cells, CPU"] = costs["3200 cells"].cpu / (
+        ratios["3200 cells to 16 × 200 cells, CPU"] = costs["3200 cells"].cpu / (
             16 * costs["200 cells"].cpu
         )
     if "past locks" in costs:
-        found["past locks a second"] = speed("past locks")
-        found["wall of past locks to their floor's"] = (
+        ratios["past locks a second"] = speed("past locks")
+        ratios["wall of past locks to their floor's"] = (
             costs["past locks"].wall / costs["past locks, floor"].wall
         )
-    return {name: round(value, 2) for name, value in found.items()}
+    return {name: round(value, 2) for name, value in ratios.items()}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="50,200,800,3200", help="how many cells, for scaling")
-    parser.add_argument("--locks", type=int, default=500, help="distinct locks of the past")
-    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "bench.json")
-    given = parser.parse_args()
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    with tempfile.TemporaryDirectory(prefix="fw-bench-") as temporary:
-        folder = Path(temporary)
-        costs = comparison(python, folder)
-        costs |= scaling(python, folder, [int(n) for n in given.sizes.split(",") if n])
-        if given.locks:
-            costs |= past(folder, given.locks)
-    told = {
-        "machine": {
-            "processors": PROCESSORS,
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "date": datetime.now(UTC).date().isoformat(),
-        },
-        "ratios": ratios(costs),
-        "costs": {name: asdict(cost) for name, cost in costs.items()},
-    }
-    given.into.parent.mkdir(exist_ok=True)
-    given.into.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+def print_results(costs: dict[str, Cost]) -> None:
+    """Print a line for each cost and each ratio."""
     for name, cost in costs.items():
         rate = cost.cells / cost.wall
         print(
             f"{name:<22} {cost.cells:>5} cells {cost.wall:>8.1f} s {rate:>7.2f} cells/s "
             f"{cost.cpu / max(cost.cells, 1):>6.2f} CPU s a cell  peak {cost.peak or 0:>6.1f} MB"
         )
-    for name, value in ratios(costs).items():
+    for name, value in compute_ratios(costs).items():
         print(f"{value:>7.2f}  {name}")
+
+
+def main() -> None:
+    """Measure, write docs/bench.json and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="50,200,800,3200", help="numbers of cells for scaling")
+    parser.add_argument("--locks", type=int, default=500, help="number of distinct past locks")
+    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "bench.json")
+    arguments = parser.parse_args()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with tempfile.TemporaryDirectory(prefix="fw-bench-") as temporary:
+        folder = Path(temporary)
+        costs = compare_tools(python, folder)
+        costs |= measure_scaling(python, folder, [int(n) for n in arguments.sizes.split(",") if n])
+        if arguments.locks:
+            costs |= measure_past(folder, arguments.locks)
+    results = {
+        "machine": {
+            "processors": PROCESSORS,
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+            "date": datetime.now(UTC).date().isoformat(),
+        },
+        "ratios": compute_ratios(costs),
+        "costs": {name: asdict(cost) for name, cost in costs.items()},
+    }
+    arguments.into.parent.mkdir(exist_ok=True)
+    arguments.into.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    print_results(costs)
 
 
 if __name__ == "__main__":

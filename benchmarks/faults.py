@@ -1,7 +1,8 @@
-"""Every fault in each isolation of the sandbox, as root and not: `nox -s faults`.
+"""Tests every fault in each isolation of the sandbox, as root and not: `nox -s faults`.
 
-Runs the tests that inject faults and those of hostile packages once for each leg, and writes
-docs/faults.md from what they measured. What cannot be tried here is told with its reason.
+Runs the tests that inject faults and the tests with hostile packages once for each leg (an
+isolation, as root or not), and writes docs/faults.md from what they measured. A leg or a test that
+cannot run on this machine is listed with the reason.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ ROOT = Path(__file__).parent.parent
 INJECTED = ("tests/machine/test_faults.py", "tests/machine/test_faults_machine.py")
 HOSTILE = "tests/machine/test_hostile.py"
 NOBODY = 65534
-SOMEBODY = "not root"
-# What setpriv itself starts it still finds with the rights of root; `env` has none any more.
+NOT_ROOT = "not root"
+# setpriv searches for its command with the rights of root; `env`, which it starts, has none.
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env")
 HEAD = """# What happens when something goes wrong
 
@@ -46,26 +47,28 @@ disturbed run: 0 nothing new, 3 infrastructure (no verdict), 130 interrupted, -9
 
 @dataclass(frozen=True)
 class Leg:
-    """One way to run the tests."""
+    """One way to run the tests: an isolation, as root or not."""
 
-    means: str
+    isolation: str
     root: bool
 
     @property
     def title(self) -> str:
-        return self.means if self.root else f"{self.means}, {SOMEBODY}"
+        """Return the heading of the leg's column."""
+        return self.isolation if self.root else f"{self.isolation}, {NOT_ROOT}"
 
     @property
     def name(self) -> str:
-        return f"{self.means}-{'root' if self.root else 'user'}"
+        """Return the name for files and for the command line, such as `limits-user`."""
+        return f"{self.isolation}-{'root' if self.root else 'user'}"
 
 
-LEGS = tuple(Leg(means.value, root) for root in (True, False) for means in Isolation)
+LEGS = tuple(Leg(isolation.value, root) for root in (True, False) for isolation in Isolation)
 
 
 @dataclass
 class Row:
-    """A fault, and what the legs say of it."""
+    """A fault, and its result in each leg."""
 
     fault: str
     sees: str = ""
@@ -76,7 +79,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Case:
-    """A test as a leg reported it: `row` is what it told, `why` the reason for skipping it."""
+    """A test as a leg reported it.
+
+    Attributes:
+        name: module and test.
+        row: what the test measured, if it ran that far.
+        why: the reason for which it was skipped.
+        failed: true if it failed.
+    """
 
     name: str
     row: Mapping[str, object] | None
@@ -84,8 +94,8 @@ class Case:
     failed: bool = False
 
 
-def command(leg: Leg, python: str, folder: Path, tests: Sequence[str]) -> list[str]:
-    """Pytest for a leg; as nobody where we are root and the leg is not."""
+def pytest_command(leg: Leg, python: str, folder: Path, tests: Sequence[str]) -> list[str]:
+    """Return the pytest command of a leg; it gives up the rights of root where the leg has none."""
     argv = [
         python,
         "-m",
@@ -106,22 +116,26 @@ def command(leg: Leg, python: str, folder: Path, tests: Sequence[str]) -> list[s
     return argv
 
 
-def readable_python(folder: Path) -> str:
-    """A Python with this project that nobody in particular may run."""
-    if _anybody_runs(sys.executable):
+def find_public_python(folder: Path) -> str:
+    """Return a Python with this project that every user may run, or "" if there is none.
+
+    If the current one is not accessible, create an environment in `folder`.
+    """
+    if _nobody_can_run(sys.executable):
         return sys.executable
-    real = next((p for p in ("/usr/bin/python3", "/usr/local/bin/python3") if _anybody_runs(p)), "")
-    place = folder / "environment"
-    if not real or place.exists():
-        return str(place / "bin" / "python") if real else ""
+    systems = (p for p in ("/usr/bin/python3", "/usr/local/bin/python3") if _nobody_can_run(p))
+    system_python = next(systems, "")
+    path = folder / "environment"
+    if not system_python or path.exists():
+        return str(path / "bin" / "python") if system_python else ""
     uv = shutil.which("uv") or "uv"
-    subprocess.run([uv, "venv", "-q", "--python", real, str(place)], check=True)
-    argv = [uv, "pip", "install", "-q", "--python", str(place), "-e", str(ROOT), "--group", "tests"]
+    subprocess.run([uv, "venv", "-q", "--python", system_python, str(path)], check=True)
+    argv = [uv, "pip", "install", "-q", "--python", str(path), "-e", str(ROOT), "--group", "tests"]
     subprocess.run(argv, check=True, cwd=ROOT)
-    return str(place / "bin" / "python")
+    return str(path / "bin" / "python")
 
 
-def _anybody_runs(python: str) -> bool:
+def _nobody_can_run(python: str) -> bool:
     argv = [*AS_NOBODY, python, "-c", ""]
     try:
         return subprocess.run(argv, capture_output=True, check=False).returncode == 0
@@ -130,162 +144,193 @@ def _anybody_runs(python: str) -> bool:
 
 
 def run(leg: Leg, folder: Path, tests: Sequence[str]) -> str | None:
-    """Run a leg, its report beside the others; why not, where it cannot be had."""
+    """Run the tests of a leg and put its JUnit report into `folder`.
+
+    Returns:
+        The reason why the leg could not run, or None.
+    """
     if leg.root and os.geteuid() != 0:
         return "this is not run by root"
     python = sys.executable
-    place = folder / leg.name
-    parts = [place, place / "home", place / "tmp"]  # no HOME in which everything lies
+    path = folder / leg.name
+    parts = [path, path / "home", path / "tmp"]  # HOME holds nothing else
     for part in parts:
         part.mkdir(parents=True)
-    env = dict(os.environ) | {"FLASK_WATCHDOG_SANDBOX": leg.means, "TMPDIR": str(place / "tmp")}
+    env = dict(os.environ) | {
+        "FLASK_WATCHDOG_SANDBOX": leg.isolation,
+        "TMPDIR": str(path / "tmp"),
+    }
     if not leg.root and os.geteuid() == 0:
         if not shutil.which("setpriv"):
             return "setpriv is not installed (Debian: util-linux)"
         folder.chmod(0o755)
         for part in parts:
             os.chown(part, NOBODY, NOBODY)
-        if not (python := readable_python(folder)):
+        if not (python := find_public_python(folder)):
             return "no Python here may be run by everybody"
         env |= {
-            "HOME": str(place / "home"),
+            "HOME": str(path / "home"),
             "USER": "nobody",
             "PATH": f"{Path(python).parent}:{os.defpath}",
         }
         for name in ("PYENV_ROOT", "UV_CACHE_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
             env.pop(name, None)
     print(f"{leg.title}:", flush=True)
-    argv = command(leg, python, place, tests)
+    argv = pytest_command(leg, python, path, tests)
     done = subprocess.run(argv, cwd=ROOT, env=env, check=False)
-    report = place / f"{leg.name}.xml"
+    report = path / f"{leg.name}.xml"
     if not report.is_file():
         return f"pytest ended with code {done.returncode}"
     shutil.copyfile(report, folder / report.name)
     return None
 
 
-def cases(report: Path) -> list[Case]:
-    """The tests of a leg."""
-    found = []
-    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  our own
-        rows = [p.get("value", "") for p in case.iter("property") if p.get("name") == "row"]
-        skipped = case.find("skipped")
-        failed = case.find("failure") is not None or case.find("error") is not None
+def read_cases(report: Path) -> list[Case]:
+    """Read the tests of a leg from its JUnit report."""
+    cases = []
+    for element in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  our own
+        rows = [p.get("value", "") for p in element.iter("property") if p.get("name") == "row"]
+        skipped = element.find("skipped")
+        failed = element.find("failure") is not None or element.find("error") is not None
         why = "" if skipped is None else str(skipped.get("message"))
-        name = f"{str(case.get('classname')).rpartition('.')[2]}::{case.get('name')}"
-        # The means is a part of the name of what is parametrised over it.
-        name = re.sub(rf"(\[|-)({'|'.join(m.value for m in Isolation)}|auto)(?=-|\])", r"\1", name)
-        found.append(Case(name, json.loads(rows[0]) if rows else None, why, failed))
-    return found
+        name = f"{str(element.get('classname')).rpartition('.')[2]}::{element.get('name')}"
+        # Tests that are parametrized over isolations have the isolation in their name.
+        name = re.sub(rf"(\[|-)({'|'.join(i.value for i in Isolation)}|auto)(?=-|\])", r"\1", name)
+        cases.append(Case(name, json.loads(rows[0]) if rows else None, why, failed))
+    return cases
 
 
-def place(case: Case) -> tuple[str, int, int]:
-    """Where the test of a case stands: tests that run side by side end in any order."""
+def source_order(case: Case) -> tuple[str, int, int]:
+    """Return a key that sorts cases as their tests stand in the source.
+
+    Reports are in the order in which tests ended, which differs from run to run.
+    """
     module, _, name = case.name.partition("::")
     text = (ROOT / "tests" / "machine" / f"{module}.py").read_text("utf-8")
-    function, _, chosen = name.partition("[")
-    parameter = text.find(chosen.rstrip("]").partition("-")[0])
+    function, _, parameters = name.partition("[")
+    parameter = text.find(parameters.rstrip("]").partition("-")[0])
     return module, text.find(f"def {function}("), parameter
 
 
-def table(legs: Mapping[Leg, Sequence[Case]], module: str) -> tuple[list[Row], list[str]]:
-    """The rows of one kind of fault, and the reasons why some were not tried, as footnotes."""
+def make_table(legs: Mapping[Leg, Sequence[Case]], module: str) -> tuple[list[Row], list[str]]:
+    """Return the rows of the faults that a module tests, and the footnotes.
+
+    Footnotes are the reasons why some tests were skipped.
+    """
+    measured = [c for cases in legs.values() for c in cases if c.name.startswith(module) and c.row]
     faults: dict[str, str] = {}
-    notes: list[str] = []
-    told = [c for found in legs.values() for c in found if c.name.startswith(module) and c.row]
-    for case in sorted(told, key=place):
+    for case in sorted(measured, key=source_order):
         faults.setdefault(case.name, str(case.row["fault"] if case.row else ""))
     rows = {fault: Row(fault) for fault in faults.values()}
-    for leg, found in legs.items():
-        for case in found:
-            if (fault := faults.get(case.name)) is None:
-                continue
-            row = rows[fault]
-            if case.failed:
-                row.legs[leg] = "**failed**"
-            elif case.row is None:
-                if case.why not in notes:
-                    notes.append(case.why)
-                row.legs.setdefault(leg, f"[{notes.index(case.why) + 1}]")
-            else:
-                row.sees = row.sees or str(case.row["sees"])
-                row.again.add(int(str(case.row["again"])))
-                row.codes.add(int(str(case.row["code"])))
-                row.legs.setdefault(leg, "✓")
+    notes: list[str] = []
+    for leg, cases in legs.items():
+        for case in cases:
+            if case.name in faults:
+                _add_result(rows[faults[case.name]], leg, case, notes)
     return list(rows.values()), notes
 
 
-def numbers(found: Iterable[int]) -> str:
-    ordered = sorted(set(found))
+def _add_result(row: Row, leg: Leg, case: Case, notes: list[str]) -> None:
+    """Add the result of a test in one leg to the row of its fault."""
+    if case.failed:
+        row.legs[leg] = "**failed**"
+    elif case.row is None:
+        if case.why not in notes:
+            notes.append(case.why)
+        row.legs.setdefault(leg, f"[{notes.index(case.why) + 1}]")
+    else:
+        row.sees = row.sees or str(case.row["sees"])
+        row.again.add(int(str(case.row["again"])))
+        row.codes.add(int(str(case.row["code"])))
+        row.legs.setdefault(leg, "✓")
+
+
+def format_range(numbers: Iterable[int]) -> str:
+    """Return the smallest and the largest number as text, or the only one."""
+    ordered = sorted(set(numbers))
     return "–".join(str(n) for n in (ordered if len(ordered) < 3 else (ordered[0], ordered[-1])))  # noqa: PLR2004
 
 
-def lines(rows: Sequence[Row], notes: Sequence[str], legs: Sequence[Leg]) -> list[str]:
+def table_lines(rows: Sequence[Row], notes: Sequence[str], legs: Sequence[Leg]) -> list[str]:
+    """Return a table and its footnotes as lines of Markdown."""
     heads = ["fault", "seen", "again", "exit", *(leg.title for leg in legs)]
-    told = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in rows:
         sees = row.sees.replace("|", "\\|").replace("<", "&lt;")
         codes = " or ".join(str(code) for code in sorted(row.codes))
-        cells = [row.fault, sees, numbers(row.again), codes]
+        cells = [row.fault, sees, format_range(row.again), codes]
         cells += [row.legs.get(leg, "") for leg in legs]
-        told.append("| " + " | ".join(cells) + " |")
-    told += ["", *(f"[{n}] {why}  " for n, why in enumerate(notes, 1))]
-    return told
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"[{n}] {why}  " for n, why in enumerate(notes, 1))]
+    return lines
 
 
-def page(folder: Path, missing: Mapping[Leg, str], kept: str) -> str:
-    """docs/faults.md, from the reports in a folder; `kept` is what others wrote at its end."""
-    legs = {leg: cases(folder / f"{leg.name}.xml") for leg in LEGS if leg not in missing}
-    counted = Counter(
+def make_page(folder: Path, missing: Mapping[Leg, str], appendix: str) -> str:
+    """Return the text of docs/faults.md.
+
+    Args:
+        folder: where the JUnit reports are.
+        missing: the legs that did not run, with the reason.
+        appendix: the end of the page, which is written by hand.
+    """
+    legs = {leg: read_cases(folder / f"{leg.name}.xml") for leg in LEGS if leg not in missing}
+    counts = Counter(
         "failed" if case.failed else "skipped" if case.why else "passed"
-        for found in legs.values()
-        for case in found
+        for cases in legs.values()
+        for case in cases
     )
-    told = [HEAD, "## Faults", ""]
-    rows, notes = table(legs, "test_faults")
-    told += lines(rows, notes, list(legs))
-    told += ["", "## Hostile packages", ""]
-    rows, notes = table(legs, "test_hostile")
-    told += lines(rows, notes, list(legs))
-    told += ["", "## The legs", ""]
-    told.append(
-        f"{len(legs)} legs, {counted['passed']} tests passed, {counted['failed']} failed, "
-        f"{counted['skipped']} were not tried, for the reasons above."
+    lines = [HEAD, "## Faults", ""]
+    rows, notes = make_table(legs, "test_faults")
+    lines += table_lines(rows, notes, list(legs))
+    lines += ["", "## Hostile packages", ""]
+    rows, notes = make_table(legs, "test_hostile")
+    lines += table_lines(rows, notes, list(legs))
+    lines += ["", "## The legs", ""]
+    lines.append(
+        f"{len(legs)} legs, {counts['passed']} tests passed, {counts['failed']} failed, "
+        f"{counts['skipped']} were not tried, for the reasons above."
     )
-    told += [f"- {leg.title}: not run, {why}" for leg, why in missing.items()]
-    return "\n".join(told).rstrip() + "\n" + (f"\n{kept}" if kept else "")
+    lines += [f"- {leg.title}: not run, {why}" for leg, why in missing.items()]
+    return "\n".join(lines).rstrip() + "\n" + (f"\n{appendix}" if appendix else "")
 
 
-MORE = "## More than once"
+APPENDIX = "## More than once"
+"""The heading from which on docs/faults.md is written by hand."""
 
 
 def main() -> int:
+    """Run the legs, write docs/faults.md and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--legs", default="", help="only these, such as limits-user,limits-root")
-    parser.add_argument("--from", dest="reports", type=Path, help="only write, from these reports")
+    parser.add_argument(
+        "--legs", default="", help="run only these, such as limits-user,limits-root"
+    )
+    parser.add_argument(
+        "--from", dest="reports", type=Path, help="run nothing, use the reports in this folder"
+    )
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "faults.md")
     parser.add_argument("tests", nargs="*", default=[*INJECTED, HOSTILE])
-    given = parser.parse_args()
-    wanted = [leg for leg in LEGS if not given.legs or leg.name in given.legs.split(",")]
-    folder = given.reports or Path(tempfile.mkdtemp(prefix="fw-faults-"))
-    missing = {leg: "not asked for" for leg in LEGS if leg not in wanted}
-    if given.reports is None:
-        told = {leg: run(leg, folder, given.tests) for leg in wanted}
-        missing |= {leg: why for leg, why in told.items() if why}
+    arguments = parser.parse_args()
+    names = arguments.legs.split(",") if arguments.legs else [leg.name for leg in LEGS]
+    folder = arguments.reports or Path(tempfile.mkdtemp(prefix="fw-faults-"))
+    if arguments.reports is None:
+        missing = {leg: "not asked for" for leg in LEGS if leg.name not in names}
+        reasons = {leg: run(leg, folder, arguments.tests) for leg in LEGS if leg.name in names}
+        missing |= {leg: why for leg, why in reasons.items() if why}
     else:
         missing = {leg: "no report" for leg in LEGS if not (folder / f"{leg.name}.xml").is_file()}
-    text = given.into.read_text("utf-8") if given.into.is_file() else ""
-    kept = text[text.index(MORE) :] if MORE in text else ""
-    given.into.write_text(page(folder, missing, kept), "utf-8")
-    bad = [
-        c.name
+    text = arguments.into.read_text("utf-8") if arguments.into.is_file() else ""
+    appendix = text[text.index(APPENDIX) :] if APPENDIX in text else ""
+    arguments.into.write_text(make_page(folder, missing, appendix), "utf-8")
+    failures = [
+        case.name
         for leg in LEGS
         if leg not in missing
-        for c in cases(folder / f"{leg.name}.xml")
-        if c.failed
+        for case in read_cases(folder / f"{leg.name}.xml")
+        if case.failed
     ]
-    print(f"{given.into} from the reports in {folder}; {len(bad)} failed", *bad, sep="\n  ")
-    return 1 if bad else 0
+    summary = f"{arguments.into} from the reports in {folder}; {len(failures)} failed"
+    print(summary, *failures, sep="\n  ")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
