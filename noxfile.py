@@ -1,4 +1,4 @@
-"""What people type: `nox -s matrix`, `nox -s tests`, `nox -s lint`, `nox -s cell -- ID`."""
+"""Sessions of the project: `nox -s matrix`, `nox -s tests`, `nox -s lint`, `nox -l` for all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """The project, as it lies here, and the tools of its dependency groups."""
+    """Install the project in editable mode, and its dependency groups."""
     tools = nox.project.dependency_groups(PROJECT, *groups) if groups else ()
     session.install("-q", "-e", ".", *tools)
 
@@ -25,20 +25,20 @@ def install(session: nox.Session, *groups: str) -> None:
 def matrix(session: nox.Session) -> None:
     """Run the matrix and write reports/index.html; arguments after -- go to `run`."""
     install(session)
-    # 1 is an answer (something new is broken), not a failure of the session itself.
+    # Exit code 1 means that something new is broken; the session then fails too.
     session.run("flask-watchdog", "run", *session.posargs)
 
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Write the pages again from what was run before."""
+    """Write the pages again from the stored results."""
     install(session)
     session.run("flask-watchdog", "report", *session.posargs)
 
 
 @nox.session
 def history(session: nox.Session) -> None:
-    """Replay the past of every subject since 2019, or carry it on; stop it when you like."""
+    """Replay the history of every subject since 2019, or continue it; it may be interrupted."""
     install(session)
     session.run("flask-watchdog", "history", *session.posargs)
     session.run("flask-watchdog", "cures")
@@ -46,14 +46,14 @@ def history(session: nox.Session) -> None:
 
 @nox.session
 def pins(session: nox.Session) -> None:
-    """Does `pip install Flask==X` still work, for each Flask since 1.0, and what cures it."""
+    """Check whether `pip install Flask==X` still works for each Flask since 1.0; find cures."""
     install(session)
     session.run("flask-watchdog", "pins", *session.posargs)
 
 
 @nox.session
 def cell(session: nox.Session) -> None:
-    """Build one cell in an environment that stays: nox -s cell -- flask-login/today/py3.13."""
+    """Build one cell in a permanent environment: nox -s cell -- flask-login/today/py3.13."""
     if not session.posargs:
         session.error(
             "name a cell, such as flask-login/today/py3.13; `flask-watchdog plan` lists them"
@@ -66,11 +66,11 @@ def cell(session: nox.Session) -> None:
 
 FAST = "not (slow or field or machine or workflows)"
 LONG = "slow or field or machine or workflows"
-"""What `nox -s tests` runs, and what it leaves out; the markers are explained in pyproject.toml."""
+"""The tests that `nox -s tests` runs and leaves out; the markers are in pyproject.toml."""
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest with one worker a processor; most tests wait for processes of their own."""
+    """Run pytest with one worker per processor; most tests wait for processes."""
     install(session, "tests")
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *arguments)
 
@@ -96,21 +96,21 @@ def tests_all(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Every fault under every means of the sandbox, as root and not; writes docs/faults.md."""
+    """Inject every fault in every isolation, as root and not, and write docs/faults.md."""
     install(session, "tests")
     session.run("python", "benchmarks/faults.py", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Thousands of cells with faults at random; arguments after -- go to benchmarks/soak.py."""
+    """Run thousands of cells with random faults and write docs/soak.json."""
     install(session)
     session.run("python", "benchmarks/soak.py", "--loud", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What a cell costs here, beside nox and tox; arguments after -- go to benchmarks/bench.py."""
+    """Measure the cost of a cell, compared with nox and tox, and write docs/bench.json."""
     install(session, "bench")
     session.run("python", "benchmarks/bench.py", *session.posargs)
     session.run("python", "benchmarks/picture.py")
@@ -118,28 +118,28 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def truth(session: nox.Session) -> None:
-    """How much of what is known to have broken the watchdog finds, and what it makes up."""
+    """Score the watchdog against known breakages and write reports/truth.json."""
     install(session)
     session.run("python", "benchmarks/truth.py", "--into", "reports/truth.json", *session.posargs)
 
 
 @nox.session(name="forecast-score")
 def forecast_score(session: nox.Session) -> None:
-    """Score the forecast against the history; writes reports/forecast-score.json."""
+    """Score the forecast against the history and write reports/forecast-score.json."""
     install(session)
     session.run("python", "benchmarks/forecast_score.py", *session.posargs)
 
 
 @nox.session(name="api-coverage")
 def api_coverage(session: nox.Session) -> None:
-    """Measure which share of each package its smoke runs; writes reports/api-coverage.json."""
+    """Measure which share of each package its smoke runs and write reports/api-coverage.json."""
     install(session)
     session.run("python", "benchmarks/api_coverage.py", *session.posargs)
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Known vulnerabilities of all that the project needs, in the versions taken today."""
+    """Look up known vulnerabilities of all dependencies, in the versions installed today."""
     session.install("-q", "uv", *nox.project.dependency_groups(PROJECT, "audit"))
     folder = Path(session.create_tmp())
     pins, report = str(folder / "pins.txt"), folder / "audit.json"
@@ -174,23 +174,26 @@ def audit(session: nox.Session) -> None:
         success_codes=[0, 1],
     )
     if not report.exists():
-        session.error("3: the vulnerability service cannot be reached; nothing was looked at")
-    told = json.loads(report.read_text("utf-8"))["dependencies"]
-    # pip-audit says that all is well also where the service knows nothing of a package.
-    unknown = [each["name"] for each in told if "skip_reason" in each]
-    for each in told:
-        for found in each.get("vulns", ()):
-            session.warn(f"{each['name']} {each['version']}: {found['id']} {found['fix_versions']}")
-    if any(each.get("vulns") for each in told):
-        session.error("1: vulnerabilities are known of what the project needs")
+        session.error("3: the vulnerability service cannot be reached; nothing was checked")
+    packages = json.loads(report.read_text("utf-8"))["dependencies"]
+    # pip-audit also succeeds if the service knows nothing about a package.
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    for package in packages:
+        for vulnerability in package.get("vulns", ()):
+            session.warn(
+                f"{package['name']} {package['version']}: "
+                f"{vulnerability['id']} {vulnerability['fix_versions']}"
+            )
+    if any(package.get("vulns") for package in packages):
+        session.error("1: dependencies have known vulnerabilities")
     if unknown:
-        session.error(f"3: the service could not tell of {len(unknown)} of {len(told)}: {unknown}")
-    session.log(f"{len(told)} packages, no known vulnerability")
+        session.error(f"3: {len(unknown)} of {len(packages)} packages were not checked: {unknown}")
+    session.log(f"{len(packages)} packages, no known vulnerability")
 
 
 @nox.session(python=["3.11"])
 def fuzz(session: nox.Session) -> None:
-    """Inputs from outside by atheris, coverage-guided: --minutes N, and targets; all by default."""
+    """Fuzz the parsers of external inputs with atheris: --minutes N, and targets (default: all)."""
     install(session, "fuzz")
     minutes, targets = 3.0, list(session.posargs)
     if "--minutes" in targets:
@@ -198,7 +201,7 @@ def fuzz(session: nox.Session) -> None:
         minutes, targets = float(targets[at + 1]), targets[:at] + targets[at + 2 :]
     inputs = sorted(p.stem for p in Path("tests", "support", "fuzz").glob("*.py"))
     for name in targets or [i for i in inputs if i not in ("__init__", "atheris_driver")]:
-        # What was found is kept from time to time; an input that fails is left beside it.
+        # The corpus is kept between sessions; an input that fails is written beside it.
         corpus = Path(session.cache_dir, "fuzz", name)
         options = f"-max_total_time={int(minutes * 60)}", f"-artifact_prefix={corpus}-"
         session.run("python", "tests/support/fuzz/atheris_driver.py", name, str(corpus), *options)
@@ -206,7 +209,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, types, the direction of imports, the workflows."""
+    """Check style, types, the direction of imports and the workflows."""
     install(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")

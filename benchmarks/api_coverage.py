@@ -1,9 +1,9 @@
 """Measures which share of a package's public interface its smoke runs: `nox -s api-coverage`.
 
-Each package of the matrix is installed as today on the newest Python, and its smoke is run once
-under `sys.monitoring`. Writes api-coverage.json into the reports folder; the pages of the packages
-show the figures. Only packages of which at least one function ran are listed: for the others the
-measurement says nothing (extension modules, functions that are made at run time).
+Each package of the matrix is installed in today's versions on the newest Python, and its smoke is
+run once under `sys.monitoring`. Writes api-coverage.json into the reports folder; the pages of the
+packages show the figures. Packages of which no function ran are left out, since they cannot be
+measured (extension modules, functions that are made at run time).
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def main(settings: Settings, python: str | None, subjects: tuple[str, ...]) -> N
     """Measure the packages of matrix.yaml, or only those that are named."""
     matrix = settings.matrix
     packages = [matrix.framework, *(s for s in matrix.extensions if matrix.is_package(s))]
-    own = replace(settings, reports=settings.reports / "past" / "api-coverage")
-    with open_workspace(own) as workspace, observe(stderr_console(), matrix) as observer:
+    measuring = replace(settings, reports=settings.reports / "past" / "api-coverage")
+    with open_workspace(measuring) as workspace, observe(stderr_console(), matrix) as observer:
         chosen = [name for name in packages if not subjects or name in subjects]
         workspace.start_services(chosen)
-        on = choose_python(workspace, python)
-        coverage = run_with_scheduler(workspace, observer, partial(measure, chosen, on))
+        chosen_python = choose_python(workspace, python)
+        coverage = run_with_scheduler(workspace, observer, partial(measure, chosen, chosen_python))
     path = settings.reports / "api-coverage.json"
     write_atomic(path, coverage_json(coverage).encode())
     click.echo(f"{len(coverage.shares)} of {len(chosen)} packages measured: {path}")
@@ -106,8 +106,8 @@ def _run(scheduler: Scheduler, subject: str, lock: Lock, python: str) -> Share |
             )
         )
         packages = workspace.environments.packages(trial.installation)
-        own = next(p for p in packages if p.name == subject)
-        public = public_names(_sources(workspace.environments.site_packages(own)))
+        package = next(p for p in packages if p.name == subject)
+        public = public_names(_sources(workspace.environments.site_packages(package)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     try:

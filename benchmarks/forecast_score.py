@@ -2,7 +2,7 @@
 
 Recall: of the breakages caused by a package of the stack, how many were predicted by a warning that
 was raised while the smoke ran, by the source of the subject, or by a prerelease. Precision: of the
-uses that were announced to go and then removed by a release, how many really broke their subject.
+uses whose removal was announced and that a release then removed, how many broke their subject.
 Writes forecast-score.json into the reports folder; the page about the method shows it.
 """
 
@@ -48,8 +48,11 @@ _DAY = timedelta(days=1)
 @options()
 def main(settings: Settings) -> None:
     """Score the forecast against every breakage of the stored history."""
-    own = replace(settings, reports=settings.reports / "past" / "score")
-    with open_workspace(own) as workspace, observe(stderr_console(), settings.matrix) as observer:
+    scoring = replace(settings, reports=settings.reports / "past" / "score")
+    with (
+        open_workspace(scoring) as workspace,
+        observe(stderr_console(), settings.matrix) as observer,
+    ):
         score = score_forecast(workspace, observer, Archive(settings.reports))
     write_atomic(settings.reports / "forecast-score.json", score_json(score).encode())
     for words, number in score_lines(score, settings.matrix.core_names).items():
@@ -64,150 +67,163 @@ def score_forecast(workspace: Workspace, observer: Observer, archive: Archive) -
 
 async def _score(histories: Sequence[History], scheduler: Scheduler) -> Score:
     matrix = scheduler.workspace.settings.matrix
-    mine = [h for h in histories if matrix.is_package(h.subject)]
-    each = [(b, h.moments) for h in mine for b in h.breakages if _of_stack(scheduler, b)]
-    judged = [b for b, _ in each]
-    scheduler.workspace.start_services({b.subject for b in judged})
-    scheduler.observer.stage("What was there to see before each breakage", len(judged))
-    foretold = await gather(_foretold(scheduler, b, moments) for b, moments in each)
-    releases = sorted(
-        {(b.culprit.name, b.culprit.version, b.broken_from) for b in judged if b.culprit},
-        key=lambda r: r[2],
+    histories = [h for h in histories if matrix.is_package(h.subject)]
+    breakages = [
+        (b, h.moments) for h in histories for b in h.breakages if _is_of_stack(scheduler, b)
+    ]
+    scheduler.workspace.start_services({b.subject for b, _ in breakages})
+    scheduler.observer.stage("Looking for what announced each breakage", len(breakages))
+    predictions = await gather(_predict(scheduler, b, moments) for b, moments in breakages)
+    culprits = [(b.culprit, b.broken_from) for b, _ in breakages if b.culprit]
+    releases: dict[tuple[str, str], datetime] = {}
+    # From the latest to the earliest: the first breakage of a release sets its instant.
+    for culprit, begin in sorted(culprits, key=lambda pair: pair[1], reverse=True):
+        releases[culprit.name, culprit.version] = begin
+    releases |= _feature_releases(scheduler, min((h.since for h in histories), default=None))
+    scheduler.observer.stage(
+        "Looking for the subjects that each release should break", len(releases)
     )
-    first = {(n, v): t for n, v, t in reversed(releases)}
-    first |= _series(scheduler, min((h.since for h in mine), default=None))
-    scheduler.observer.stage("Whom each of these releases was to break", len(first))
-    alarms = []
-    for (name, version), when in first.items():
-        alarms.append(await _alarms(scheduler, mine, name, version, when))
+    alarms: list[Alarm] = []
+    for (name, version), when in releases.items():
+        alarms += await _alarms(scheduler, histories, name, version, when)
         scheduler.observer.advance()
-    known = tuple(f for f in foretold if f)
     return Score(
-        scheduler.workspace.settings.as_of, known, tuple(a for found in alarms for a in found)
+        scheduler.workspace.settings.as_of, tuple(p for p in predictions if p), tuple(alarms)
     )
 
 
-def _series(scheduler: Scheduler, since: datetime | None) -> dict[tuple[str, str], datetime]:
-    """The first release of each series of the stack: what takes away is a feature release."""
-    found: dict[tuple[str, str], datetime] = {}
-    for name in scheduler.workspace.settings.matrix.stack_names if since else ():
-        page = scheduler.workspace.index.page(name)
-        seen: set[tuple[int, ...]] = set()
-        for release in page.releases(scheduler.workspace.settings.as_of) if page else ():
+def _feature_releases(
+    scheduler: Scheduler, since: datetime | None
+) -> dict[tuple[str, str], datetime]:
+    """Return the first final release of each series of the stack, with its upload time.
+
+    Names are removed in feature releases.
+    """
+    if since is None:
+        return {}
+    workspace = scheduler.workspace
+    uploads: dict[tuple[str, str], datetime] = {}
+    for name in workspace.settings.matrix.stack_names:
+        page = workspace.index.page(name)
+        known_series: set[tuple[int, ...]] = set()
+        for release in page.releases(workspace.settings.as_of) if page else ():
             series = release.version.release[:2]
-            if release.final and release.uploaded and series not in seen:
-                seen.add(series)
-                if since and release.uploaded > since:
-                    found[name, str(release.version)] = release.uploaded
-    return found
+            if release.final and release.uploaded and series not in known_series:
+                known_series.add(series)
+                if release.uploaded > since:
+                    uploads[name, str(release.version)] = release.uploaded
+    return uploads
 
 
-def _of_stack(scheduler: Scheduler, breakage: PastBreakage) -> bool:
-    by = breakage.culprit
+def _is_of_stack(scheduler: Scheduler, breakage: PastBreakage) -> bool:
+    """Return true if another package of the stack broke the subject and it can be run here."""
+    culprit = breakage.culprit
     return (
-        by is not None
-        and by.name in scheduler.workspace.settings.matrix.stack_names
-        and by.name != breakage.subject
+        culprit is not None
+        and culprit.name in scheduler.workspace.settings.matrix.stack_names
+        and culprit.name != breakage.subject
         and breakage.works is not None
         and breakage.breaks is not None
         and breakage.python in scheduler.workspace.interpreters
     )
 
 
-async def _foretold(
+async def _predict(
     scheduler: Scheduler, breakage: PastBreakage, moments: Sequence[Snapshot]
 ) -> PredictedBreakage | None:
-    by, works, breaks = breakage.culprit, breakage.works, breakage.breaks
-    if by is None or works is None or breaks is None:
+    """Return by what and how many days before it began a breakage was announced."""
+    culprit, works, breaks = breakage.culprit, breakage.works, breakage.breaks
+    if culprit is None or works is None or breaks is None:
         return None
     python, when = breakage.python, breakage.broken_from
     days: dict[str, float] = {}
-    why: list[str] = []
+    reasons: list[str] = []
     reading = await read_subject(scheduler, breakage.subject, works, python, when)
-    if warned := breakage.warned or (
-        reading and await _warned(scheduler, breakage, reading, moments)
-    ):
-        days["warning"] = (when - warned[0]) / _DAY
-        why.append(f"warned: {warned[1][:160]}")
-    private = False
+    warning = breakage.warned
+    if not warning and reading is not None:
+        warning = await _find_warning(scheduler, breakage, reading, moments)
+    if warning:
+        days["warning"] = (when - warning[0]) / _DAY
+        reasons.append(f"warned: {warning[1][:160]}")
+    private: set[str] = set()
     if reading is None:
-        why.append("its source cannot be had")
+        reasons.append("its source cannot be had")
     else:
-        after = swap_versions(works, breaks, [by.name])
-        seen, lost_private = await _taken_away(scheduler, reading, by.name, python, when, after)
-        private = bool(lost_private)
-        if seen:
-            since = await _announced_since(scheduler, by.name, by.version, seen, when)
+        after = swap_versions(works, breaks, [culprit.name])
+        risks, private = await _removed_uses(scheduler, reading, culprit.name, python, when, after)
+        if risks:
+            since = await _announced_since(scheduler, culprit.name, culprit.version, risks, when)
             days["scan"] = (when - since) / _DAY
-            why.append("in its source: " + ", ".join(sorted({r.symbol for r in seen})[:3]))
-        elif lost_private:
-            why.append(f"private names that went away: {', '.join(sorted(lost_private)[:3])}")
-    early = await _on_prerelease(scheduler, breakage, works)
-    if early is not None:
-        days["prerelease"] = (when - early) / _DAY
-        why.append("a prerelease failed alike")
+            reasons.append("in its source: " + ", ".join(sorted({r.symbol for r in risks})[:3]))
+        elif private:
+            reasons.append(f"private names that went away: {', '.join(sorted(private)[:3])}")
+    prerelease = await _failing_prerelease(scheduler, breakage, works)
+    if prerelease is not None:
+        days["prerelease"] = (when - prerelease) / _DAY
+        reasons.append("a prerelease failed alike")
     scheduler.observer.advance()
-    told = "; ".join(why) or f"nothing announced it: {breakage.symptom[:160]}"
     return PredictedBreakage(
         breakage.id,
         breakage.subject,
-        f"{by.name} {by.version}",
+        f"{culprit.name} {culprit.version}",
         {k: round(v, 1) for k, v in days.items()},
-        private,
-        told,
+        bool(private),
+        "; ".join(reasons) or f"nothing announced it: {breakage.symptom[:160]}",
     )
 
 
-async def _warned(
-    scheduler: Scheduler, breakage: PastBreakage, mine: Reading, moments: Sequence[Snapshot]
+async def _find_warning(
+    scheduler: Scheduler, breakage: PastBreakage, reading: Reading, moments: Sequence[Snapshot]
 ) -> tuple[datetime, str] | None:
-    """The announcement that the smoke met before, of the very thing that then failed.
+    """Return the deprecation warning of what then failed, and when it was first given.
 
-    That is where the line that warned is the one that failed, or the name stands in what one saw.
+    A warning belongs to the breakage if the line that warned is the line that failed, or if the
+    symptom has the name that was deprecated.
     """
-    by = breakage.culprit
-    if by is None:
+    culprit = breakage.culprit
+    if culprit is None:
         return None
     workspace, when = scheduler.workspace, breakage.broken_from
-    trial = workspace.trial(breakage.subject, mine.lock, breakage.python, when)
+    trial = workspace.trial(breakage.subject, reading.lock, breakage.python, when)
     record = await scheduler.record(trial)
     caught = record.evidence[-1].warnings if record.evidence else ()
-    held = {by.name: by.last_good}
-    for each in risks_of_warnings(mine.subject, mine.version, caught, mine.modules, held):
-        name = each.symbol.rsplit(".", 1)[-1]
-        line = f'{each.file}", line {each.line},'
+    versions = {culprit.name: culprit.last_good}
+    risks = risks_of_warnings(reading.subject, reading.version, caught, reading.modules, versions)
+    for risk in risks:
+        name = risk.symbol.rsplit(".", 1)[-1]
+        line = f'{risk.file}", line {risk.line},'
         if line in breakage.log or re.search(rf"\b{re.escape(name)}\b", breakage.symptom):
-            page = workspace.index.page(by.name)
-            files = page.files(by.last_good, when) if page else ()
-            first = min((f.uploaded for f in files if f.uploaded), default=when)
-            return timeline.first_announcement(moments, when, name) or (first, each.text)
+            page = workspace.index.page(culprit.name)
+            files = page.files(culprit.last_good, when) if page else ()
+            uploaded = min((f.uploaded for f in files if f.uploaded), default=when)
+            return timeline.first_announcement(moments, when, name) or (uploaded, risk.text)
     return None
 
 
-async def _taken_away(
-    scheduler: Scheduler, mine: Reading, package: str, python: str, when: datetime, after: Lock
+async def _removed_uses(
+    scheduler: Scheduler, reading: Reading, package: str, python: str, when: datetime, after: Lock
 ) -> tuple[list[Risk], set[str]]:
-    """The announced uses that a release takes away, and the private names among the others."""
-    old = await offers_used(scheduler, package, [mine], python, mine.lock, when)
-    new = await offers_used(scheduler, package, [mine], python, after, just_after(when))
-    gone = {r.symbol for r in _found(mine, package, new) if r.kind is Kind.GONE}
-    private = {s for s in gone if (offer := old.get(s)) and offer.offered and offer.private}
-    return [r for r in _announced(mine, package, old) if r.symbol in gone], private
+    """Return the announced uses that a release removed, and the private names that it removed."""
+    old = await offers_used(scheduler, package, [reading], python, reading.lock, when)
+    new = await offers_used(scheduler, package, [reading], python, after, just_after(when))
+    removed = {r.symbol for r in _risks(reading, package, new) if r.kind is Kind.GONE}
+    private = {s for s in removed if (offer := old.get(s)) and offer.offered and offer.private}
+    return [r for r in _announced_risks(reading, package, old) if r.symbol in removed], private
 
 
-def _found(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
-    held = {package: mine.lock.version(package) or ""}
-    return list(risks_of_uses(mine.subject, mine.version, mine.uses, offers, held))
+def _risks(reading: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
+    versions = {package: reading.lock.version(package) or ""}
+    return list(risks_of_uses(reading.subject, reading.version, reading.uses, offers, versions))
 
 
-def _announced(mine: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
-    return [r for r in _found(mine, package, offers) if r.kind is Kind.ANNOUNCED]
+def _announced_risks(reading: Reading, package: str, offers: Mapping[str, Offer]) -> list[Risk]:
+    return [r for r in _risks(reading, package, offers) if r.kind is Kind.ANNOUNCED]
 
 
 async def _announced_since(
     scheduler: Scheduler, package: str, version: str, risks: Sequence[Risk], when: datetime
 ) -> datetime:
-    """When the first of these announcements was published: the release that began to make it."""
+    """Return when the first release that made one of these announcements was published."""
     page = scheduler.workspace.index.page(package)
     firsts: dict[tuple[int, ...], tuple[Version, datetime]] = {}
     for release in page.releases(when) if page else ():
@@ -215,7 +231,7 @@ async def _announced_since(
             series = release.version.release[:2]
             firsts.setdefault(series, (release.version, release.uploaded))
     since, uses = when, [as_use(r.symbol) for r in risks]
-    # From the newest backwards, the first of each series, while it announces.
+    # From the newest series backwards, as long as the first release of a series announces.
     for first, uploaded in reversed(firsts.values()):
         cutoff = just_after(uploaded)
         python = replay.newest_python(list(scheduler.workspace.interpreters), cutoff)
@@ -229,80 +245,86 @@ async def _announced_since(
     return since
 
 
-async def _on_prerelease(
+async def _failing_prerelease(
     scheduler: Scheduler, breakage: PastBreakage, works: Lock
 ) -> datetime | None:
-    """When a prerelease that fails alike was published, if there was one."""
-    by = breakage.culprit
-    page = scheduler.workspace.index.page(by.name) if by else None
-    if by is None or page is None:
+    """Return when the newest prerelease was published, if it fails with the same signature."""
+    culprit = breakage.culprit
+    page = scheduler.workspace.index.page(culprit.name) if culprit else None
+    if culprit is None or page is None:
         return None
     releases = [
         r
         for r in page.releases(breakage.broken_from)
-        if r.version.is_prerelease and r.uploaded and r.version > Version(by.last_good)
+        if r.version.is_prerelease and r.uploaded and r.version > Version(culprit.last_good)
     ]
     if not releases:
         return None
     newest = max(releases, key=lambda r: r.version)
     requirements = scheduler.workspace.settings.matrix.requirements(breakage.subject)
-    case = Experiment(scheduler, breakage.subject, requirements)
-    swapped = Lock(tuple((n, str(newest.version) if n == by.name else v) for n, v in works.pins))
-    moment = await case.observe_lock(swapped, breakage.python, breakage.broken_from)
+    experiment = Experiment(scheduler, breakage.subject, requirements)
+    swapped = Lock(
+        tuple((n, str(newest.version) if n == culprit.name else v) for n, v in works.pins)
+    )
+    moment = await experiment.observe_lock(swapped, breakage.python, breakage.broken_from)
     return newest.uploaded if breakage.signature in moment.fails else None
 
 
 async def _alarms(
     scheduler: Scheduler, histories: Sequence[History], package: str, version: str, when: datetime
 ) -> list[Alarm]:
-    """Every subject that used what this release took away after announcing it."""
+    """Return the subjects that used what this release removed after announcing it."""
     python = replay.newest_python(list(scheduler.workspace.interpreters), when)
-    exposed = [h for h in histories if _exposed(h, package, when)]
-    found = await gather(_before(scheduler, h, package, version, python, when) for h in exposed)
-    mine = {r.subject: r for r in found if r}
+    exposed = {h.subject: h for h in histories if _is_exposed(h, package, when)}
+    before = await gather(
+        _read_before(scheduler, subject, package, version, python, when) for subject in exposed
+    )
+    readings = {r.subject: r for r in before if r}
     announced: dict[str, set[str]] = {}
-    for same in group_by_version(mine.values(), package).values():
-        old = await offers_used(scheduler, package, same, python, smallest_lock(same), when)
-        for reading in same:
-            if symbols := {r.symbol for r in _announced(reading, package, old)}:
+    for group in group_by_version(readings.values(), package).values():
+        old = await offers_used(scheduler, package, group, python, smallest_lock(group), when)
+        for reading in group:
+            if symbols := {r.symbol for r in _announced_risks(reading, package, old)}:
                 announced[reading.subject] = symbols
-    afters = await gather(_after(scheduler, s, package, version, python, when) for s in announced)
-    later = {s: lock for s, lock in zip(announced, afters, strict=True) if lock}
-    if not later:
+    after = await gather(
+        _lock_after(scheduler, subject, package, version, python, when) for subject in announced
+    )
+    locks = {s: lock for s, lock in zip(announced, after, strict=True) if lock}
+    if not locks:
         return []
-    lock = min(later.values(), key=lambda lock: (len(lock.pins), lock.pins))
-    readings = [mine[s] for s in later]
-    new = await offers_used(scheduler, package, readings, python, lock, just_after(when))
+    lock = min(locks.values(), key=lambda lock: (len(lock.pins), lock.pins))
+    users = [readings[subject] for subject in locks]
+    new = await offers_used(scheduler, package, users, python, lock, just_after(when))
     alarms = []
-    for reading in readings:
-        gone = {r.symbol for r in _found(reading, package, new) if r.kind is Kind.GONE}
-        if taken := sorted(announced[reading.subject] & gone):
-            history = next(h for h in exposed if h.subject == reading.subject)
-            alarms.append(_alarm(history, package, version, taken))
+    for reading in users:
+        removed = {r.symbol for r in _risks(reading, package, new) if r.kind is Kind.GONE}
+        if symbols := announced[reading.subject] & removed:
+            alarms.append(_alarm(exposed[reading.subject], package, version, sorted(symbols)))
     return alarms
 
 
-def _exposed(history: History, package: str, when: datetime) -> bool:
-    """Whether a subject ever had the package, and was not broken already."""
+def _is_exposed(history: History, package: str, when: datetime) -> bool:
+    """Return true if the subject ever had the package and was not broken at that time."""
     had = any(m.lock and m.lock.version(package) for m in history.moments)
     broken = any(b.broken_from < when < (b.fixed_on or when + _DAY) for b in history.breakages)
     return had and history.subject != package and not broken
 
 
-async def _before(
-    scheduler: Scheduler, history: History, package: str, version: str, python: str, when: datetime
+async def _read_before(
+    scheduler: Scheduler, subject: str, package: str, version: str, python: str, when: datetime
 ) -> Reading | None:
-    requirements = scheduler.workspace.settings.matrix.requirements(history.subject)
+    """Read what the subject used just before the release; None if it had no older release."""
+    requirements = scheduler.workspace.settings.matrix.requirements(subject)
     lock = await scheduler.lock(LockRequest(requirements, python, when))
     if not isinstance(lock, Lock) or lock.version(package) in (None, version):
         return None
-    return await read_subject(scheduler, history.subject, lock, python, when)
+    return await read_subject(scheduler, subject, lock, python, when)
 
 
-async def _after(
+async def _lock_after(
     scheduler: Scheduler, subject: str, package: str, version: str, python: str, when: datetime
 ) -> Lock | None:
-    """The lock that holds the release; None where the subject does not let it in."""
+    """Return the subject's lock with the release; None if its requirements exclude it."""
     requirements = scheduler.workspace.settings.matrix.requirements(subject)
     lock = await scheduler.lock(LockRequest(requirements, python, just_after(when)))
     return lock if isinstance(lock, Lock) and lock.version(package) == version else None

@@ -1,4 +1,4 @@
-"""docs/bench.svg from docs/bench.json: cells a minute beside the floor, nothing in seconds."""
+"""Draws docs/bench.svg from docs/bench.json: cells per minute, as shares of the floor."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ROWS = (
 WIDTH, LABEL, ROW = 720, 290, 26
 
 
-def draw(told: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Bars of cells a minute as shares of the floor."""
-    costs = told["costs"]
+def draw(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return an SVG with a bar for each tool."""
+    costs = results["costs"]
     rates = {name: costs[name]["cells"] / costs[name]["wall"] for name, _ in ROWS if name in costs}
     rows = []
-    for number, (name, label) in enumerate((n, label) for n, label in ROWS if n in rates):
+    for number, (name, label) in enumerate(row for row in ROWS if row[0] in rates):
         share = rates[name] / rates["floor"]
-        top, long = 10 + number * ROW, max(round((WIDTH - LABEL - 60) * share, 1), 1)
+        top, length = 10 + number * ROW, max(round((WIDTH - LABEL - 60) * share, 1), 1)
         rows.append(
             f'<text x="{LABEL - 8}" y="{top + 15}" text-anchor="end">{label}</text>'
-            f'<rect x="{LABEL}" y="{top + 3}" width="{long}" height="16" rx="2"/>'
-            f'<text x="{LABEL + long + 6}" y="{top + 15}">{100 * share:.0f} %</text>'
+            f'<rect x="{LABEL}" y="{top + 3}" width="{length}" height="16" rx="2"/>'
+            f'<text x="{LABEL + length + 6}" y="{top + 15}">{100 * share:.0f} %</text>'
         )
     height = 20 + len(rows) * ROW
     return (

@@ -1,4 +1,4 @@
-"""Wheels made in memory from a few lines of Python (PEP 427). Pure."""
+"""Builds wheels in memory from a few lines of Python (PEP 427). Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The date of every file: the same content is the same wheel."""
+"""The date of every file, so that equal content gives equal wheels."""
 
 
 def wheel_metadata(
     name: str, version: str, requires: Sequence[str], requires_python: str | None
 ) -> str:
-    """What a wheel says of itself (core metadata 2.1)."""
+    """Return the METADATA of a wheel (core metadata 2.1)."""
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {r}" for r in requires]
     lines += [f"Requires-Python: {requires_python}"] if requires_python else []
@@ -31,7 +31,7 @@ def build_wheel(
     requires_python: str | None = None,
     entry_points: str = "",
 ) -> bytes:
-    """A pure wheel with a correct RECORD."""
+    """Build a pure wheel with a correct RECORD and return its content."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     content = dict(files)
     content[f"{info}/METADATA"] = wheel_metadata(name, version, requires, requires_python)
