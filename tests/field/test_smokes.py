@@ -27,8 +27,8 @@ from watchdog.runner.workspace import Settings, Workspace, open_workspace
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     reports = tmp_path_factory.mktemp("reports")
     # The probe is run here and not by a runner, so the services must be here too.
-    now, means = datetime.now(UTC).replace(microsecond=0), Isolation.LIMITS
-    settings = Settings(MATRIX, now, reports, jobs=2, sandbox=means)
+    now, isolation = datetime.now(UTC).replace(microsecond=0), Isolation.LIMITS
+    settings = Settings(MATRIX, now, reports, jobs=2, sandbox=isolation)
     try:
         with open_workspace(settings) as workspace:
             workspace.releases()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from ecosystem import PYTHON, day
+from isolations import usable_isolations
 from loopback_index import LoopbackIndex, Upload
-from means import usable_means
 
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import InfrastructureError, InstallError
@@ -65,14 +65,14 @@ class Place:
         return [path for path in found if not path.is_relative_to(inside)]
 
 
-@pytest.fixture(params=usable_means())
+@pytest.fixture(params=usable_isolations())
 def place(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     empty_index: LoopbackIndex,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Place]:
-    means: Isolation = request.param
+    isolation: Isolation = request.param
     monkeypatch.setenv("UV_DEFAULT_INDEX", empty_index.url)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setattr(build, "_FILE_BYTES", 20_000_000)
@@ -81,7 +81,7 @@ def place(
     scratch.mkdir()
     empty_index.add("flask", "3.0.0", day(1))
     interpreters = find_interpreters([PYTHON], Processes()).values()
-    sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
+    sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=isolation)
     with contextlib.closing(Index((empty_index.url,), tmp_path / "index")) as index:
         place = BuildSandbox(processes, sandbox, scratch, servers=lambda: index.servers("flask"))
         try:

@@ -15,8 +15,8 @@ import ecosystem
 import pytest
 from ecosystem import PYTHON, SMOKE, day
 from home import Home
+from isolations import usable_isolations
 from loopback_index import LoopbackIndex
-from means import usable_means
 
 from watchdog.model.evidence import Isolation
 from watchdog.sandbox.build import _loopback_addresses, _reached_by_name, server_of
@@ -25,7 +25,7 @@ SECRET = "a-secret-that-no-build-may-see"
 
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
-# Its wheel holds what it found out while it was built; its own METADATA is told likewise.
+# The wheel holds what the backend found out during the build; so does its own METADATA.
 BACKEND = """
 import base64, hashlib, os, socket, subprocess, sys, zipfile
 
@@ -160,8 +160,8 @@ class World:
         }
         self.index.add_sdist("ext-one", "1.0", day(4), files=files)
 
-    def run(self, means: Isolation) -> str:
-        done = self.home("run", "--sandbox", means, HOME=str(self.secrets), A_TOKEN=SECRET)
+    def run(self, isolation: Isolation) -> str:
+        done = self.home("run", "--sandbox", isolation, HOME=str(self.secrets), A_TOKEN=SECRET)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
         assert self.home.states()[f"ext-two/today/py{PYTHON}"] == "works"
@@ -187,14 +187,14 @@ def world(tmp_path: Path, empty_index: LoopbackIndex) -> Iterator[World]:
         yield world
 
 
-CONFINED = [m for m in usable_means() if m.values[0] is not Isolation.LIMITS]
+CONFINED = [m for m in usable_isolations() if m.values[0] is not Isolation.LIMITS]
 
 
-@pytest.mark.parametrize("means", CONFINED)
-def test_confined_build_reaches_only_index(world: World, means: Isolation) -> None:
+@pytest.mark.parametrize("isolation", CONFINED)
+def test_confined_build_reaches_only_index(world: World, isolation: Isolation) -> None:
     """A confined build works but reads no secret, reaches no other server and plants no file."""
     world.publish(more="sets_the_system, mounts")
-    world.run(means)
+    world.run(isolation)
     record = world.record()
     assert json.loads(record)["judgement"]["outcome"] == "works", record
     assert SECRET not in record
@@ -213,19 +213,19 @@ def test_unconfined_build_attacks_succeed(world: World) -> None:
     for name in ("reads_a_key", "reads_the_reports", "connects_elsewhere", "reads_the_token_of"):
         assert name in found, found
     assert list(world.home.caches.rglob("planted"))
-    assert "sees_a_token" not in found, "the environment is an allow-list under every means"
+    assert "sees_a_token" not in found, "the environment is an allow-list in every isolation"
 
 
-@pytest.mark.parametrize("means", CONFINED)
+@pytest.mark.parametrize("isolation", CONFINED)
 @pytest.mark.parametrize(
     "extra",
     ["os.kill(-1, 9)", "[os.fork() for _ in range(11)] and __import__('time').sleep(30)"],
     ids=["kills-everybody", "forks"],
 )
-def test_hostile_build_does_not_stop_run(world: World, means: Isolation, extra: str) -> None:
+def test_hostile_build_does_not_stop_run(world: World, isolation: Isolation, extra: str) -> None:
     """A build that kills processes or forks fails, and the run goes on without leftovers."""
     world.publish(extra=extra)
-    world.run(means)
+    world.run(isolation)
     assert world.home.states()[f"ext-one/today/py{PYTHON}"] != "works"
     assert world.left() == []
 

@@ -1,4 +1,4 @@
-"""The sandbox as its users see it: which means, what it shows, what it keeps of bytecode."""
+"""The sandbox from outside: its isolation, what a cell sees, and bytecode."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_record_names_sandbox(home: Home) -> None:
     assert home("run", *ONLY, "--sandbox", "limits").returncode == 0
     assert evidence(home)["sandbox"] == "limits"
     again = home("run", *ONLY)
-    assert "0 trials run" in again.stderr, "what limits found is known under every other means"
+    assert "0 trials run" in again.stderr, "records of limits are reused in every other isolation"
 
 
 def test_run_reports_weak_sandbox(home: Home) -> None:

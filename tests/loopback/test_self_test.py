@@ -78,9 +78,9 @@ def test_self_test_once_a_day_for_few_cells(home: Home) -> None:
     assert json.loads(passed.read_bytes())["at"] > "2026"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the sandbox's weakest means is everywhere the same")
-@pytest.mark.parametrize("means", ["limits", "auto"])
-def test_self_test_with_each_sandbox(home: Home, means: str) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="the limits are the same on every system")
+@pytest.mark.parametrize("isolation", ["limits", "auto"])
+def test_self_test_with_each_sandbox(home: Home, isolation: str) -> None:
     """The known answers are right with the weakest and with the automatic sandbox."""
-    done = home("run", *ONLY, "--sandbox", means)
+    done = home("run", *ONLY, "--sandbox", isolation)
     assert done.returncode == 0, done.stderr

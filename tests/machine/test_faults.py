@@ -1,7 +1,7 @@
 """Faults, injected with real processes: what the user sees, what is lost, the exit code.
 
-`nox -s faults` runs these under each means of the sandbox, as root and not, and writes
-docs/faults.md from what they tell. FLASK_WATCHDOG_SANDBOX chooses the means.
+`nox -s faults` runs these in each isolation of the sandbox, as root and not, and writes
+docs/faults.md from what they report. FLASK_WATCHDOG_SANDBOX selects the isolation.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from watchdog.storage.ledger import Ledger
 KILLS = int(os.environ.get("WATCHDOG_KILLS", "3"))
 """At how many random moments a run is killed; 200 have been tried (docs/faults.md)."""
 
-MEANS = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
+ISOLATION = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
 
 
 @pytest.fixture
@@ -349,20 +349,20 @@ WAYS = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 @pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("means", ["auto", "limits"] if MEANS == "auto" else [MEANS])
+@pytest.mark.parametrize("isolation", ["auto", "limits"] if ISOLATION == "auto" else [ISOLATION])
 def test_watchdog_end_stops_all_cells(
-    world: World, tell: Tell, how: signal.Signals, means: str
+    world: World, tell: Tell, how: signal.Signals, isolation: str
 ) -> None:
     """No process of a cell remains after the watchdog was terminated or killed."""
     sleeper(world, LEAVES)
     mark = f"C.UTF-8@{world.home.folder.name}"
-    process = start(world, "--only", "ext-one", "--sandbox", means, mark=mark)
+    process = start(world, "--only", "ext-one", "--sandbox", isolation, mark=mark)
     assert wait_for(lambda: [p for p in marked(mark) if b"sleep" in command(p)])
     process.send_signal(how)
     code = process.wait(30)
     assert code in (130, -9)
     again = None
-    if how is signal.SIGKILL and means == "limits":
+    if how is signal.SIGKILL and isolation == "limits":
         # Nobody can end then what left its group: the next run does, by the folder it came from.
         no_sleeper(world)
         again = world.next_run()

@@ -1,4 +1,4 @@
-"""What hostile packages try, under each means of the sandbox: contained, and the run goes on.
+"""Hostile packages in each isolation of the sandbox are contained, and the run continues.
 
 Each of them returns 42, as its smoke expects, only where it got what it wanted. The dangerous ones
 are bounded by themselves: 1024 processes, one file of 600 MB. What plain limits cannot contain is
@@ -23,8 +23,8 @@ import pytest
 from ecosystem import PYTHON
 from fault_world import trials
 from home import Home, Tell
+from isolations import usable_isolations
 from loopback_index import LoopbackIndex
-from means import usable_means
 
 from watchdog.model.evidence import Isolation
 
@@ -35,10 +35,10 @@ ALL = frozenset(Isolation)
 
 @dataclass(frozen=True)
 class Attack:
-    """What a package does, under which means it is tried, and what its record must show."""
+    """What a package does, in which isolations it is run, and what its record must have."""
 
     code: str
-    means: frozenset[Isolation] = ALL
+    isolations: frozenset[Isolation] = ALL
     outcome: str = "broken"
     symptom: str = ""
 
@@ -202,7 +202,7 @@ class Ran:
     """A run over the hostile packages, and what was seen of it from outside."""
 
     home: Home
-    means: Isolation
+    isolation: Isolation
     code: int
     errors: str
     accepted: list[Any]
@@ -223,9 +223,9 @@ class Ran:
         return found
 
 
-@pytest.fixture(scope="module", params=usable_means())
+@pytest.fixture(scope="module", params=usable_isolations())
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    means: Isolation = request.param
+    isolation: Isolation = request.param
     folder = tmp_path_factory.mktemp("hostile")
     secrets = folder / "home"
     (secrets / ".ssh").mkdir(parents=True)
@@ -235,7 +235,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     accepted: list[Any] = []
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)  # noqa: FBT003
-    names = [name for name, attack in ATTACKS.items() if means in attack.means]
+    names = [name for name, attack in ATTACKS.items() if isolation in attack.isolations]
     ecosystem.begin(index, folder)
     replaced = {
         "REALHOME": str(Path.home()),
@@ -267,7 +267,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     done = home(
         "run",
         "--sandbox",
-        means,
+        isolation,
         "--jobs",
         "3",
         HOME=str(secrets),
@@ -278,8 +278,8 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with contextlib.suppress(BlockingIOError):
         accepted.append(listener.accept()[1])
     listener.close()
-    again = trials(home("run", "--sandbox", means, HOME=str(secrets)).stderr)
-    yield Ran(home, means, done.returncode, done.stderr, accepted, mark, again)
+    again = trials(home("run", "--sandbox", isolation, HOME=str(secrets)).stderr)
+    yield Ran(home, isolation, done.returncode, done.stderr, accepted, mark, again)
     index.stop()
 
 
@@ -287,13 +287,13 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_attack_is_contained(ran: Ran, tell: Tell, name: str) -> None:
     """Each attack is contained, and its record has the expected outcome and no secret."""
     attack = ATTACKS[name]
-    if ran.means not in attack.means:
+    if ran.isolation not in attack.isolations:
         pytest.skip("plain limits cannot contain it; SECURITY.md says so")
     record = ran.record(name)
     judgement = record["judgement"]
     assert not attack.outcome or judgement["outcome"] == attack.outcome, record
     assert attack.symptom in judgement.get("symptom", ""), record
-    assert {e["sandbox"] for e in record["evidence"]} == {ran.means}
+    assert {e["sandbox"] for e in record["evidence"]} == {ran.isolation}
     assert SECRET not in json.dumps(record)
     seen = " ".join([judgement["outcome"], judgement.get("symptom", "")])
     tell(f"a package that {name.replace('-', ' ')}", seen.strip(), ran.again, ran.code)
@@ -304,13 +304,13 @@ def test_run_completes_despite_attacks(ran: Ran) -> None:
     assert ran.code == 0, ran.errors
     assert "Traceback" not in ran.errors
     states = ran.home.states()
-    assert len(states) == sum(ran.means in attack.means for attack in ATTACKS.values())
+    assert len(states) == sum(ran.isolation in attack.isolations for attack in ATTACKS.values())
     assert (ran.home.folder / "reports" / "index.html").is_file()
 
 
 def test_sandbox_blocks_connections(ran: Ran) -> None:
     """No cell reached a server outside the sandbox."""
-    if ran.means is Isolation.LIMITS:
+    if ran.isolation is Isolation.LIMITS:
         pytest.skip("plain limits do not close the network; SECURITY.md says so")
     assert ran.accepted == []
 
@@ -337,7 +337,7 @@ def test_package_text_is_escaped(ran: Ran) -> None:
 
 def test_store_is_unchanged_by_attacks(ran: Ran) -> None:
     """The package store has no file of an attack and has lost none of its own."""
-    if ran.means is Isolation.LIMITS:
+    if ran.isolation is Isolation.LIMITS:
         pytest.skip("plain limits do not protect files; SECURITY.md says so")
     store = ran.home.caches / "watchdog" / "packages"
     assert list(store.rglob("flask.py"))

@@ -1,4 +1,4 @@
-"""Which means of confining what strangers wrote this system has."""
+"""Finds the isolations of the sandbox that this system supports."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ from watchdog.sandbox.process import Processes
 from watchdog.sandbox.sandbox import Sandbox
 
 
-def usable_means() -> list[Any]:
-    """Each means, skipped with the reason where this system does not have it."""
+def usable_isolations() -> list[Any]:
+    """Return a pytest parameter for each isolation; those not supported here are skipped.
+
+    FLASK_WATCHDOG_SANDBOX may name a single one.
+    """
     interpreters = find_interpreters([PYTHON], Processes()).values()
-    found = []
-    chosen = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
-    for means in Isolation if chosen == "auto" else [Isolation(chosen)]:
+    parameters = []
+    selected = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
+    for isolation in Isolation if selected == "auto" else [Isolation(selected)]:
         processes, scratch = Processes(), Path(tempfile.mkdtemp(prefix="fw-")).resolve()
-        sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=means)
+        sandbox = Sandbox(processes, scratch, scratch / "store", interpreters, wanted=isolation)
         try:
             sandbox.choose()
-            found.append(pytest.param(means))
+            parameters.append(pytest.param(isolation))
         except ConfigurationError as e:
-            found.append(pytest.param(means, marks=pytest.mark.skip(reason=str(e))))
+            parameters.append(pytest.param(isolation, marks=pytest.mark.skip(reason=str(e))))
         finally:
             processes.stop_all()
             sandbox.close()
             shutil.rmtree(scratch, ignore_errors=True)
-    return found
+    return parameters
