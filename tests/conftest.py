@@ -11,7 +11,7 @@ from typing import Any
 
 import ecosystem
 import pytest
-from home import ROOT, Home, Tell, git, shown
+from home import ROOT, Home, Tell, git, redact_text
 from loopback_index import LoopbackIndex
 
 TIERS = ("unit", "loopback", "browser", "field", "machine", "workflows")
@@ -30,22 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class SkippedWriter:
-    """Writes the ids of the tests that were skipped, to be run where nothing is missing."""
+    """Writes the ids of skipped tests, so that another machine can run them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.skipped: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember a skipped test; expected failures are left out."""
         if report.skipped and not hasattr(report, "wasxfail"):
             self.skipped.append(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
+        """Write the file."""
         self.path.write_text("".join(f"{test}\n" for test in self.skipped), "utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Write skipped tests if that is wanted; once, not in each worker."""
+    """Write skipped tests if the option is given, in one process only."""
     path = config.getoption("--write-skipped")
     if path and not hasattr(config, "workerinput"):
         config.pluginmanager.register(SkippedWriter(path))
@@ -53,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def made_up() -> Iterator[LoopbackIndex]:
-    """The made-up ecosystem, served for the whole session; do not change it."""
+    """Serve the made-up ecosystem for the whole session; tests must not change it."""
     index = LoopbackIndex()
     index.start()
     ecosystem.build(index)
@@ -63,7 +65,7 @@ def made_up() -> Iterator[LoopbackIndex]:
 
 @pytest.fixture
 def empty_index() -> Iterator[LoopbackIndex]:
-    """An index of a test's own."""
+    """Serve an empty index for one test."""
     index = LoopbackIndex()
     index.start()
     yield index
@@ -72,12 +74,13 @@ def empty_index() -> Iterator[LoopbackIndex]:
 
 @pytest.fixture(scope="session")
 def shared_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Uv's cache and the package store for the made-up ecosystem, filled once."""
+    """Return the folder of uv's cache and of the package store, filled once per session."""
     return tmp_path_factory.mktemp("caches")
 
 
 @pytest.fixture
 def home(tmp_path: Path, made_up: LoopbackIndex, shared_caches: Path) -> Home:
+    """Return a folder with the matrix and the smokes of the made-up ecosystem."""
     (tmp_path / "smokes").mkdir()
     ecosystem.write_smokes(tmp_path / "smokes")
     home = Home(tmp_path, made_up.url, shared_caches)
@@ -89,7 +92,7 @@ def home(tmp_path: Path, made_up: LoopbackIndex, shared_caches: Path) -> Home:
 def finished_run(
     tmp_path_factory: pytest.TempPathFactory, made_up: LoopbackIndex, shared_caches: Path
 ) -> Home:
-    """The `today` table of the made-up ecosystem, run once; look, do not touch."""
+    """Return a folder with one run of the `today` table; tests must not change it."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "smokes").mkdir()
     ecosystem.write_smokes(folder / "smokes")
@@ -102,15 +105,16 @@ def finished_run(
 
 @pytest.fixture
 def run_copy(finished_run: Home, tmp_path: Path) -> Home:
-    """A copy of the finished run that a test may change."""
+    """Return a copy of the finished run that a test may change."""
     target = tmp_path / "copy"
     shutil.copytree(finished_run.folder, target)
     return Home(target, finished_run.index_url, finished_run.caches)
 
 
-# Not for the whole session: while it is open, nothing else can run an event loop in this thread.
+# Not session-scoped: while it is open, no other event loop can run in this thread.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Start Chromium with Playwright."""
     sync_api = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
@@ -131,7 +135,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The finished run with a history, its cures, and pins."""
+    """Return a finished run with history, cures, pins, forecast and all other results."""
     folder = tmp_path_factory.mktemp("whole") / "copy"
     shutil.copytree(finished_run.folder, folder)
     home = Home(folder, finished_run.index_url, finished_run.caches)
@@ -163,12 +167,12 @@ WATCHED = (
     "ext-works",
     "ext-wrong",
 )
-"""Subjects whose smokes are quick."""
+"""Subjects whose smokes are fast."""
 
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project, with the matrix and the smokes of the made-up ecosystem."""
+    """Return a git repository of this project with the matrix of the made-up ecosystem."""
     folder = tmp_path_factory.mktemp("repository") / "watchdog"
     left_out = (
         ".git",
@@ -183,8 +187,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
     lines = ecosystem.matrix_yaml(extra="site: {url: 'https://example.org/w/'}").splitlines()
-    kept = [i for i in lines if not i.startswith("  ext-") or i.strip().split(":")[0] in WATCHED]
-    (folder / "matrix.yaml").write_text("\n".join(kept) + "\n", "utf-8")
+    watched = [i for i in lines if not i.startswith("  ext-") or i.strip().split(":")[0] in WATCHED]
+    (folder / "matrix.yaml").write_text("\n".join(watched) + "\n", "utf-8")
     ecosystem.write_smokes(folder / "watchdog" / "smokes")
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "--all", "--force")
@@ -194,9 +198,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runner_env(made_up: LoopbackIndex, shared_caches: Path) -> dict[str, str]:
-    """What the steps of a workflow find in their environment."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
-    return kept | {
+    """Return the environment for the steps of a workflow."""
+    outer = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
+    return outer | {
         "UV_DEFAULT_INDEX": made_up.url,
         "UV_CACHE_DIR": str(shared_caches / "uv"),
         "FLASK_WATCHDOG_CACHE": str(shared_caches / "watchdog"),
@@ -206,10 +210,13 @@ def runner_env(made_up: LoopbackIndex, shared_caches: Path) -> dict[str, str]:
 
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Tell:
-    """Tell a row of docs/faults.md: the fault, what was seen, trials run again, exit code."""
+    """Return a function that reports a row of docs/faults.md.
 
-    def told(fault: str, sees: str, again: int, code: int) -> None:
-        row = {"fault": fault, "sees": shown(sees), "again": again, "code": code}
+    Its arguments are the fault, what was seen, the number of trials run again and the exit code.
+    """
+
+    def report_row(fault: str, sees: str, again: int, code: int) -> None:
+        row = {"fault": fault, "sees": redact_text(sees), "again": again, "code": code}
         record_property("row", json.dumps(row))
 
-    return told
+    return report_row

@@ -42,30 +42,30 @@ def test_tracker_reads_all_pages(github: LoopbackIssues, issues: IssueTracker) -
     assert [i.number for i in issues.all()] == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("trouble", [500, 502, 503, "limited", "lost"])
+@pytest.mark.parametrize("failure", [500, 502, 503, "limited", "lost"])
 def test_tracker_creates_issue_once(
-    github: LoopbackIssues, issues: IssueTracker, trouble: object
+    github: LoopbackIssues, issues: IssueTracker, failure: object
 ) -> None:
     """IssueTracker.put opens an issue only once when the answer fails or is lost."""
-    github.troubles = [trouble]
+    github.failures = [failure]
     assert issues.put(NEW).number == 1
     assert len(github.issues) == 1
 
 
-@pytest.mark.parametrize("trouble", [500, "limited", "lost"])
+@pytest.mark.parametrize("failure", [500, "limited", "lost"])
 def test_tracker_retries_edit(
-    github: LoopbackIssues, issues: IssueTracker, trouble: object
+    github: LoopbackIssues, issues: IssueTracker, failure: object
 ) -> None:
     """IssueTracker.put tries an edit again after a failure."""
     github.add("before")
-    github.troubles = [trouble]
+    github.failures = [failure]
     after = issues.put(Issue("after", "text", open=False, number=1))
     assert (after.title, after.open) == ("after", False)
     assert github.issues[0]["state_reason"] == "completed"
 
 
 @pytest.mark.parametrize(
-    ("troubles", "words"),
+    ("failures", "words"),
     [
         ([500] * 9, "cannot be reached"),
         (["used-up"], "rate limit is used up"),
@@ -73,10 +73,10 @@ def test_tracker_retries_edit(
     ],
 )
 def test_tracker_reports_permanent_failure(
-    github: LoopbackIssues, issues: IssueTracker, troubles: list[object], words: str
+    github: LoopbackIssues, issues: IssueTracker, failures: list[object], words: str
 ) -> None:
     """A failure that persists raises InfrastructureError with its cause."""
-    github.troubles = troubles
+    github.failures = failures
     with pytest.raises(InfrastructureError, match=words):
         issues.all()
 

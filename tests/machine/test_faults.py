@@ -25,21 +25,21 @@ from fault_world import (
     LEAVES,
     SLEEPS,
     Fault,
-    Known,
+    Judgements,
     World,
-    after_the_pages,
-    cell,
-    command,
-    end,
+    cell_id,
+    command_line,
+    kill,
     last_line,
-    marked,
-    no_sleeper,
-    opened,
-    published,
-    said,
-    sleeper,
+    marked_processes,
+    on_first_download,
+    open_world,
+    publish_sleeper,
+    publish_world,
+    remove_sleeper,
     start,
-    trials,
+    stderr_of,
+    trials_run,
     wait_for,
 )
 from home import Tell
@@ -57,7 +57,7 @@ ISOLATION = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
 
 @pytest.fixture
 def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
-    yield from opened(empty_index, tmp_path)
+    yield from open_world(empty_index, tmp_path)
 
 
 def page_of(name: str, status: int, change: Callable[[bytes], bytes]) -> Fault:
@@ -120,8 +120,8 @@ def test_unfetchable_file_is_error(world: World, tell: Tell) -> None:
     world.index.fault = fault
     done = world.run()
     assert done.returncode == 0, done.stderr
-    assert world.home.states() == GOOD | {cell("ext-one"): "error"}
-    seen = world.trouble()
+    assert world.home.states() == GOOD | {cell_id("ext-one"): "error"}
+    seen = world.error_reason()
     world.index.fault = None
     tell("the index answers 500 for a file", seen, world.next_run(), done.returncode)
 
@@ -137,9 +137,9 @@ def test_wrong_hash_is_error(world: World, tell: Tell) -> None:
     world.index.fault = fault
     done = world.run()
     assert done.returncode == 0, done.stderr
-    assert world.home.states() == GOOD | {cell("ext-one"): "error"}
+    assert world.home.states() == GOOD | {cell_id("ext-one"): "error"}
     assert not (world.reports() / "ledger" / "ext-one.jsonl").exists()
-    seen = world.trouble()
+    seen = world.error_reason()
     world.index.fault = None
     tell("a file with another hash", seen, world.next_run(), done.returncode)
 
@@ -147,11 +147,11 @@ def test_wrong_hash_is_error(world: World, tell: Tell) -> None:
 def test_deleted_release_is_error(world: World, tell: Tell) -> None:
     """A release deleted after resolving gives an error or the right result, but no breakage."""
     held = world.index.files["ext-two"]
-    after_the_pages(world, lambda: world.index.files.__setitem__("ext-two", []))
+    on_first_download(world, lambda: world.index.files.__setitem__("ext-two", []))
     done = world.run("--jobs", "1")
     assert done.returncode == 0, done.stderr
-    assert world.home.states() in (GOOD, GOOD | {cell("ext-two"): "error"})
-    seen = world.trouble() or "it was fetched before it went"
+    assert world.home.states() in (GOOD, GOOD | {cell_id("ext-two"): "error"})
+    seen = world.error_reason() or "it was fetched before it went"
     world.index.files["ext-two"] = held
     world.index.fault = None
     fault = "a release is deleted between resolving and installing"
@@ -165,7 +165,7 @@ def test_yanked_release_still_installs(world: World, tell: Tell) -> None:
         for upload in world.index.files["ext-two"]:
             upload.yanked = True
 
-    after_the_pages(world, yank)
+    on_first_download(world, yank)
     done = world.run()
     assert done.returncode == 0, done.stderr
     assert world.home.states() == GOOD
@@ -213,7 +213,7 @@ def test_full_disk_gives_no_false_verdict(world: World, tell: Tell, place: str) 
     seen = last_line(done.stderr)
     if done.returncode == 0 and place != "reports":
         assert set(world.home.states().values()) <= {"error", "unjudged", "works"}
-        seen = world.trouble()
+        seen = world.error_reason()
     tell(f"the disk is full under {PLACES[place]}", seen, world.next_run(), done.returncode)
 
 
@@ -301,20 +301,20 @@ class Undisturbed:
     """What a run from nothing gives when nobody disturbs it, and the seconds it takes."""
 
     seconds: float
-    known: Known
+    known: Judgements
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     index = LoopbackIndex()
     index.start()
-    world = published(index, tmp_path_factory.mktemp("undisturbed"))
+    world = publish_world(index, tmp_path_factory.mktemp("undisturbed"))
     started = time.monotonic()
     done = world.run()
     seconds = time.monotonic() - started
     index.stop()
     assert done.returncode == 0, done.stderr
-    return Undisturbed(seconds, world.known())
+    return Undisturbed(seconds, world.judgements())
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
@@ -331,9 +331,9 @@ def test_kill_at_random_moment(
     time.sleep(share * undisturbed.seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    kept = len(world.known())
+    kept = len(world.judgements())
     again = world.next_run()
-    assert world.known() == undisturbed.known
+    assert world.judgements() == undisturbed.known
     assert Ledger(world.reports()).skipped_lines <= 1
     for name, value in (("share", round(share, 3)), ("kept", kept), ("again", again)):
         record_property(name, value)
@@ -354,21 +354,23 @@ def test_watchdog_end_stops_all_cells(
     world: World, tell: Tell, how: signal.Signals, isolation: str
 ) -> None:
     """No process of a cell remains after the watchdog was terminated or killed."""
-    sleeper(world, LEAVES)
+    publish_sleeper(world, LEAVES)
     mark = f"C.UTF-8@{world.home.folder.name}"
     process = start(world, "--only", "ext-one", "--sandbox", isolation, mark=mark)
-    assert wait_for(lambda: [p for p in marked(mark) if b"sleep" in command(p)])
+    assert wait_for(lambda: [p for p in marked_processes(mark) if b"sleep" in command_line(p)])
     process.send_signal(how)
     code = process.wait(30)
     assert code in (130, -9)
     again = None
     if how is signal.SIGKILL and isolation == "limits":
         # Nobody can end then what left its group: the next run does, by the folder it came from.
-        no_sleeper(world)
+        remove_sleeper(world)
         again = world.next_run()
-    assert wait_for(lambda: not marked(mark)), [command(p) for p in marked(mark)]
-    no_sleeper(world)
-    seen = last_line(said(world)) if code == 130 else "nothing any more"
+    assert wait_for(lambda: not marked_processes(mark)), [
+        command_line(p) for p in marked_processes(mark)
+    ]
+    remove_sleeper(world)
+    seen = last_line(stderr_of(world)) if code == 130 else "nothing any more"
     tell(WAYS[how], seen, world.next_run() if again is None else again, code)
 
 
@@ -378,28 +380,30 @@ def test_watchdog_end_stops_all_cells(
 )
 def test_killed_probe_or_supervisor(world: World, tell: Tell, who: str, called: bytes) -> None:
     """A killed probe or supervisor gives no false verdict, and the run ends."""
-    sleeper(world, SLEEPS)
+    publish_sleeper(world, SLEEPS)
     mark = f"C.UTF-8@{world.home.folder.name}"
     process = start(world, mark=mark)
-    assert wait_for(lambda: [p for p in marked(mark) if b"smoke_ext_one" in command(p)])
+    assert wait_for(
+        lambda: [p for p in marked_processes(mark) if b"smoke_ext_one" in command_line(p)]
+    )
 
     def there() -> list[int]:
-        return [p for p in marked(mark) if called in command(p)]
+        return [p for p in marked_processes(mark) if called in command_line(p)]
 
     wait_for(there, 5)
     found = there()
     if not found and who == "supervisor":
         pytest.skip("there is no supervisor under plain limits")
-    assert found, [command(p) for p in marked(mark)]
-    end(found)
+    assert found, [command_line(p) for p in marked_processes(mark)]
+    kill(found)
     code = process.wait(100)
     assert code in (0, 1, 3)
     for path in (world.reports() / "ledger").glob("ext-one.jsonl"):
         for line in path.read_text("utf-8").splitlines():
             assert json.loads(line)["judgement"]["outcome"] != Outcome.WORKS
-    seen = world.trouble() or last_line(said(world))
-    no_sleeper(world)
+    seen = world.error_reason() or last_line(stderr_of(world))
+    remove_sleeper(world)
     done = world.run()
     assert done.returncode == 0, done.stderr
     assert world.home.states() == GOOD
-    tell(f"SIGKILL of a {who}", seen, trials(done.stderr), code)
+    tell(f"SIGKILL of a {who}", seen, trials_run(done.stderr), code)

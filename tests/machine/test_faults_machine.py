@@ -19,16 +19,16 @@ from fault_world import (
     GOOD,
     NAMES,
     World,
-    after_the_pages,
-    cell,
-    command,
-    end,
+    cell_id,
+    command_line,
+    kill,
     last_line,
-    marked,
-    opened,
-    said,
+    marked_processes,
+    on_first_download,
+    open_world,
     start,
-    trials,
+    stderr_of,
+    trials_run,
     wait_for,
 )
 from home import Tell
@@ -44,7 +44,7 @@ GROUPS = Path("/sys/fs/cgroup/memory")
 
 @pytest.fixture
 def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
-    yield from opened(empty_index, tmp_path)
+    yield from open_world(empty_index, tmp_path)
 
 
 def test_clock_back_between_runs(world: World, tell: Tell) -> None:
@@ -55,7 +55,7 @@ def test_clock_back_between_runs(world: World, tell: Tell) -> None:
         "--as-of", earlier.isoformat(), SOURCE_DATE_EPOCH=str(int(earlier.timestamp()))
     )
     assert done.returncode == 0, done.stderr
-    assert trials(done.stderr) == 0
+    assert trials_run(done.stderr) == 0
     assert "runs of a later cutoff" in done.stderr
     runs = Journal(world.reports()).runs()
     assert [run.as_of for run in runs] == [earlier, NOW]
@@ -92,7 +92,7 @@ def test_clock_back_during_run(world: World, tell: Tell) -> None:
     library, went_back = world.home.folder / "clock.so", world.home.folder / "went-back"
     argv = [compiler, "-shared", "-fPIC", "-o", str(library), "-xc", "-", "-ldl"]
     subprocess.run(argv, input=CLOCK, text=True, check=True)
-    after_the_pages(world, went_back.touch)
+    on_first_download(world, went_back.touch)
     done = subprocess.run(
         world.home.argv("run")[:-2],
         cwd=world.home.folder,
@@ -140,22 +140,22 @@ def test_python_removed_during_run(world: World, tell: Tell) -> None:
     path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     listed = world.home("plan", "--format", "json", PATH=path)
     assert listed.returncode == 0, listed.stderr
-    after_the_pages(world, lambda: remove(prefix))
+    on_first_download(world, lambda: remove(prefix))
     done = world.run("--jobs", "1", PATH=path)
     assert "Traceback" not in done.stderr
     assert not prefix.exists()
     states = world.home.states()
     for name in NAMES:  # what ended before may well be known; nothing else is
-        assert states[cell(name)] in {GOOD[cell(name)], "error"}
+        assert states[cell_id(name)] in {GOOD[cell_id(name)], "error"}
     assert "error" in states.values(), done.stderr
     assert done.returncode in (0, 3), done.stderr
-    seen = world.trouble()
+    seen = world.error_reason()
     world.index.fault = None
-    assert "error" not in {outcome for outcome, _ in world.known().values()}
+    assert "error" not in {outcome for outcome, _ in world.judgements().values()}
     done_again = world.run()
     assert done_again.returncode == 0, done_again.stderr
     assert world.home.states() == GOOD
-    tell("a Python is removed during a run", seen, trials(done_again.stderr), done.returncode)
+    tell("a Python is removed during a run", seen, trials_run(done_again.stderr), done.returncode)
 
 
 def limited(world: World, megabytes: int) -> subprocess.CompletedProcess[str]:
@@ -180,11 +180,11 @@ def test_watchdog_memory_limit(world: World, tell: Tell, megabytes: int) -> None
     done = limited(world, megabytes)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in (0, 3), done.stderr
-    for outcome, _ in world.known().values():
+    for outcome, _ in world.judgements().values():
         assert outcome in {"works", "broken"}
     if done.returncode == 0:
         assert set(world.home.states().values()) <= {"error", "unjudged", "works"}
-    seen = last_line(done.stderr) if done.returncode else world.trouble()
+    seen = last_line(done.stderr) if done.returncode else world.error_reason()
     fault = f"address space for the watchdog: {megabytes} MB"
     tell(fault, seen or "nothing", world.next_run(), done.returncode)
 
@@ -231,8 +231,8 @@ def test_cell_killed_by_kernel_for_memory(world: World, tell: Tell) -> None:
     assert "Traceback" not in done.stderr
     seen = "nothing any more"
     if done.returncode == 0:
-        assert world.home.states()[cell("ext-one")] == "error", done.stderr
-        seen = world.trouble()
+        assert world.home.states()[cell_id("ext-one")] == "error", done.stderr
+        seen = world.error_reason()
     world.index.files["ext-one"] = world.index.files["ext-one"][:1]
     tell("the kernel kills for want of memory", seen, world.next_run(), done.returncode)
 
@@ -250,18 +250,24 @@ def test_killed_uv_is_error(world: World, tell: Tell) -> None:
     process = start(world, mark=mark)
     killed: list[int] = []
     while process.poll() is None:
-        found = [p for p in marked(mark) if b"ext-one" in command(p) and b"pip" in command(p)]
-        found += [p for p in children(process.pid) if command(p).split(b"\0")[0].endswith(b"uv")]
-        end(found)
+        found = [
+            p
+            for p in marked_processes(mark)
+            if b"ext-one" in command_line(p) and b"pip" in command_line(p)
+        ]
+        found += [
+            p for p in children(process.pid) if command_line(p).split(b"\0")[0].endswith(b"uv")
+        ]
+        kill(found)
         killed += found
         time.sleep(0.02)
     assert killed
-    assert process.returncode in (0, 3), said(world)
-    assert "Traceback" not in said(world)
-    seen = last_line(said(world))
+    assert process.returncode in (0, 3), stderr_of(world)
+    assert "Traceback" not in stderr_of(world)
+    seen = last_line(stderr_of(world))
     if process.returncode == 0:
         assert set(world.home.states().values()) <= {"error", "unjudged", "works"}
-        seen = world.trouble()
+        seen = world.error_reason()
     world.index.fault = None
     tell("SIGKILL of every uv that is started", seen, world.next_run(), process.returncode)
 
@@ -280,7 +286,7 @@ def test_killed_run_folder_is_removed(world: World, tmp_path: Path) -> None:
     place = tmp_path / "temporary"
     place.mkdir()
     world.home.extra["TMPDIR"] = str(place)
-    after_the_pages(world, lambda: time.sleep(2))
+    on_first_download(world, lambda: time.sleep(2))
     process = start(world)
     assert wait_for(lambda: list(place.glob("fw-run-*")))
     process.send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Real inputs, damaged: each holds the property that `tests/fuzz` states for it."""
+"""Damaged real inputs keep the property of their target in `tests/support/fuzz`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 
 def damaged(seeds: tuple[bytes, ...], words: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
-    """Seeds in which some stretches are replaced by words, by bytes, or by nothing."""
+    """Return a strategy of seeds in which some parts are replaced by words, bytes or nothing."""
     piece = st.sampled_from(words) | st.binary(max_size=8) | st.sampled_from(seeds)
     edit = st.tuples(st.floats(0, 1), st.integers(0, 40), piece)
     return st.builds(_edited, st.sampled_from(seeds), st.lists(edit, max_size=4))

@@ -21,7 +21,7 @@ from typing import Any
 import ecosystem
 import pytest
 from ecosystem import PYTHON
-from fault_world import trials
+from fault_world import trials_run
 from home import Home, Tell
 from isolations import usable_isolations
 from loopback_index import LoopbackIndex
@@ -278,7 +278,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with contextlib.suppress(BlockingIOError):
         accepted.append(listener.accept()[1])
     listener.close()
-    again = trials(home("run", "--sandbox", isolation, HOME=str(secrets)).stderr)
+    again = trials_run(home("run", "--sandbox", isolation, HOME=str(secrets)).stderr)
     yield Ran(home, isolation, done.returncode, done.stderr, accepted, mark, again)
     index.stop()
 

@@ -1,7 +1,6 @@
 """A small ecosystem of made-up packages with known outcomes, and the smokes that use them.
 
-`flask` and `werkzeug` here are a few lines each; that is the point: whatever the watchdog says of
-these packages is known beforehand.
+`flask` and `werkzeug` are a few lines each, so the right verdict on every package is known.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ START = datetime(2025, 10, 20, 12, tzinfo=UTC)
 
 
 def day(number: float) -> datetime:
-    """An instant of the made-up history, days after its start."""
+    """Return an instant of the made-up history, in days after its start."""
     return START + timedelta(days=number)
 
 
@@ -114,6 +113,7 @@ def test_app():
 
 
 def werkzeug(number: int) -> dict[str, str]:
+    """Return the files of a made-up Werkzeug; version 3 has removed `gone`."""
     gone = "" if number >= 3 else "gone = 1\n"
     return {"werkzeug.py": f"VERSION = {number}\n{gone}"}
 
@@ -140,6 +140,7 @@ class Flask:
 
 
 def flask(*, needs_gone: bool = False) -> dict[str, str]:
+    """Return the files of a made-up Flask."""
     return {"flask.py": ("from werkzeug import gone\n" if needs_gone else "") + FLASK}
 
 
@@ -147,14 +148,14 @@ BACKEND = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["
 
 
 def add_setuptools(index: LoopbackIndex) -> None:
-    """Publish what `python -m venv` brings on this Python."""
+    """Publish the setuptools that `python -m venv` installs with this Python."""
     for interpreter in find_interpreters([PYTHON], Processes()).values():
         if interpreter.setuptools:
             index.add("setuptools", interpreter.setuptools, day(0))
 
 
 def begin(index: LoopbackIndex, folder: Path) -> None:
-    """Publish a core that works, and write its smoke: what a world of a test's own begins with."""
+    """Publish a core that works and write its smoke, for tests with an index of their own."""
     add_setuptools(index)
     index.add("werkzeug", "3.0.0", day(0), files=werkzeug(3))
     index.add("flask", "3.0.0", day(1), files=flask(), requires=["werkzeug"])
@@ -163,14 +164,14 @@ def begin(index: LoopbackIndex, folder: Path) -> None:
 
 
 def build(index: LoopbackIndex) -> None:
-    """Publish the ecosystem: cores first, then an era in which all works, then the breaks."""
+    """Publish the ecosystem: the core, then subjects that work, then what breaks them."""
     add_setuptools(index)
     index.add("werkzeug", "1.0.0", day(0), files=werkzeug(1))
     index.add("werkzeug", "2.0.0", day(1), files=werkzeug(2))
     index.add("flask", "1.0.0", day(1), files=flask(needs_gone=True), requires=["werkzeug>=1.0"])
     index.add("flask", "2.0.0", day(2), files=flask(), requires=["werkzeug>=2.0"])
-    # Every subject worked when it was released: its fault comes later, with the world, by a
-    # package of its own (or, for ext-import, with Werkzeug), so that its smoke can speak for it.
+    # Every subject worked when it was released, so its smoke can judge it. It breaks later, by a
+    # release of a package that only it requires (ext-import: by a release of Werkzeug).
     for name, (code, *_) in SUBJECTS.items():
         module = name.replace("-", "_")
         good = "def use():\n    return 42\n"
@@ -202,13 +203,14 @@ def build(index: LoopbackIndex) -> None:
     index.add(
         "ext-no-smoke", "1.0", day(4), files={"ext_no_smoke.py": AUTOMATIC}, requires=["flask"]
     )
-    # ... and then the world moved on.
+    # New releases of the core, which break some subjects.
     index.add("werkzeug", "3.0.0", day(30), files=werkzeug(3))
     index.add("flask", "3.0.0", day(31), files=flask(), requires=["werkzeug>=3.0"])
-    # After the instant at which the tests look: one release of one extension.
+    # After the cutoff of the tests: one release of one extension.
     good = "import flask\ndef use():\n    return 42\n"
     index.add("ext-works", "1.0.1", day(62), files={"ext_works.py": good}, requires=["flask"])
-    # A cell leaves no trace that its next attempt could find; but it is built in another way.
+    # Flaky: works only in an environment without links, in which the second attempt runs. A cell
+    # leaves no files by which an attempt could recognize another.
     code = """
     import os
     def use():
@@ -233,6 +235,7 @@ class Thing:
 
 
 def write_smokes(folder: Path) -> None:
+    """Write the smokes of all subjects that have one."""
     for name in (*SUBJECTS, "ext-conflict", "ext-unbuildable", "ext-flaky"):
         module = name.replace("-", "_")
         text = SMOKE.format(name=name, module=module)
@@ -251,6 +254,7 @@ TABLES = f"""  today: {{}}
 
 
 def matrix_yaml(*, tables: str = "  today: {}\n", seconds: int = 4, extra: str = "") -> str:
+    """Return the text of a matrix with all subjects."""
     names = (*SUBJECTS, "ext-conflict", "ext-unbuildable", "ext-flaky", "ext-no-smoke")
     lines = [f'python: ["{PYTHON}"]', f"limits: {{seconds: {seconds}, memory_mb: 1024}}"]
     lines += ["tables:", tables.rstrip("\n"), "extensions:"]

@@ -1,4 +1,4 @@
-"""A folder to run the command line in, and what else tests of several tiers share."""
+"""Runs the command line in a folder of its own; shared by all tiers of tests."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from watchdog.storage.journal import Journal
 ROOT = Path(__file__).parents[2]
 """The repository."""
 
-OF_NO_INDEX = ("report", "show", "clean", "schema", "merge", "issues", "pythons")
-"""Commands that ask no index and run no smoke."""
+WITHOUT_INDEX = ("report", "show", "clean", "schema", "merge", "issues", "pythons")
+"""Commands that use no index and run no smoke."""
 
 
 @dataclass
@@ -39,15 +39,16 @@ class Home:
     index_url: str
     caches: Path
     extra: dict[str, str] = field(default_factory=dict)
-    """What else stands in the environment of the command."""
+    """Further environment variables of the command."""
 
     in_process: bool = True
-    """Whether commands may run in the process of the tests."""
+    """True if commands may run in the process of the tests, which saves their start."""
 
     @property
     def env(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
-        return kept | {
+        """Return the environment of a command: caches, index and no settings from outside."""
+        outer = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
+        return outer | {
             "UV_DEFAULT_INDEX": self.index_url,
             "UV_CACHE_DIR": str(self.caches / "uv"),
             "FLASK_WATCHDOG_CACHE": str(self.caches / "watchdog"),
@@ -56,18 +57,19 @@ class Home:
         }
 
     def argv(self, command: str, *args: str) -> list[str]:
+        """Return the arguments that run a command, or a program such as `benchmarks/x.py`."""
         program = [str(ROOT / command)] if command.endswith(".py") else ["-m", "watchdog", command]
         argv = [sys.executable, *program, *args]
-        if command not in OF_NO_INDEX:
+        if command not in WITHOUT_INDEX:
             argv += ["--smokes", str(self.folder / "smokes")]
             if "--as-of" not in args:
                 argv += ["--as-of", ecosystem.NOW.isoformat()]
         return argv
 
     def __call__(self, command: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command; in this process, which saves its start-up, where that makes no difference.
+        """Run a command, in this process if possible.
 
-        A program of its own, another Python and an event loop that runs here need a process.
+        A program, `PYTHON*` variables and a running event loop need another process.
         """
         needs_process = command.endswith(".py") or any(key.startswith("PYTHON") for key in env)
         if self.in_process and not needs_process and not _loop_is_running():
@@ -75,7 +77,7 @@ class Home:
         return self.process(command, *args, **env)
 
     def process(self, command: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in a process of its own."""
+        """Run a command in another process."""
         return subprocess.run(
             self.argv(command, *args),
             cwd=self.folder,
@@ -106,22 +108,26 @@ class Home:
         return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
     def json(self, command: str, *args: str) -> Any:
+        """Run a command with `--format json` and return what it printed."""
         done = self(command, *args, "--format", "json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
     def write_matrix(self, **parts: Any) -> None:
+        """Write matrix.yaml; `parts` as for `ecosystem.matrix_yaml`."""
         text = ecosystem.matrix_yaml(**parts)
         (self.folder / "matrix.yaml").write_text(text, encoding="utf-8")
 
     def last_run(self) -> dict[str, Any]:
+        """Return the last run of the journal as JSON values."""
         last = max(Journal(self.folder / "reports").runs(), key=lambda run: run.finished)
-        found: dict[str, Any] = TypeAdapter(Run).dump_python(
+        values: dict[str, Any] = TypeAdapter(Run).dump_python(
             last, mode="json", exclude_defaults=True
         )
-        return found
+        return values
 
     def states(self) -> dict[str, str]:
+        """Return the state of each cell of the last run."""
         return {cell: entry["state"] for cell, entry in self.last_run()["cells"].items()}
 
 
@@ -134,23 +140,23 @@ def _loop_is_running() -> bool:
 
 
 def git(folder: Path, *args: str) -> str:
-    """Run git there, as somebody."""
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    """Run git in a folder with a made-up author and return its output."""
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     done = subprocess.run(
-        ["git", *who, *args], cwd=folder, text=True, capture_output=True, check=True
+        ["git", *author, *args], cwd=folder, text=True, capture_output=True, check=True
     )
     return done.stdout
 
 
 Tell = Callable[..., None]
-_SHOWN = 130
-"""So many characters of what was seen stand in docs/faults.md."""
+_MAX_TEXT = 130
+"""Maximum length of a message in docs/faults.md."""
 
 
-def shown(text: str) -> str:
-    """A text as it may stand in a tracked file: short, no paths, no hosts, no sums."""
+def redact_text(text: str) -> str:
+    """Shorten a text for a tracked file and remove paths, hosts and checksums."""
     text = re.sub(r"\w+://[^\s)`]+", "<url>", " ".join(text.split()))
     text = re.sub(r"(?<![\w<])[~.]?/[\w./@+-]+", "<path>", text)
     text = re.sub(r"\b[0-9a-f]{32,}\b", "<sum>", text)
     text = re.sub(r"127\.0\.0\.1(:\d+)?", "<host>", text)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1].rsplit(" ", 1)[0] + " …"
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1].rsplit(" ", 1)[0] + " …"

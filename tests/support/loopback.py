@@ -1,4 +1,4 @@
-"""A server on loopback, for the imitations of an index and of a repository's issues."""
+"""An HTTP server on loopback; base of the test index and of the test issue tracker."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # whoever asked was killed
+        if not isinstance(sys.exception(), ConnectionError):  # the client was killed
             super().handle_error(request, client_address)
 
 
 class Loopback:
-    """Serves from start() to stop(); every request comes to answer()."""
+    """Serves from start() to stop(); answer() receives every request."""
 
     _server: ThreadingHTTPServer | None = None
 
     @property
     def address(self) -> str:
+        """Return the URL of the running server, without a path."""
         assert self._server
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
-        there = self
+        """Start the server in a thread, on a free port."""
+        loopback = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -33,19 +35,21 @@ class Loopback:
             def log_message(self, *_: object) -> None:
                 pass
 
-        def answered(handler: BaseHTTPRequestHandler) -> None:
-            there.answer(handler)
+        def do_method(handler: BaseHTTPRequestHandler) -> None:
+            loopback.answer(handler)
 
         for method in ("GET", "HEAD", "POST", "PATCH", "PUT"):
-            setattr(Handler, f"do_{method}", answered)
+            setattr(Handler, f"do_{method}", do_method)
         self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
+        """Stop the server."""
         assert self._server
         self._server.shutdown()
         self._server.server_close()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a request of any method."""
         raise NotImplementedError

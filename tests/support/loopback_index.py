@@ -1,6 +1,6 @@
-"""A hermetic package index on loopback: PEP 691/700 pages with upload times, PEP 658 metadata.
+"""A package index on loopback: PEP 691/700 pages with upload times, PEP 658 metadata.
 
-Packages are made in memory from a few lines of Python; nothing of it reaches a network.
+Packages are built in memory from a few lines of Python; no network is used.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from watchdog.runner.wheel_builder import build_wheel, wheel_metadata
 
 
 def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:
+    """Build a source distribution and return its content."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         for path, text in files.items():
@@ -32,6 +33,8 @@ def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:
 
 @dataclass
 class Upload:
+    """A file on the index, with what its page says about it."""
+
     filename: str
     data: bytes
     uploaded: datetime
@@ -42,10 +45,16 @@ class Upload:
 
 @dataclass
 class LoopbackIndex(Loopback):
-    """A running index; `html` makes it answer as a mirror without JSON does.
+    """An index.
 
-    `fault` sees the path and the right body of each answer and may give another status and body.
-    `keep` is what it says of how long an answer may be kept; None: it says nothing of that.
+    Attributes:
+        files: the uploads of each package.
+        requests: the paths that were requested.
+        html: answer with HTML pages, like a mirror without JSON.
+        broken: if set, the body of a 500 response to every request.
+        fault: receives the path and the correct body of each response, and may return another
+            status and body.
+        keep: the Cache-Control header; None for no header.
     """
 
     files: dict[str, list[Upload]] = field(default_factory=dict)
@@ -57,10 +66,11 @@ class LoopbackIndex(Loopback):
 
     @property
     def url(self) -> str:
+        """Return the URL for `UV_DEFAULT_INDEX`."""
         return f"{self.address}/simple/"
 
     def add(self, name: str, version: str, uploaded: datetime, **parts: Any) -> None:
-        """Publish a wheel; `parts` as for wheel()."""
+        """Publish a wheel; `parts` as for `build_wheel`."""
         files = parts.pop("files", {f"{name.replace('-', '_')}.py": ""})
         requires = parts.get("requires", ())
         requires_python = parts.get("requires_python")
@@ -77,10 +87,12 @@ class LoopbackIndex(Loopback):
     def add_sdist(
         self, name: str, version: str, uploaded: datetime, files: Mapping[str, str]
     ) -> None:
+        """Publish a source distribution."""
         data = sdist(name, version, files)
         self.files.setdefault(name, []).append(Upload(f"{name}-{version}.tar.gz", data, uploaded))
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer with a page, a file or its metadata, as far as `fault` permits."""
         self.requests.append(handler.path)
         status, kind, data = self._content(handler.path)
         if self.fault and (wrong := self.fault(handler.path, data)):

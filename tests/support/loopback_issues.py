@@ -1,4 +1,4 @@
-"""GitHub's issues API on loopback, as far as it is documented: paging, limits, lost answers."""
+"""GitHub's issues API on loopback, as documented: paging, rate limits, lost responses."""
 
 from __future__ import annotations
 
@@ -12,53 +12,61 @@ from loopback import Loopback
 
 TOKEN = "a-token"
 
+Response = tuple[int, Any, dict[str, str]]
+"""Status, JSON value and headers."""
+
 
 @dataclass
 class LoopbackIssues(Loopback):
-    """A repository's issues.
+    """The issues of a repository.
 
     Attributes:
-        troubles: what goes wrong with the next requests, one after another: a status, `lost`
-            (done, but the answer never comes), `limited` (429 with a second to wait), `used-up`
-            (403, the limit of the hour), or None for nothing.
+        failures: how the next requests fail, in order: a status, `lost` (the request is done, but
+            there is no response), `limited` (429, retry after a second), `used-up` (403, the
+            hourly limit), or None for no failure.
+        per_page: page size; None for the requested one.
     """
 
     issues: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
-    troubles: list[Any] = field(default_factory=list)
+    failures: list[Any] = field(default_factory=list)
     per_page: int | None = None
 
     @property
     def url(self) -> str:
+        """Return the URL of the API."""
         return self.address
 
     def add(self, title: str, body: str | None = "", **more: Any) -> dict[str, Any]:
+        """Create an issue."""
         number = len(self.issues) + 1
         issue = {"number": number, "title": title, "body": body, "state": "open"} | more
         self.issues.append(issue)
         return issue
 
     def changes(self) -> list[tuple[str, str]]:
+        """Return method and path of the requests that change something."""
         return [request for request in self.requests if request[0] != "GET"]
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a request, or fail as `failures` demands."""
         length = int(handler.headers.get("Content-Length") or 0)
-        told = json.loads(handler.rfile.read(length) or "{}")
+        fields = json.loads(handler.rfile.read(length) or "{}")
         self.requests.append((handler.command, handler.path))
-        trouble = self.troubles.pop(0) if self.troubles else None
+        failure = self.failures.pop(0) if self.failures else None
         headers: dict[str, str] = {}
         if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
             status, data = 401, {"message": "Bad credentials"}
-        elif isinstance(trouble, int):
-            status, data = trouble, {"message": "trouble"}
-        elif trouble == "limited":
+        elif isinstance(failure, int):
+            status, data = failure, {"message": "failure"}
+        elif failure == "limited":
             status, data, headers = 429, {"message": "secondary rate limit"}, {"Retry-After": "1"}
-        elif trouble == "used-up":
+        elif failure == "used-up":
             status, data = 403, {"message": "API rate limit exceeded"}
             headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}
         else:
-            status, data, headers = self._do(handler.command, handler.path, told)
-        if trouble == "lost":
+            status, data, headers = self._do(handler.command, handler.path, fields)
+        if failure == "lost":
             handler.close_connection = True
             handler.connection.close()
             return
@@ -71,7 +79,7 @@ class LoopbackIssues(Loopback):
         handler.end_headers()
         handler.wfile.write(body)
 
-    def _do(self, method: str, path: str, told: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+    def _do(self, method: str, path: str, fields: dict[str, Any]) -> Response:
         parts = urlsplit(path)
         steps = parts.path.strip("/").split("/")
         if method == "PUT" and steps[-1] == "enable":
@@ -81,20 +89,20 @@ class LoopbackIssues(Loopback):
         if method == "GET":
             return self._page(parse_qs(parts.query), parts.path)
         if method == "POST":
-            assert set(told) <= {"title", "body"}
-            return 201, self.add(told["title"], told["body"]), {}
+            assert set(fields) <= {"title", "body"}
+            return 201, self.add(fields["title"], fields["body"]), {}
         issue = self.issues[int(steps[4]) - 1]
-        assert set(told) <= {"title", "body", "state", "state_reason"}
-        issue |= told
+        assert set(fields) <= {"title", "body", "state", "state_reason"}
+        issue |= fields
         return 200, issue, {}
 
-    def _page(self, query: dict[str, list[str]], path: str) -> tuple[int, Any, dict[str, str]]:
+    def _page(self, query: dict[str, list[str]], path: str) -> Response:
         state = query.get("state", ["open"])[0]
         size = self.per_page or min(int(query.get("per_page", ["30"])[0]), 100)
         page = int(query.get("page", ["1"])[0])
-        found = [i for i in self.issues if state in ("all", i["state"])]
+        issues = [i for i in self.issues if state in ("all", i["state"])]
         headers = {}
-        if page * size < len(found):
+        if page * size < len(issues):
             rest = f"{self.url}{path}?state={state}&per_page={size}&page={page + 1}"
             headers["Link"] = f'<{rest}>; rel="next", <{rest}>; rel="last"'
-        return 200, found[(page - 1) * size : page * size], headers
+        return 200, issues[(page - 1) * size : page * size], headers

@@ -1,4 +1,4 @@
-"""Values that tests of several modules start from."""
+"""Sample values for the tests of several modules."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ LOCK = Lock((("flask", "3.1.3"), ("flask-login", "0.6.3")))
 def record(
     outcome: Outcome = Outcome.WORKS, name: str = "f1", signature: str | None = None
 ) -> Record:
+    """Return a record with an outcome."""
     symptom = f"Error: {signature or 'x'}" if outcome is Outcome.BROKEN else None
     signature = (signature or "x") if outcome is Outcome.BROKEN else None
     judgement = Judgement(outcome, Stage.SMOKE, symptom, signature)
@@ -61,6 +62,7 @@ BREAKAGE = PastBreakage(
 
 
 def works(number: int) -> Snapshot:
+    """Return a snapshot of a day on which all uses work."""
     return Snapshot(day(number), "3.11", GOOD, {"test_use": UseStatus()})
 
 

@@ -1,8 +1,8 @@
-"""Runs a workflow of GitHub Actions on this machine, as far as ours need it.
+"""Runs a workflow of GitHub Actions on this machine, as far as this project needs it.
 
-Each job has a folder of its own; between jobs go only outputs and declared artifacts. `run:` steps
-are run by bash as the runner does; of the actions only those below are known, each doing here what
-its documentation says it does there.
+Each job has its own folder; only outputs and declared artifacts pass between jobs. `run:` steps are
+run by bash, as the runner does; the actions below are imitated according to their documentation,
+others are not supported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 @dataclass
 class Job:
-    """How a job ended: `success`, `failure` or `skipped`; its outputs, and what it printed."""
+    """A finished job: `success`, `failure` or `skipped`, its outputs, and what it printed."""
 
     result: str
     outputs: dict[str, str] = field(default_factory=dict)
@@ -40,11 +40,11 @@ class Workflow:
 
     Attributes:
         origin: the repository that `actions/checkout` clones.
-        kill: which step of which job is killed while it runs: (job, matrix value, step's name).
-        env_of: more of the environment, for the steps of one job.
-        before: what is done before a job begins, as somebody evil would.
-        home: the repository of the workflow itself, where that is another than the one it is for.
-        cache: what `actions/cache` keeps from run to run.
+        kill: the step that is killed while it runs: job, matrix value, name of the step.
+        env_of: further environment variables for the steps of a job.
+        before: functions that are called before a job, to play an attacker.
+        home: the repository of the workflow, if that is not `origin`.
+        cache: the folder that `actions/cache` keeps from run to run.
     """
 
     file: Path
@@ -63,13 +63,15 @@ class Workflow:
 
     @property
     def artifacts(self) -> Path:
+        """Return the folder of the uploaded artifacts."""
         return self.folder / "artifacts"
 
     def run(self) -> dict[str, Job]:
-        told = yaml.load(self.file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
-        for name, job in told["jobs"].items():
+        """Run all jobs in the order of the file."""
+        workflow = yaml.load(self.file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+        for name, job in workflow["jobs"].items():
             self.before.get(name, lambda: None)()
-            self.jobs[name] = self._job(name, job, told.get("env", {}))
+            self.jobs[name] = self._job(name, job, workflow.get("env", {}))
         return self.jobs
 
     def _job(self, name: str, job: dict[str, Any], env: dict[str, str]) -> Job:
@@ -77,22 +79,22 @@ class Workflow:
         needs = [needs] if isinstance(needs, str) else needs
         condition = job.get("if", "success()")
         contexts = {"needs": {n: vars(self.jobs[n]) for n in needs}}
-        all_well = all(self.jobs[n].result == "success" for n in needs)
-        if not _true(_asked(condition), self._contexts(contexts), well=all_well):
+        succeeded = all(self.jobs[n].result == "success" for n in needs)
+        if not _is_true(_full_condition(condition), self._contexts(contexts), succeeded=succeeded):
             return Job("skipped")
         values = self._matrix(job, contexts)
-        done = [self._one(name, job, env, contexts | {"matrix": value}) for value in values]
-        failed = any(each.result == "failure" for each in done)
+        jobs = [self._matrix_job(name, job, env, contexts | {"matrix": v}) for v in values]
+        failed = any(run.result == "failure" for run in jobs)
         return Job(
-            "failure" if failed else "success", done[-1].outputs, "\n".join(d.log for d in done)
+            "failure" if failed else "success", jobs[-1].outputs, "\n".join(run.log for run in jobs)
         )
 
     def _matrix(self, job: dict[str, Any], contexts: dict[str, Any]) -> list[dict[str, Any]]:
         matrix = job.get("strategy", {}).get("matrix")
         if not matrix:
             return [{}]
-        ((key, given),) = matrix.items()
-        values = _value(given.strip()[3:-2], self._contexts(contexts), well=True)
+        ((key, expression),) = matrix.items()
+        values = _evaluate(expression.strip()[3:-2], self._contexts(contexts), succeeded=True)
         return [{key: value} for value in values]
 
     def _contexts(self, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,114 +109,114 @@ class Workflow:
         }
         return {"github": github, "inputs": self.inputs, "vars": self.variables, **more}
 
-    def _one(
+    def _matrix_job(
         self, name: str, job: dict[str, Any], env: dict[str, str], contexts: dict[str, Any]
     ) -> Job:
         value = str(next(iter(contexts["matrix"].values()), ""))
-        place = self.folder / f"{name}-{value.replace('/', '-')}"
-        (place / "work").mkdir(parents=True)
-        (place / "temp").mkdir()
+        folder = self.folder / f"{name}-{value.replace('/', '-')}"
+        (folder / "work").mkdir(parents=True)
+        (folder / "temp").mkdir()
         steps: dict[str, Any] = {}
         runner = _Steps(
-            self, name, value, place, {**self.env, **env, **self.env_of.get(name, {})}, []
+            self, name, value, folder, {**self.env, **env, **self.env_of.get(name, {})}, []
         )
-        done = runner.all(job["steps"], contexts | {"steps": steps})
+        succeeded = runner.run_all(job["steps"], contexts | {"steps": steps})
         outputs = {
-            key: _text(given, self._contexts(contexts | {"steps": steps}))
-            for key, given in job.get("outputs", {}).items()
+            key: _substitute(template, self._contexts(contexts | {"steps": steps}))
+            for key, template in job.get("outputs", {}).items()
         }
-        return Job("success" if done else "failure", outputs, "".join(runner.log))
+        return Job("success" if succeeded else "failure", outputs, "".join(runner.log))
 
 
 @dataclass
 class _Steps:
-    """The steps of one job, in its folder."""
+    """Runs the steps of one job in its folder."""
 
     workflow: Workflow
     job: str
     value: str
-    place: Path
+    folder: Path
     env: dict[str, str]
     log: list[str]
     path: list[str] = field(default_factory=list)
 
-    def all(self, steps: list[dict[str, Any]], contexts: dict[str, Any]) -> bool:
-        well = True
+    def run_all(self, steps: list[dict[str, Any]], contexts: dict[str, Any]) -> bool:
+        """Run the steps; return true if none failed."""
+        succeeded = True
         for step in steps:
-            asked = _asked(step.get("if", "success()"))
-            told = self.workflow._contexts(contexts)
-            if not _true(asked, told, well=well):
+            condition = _full_condition(step.get("if", "success()"))
+            if not _is_true(condition, self.workflow._contexts(contexts), succeeded=succeeded):
                 continue
             try:
                 outputs = self._step(step, contexts)
             except StepFailedError as e:
                 self.log.append(f"{step.get('name', step.get('uses'))}: {e}\n")
-                well, outputs = False, {}
+                succeeded, outputs = False, {}
             if "id" in step:
                 contexts["steps"][step["id"]] = {"outputs": outputs}
-        return well
+        return succeeded
 
     def _step(self, step: dict[str, Any], contexts: dict[str, Any]) -> dict[str, str]:
-        told = self.workflow._contexts(contexts)
-        given = {k: _text(v, told) for k, v in step.get("with", {}).items()}
+        values = self.workflow._contexts(contexts)
+        inputs = {k: _substitute(v, values) for k, v in step.get("with", {}).items()}
         if uses := step.get("uses"):
             if uses.startswith("$/"):
-                return self._composite(uses.removeprefix("$/"), given)
+                return self._composite(uses.removeprefix("$/"), inputs)
             name, _, version = uses.partition("@")
             assert re.fullmatch(r"[0-9a-f]{40}", version), f"{uses} is not pinned by a commit"
-            _ACTIONS[name](self, given)
+            _ACTIONS[name](self, inputs)
             return {}
-        env = {k: _text(v, told) for k, v in step.get("env", {}).items()}
+        env = {k: _substitute(v, values) for k, v in step.get("env", {}).items()}
         return self._run(step, env)
 
-    def _composite(self, action: str, given: dict[str, str]) -> dict[str, str]:
-        """An action of the repository itself, at the commit that runs: no checkout is needed."""
+    def _composite(self, action: str, inputs: dict[str, str]) -> dict[str, str]:
+        """Run an action of the repository itself, at the commit of the workflow."""
         home = self.workflow.home or self.workflow.origin
         key = (_commit(home), action)
-        if key in _DONE:  # it does the same in every job
-            self.path += _DONE[key]
+        if key in _ADDED_TO_PATH:  # it does the same in every job
+            self.path += _ADDED_TO_PATH[key]
             return {}
         folder = home / action
-        told = yaml.load((folder / "action.yml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
-        inputs = {k: str(v.get("default", "")) for k, v in told.get("inputs", {}).items()} | given
-        mine = Workflow(
+        definition = yaml.load((folder / "action.yml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+        defaults = {k: str(v.get("default", "")) for k, v in definition.get("inputs", {}).items()}
+        workflow = Workflow(
             self.workflow.file,
             self.workflow.origin,
             self.workflow.folder,
             self.workflow.env,
-            inputs,
+            defaults | inputs,
             steps_run=self.workflow.steps_run,
             home=home,
             cache=self.workflow.cache,
         )
         env = self.env | {"GITHUB_ACTION_PATH": str(folder)}
-        inner = _Steps(mine, self.job, self.value, self.place, env, self.log, self.path)
+        runner = _Steps(workflow, self.job, self.value, self.folder, env, self.log, self.path)
         steps: dict[str, Any] = {}
-        more = {"github": {**mine._contexts({})["github"], "action_path": str(folder)}}
-        if not inner.all(told["runs"]["steps"], {"steps": steps, **more}):
+        github = {**workflow._contexts({})["github"], "action_path": str(folder)}
+        if not runner.run_all(definition["runs"]["steps"], {"steps": steps, "github": github}):
             raise StepFailedError(f"{action} failed")
-        if given.keys() <= {"matrix", "services"}:
-            _DONE[key] = list(self.path)
-        outputs = told.get("outputs", {})
-        contexts = mine._contexts({"steps": steps})
-        return {k: _text(v["value"], contexts) for k, v in outputs.items()}
+        if inputs.keys() <= {"matrix", "services"}:
+            _ADDED_TO_PATH[key] = list(self.path)
+        outputs = definition.get("outputs", {})
+        contexts = workflow._contexts({"steps": steps})
+        return {k: _substitute(v["value"], contexts) for k, v in outputs.items()}
 
     def _run(self, step: dict[str, Any], env: dict[str, str]) -> dict[str, str]:
         name = step.get("name", "")
         self.workflow.steps_run.append((self.job, name))
         files = {
-            n: self.place / "temp" / f"{n}-{len(self.workflow.steps_run)}"
+            n: self.folder / "temp" / f"{n}-{len(self.workflow.steps_run)}"
             for n in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
         }
         for file in files.values():
             file.touch()
-        whole = self.env | env | {k: str(v) for k, v in files.items()}
-        whole |= {"RUNNER_TEMP": str(self.place / "temp"), "GITHUB_ACTIONS": "true"}
-        whole["PATH"] = os.pathsep.join([*reversed(self.path), whole["PATH"]])
+        env = self.env | env | {k: str(v) for k, v in files.items()}
+        env |= {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_ACTIONS": "true"}
+        env["PATH"] = os.pathsep.join([*reversed(self.path), env["PATH"]])
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.place / "work",
-            env=whole,
+            cwd=self.folder / "work",
+            env=env,
             text=True,
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -232,12 +234,12 @@ class _Steps:
         return dict(line.split("=", 1) for line in lines)
 
 
-_DONE: dict[tuple[str, str], list[str]] = {}
-"""What setting up added to PATH, by commit and action."""
+_ADDED_TO_PATH: dict[tuple[str, str], list[str]] = {}
+"""The folders that the action for setting up added to PATH, by commit and action."""
 
 
 class StepFailedError(Exception):
-    pass
+    """A step failed; the message says how."""
 
 
 def _commit(repository: Path) -> str:
@@ -245,47 +247,48 @@ def _commit(repository: Path) -> str:
     return subprocess.run(argv, text=True, capture_output=True, check=True).stdout
 
 
-def _checkout(steps: _Steps, given: dict[str, str]) -> None:
-    into = steps.place / "work" / given.get("path", "")
-    assert given["persist-credentials"] == "false"
+def _checkout(steps: _Steps, inputs: dict[str, str]) -> None:
+    into = steps.folder / "work" / inputs.get("path", "")
+    assert inputs["persist-credentials"] == "false"
     subprocess.run(
         ["git", "clone", "-q", "--depth=1", "--branch=main", steps.workflow.origin.as_uri(), into],
         check=True,
     )
 
 
-def _upload(steps: _Steps, given: dict[str, str]) -> None:
-    into = steps.workflow.artifacts / given["name"]
-    assert not into.exists(), f"a second artifact {given['name']}"
-    patterns = [steps.place / "work" / line.strip() for line in given["path"].split("\n") if line]
+def _upload(steps: _Steps, inputs: dict[str, str]) -> None:
+    into = steps.workflow.artifacts / inputs["name"]
+    assert not into.exists(), f"a second artifact {inputs['name']}"
+    patterns = [steps.folder / "work" / line.strip() for line in inputs["path"].split("\n") if line]
     root = Path(os.path.commonpath(patterns))
-    if root.is_file():  # of a single file only itself, without its folders
+    if root.is_file():  # a single file is uploaded without its folders
         root = root.parent
     for pattern in patterns:
-        for found in glob.glob(str(pattern)):  # noqa: PTH207  patterns with a place
-            target = into / Path(found).relative_to(root)
-            if Path(found).is_dir():
-                shutil.copytree(found, target, dirs_exist_ok=True)
+        for match in glob.glob(str(pattern)):  # noqa: PTH207  absolute patterns
+            target = into / Path(match).relative_to(root)
+            if Path(match).is_dir():
+                shutil.copytree(match, target, dirs_exist_ok=True)
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(found, target)
+                shutil.copyfile(match, target)
 
 
-def _download(steps: _Steps, given: dict[str, str]) -> None:
-    into = steps.place / "work" / given.get("path", "")
-    there = steps.workflow.artifacts
-    if name := given.get("name"):
-        if not (there / name).is_dir():
+def _download(steps: _Steps, inputs: dict[str, str]) -> None:
+    into = steps.folder / "work" / inputs.get("path", "")
+    artifacts = steps.workflow.artifacts
+    if name := inputs.get("name"):
+        if not (artifacts / name).is_dir():
             raise StepFailedError(f"no artifact {name}")
-        shutil.copytree(there / name, into, dirs_exist_ok=True)
+        shutil.copytree(artifacts / name, into, dirs_exist_ok=True)
         return
-    for found in sorted(there.glob(given["pattern"])):
-        merged = given.get("merge-multiple") == "true"
-        shutil.copytree(found, into if merged else into / found.name, dirs_exist_ok=True)
+    for artifact in sorted(artifacts.glob(inputs["pattern"])):
+        merged = inputs.get("merge-multiple") == "true"
+        target = into if merged else into / artifact.name
+        shutil.copytree(artifact, target, dirs_exist_ok=True)
 
 
-def _pages(steps: _Steps, given: dict[str, str]) -> None:
-    _upload(steps, {"name": "github-pages", "path": given["path"]})
+def _pages(steps: _Steps, inputs: dict[str, str]) -> None:
+    _upload(steps, {"name": "github-pages", "path": inputs["path"]})
 
 
 def _deploy(steps: _Steps, _: dict[str, str]) -> None:
@@ -293,9 +296,9 @@ def _deploy(steps: _Steps, _: dict[str, str]) -> None:
     shutil.copytree(artifacts / "github-pages", steps.workflow.folder / "pages")
 
 
-def _restore(steps: _Steps, given: dict[str, str]) -> None:
+def _restore(steps: _Steps, inputs: dict[str, str]) -> None:
     if (cache := steps.workflow.cache) and cache.exists():
-        shutil.copytree(cache, steps.place / "work" / given["path"])
+        shutil.copytree(cache, steps.folder / "work" / inputs["path"])
 
 
 def _save(steps: _Steps, given: dict[str, str]) -> None:
@@ -317,61 +320,63 @@ _ACTIONS: dict[str, Callable[[_Steps, dict[str, str]], None]] = {
 }
 
 
-def _asked(condition: str) -> str:
-    """A condition without its braces; one that does not ask how things went asks success()."""
+def _full_condition(condition: str) -> str:
+    """Return a condition without braces; `success()` is added if it has no status function."""
     inner = condition.strip()
     inner = inner[3:-2] if inner.startswith("${{") else inner
-    return (
-        inner
-        if re.search(r"\b(success|failure|always|cancelled)\(", inner)
-        else f"success() && ({inner})"
-    )
+    if re.search(r"\b(success|failure|always|cancelled)\(", inner):
+        return inner
+    return f"success() && ({inner})"
 
 
-def _true(condition: str, contexts: dict[str, Any], *, well: bool) -> bool:
-    return bool(_value(condition, contexts, well=well))
+def _is_true(condition: str, contexts: dict[str, Any], *, succeeded: bool) -> bool:
+    return bool(_evaluate(condition, contexts, succeeded=succeeded))
 
 
-def _text(template: str, contexts: dict[str, Any]) -> str:
-    def one(found: re.Match[str]) -> str:
-        value = _value(found[1], contexts, well=True)
+def _substitute(template: str, contexts: dict[str, Any]) -> str:
+    """Replace the expressions in a text by their values."""
+
+    def replace(match: re.Match[str]) -> str:
+        value = _evaluate(match[1], contexts, succeeded=True)
         return "" if value is None else str(value)
 
-    return _EXPRESSION.sub(one, template)
+    return _EXPRESSION.sub(replace, template)
 
 
 _TOKEN = re.compile(r"('[^']*')|(&&)|(\|\|)|(!=|==)|(!)|([A-Za-z_][\w.-]*)|(\(|\)|,)|(\s+)")
 
 
-def _value(expression: str, contexts: dict[str, Any], *, well: bool) -> Any:
-    """An expression of the workflow language, read as Python's."""
+def _evaluate(expression: str, contexts: dict[str, Any], *, succeeded: bool) -> Any:
+    """Evaluate an expression of the workflow language by translating it to Python."""
     calls = {
-        "success": lambda: well,
-        "failure": lambda: not well,
+        "success": lambda: succeeded,
+        "failure": lambda: not succeeded,
         "always": lambda: True,
         "cancelled": lambda: False,
         "fromJSON": json.loads,
     }
-    python = "".join(_python(expression))
-    names = {"at": lambda path: _at(contexts, path), **calls}
-    return eval(python, {"__builtins__": {}}, names)  # noqa: S307  of our own files
+    python = "".join(_to_python(expression))
+    names = {"at": lambda path: _look_up(contexts, path), **calls}
+    return eval(python, {"__builtins__": {}}, names)  # noqa: S307  only from files of this project
 
 
-def _python(expression: str) -> Iterator[str]:
+def _to_python(expression: str) -> Iterator[str]:
+    """Yield the tokens of an expression as Python."""
     words = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False"}
     end = 0
-    for found in _TOKEN.finditer(expression):
-        assert found.start() == end, f"{expression!r} is not understood"
-        end = found.end()
-        token = found[0]
-        if found[6] and "." in token:
+    for match in _TOKEN.finditer(expression):
+        assert match.start() == end, f"{expression!r} is not supported"
+        end = match.end()
+        token = match[0]
+        if match[6] and "." in token:
             yield f"at({token!r})"
         else:
             yield words.get(token, token)
-    assert end == len(expression), f"{expression!r} is not understood"
+    assert end == len(expression), f"{expression!r} is not supported"
 
 
-def _at(contexts: dict[str, Any], path: str) -> Any:
+def _look_up(contexts: dict[str, Any], path: str) -> Any:
+    """Return the value at a dotted path, or None."""
     value: Any = contexts
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None

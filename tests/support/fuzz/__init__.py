@@ -1,10 +1,10 @@
-"""What is read from outside, and the one property that reading it must have, whatever it holds.
+"""Fuzz targets: one module for each kind of external input.
 
-Each module has `check(data)`, which raises AssertionError where the property does not hold, and
-lets through every exception that is not the project's own; `SEEDS`, real inputs to begin with; and
-`WORDS`, what such inputs are made of. Two drivers: `tests/machine/test_fuzz.py` damages seeds by
-Hypothesis, a bounded number of times; `nox -s fuzz` lets atheris look for inputs that reach new
-code, for as long as one likes.
+Each module has `check(data)`, which raises AssertionError if a property does not hold and passes on
+every exception that is not the project's own; `SEEDS`, real inputs to start from; and `WORDS`, the
+tokens of such inputs. There are two drivers: `tests/machine/test_fuzz.py` damages seeds with
+Hypothesis, a limited number of times; `nox -s fuzz` lets atheris search for inputs that reach new
+code, for a given time.
 """
 
 from __future__ import annotations

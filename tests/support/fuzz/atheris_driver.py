@@ -1,7 +1,7 @@
-"""Lets atheris look for inputs that reach new code: `python atheris_driver.py TARGET CORPUS …`.
+"""Lets atheris search for inputs that reach new code: `python atheris_driver.py TARGET CORPUS …`.
 
-What stands after the corpus goes to libFuzzer (`-max_total_time=180`). An input under which the
-property does not hold is left in the current folder, and ends this with a traceback.
+Further arguments are passed to libFuzzer (`-max_total_time=180`). An input that violates the
+property is written to the current folder and ends the program with a traceback.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent.parent
 
 
 def main() -> None:
+    """Fuzz one target."""
     name, corpus, *options = sys.argv[1:]
     sys.path.insert(0, str(TESTS))
     with atheris.instrument_imports(include=["watchdog", "yaml", "packaging", "email", "zipfile"]):

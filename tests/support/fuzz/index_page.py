@@ -1,4 +1,4 @@
-"""A page of the index: files that can be asked about, or a ValueError; kept as it was read."""
+"""Parsing a page of the index gives releases or a ValueError, and survives the cache."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """What was read answers every question, and comes back from what is kept of it."""
+    """Assert that a parsed page can be queried and is equal after writing and reading it."""
     kind = _KINDS.get(data[:1][0] if data else 0, "application/json")
     try:
         files = parse_page(kind, data.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Ledger and journal: lines that are none are stepped over and counted, all others are kept."""
+"""Ledger and journal skip and count invalid lines and keep all others."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _RUN = Run(
 
 
 def _line(value: Record | Run) -> bytes:
-    told = TypeAdapter(type(value)).dump_python(value, mode="json", exclude_defaults=True)
-    return json.dumps(told, sort_keys=True).encode() + b"\n"
+    values = TypeAdapter(type(value)).dump_python(value, mode="json", exclude_defaults=True)
+    return json.dumps(values, sort_keys=True).encode() + b"\n"
 
 
 _WHOLE = 3
@@ -77,7 +77,7 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """Between two whole lines, in the file of a subject and in the journal."""
+    """Put the data between valid lines of a ledger and of a journal, and read both."""
     folder = Path(_FOLDER.name)
     (folder / "ledger").mkdir(exist_ok=True)
     lines = [line for line in data.split(b"\n") if line.decode("utf-8", "replace").strip()]
@@ -94,7 +94,7 @@ def check(data: bytes) -> None:
     assert any(run == _RUN for run in runs)
     assert len(runs) - 1 + journal.skipped_lines == len(lines)
     if len(runs) + len(records) == _WHOLE:
-        return  # nothing was read that could be told wrongly
+        return  # the data held no valid line, so nothing more can be wrong
     last = latest_run(runs)
     assert last is not None
     front.site_view(_MATRIX, last, ledger.get, NOTHING_PAST, runs)

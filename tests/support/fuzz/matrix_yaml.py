@@ -1,4 +1,4 @@
-"""matrix.yaml: a matrix from which cells can be planned, or problems, each with its place."""
+"""Reading matrix.yaml gives a matrix that can be expanded, or problems with file and line."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """Problems are told with the file's name, and never none."""
+    """Assert that the data is refused with problems, or gives cells with unique ids."""
     try:
-        found = load.parse_matrix(data.decode("utf-8", "surrogateescape"), "matrix.yaml")
+        matrix = load.parse_matrix(data.decode("utf-8", "surrogateescape"), "matrix.yaml")
     except ConfigurationError as e:
         assert e.problems
         assert all(problem.startswith("matrix.yaml:") for problem in e.problems), e.problems
         return
-    releases: Mapping[str, Sequence[Release]] = dict.fromkeys(found.distributions, _RELEASES)
-    cells = expand_cells(found, releases)
+    releases: Mapping[str, Sequence[Release]] = dict.fromkeys(matrix.distributions, _RELEASES)
+    cells = expand_cells(matrix, releases)
     assert len({cell.id for cell in cells}) == len(cells)
     assert all(parse_cell_id(cell.id).subject == cell.subject for cell in cells)
-    assert found.framework in found.distributions
-    assert schema.matrix_schema(found)
+    assert matrix.framework in matrix.distributions
+    assert schema.matrix_schema(matrix)

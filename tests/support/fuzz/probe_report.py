@@ -1,4 +1,4 @@
-"""Reports of a probe: only one that is complete and in order counts as working."""
+"""A probe's report counts as working only if it is complete and in order."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """The first byte says how the process ended, the rest is the report."""
+    """Read the data as a report; its first byte selects how the process ended."""
     done, text = _ENDS[data[0] % len(_ENDS) if data else 0], data[1:].decode("utf-8", "replace")
     evidence = read_events(text, _TOKEN, done, seconds=9, tests_of=_TESTS)
     judgement = judge(evidence)
@@ -98,19 +98,19 @@ def check(data: bytes) -> None:
 
 
 def _holds(text: str, done: ProcessResult) -> bool:
-    """Whether a report may be believed, said in another way than by the program."""
-    told: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    """Return true if a report is complete and in order, decided independently of the program."""
+    events: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
     ended_well = done.returncode in (0, 1) and not (done.timed_out or done.note)
-    tests = [event for event in told if event["event"] == "test"]
+    tests = [event for event in events if event["event"] == "test"]
     names = [event["name"] for event in tests]
-    began = [event["name"] for event in told if event["event"] == "testing"]
+    began = [event["name"] for event in events if event["event"] == "testing"]
     outcomes = [event["outcome"] for event in tests]
     order = ["loading", "loaded", *["testing", "test"] * len(tests), "end"]
     return (
         ended_well
         and not done.interrupted
-        and all(event["token"] == _TOKEN for event in told)
-        and [event["event"] for event in told] == order
+        and all(event["token"] == _TOKEN for event in events)
+        and [event["event"] for event in events] == order
         and began == names
         and len(set(names)) == len(names)
         and set(_TESTS) <= set(names)

@@ -1,4 +1,4 @@
-"""requirements.txt and pyproject.toml: requirements, or a configuration error; nothing is lost."""
+"""Reading requirements.txt or pyproject.toml gives requirements or a configuration error."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """As a text, and as either of the two files."""
+    """Read the data as text, as requirements.txt and as pyproject.toml."""
     text = data.decode("utf-8", "replace")
-    _known(parse_requirements(text))
+    _assert_valid(parse_requirements(text))
     if b"/" in data and (b"-r" in data or b"-c" in data):
-        return  # it names a file of this machine
+        return  # it refers to another file
     base = Path(_FOLDER.name, "base.txt")
     base.write_text("blinker\n-r requirements.txt\n", "utf-8")
     for name in ("requirements.txt", "pyproject.toml"):
         path = Path(_FOLDER.name, name)
         path.write_bytes(data)
         try:
-            found = read_requirements(path)
+            project = read_requirements(path)
         except ConfigurationError as e:
             assert e.problems
             continue
-        assert found.requirements
-        _known(found)
+        assert project.requirements
+        _assert_valid(project)
 
 
-def _known(project: Project) -> None:
-    """Each is one that pip can be given, and stays what it is when it is written and read."""
+def _assert_valid(project: Project) -> None:
+    """Assert that pip accepts each requirement, and that parsing it again changes nothing."""
     for requirement in project.requirements:
         assert str(Requirement(requirement)) == requirement
         assert Requirement(requirement).url is None
-    assert all(place and why for place, why in project.skipped)
+    assert all(position and why for position, why in project.skipped)
     assert project.replacing("flask==3.*").requirements[-1] == "flask==3.*"

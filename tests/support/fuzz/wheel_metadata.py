@@ -1,4 +1,4 @@
-"""A wheel and its metadata: what it says of itself, or a configuration error."""
+"""Reading a wheel gives its metadata or a configuration error."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """Whatever it says, it can be asked for, and only an address is taken for one."""
-    found = changelog_in(data.decode("utf-8", "replace"))
-    assert found is None or found.startswith("https://")
+    """Read the data as metadata and as a wheel; a changelog must be an https address."""
+    changelog = changelog_in(data.decode("utf-8", "replace"))
+    assert changelog is None or changelog.startswith("https://")
     for content in (data, wheel_with(data)):
         _PATH.write_bytes(content)
         try:
-            told = read_wheel(_PATH)
+            wheel = read_wheel(_PATH)
         except ConfigurationError as e:
             assert e.problems
             continue
-        assert told.requirement == "flask==1.0"
-        installer_choice([File(_PATH.name, None, requires_python=told.requires_python)], _PYTHON)
+        assert wheel.requirement == "flask==1.0"
+        installer_choice([File(_PATH.name, None, requires_python=wheel.requires_python)], _PYTHON)
 
 
 def wheel_with(text: bytes) -> bytes:
-    """An archive that has it for the metadata of a wheel."""
+    """Return a wheel with these bytes as its METADATA."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("flask-1.0.dist-info/METADATA", text)
