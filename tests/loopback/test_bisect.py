@@ -1,6 +1,6 @@
-"""Blame and cure on made-up ecosystems with planted culprits, with real uv and real runs.
+"""Bisect and cure on random ecosystems with a known culprit, with real uv and real runs.
 
-WATCHDOG_FUZZ=200 tries that many; a few by default.
+WATCHDOG_FUZZ=200 tries that many ecosystems; a few by default.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def test_history_restarts_on_changed_smoke(home: Home) -> None:
     assert second["since"] == first["since"]
 
 
-def test_history_blame_anew(home: Home) -> None:
+def test_history_bisect_again(home: Home) -> None:
     """Culprits can be searched again without running the past again."""
     history(home, day(20), "ext-import")
     history(home, day(60), "ext-import")

@@ -117,14 +117,14 @@ def test_resolver_reads_pages_once(make: Make, empty_index: LoopbackIndex) -> No
     for _ in range(3):
         uv.resolve(ask("a"), INTERPRETER)
     pages = [p for p in empty_index.requests if p.startswith("/simple/")]
-    # Once by us and once by uv.
+    # Once by the resolver and once by uv.
     assert pages.count("/simple/a/") == 2
     assert pages.count("/simple/b/") == 2
 
 
 def test_resolver_fetches_only_new_metadata(make: Make, empty_index: LoopbackIndex) -> None:
     """After a new release only its own metadata and that of its new dependency is read."""
-    # An index that does not say how long a file may be kept: uv would read and build `old` anew.
+    # The index sends no Cache-Control header, so uv would read and build `old` again.
     empty_index.keep = None
     backend = (
         "def prepare_metadata_for_build_wheel(folder, settings=None):\n"

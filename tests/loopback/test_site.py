@@ -160,12 +160,12 @@ def test_pages_without_scripts(finished_run: Home, browser: Any, width: int, nam
     )
     page = context.new_page()
     asked: list[str] = []
-    troubles: list[str] = []
+    messages: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: troubles.append(message.text))
+    page.on("console", lambda message: messages.append(message.text))
     page.goto((finished_run.folder / "reports" / name).as_uri())
     assert all(url.startswith(("file:", "data:")) for url in asked), asked
-    assert not troubles
+    assert not messages
     assert page.locator("h1").bounding_box()["width"] <= width
     # Wide tables scroll in their own frame; the page itself never scrolls sideways.
     whole = page.locator("body").bounding_box()

@@ -65,7 +65,7 @@ def test_answer_of_any_output(text: str, code: int) -> None:
     ],
 )
 def test_answer_of_local_failure(cause: str) -> None:
-    """A failure of the machine gives NoAnswer and is not blamed on the package."""
+    """A failure of the machine gives NoAnswer and does not count against the package."""
     said = f"error: Failed to download and build `numpy==1.17.2`\n  cause: {cause}\n"
     assert isinstance(parse_resolution(ProcessResult(1, "", said, 1.0)), NoAnswer)
 

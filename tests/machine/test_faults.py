@@ -176,13 +176,13 @@ def test_yanked_release_still_installs(world: World, tell: Tell) -> None:
 
 
 def in_a_mount(world: World, options: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run where a small or read-only file system lies over a folder, as whoever we are."""
+    """Run with a small or read-only file system mounted on a folder, as the current user."""
     if sys.platform != "linux" or not shutil.which("unshare"):
         pytest.skip("a file system of its own can be mounted on Linux only")
     folder.mkdir(parents=True, exist_ok=True)
     mount = f"mount -t tmpfs -o {options} tmpfs {folder}"
     outside, inside = ["unshare", "-m"], ""
-    if os.geteuid() != 0:  # root of a namespace mounts, then we are ourselves again
+    if os.geteuid() != 0:  # mount as root of a namespace, then become the user again
         outside = ["unshare", "-m", "-r"]
         inside = f"unshare -U --map-user={os.geteuid()} --map-group={os.getegid()} --"
         mount = f"mount -t tmpfs -o {options},mode=777 tmpfs {folder}"

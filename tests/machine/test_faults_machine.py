@@ -291,6 +291,6 @@ def test_killed_run_folder_is_removed(world: World, tmp_path: Path) -> None:
     assert wait_for(lambda: list(place.glob("fw-run-*")))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert list(place.glob("fw-run-*")), "whoever is killed cleans nothing up"
+    assert list(place.glob("fw-run-*")), "a killed run removes nothing"
     world.next_run()
     assert not list(place.glob("fw-*"))

@@ -34,7 +34,7 @@ class CheckResult:
 
     Attributes:
         lock: what the requirements give; None if there is no lock.
-        blocked_by_core: the core alone breaks in this lock, so no extension is to blame.
+        blocked_by_core: the core alone breaks in this lock, so no extension is the cause.
         records: the evidence, one for each subject that was run.
         since: when it broke, UTC.
         proof: how the culprit was proved.

@@ -1,7 +1,7 @@
-"""Builds linked environments: what `python -m venv` and an installer would make, of links.
+"""Builds linked environments: like those of `python -m venv` and an installer, but of links.
 
 The links lead into the package store. Paths are strings here: this runs for every package of every
-cell, and making `Path` objects costs more than making the links.
+cell, and creating `Path` objects takes longer than creating the links.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from pathlib import Path
 from watchdog.model.release import Interpreter
 
 COMPLETE = ".watchdog-complete"
-"""A file that an entry of the store has when all else of it is there."""
+"""Name of a file that is written last, when an entry of the store is complete."""
 SITE = "site-packages"
 _PROGRAM_FOLDERS = ("bin", "Scripts")
 
 
 @dataclass(frozen=True)
 class StoreEntry:
-    """A folder of the store: `site-packages`, and what goes elsewhere in an environment.
+    """A package in the store: its `site-packages` and its files for other parts of an environment.
 
     Attributes:
-        items: what its site-packages contains: names, and whether each is a folder.
-        others: likewise what goes to the environment's root, `share` for one.
-        programs: console scripts and the like: names and contents.
+        path: the folder.
+        items: the content of its site-packages: names, and whether each is a folder.
+        others: the same for what belongs in the root of the environment, such as `share`.
+        programs: console scripts and other programs: names and contents.
     """
 
     path: str
@@ -54,7 +55,7 @@ def read_entry(path: Path) -> StoreEntry:
 
 
 def create_venv(into: Path, interpreter: Interpreter) -> Path:
-    """Create what `python -m venv --without-pip` does, less the scripts for shells (PEP 405).
+    """Create a virtual environment (PEP 405) without pip and without scripts for shells.
 
     Returns:
         The path of its python.
@@ -76,9 +77,9 @@ def create_venv(into: Path, interpreter: Interpreter) -> Path:
 class Linker:
     """Links packages into environments; safe to use from several threads.
 
-    Each symbolic link is made once, in a folder of the run, and gets a further name (a hard link)
-    in each environment: a file system takes several times as long to make and to remove a symbolic
-    link as a name.
+    Each symbolic link is created once, in a folder of the run, and is hard-linked into each
+    environment: file systems create and remove a hard link several times faster than a symbolic
+    link.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -103,7 +104,7 @@ class Linker:
                 self._link(item, target, is_dir=is_dir)
             except FileExistsError:
                 self._merge_or_replace(item, target)
-            except OSError:  # Windows without the right to make links
+            except OSError:  # Windows without the right to create links
                 _copy(item, target)
 
     def _link(self, item: str, target: str, *, is_dir: bool) -> None:
@@ -112,11 +113,11 @@ class Linker:
         except FileExistsError:
             raise
         except (OSError, NotImplementedError):
-            # Another file system, one without hard links, or the link has too many names.
+            # Another file system, one without hard links, or too many hard links.
             os.symlink(item, target, target_is_directory=is_dir)
 
     def _shared_link(self, item: str, *, is_dir: bool) -> str:
-        """Return the one symbolic link to an item, which is made at the first call."""
+        """Return the shared symbolic link to an item; create it at the first call."""
         with self._linking:
             if item not in self._links:
                 os.makedirs(self._folder, exist_ok=True)
@@ -126,7 +127,7 @@ class Linker:
             return self._links[item]
 
     def _merge_or_replace(self, item: str, target: str) -> None:
-        """Link an item to where another package has put one of the same name."""
+        """Link an item whose name another package has already linked."""
         if not (os.path.isdir(item) and os.path.isdir(target)):
             os.unlink(target)  # the later package wins, as with pip
             os.symlink(item, target)

@@ -49,7 +49,7 @@ class Scheduler:
         ran: number of trials that were run.
         reused: number of trials whose record was in the ledger.
         busy: set as soon as a trial is to be run.
-        trouble: the first infrastructure failure that prevented an answer.
+        failure: the first infrastructure failure that prevented an answer.
     """
 
     def __init__(self, workspace: Workspace, observer: Observer, stall: StallDetector) -> None:
@@ -58,7 +58,7 @@ class Scheduler:
         self.ran = 0
         self.reused = 0
         self.busy = asyncio.Event()
-        self.trouble: str | None = None
+        self.failure: str | None = None
         self._stall = stall
         jobs = workspace.settings.jobs
         self._resolving = ThreadPoolExecutor(jobs * _RESOLVING_PER_JOB, "resolve")
@@ -107,7 +107,7 @@ class Scheduler:
             refused = self.workspace.refused(answer, request.python, request.installed_as_of)
             answer = NoAnswer(refused, infrastructure=False) if refused else answer
         if isinstance(answer, NoAnswer) and answer.infrastructure:
-            self.trouble = self.trouble or answer.reason
+            self.failure = self.failure or answer.reason
         return answer, names
 
     async def record(self, trial: Trial, *, first: bool = False) -> Record:
@@ -135,7 +135,7 @@ class Scheduler:
             self._workers.submit(rank, lambda: workspace.runner.run(trial))
         )
         if record.judgement.outcome is Outcome.ERROR:
-            self.trouble = self.trouble or record.judgement.reason
+            self.failure = self.failure or record.judgement.reason
         self.ran += 1
         self.observer.ran(record)
         return record
@@ -213,8 +213,8 @@ def run_complete(
 
     async def run(scheduler: Scheduler) -> T:
         result = await main(scheduler)
-        if scheduler.trouble:
-            raise IncompleteError(f"a part could not be examined: {scheduler.trouble}")
+        if scheduler.failure:
+            raise IncompleteError(f"a part could not be examined: {scheduler.failure}")
         return result
 
     return run_with_scheduler(workspace, observer, run)

@@ -2,8 +2,8 @@
 
 Cells have a network of their own with nothing but loopback. To let them reach one server outside,
 such as the package index, the supervisor listens on a port in there and passes the listening
-socket to the watchdog: a socket stays in the network that it was made in, whoever holds it. Each
-connection that arrives on it is joined here, in threads, with a new one to the server.
+socket to the watchdog: a socket belongs to the network in which it was created, in any process.
+Each connection that arrives on it is joined here, in threads, with a new one to the server.
 """
 
 from __future__ import annotations

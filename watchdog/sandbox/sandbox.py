@@ -162,7 +162,7 @@ class Sandbox:
 
         Raises:
             ConfigurationError: the requested one does not work here.
-            InfrastructureError: isolation is not to blame: the Python does not start.
+            InfrastructureError: the Python does not start, with any isolation.
         """
         with self._choosing:
             if self.isolation is None:

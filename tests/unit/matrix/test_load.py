@@ -187,8 +187,8 @@ def test_parse_matrix_damaged_text(line: str, junk: str, at: int) -> None:
 
 def test_schema_file_is_current() -> None:
     """The schema file in the repository is equal to the generated schema."""
-    kept = (ROOT / SCHEMA_FILE).read_text("utf-8")
-    assert kept == schema_text(), f"write it anew: flask-watchdog schema > {SCHEMA_FILE}"
+    stored = (ROOT / SCHEMA_FILE).read_text("utf-8")
+    assert stored == schema_text(), f"write it again: flask-watchdog schema > {SCHEMA_FILE}"
 
 
 def test_own_matrix_is_valid() -> None:

@@ -58,7 +58,7 @@ def test_judge_names_test_of_crash() -> None:
 WORKS = Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED,))
 BROKEN = Evidence(Ended.REPORTED, Stage.SMOKE, (FAILED,))
 KILLED = Evidence(Ended.SIGNAL, Stage.SMOKE, detail="the process was ended by SIGKILL")
-TROUBLE = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
+NOT_STARTED = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ TROUBLE = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
         ([BROKEN, BROKEN], Outcome.BROKEN),
         ([BROKEN, WORKS], Outcome.FLAKY),
         ([WORKS, BROKEN], Outcome.FLAKY),
-        ([BROKEN, TROUBLE], Outcome.ERROR),
+        ([BROKEN, NOT_STARTED], Outcome.ERROR),
         ([KILLED, KILLED], Outcome.BROKEN),
         ([KILLED, WORKS], Outcome.ERROR),
         ([BROKEN, KILLED], Outcome.ERROR),

@@ -1,4 +1,4 @@
-"""Work is done once, the most urgent first, and what cannot be done is told to who waits."""
+"""The scheduler runs each unit of work once, the most urgent first, and reports failures."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def _connect(pipes: list[int]) -> None:
 
 
 def _limits(request: CellRequest) -> list[tuple[int, tuple[int, int]]]:
-    """Return the requested limits, lowered to our own: nobody may raise a hard limit."""
+    """Return the requested limits, at most those of this process, which cannot be raised."""
     limits = []
     for name, (soft, hard) in request["limits"].items():
         number = getattr(resource, name)
