@@ -53,6 +53,7 @@ def test_api_reader_finds_offers(workspace: Workspace) -> None:
     assert ApiReader(workspace).offers(LOCK, interpreter, NOW, []) == {}
 
 
+@pytest.mark.slow
 def test_api_reader_cache_across_processes(home: Home) -> None:
     """Later processes with other hash seeds reuse the cached uses and offers."""
     kept = home.caches / "watchdog"

@@ -170,6 +170,7 @@ def test_sdist_stays_inside_its_folder(place: Place, name: str) -> None:
     assert place.planted() == []
 
 
+@pytest.mark.slow
 def test_archive_bomb_is_stopped(
     place: Place,
 ) -> None:

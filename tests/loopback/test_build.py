@@ -190,6 +190,7 @@ def world(tmp_path: Path, empty_index: LoopbackIndex) -> Iterator[World]:
 CONFINED = [m for m in usable_isolations() if m.values[0] is not Isolation.LIMITS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", CONFINED)
 def test_confined_build_reaches_only_index(world: World, isolation: Isolation) -> None:
     """A confined build works but reads no secret, reaches no other server and plants no file."""
@@ -202,6 +203,7 @@ def test_confined_build_reaches_only_index(world: World, isolation: Isolation) -
     assert not list(world.home.caches.rglob("planted"))
 
 
+@pytest.mark.slow
 def test_unconfined_build_attacks_succeed(world: World) -> None:
     """With limits as the only sandbox, the attacks of a build succeed, but it sees no token."""
     world.publish()
@@ -216,6 +218,7 @@ def test_unconfined_build_attacks_succeed(world: World) -> None:
     assert "sees_a_token" not in found, "the environment is an allow-list in every isolation"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", CONFINED)
 @pytest.mark.parametrize(
     "extra",
@@ -264,6 +267,7 @@ def test_named_servers_reject_proxy_and_ip(monkeypatch: pytest.MonkeyPatch) -> N
     assert not _reached_by_name([("a.example", 443)])
 
 
+@pytest.mark.slow
 def test_builds_listed_builds_only_listed(world: World) -> None:
     """With --builds listed, only packages in the list builds are built from source."""
     world.publish()

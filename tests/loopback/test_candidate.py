@@ -48,6 +48,7 @@ def test_candidate_rebuild_changes_nothing(home: Home, tmp_path: Path) -> None:
     assert {e["change"] for e in found.values()} <= {"still works", "not judged"}
 
 
+@pytest.mark.slow
 def test_candidate_from_source_tree(home: Home, tmp_path: Path) -> None:
     """A source tree is built and then tested as the candidate."""
     source = tmp_path / "source"
@@ -67,6 +68,7 @@ def test_candidate_from_source_tree(home: Home, tmp_path: Path) -> None:
     assert found["ext-import"]["change"] == "regressed"
 
 
+@pytest.mark.slow
 def test_candidate_from_index_release(home: Home) -> None:
     """A release of the index can be the candidate."""
     done = home(

@@ -110,6 +110,7 @@ def test_extension_rejects_invalid_arguments(checked: Checked, home: Home) -> No
     assert "neither a wheel nor a folder" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_extension_workflow_fails_with_culprit(
     repository: Path, runner_env: dict[str, str], mine: Path, tmp_path: Path

@@ -171,6 +171,7 @@ def test_forecast_pages(threatened: Home) -> None:
     assert [t["kind"] for t in told["threats"]] == ["announced", "announced"]
 
 
+@pytest.mark.slow
 def test_forecast_score_output(threatened: Home) -> None:
     """The forecast score has lead times and says which alarms were followed by a breakage."""
     assert threatened("history", *SUBJECTS).returncode == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ecosystem import PYTHON, day
 from home import Home
 
@@ -28,6 +29,7 @@ def test_constraints_contain_working_set(home: Home) -> None:
     assert "flask==2.0.0" in pins
 
 
+@pytest.mark.slow
 def test_constraints_leave_out_broken(home: Home) -> None:
     """The constraints leave out a broken package and state its symptom."""
     text = made(home, 31, "--cooldown", "0")
@@ -41,6 +43,7 @@ def test_constraints_cooldown(home: Home) -> None:
     assert "ext-import" in names(text, "with")
 
 
+@pytest.mark.slow
 def test_constraints_prefer_higher_rank(home: Home, made_up: Any) -> None:
     """Of two packages that exclude each other, the constraints keep the more popular one."""
     if "ext-old" not in made_up.files:

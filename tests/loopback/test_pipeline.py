@@ -204,6 +204,7 @@ def test_run_unreachable_index_exits_3(home: Home) -> None:
     assert not list((home.folder / "reports").glob("ledger/*"))
 
 
+@pytest.mark.slow
 def test_run_continues_after_kill(home: Home, finished_run: Home) -> None:
     """After a killed run, the next one gives the same states as an undisturbed run."""
     process = subprocess.Popen(
@@ -227,6 +228,7 @@ def test_run_continues_after_kill(home: Home, finished_run: Home) -> None:
     assert {c: s for c, s in home.states().items() if c != flaky} == expected
 
 
+@pytest.mark.slow
 def test_cells_end_after_kill(home: Home) -> None:
     """The processes of a cell end by themselves after the watchdog was killed."""
 
@@ -257,6 +259,7 @@ def test_cells_end_after_kill(home: Home) -> None:
     assert cells() == []
 
 
+@pytest.mark.slow
 def test_run_continues_after_interrupt(home: Home) -> None:
     """Ctrl-C ends a run with exit code 130, and the same command continues it."""
     process = subprocess.Popen(
@@ -321,7 +324,7 @@ def shards(home: Home, count: int, ended: int) -> list[str]:
     return [folder for folder in folders if (home.folder / folder).exists()]
 
 
-@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("count", [1, 3, pytest.param(8, marks=pytest.mark.slow)])
 def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> None:
     """Merging all shards gives the states of the whole run."""
     folders = shards(home, count, count)

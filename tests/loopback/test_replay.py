@@ -119,6 +119,7 @@ def test_replay_dropped_requirement(home: Home, made_up: Any) -> None:
     assert breakage["proof"] == "swap"
 
 
+@pytest.mark.slow
 def test_replay_culprit_of_dependent_releases(home: Home, made_up: Any) -> None:
     """The culprit is the release that allowed several new interdependent releases."""
     name = "ext-lockstep"

@@ -67,6 +67,7 @@ def test_run_unavailable_sandbox_exits_2(home: Home) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="there is no umask")
 def test_sandbox_with_strict_umask(home: Home, tmp_path: Path) -> None:
     """Cells use the same sandbox when files are created for their owner only."""

@@ -50,6 +50,7 @@ def journal(home: Home, subject: str, state: str) -> str:
     return record
 
 
+@pytest.mark.slow
 def test_second_opinion_agrees(
     home: Home,
 ) -> None:
@@ -80,6 +81,7 @@ def test_second_opinion_agrees(
     assert "What cannot be compared, and why" in page
 
 
+@pytest.mark.slow
 def test_second_opinion_finds_forged_records(home: Home) -> None:
     """A forged record is found, run again and published, and the exit code is 1."""
     assert home("run", *only("ext-works", "ext-import")).returncode == 0
@@ -124,6 +126,7 @@ def test_second_opinion_requirements(home: Home) -> None:
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 def test_second_opinion_flaky_is_unclear(home: Home) -> None:
     """A smoke that is flaky gives an unclear finding and no disagreement."""
     assert home("run", *only("ext-works")).returncode == 0

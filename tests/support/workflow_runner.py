@@ -302,7 +302,7 @@ def _restore(steps: _Steps, inputs: dict[str, str]) -> None:
 
 
 def _save(steps: _Steps, given: dict[str, str]) -> None:
-    folder = steps.place / "work" / given["path"]
+    folder = steps.folder / "work" / given["path"]
     if (cache := steps.workflow.cache) and folder.exists():  # the real action warns and goes on
         shutil.rmtree(cache, ignore_errors=True)
         shutil.copytree(folder, cache)
