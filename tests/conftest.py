@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -88,19 +89,51 @@ def home(tmp_path: Path, made_up: LoopbackIndex, shared_caches: Path) -> Home:
     return home
 
 
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that is built once in a session, whichever worker needs it first.
+
+    Args:
+        factory: gives the temporary folder of this worker.
+        name: name of the folder, unique in the session.
+        build: fills the folder, which exists and is empty.
+    """
+    base = factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, claim, done = root / name, root / f"{name}.claim", root / f"{name}.done"
+    try:
+        claim.mkdir()
+    except FileExistsError:
+        for _ in range(2400):
+            if done.exists():
+                return folder
+            time.sleep(0.1)
+        pytest.fail(f"another worker did not build {name!r} within 4 minutes")
+    folder.mkdir()
+    try:
+        build(folder)
+    except BaseException:
+        claim.rmdir()  # the next test tries again and shows the same error
+        shutil.rmtree(folder)
+        raise
+    done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished_run(
     tmp_path_factory: pytest.TempPathFactory, made_up: LoopbackIndex, shared_caches: Path
 ) -> Home:
     """Return a folder with one run of the `today` table; tests must not change it."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "smokes").mkdir()
-    ecosystem.write_smokes(folder / "smokes")
-    home = Home(folder, made_up.url, shared_caches)
-    home.write_matrix()
-    done = home("run")
-    assert done.returncode == 0, done.stderr
-    return home
+
+    def build(folder: Path) -> None:
+        (folder / "smokes").mkdir()
+        ecosystem.write_smokes(folder / "smokes")
+        home = Home(folder, made_up.url, shared_caches)
+        home.write_matrix()
+        done = home("run")
+        assert done.returncode == 0, done.stderr
+
+    return Home(built_once(tmp_path_factory, "finished", build), made_up.url, shared_caches)
 
 
 @pytest.fixture
@@ -133,26 +166,33 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+WHOLE = (
+    ("history", "ext-import", "ext-works"),
+    ("cures",),
+    ("pins",),
+    ("declared",),
+    ("constraints",),
+    ("forecast",),
+    ("benchmarks/forecast_score.py",),
+    ("run",),
+)
+"""Commands that write every kind of result."""
+
+
 @pytest.fixture(scope="session")
 def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a finished run with history, cures, pins, forecast and all other results."""
-    folder = tmp_path_factory.mktemp("whole") / "copy"
-    shutil.copytree(finished_run.folder, folder)
-    home = Home(folder, finished_run.index_url, finished_run.caches)
-    home.write_matrix(tables=ecosystem.TABLES)
-    for command in (
-        ("history", "ext-import", "ext-works"),
-        ("cures",),
-        ("pins",),
-        ("declared",),
-        ("constraints",),
-        ("forecast",),
-        ("benchmarks/forecast_score.py",),
-        ("run",),
-    ):
-        done = home(*command)
-        assert done.returncode == 0, done.stderr
-    return home
+
+    def build(folder: Path) -> None:
+        shutil.copytree(finished_run.folder, folder, dirs_exist_ok=True)
+        home = Home(folder, finished_run.index_url, finished_run.caches)
+        home.write_matrix(tables=ecosystem.TABLES)
+        for command in WHOLE:
+            done = home(*command)
+            assert done.returncode == 0, done.stderr
+
+    folder = built_once(tmp_path_factory, "whole", build)
+    return Home(folder, finished_run.index_url, finished_run.caches)
 
 
 WATCHED = (

@@ -116,9 +116,8 @@ def publish(index: Any, name: str, planted: Planted) -> None:
     index.add(name, "1.0", day(4), files={f"{module}.py": "\n".join(code) + "\n"}, requires=needs)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, CASES))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(CASES))
 def test_bisect_finds_planted_culprit(home: Home, made_up: Any, seed: int) -> None:
     """The check command names the planted culprit or none, and its cure needs every bound."""
     planted, name = plant(seed), f"fuzz{seed}-subject"

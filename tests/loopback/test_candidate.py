@@ -41,6 +41,7 @@ def test_candidate_wheel_breaks_its_users(home: Home, tmp_path: Path) -> None:
     assert found["ext-import"]["lock"]["werkzeug"] == "2.1.0"
 
 
+@pytest.mark.slow
 def test_candidate_rebuild_changes_nothing(home: Home, tmp_path: Path) -> None:
     """A candidate with unchanged code regresses nothing and gives exit code 0."""
     code = ecosystem.werkzeug(2)["werkzeug.py"]

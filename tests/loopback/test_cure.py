@@ -82,6 +82,7 @@ def test_check_cure_of_pinned_subject(home: Home, made_up: Any) -> None:
     assert told["cure"] == {"pins": [f"{name}>=1.1"], "verified": True, "how": "newer"}
 
 
+@pytest.mark.slow
 def test_check_cure_with_two_bounds(home: Home, made_up: Any) -> None:
     """When two packages must be held back, the cure contains both bounds."""
     if "ext-double" not in made_up.files:

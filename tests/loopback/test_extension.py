@@ -77,6 +77,7 @@ def test_extension_reports_new_breakage_once(checked: Checked) -> None:
     assert "Known: ImportError" in again.stdout
 
 
+@pytest.mark.slow
 def test_extension_first_look_and_known(checked: Checked) -> None:
     """A breakage in the first run gives exit code 1 unless --known names it."""
     assert checked(40).returncode == 1

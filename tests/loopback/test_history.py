@@ -97,6 +97,7 @@ def test_history_shard(home: Home) -> None:
     assert Archive(home.folder / "reports").subjects() == ["ext-import"]
 
 
+@pytest.mark.slow
 def test_history_infrastructure_error(
     home: Home, made_up: LoopbackIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +139,7 @@ def test_cures_of_open_breakage(home: Home) -> None:
     assert (note.typed, note.how) == (("ext-import", "werkzeug<3"), "bound")
 
 
+@pytest.mark.slow
 def test_history_sets_limit(home: Home) -> None:
     """With --sets fewer sets are run, the same breakages found and the skipped sets counted."""
     history(home, day(60), "ext-import", "ext-works")

@@ -336,6 +336,7 @@ def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> N
     assert home("merge", *folders).returncode == 2
 
 
+@pytest.mark.slow
 def test_merge_missing_part_is_error(home: Home) -> None:
     """Cells of a missing shard are errors, and merge exits with 3."""
     planned = home("plan", "--format", "json", *ONLY)

@@ -99,6 +99,7 @@ def test_replay_fix_by_cap(home: Home, made_up: Any) -> None:
     assert breakage["days_broken"] == pytest.approx(timedelta(days=10) / timedelta(days=1))
 
 
+@pytest.mark.slow
 def test_replay_dropped_requirement(home: Home, made_up: Any) -> None:
     """The culprit is the release that stopped requiring a package which others use."""
     name = "ext-borrowing"

@@ -62,6 +62,7 @@ def test_self_test_skipped_without_trials(home: Home) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_self_test_once_a_day_for_few_cells(home: Home) -> None:
     """A run of a few cells relies on a self test that passed within a day."""
     passed = home.caches / "watchdog" / "self-test.json"
