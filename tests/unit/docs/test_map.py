@@ -12,19 +12,7 @@ from home import ROOT
 PACKAGE = ROOT / "watchdog"
 MAP = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
-ROOMS = [
-    "cli",
-    "report",
-    "analysis",
-    "runner",
-    "environments",
-    "resolver",
-    "sandbox",
-    "storage",
-    "matrix",
-    "harness",
-    "model",
-]
+ROOMS = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
 
 
 @cache
