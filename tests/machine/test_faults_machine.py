@@ -56,7 +56,7 @@ def test_clock_back_between_runs(world: World, tell: Tell) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert trials_run(done.stderr) == 0
-    assert "runs of a later cutoff" in done.stderr
+    assert "runs with a later cutoff" in done.stderr
     runs = Journal(world.reports()).runs()
     assert [run.as_of for run in runs] == [earlier, NOW]
     assert all({c: str(e.state) for c, e in r.cells.items()} == GOOD for r in runs)
