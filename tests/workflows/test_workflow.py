@@ -130,7 +130,7 @@ def test_workflow_recovers_killed_machine(started: Started, github: LoopbackIssu
     assert len(titles) == len(set(titles))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_workflow_publish_is_isolated(started: Started, tmp_path: Path) -> None:
     """The publish job asks no index, runs no package code and publishes no forged output."""
     poisoned = LoopbackIndex()
