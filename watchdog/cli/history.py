@@ -28,9 +28,13 @@ from watchdog.cli.options import (
 )
 from watchdog.errors import ConfigurationError, IncompleteResults
 from watchdog.matrix.shards import Shard
+from watchdog.model.cell import Table, parse_cell_id
+from watchdog.model.verdict import State
 from watchdog.runner import scheduler
-from watchdog.runner.workspace import Settings, open_workspace
+from watchdog.runner.scheduler import Observer
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.storage.archive import Archive
+from watchdog.storage.journal import Journal, latest_run
 
 
 def _with_own_ledger(settings: Settings, name: str) -> Settings:
@@ -198,27 +202,58 @@ def pins(
     is_flag=True,
     help="Also for breakages that are over: how to stay on those versions.",
 )
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT…]")
 def cures(
     settings: Settings,
     shard: Shard,
+    subjects: tuple[str, ...],
     *,
     include_fixed: bool,
 ) -> None:
-    """Find versions to install instead, for each breakage of the history that still exists."""
+    """Find why packages fail today, on each Python, and which versions to install instead."""
     console, archive = stderr_console(), Archive(settings.reports)
-    selected, incomplete = shard.pick(archive.subjects()), IncompleteResults()
-    to_cure = history_update.breakages_to_cure(archive, settings.as_of, every=include_fixed)
-    for subject, breakages in to_cure:
-        if subject not in selected:
+    failing = _failing_subjects(settings, archive)
+    incomplete, selected = IncompleteResults(), select_subjects(settings, subjects)
+    for subject in shard.pick(selected):
+        if not (subject in failing or include_fixed):
             continue
         own_settings = _with_own_ledger(settings, subject)
         with (
             open_workspace(own_settings) as workspace,
             observe(console, settings.matrix) as observer,
         ):
-            for breakage in breakages:
-                with incomplete.collect(breakage.id):
-                    cure = history_update.find_breakage_cure(workspace, observer, breakage)
-                    archive.add_cure(cure)
-                    say(console, history_text.cure_line(cure))
+            if subject in failing:
+                with incomplete.collect(subject):
+                    for explanation in history_update.explain_subject(
+                        workspace, observer, archive, subject
+                    ):
+                        archive.add_explanation(explanation)
+                        say(console, history_text.explanation_line(explanation))
+            if include_fixed:
+                _cure_ended(workspace, observer, archive, subject, incomplete)
     incomplete.raise_if_any()
+
+
+def _failing_subjects(settings: Settings, archive: Archive) -> set[str]:
+    """Return the subjects that fail today: in the latest run, or at the end of their history."""
+    run = latest_run(Journal(settings.reports).runs())
+    cells = [(parse_cell_id(i), entry.state) for i, entry in (run.cells if run else {}).items()]
+    red = {c.subject for c, state in cells if c.table is Table.TODAY and state is State.BROKEN}
+    ongoing = {b.subject for b in archive.breakages() if b.fixed_on is None}
+    known = {settings.matrix.framework, *settings.matrix.extensions}
+    return (red | ongoing) & known
+
+
+def _cure_ended(
+    workspace: Workspace,
+    observer: Observer,
+    archive: Archive,
+    subject: str,
+    incomplete: IncompleteResults,
+) -> None:
+    """Find how to stay on the versions that broke once."""
+    for breakage in history_update.unverified_breakages(archive, subject, workspace.settings.as_of):
+        with incomplete.collect(breakage.id):
+            cure = history_update.find_breakage_cure(workspace, observer, breakage)
+            archive.add_cure(cure)
+            say(stderr_console(), history_text.cure_line(cure))

@@ -8,7 +8,9 @@ from typing import Any
 
 from watchdog.model.history import (
     Chapter,
+    Culprit,
     CureRecord,
+    Explanation,
     History,
     PastBreakage,
     PinState,
@@ -152,3 +154,20 @@ def cure_line(cure: CureRecord) -> str:
     if cure.typed is None:
         return f"{cure.breakage}: no pins were found that make it work on Python {cure.python}"
     return f"{cure.breakage}: pip install {shlex.join(cure.typed)} (Python {cure.python})"
+
+
+def explanation_line(explanation: Explanation) -> str:
+    """Format as a line since when a subject fails today, by what, and what to install instead."""
+    since = "since when is not known"
+    if explanation.spans:
+        span = min(explanation.spans, key=lambda s: s.since)
+        releases = [_release(cause.culprit) for cause in span.causes]
+        since = f"since {span.since:%Y-%m-%d} by {', then '.join(dict.fromkeys(releases))}"
+    cure = "no versions were found that work"
+    if explanation.typed is not None:
+        cure = f"pip install {shlex.join(explanation.typed)}"
+    return f"{explanation.subject} on Python {explanation.python}: {since}; {cure}"
+
+
+def _release(culprit: Culprit | None) -> str:
+    return f"{culprit.name} {culprit.version}" if culprit else _NO_SINGLE_RELEASE

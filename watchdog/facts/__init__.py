@@ -1,1 +1,1 @@
-"""Derives from stored results what is true now: the one source of every published statement. Pure."""
+"""Derives what is true now from stored results: one source for all that is published. Pure."""

@@ -353,8 +353,12 @@ class CureRecord:
     Attributes:
         breakage: its id.
         typed: everything that is typed after `pip install`; None if no cure was found.
-        how: `newer` subject, `bound` on a package that it needs, `older` subject.
+        how: `newer` subject, `bound` on a package that it needs, `older` subject; `nothing` if the
+            version that broke works today without any pins.
         checked: the cutoff at which the cure was run, UTC.
+        lock: what `typed` gave; it was run and works.
+        breaks: what an install without the pins gave; it was run and fails.
+        fails: the signatures of that failure.
     """
 
     breakage: str
@@ -362,6 +366,71 @@ class CureRecord:
     typed: tuple[str, ...] | None
     how: str | None
     checked: datetime
+    lock: Lock | None = None
+    breaks: Lock | None = None
+    fails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedCause:
+    """One of the successive causes of a failure of today; `culprit` is None if none was found."""
+
+    culprit: Culprit | None
+    proof: str
+    since: datetime
+    symptom: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedUses:
+    """Uses that fail today from the same instant on.
+
+    Attributes:
+        uses: ALL_USES alone if nothing could be loaded.
+        since: UTC.
+        causes: in the order in which they came.
+        evidence: how it was shown for this Python: by the `history`, by a `replay` of the two
+            instants around the beginning, by the `edge` of the cure's bound, or by a `search`.
+        works: the last lock before it in which these uses passed, if one was run.
+    """
+
+    uses: tuple[str, ...]
+    since: datetime
+    causes: tuple[ExplainedCause, ...]
+    evidence: str
+    works: Lock | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a subject fails on a fresh install of today on one Python, and what to type instead.
+
+    Attributes:
+        fails: the signatures of the failure, sorted.
+        breaks: the lock that fails.
+        checked: the cutoff at which it was run, UTC.
+        typed: everything that is typed after `pip install`; None if no cure was found.
+        how: `newer`, `bound` or `older`, as in a `CureRecord`.
+        lock: what `typed` gave; it was run and works.
+        tried: what was tried to find a cure, in words.
+    """
+
+    subject: str
+    python: str
+    fails: tuple[str, ...]
+    breaks: Lock
+    checked: datetime
+    spans: tuple[ExplainedUses, ...] = ()
+    typed: tuple[str, ...] | None = None
+    how: str | None = None
+    lock: Lock | None = None
+    tried: tuple[str, ...] = ()
+    schema_version: int = 1
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What two explanations of the same failure have in common."""
+        return (self.subject, self.python)
 
 
 def join_chapters(chapters: Sequence[Chapter]) -> History | None:

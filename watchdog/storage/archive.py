@@ -1,4 +1,4 @@
-"""Stores histories, pins, cures and second opinions as JSON Lines under `reports/`.
+"""Stores histories, pins, cures, explanations and second opinions as JSON Lines under `reports/`.
 
 `history/SUBJECT.jsonl` has a line for each stretch that was replayed: the change points of the
 timeline between two instants, and the breakages that began or ended. A later run adds a line for
@@ -22,6 +22,7 @@ from watchdog.model.cell import is_subject
 from watchdog.model.history import (
     Chapter,
     CureRecord,
+    Explanation,
     History,
     PastBreakage,
     PinStatus,
@@ -39,16 +40,18 @@ K = TypeVar("K")
 _CHAPTER = TypeAdapter(Chapter)
 _PIN = TypeAdapter(PinStatus)
 _CURE = TypeAdapter(CureRecord)
+_EXPLANATION = TypeAdapter(Explanation)
 _OPINION = TypeAdapter(SecondOpinion)
 
 
 class Archive:
-    """The histories, pins, cures and second opinions in one folder of reports."""
+    """The histories, pins, cures, explanations and second opinions in one folder of reports."""
 
     def __init__(self, reports: Path) -> None:
         self._folder = reports / "history"
         self._pins = reports / "pins.jsonl"
         self._cures = reports / "cures.jsonl"
+        self._explanations = reports / "explanations.jsonl"
         self._opinions = reports / "second-opinions.jsonl"
 
     def subjects(self) -> list[str]:
@@ -89,6 +92,7 @@ class Archive:
         pairs = [
             (self._pins, other._pins),
             (self._cures, other._cures),
+            (self._explanations, other._explanations),
             (self._opinions, other._opinions),
         ]
         pairs += [
@@ -111,7 +115,16 @@ class Archive:
 
     def add_cure(self, cure: CureRecord) -> None:
         """Append the cure of a breakage; it replaces earlier ones of the same breakage."""
-        files.append_line(self._cures, _CURE.dump_python(cure, mode="json"))
+        files.append_line(self._cures, _CURE.dump_python(cure, mode="json", exclude_defaults=True))
+
+    def explanations(self) -> dict[tuple[str, str], Explanation]:
+        """Return the latest explanation of each subject's failure, by subject and Python."""
+        return _read_latest(self._explanations, _EXPLANATION, lambda e: e.key)
+
+    def add_explanation(self, explanation: Explanation) -> None:
+        """Append an explanation; it replaces earlier ones of the same subject and Python."""
+        value = _EXPLANATION.dump_python(explanation, mode="json", exclude_defaults=True)
+        files.append_line(self._explanations, value)
 
     def opinions(self) -> list[SecondOpinion]:
         """Return all second opinions, oldest first."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import combinations
 
 from watchdog.analysis.history import timeline
-from watchdog.model.history import Culprit, Outage, Snapshot
+from watchdog.model.history import ALL_USES, Culprit, Outage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, changed_packages, swap_versions
 from watchdog.resolver.simple_api import just_after
 from watchdog.runner.scheduler import Scheduler, gather
@@ -84,17 +84,20 @@ def cutoff_of(snapshot: Snapshot) -> datetime:
 
 
 def new_outage(good: Snapshot, bad: Snapshot) -> Outage | None:
-    """Return what began to fail between two snapshots; of several failures the first use's."""
+    """Return what began to fail between two snapshots; of several failures the first use's.
+
+    A use that failed in `good` as well, in whatever way, did not begin to fail.
+    """
     new = [
         (use, status)
         for use, status in sorted(bad.uses.items())
-        if status.signature not in good.fails
+        if status.signature and not _failed_before(good, use)
     ]
-    failure = next((status for _, status in new if status.signature), None)
-    if failure is None or failure.signature is None:
+    if not new:
         return None
+    failure = new[0][1]
     return Outage(
-        signature=failure.signature,
+        signature=failure.signature or "",
         symptom=failure.symptom,
         stage=failure.stage,
         last_good=good,
@@ -104,16 +107,63 @@ def new_outage(good: Snapshot, bad: Snapshot) -> Outage | None:
     )
 
 
+def _failed_before(good: Snapshot, use: str) -> bool:
+    """Return whether a use failed in an earlier snapshot; all of them for ALL_USES."""
+    if use == ALL_USES:
+        return bool(good.uses) and all(status.signature for status in good.uses.values())
+    status = good.of(use)
+    return status is not None and status.signature is not None
+
+
 async def locate_onset(experiment: Experiment, good: Snapshot, bad: Snapshot) -> Outage | None:
     """Return the outage that is seen in `bad`, with the snapshots around its beginning.
 
-    `good` is a snapshot before it. None if nothing new fails in `bad`, or no beginning is found.
+    Its uses may have failed in another way at first: the outage that is returned has the failure
+    of its beginning. `good` is a snapshot before it. None if nothing new fails in `bad`, or no
+    beginning is found.
     """
     outage = new_outage(good, bad)
     if outage is None or bad.at is None:
         return None
+    uses = frozenset(outage.uses)
     transition = await bisect_transition(
-        experiment, good, bad.at, lambda snapshot: outage.signature in snapshot.fails
+        experiment, good, bad.at, lambda snapshot: _fails(snapshot, uses)
+    )
+    if transition is None:
+        return None
+    before, after = transition
+    return new_outage(before, after) or replace(outage, last_good=before, first_bad=after)
+
+
+def _fails(snapshot: Snapshot, uses: Iterable[str]) -> bool:
+    """Return whether one of some uses fails in a snapshot; any use for ALL_USES."""
+    names = set(uses)
+    if ALL_USES in names or ALL_USES in snapshot.uses:
+        return bool(snapshot.fails)
+    return bool(_signatures(snapshot, names))
+
+
+async def locate_latest_cause(
+    experiment: Experiment, onset: Outage, bad: Snapshot
+) -> Outage | None:
+    """Return the outage whose failure is seen in `bad`, if that is another than at the onset.
+
+    None if the failure is still that of the onset, or if no beginning of the other is found.
+    """
+    if onset.signature in bad.fails:
+        return None
+    return await _locate_failure(experiment, onset.last_good, onset.first_bad, bad)
+
+
+async def _locate_failure(
+    experiment: Experiment, good: Snapshot, early: Snapshot, bad: Snapshot
+) -> Outage | None:
+    """Return where the failure that is new in `bad` since `good` began, from `early` on."""
+    outage = new_outage(good, bad)
+    if outage is None or bad.at is None:
+        return None
+    transition = await bisect_transition(
+        experiment, early, bad.at, lambda snapshot: outage.signature in snapshot.fails
     )
     if transition is None:
         return None
@@ -168,7 +218,7 @@ async def _find_hidden_onset(
     # The fix must be installed: the index of before may lack what it needs.
     if any(before.lock.version(name) != bad.lock.version(name) for name in fixing):
         return None
-    return await locate_onset(with_fix, before, bad)
+    return await _locate_failure(with_fix, before, before, bad)
 
 
 async def find_culprit(experiment: Experiment, outage: Outage) -> tuple[Culprit | None, str]:

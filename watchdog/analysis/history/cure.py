@@ -83,6 +83,40 @@ async def hold_back(
     return Cure(pins, how, lock) if isinstance(lock, Lock) else None
 
 
+async def try_pins(
+    experiment: Experiment, python: str, as_of: datetime, bad: Snapshot, pins: tuple[str, ...]
+) -> Cure | None:
+    """Return the fewest and widest of some bounds as a cure; None if it fails with them.
+
+    `bad` is what was observed without them.
+    """
+    cured = await experiment.observe(python, as_of, *pins)
+    if not cured.works or cured.lock is None or bad.lock is None:
+        return None
+    before, now = dict(cured.lock.pins), dict(bad.lock.pins)
+    holds = {_name(pin): pin.removeprefix(Requirement(pin).name).strip() for pin in pins}
+    search = PinSearch(
+        experiment=experiment,
+        python=python,
+        as_of=as_of,
+        before=before,
+        now=now,
+        allowed=frozenset(),
+        order=[experiment.subject, *experiment.others],
+    )
+    fewest = await search.fewest(holds)
+    if fewest is None:
+        return None
+    lock = await experiment.scheduler.lock(experiment.request(python, as_of, *_as_pins(fewest)))
+    how = "older" if experiment.subject in fewest else "bound"
+    return Cure(_as_pins(fewest), how, lock) if isinstance(lock, Lock) else None
+
+
+def upper_bound(name: str, version: str) -> str:
+    """Return the requirement that keeps a package below a version: `werkzeug<3`."""
+    return f"{name}<{short_version(Version(version))}"
+
+
 async def _newer_subject(experiment: Experiment, python: str, as_of: datetime) -> Cure | None:
     """Return the lowest higher version of a pinned subject that works, if the newest does."""
     pinned = _pinned_subject(experiment)
@@ -214,7 +248,7 @@ class PinSearch:
 
     async def _widen(self, holds: dict[str, str]) -> dict[str, str]:
         """Raise each bound up to the first version that breaks."""
-        for name in holds:
+        for name in [name for name in holds if name in self.before and name in self.now]:
             low, high = Version(self.before[name]), Version(self.now[name])
             versions = _versions(self.experiment, name, self.as_of)
             between = [version for version in versions if low < version <= high]

@@ -10,9 +10,19 @@ from functools import partial
 
 from watchdog.analysis.history import cure
 from watchdog.analysis.history.bisect import Experiment
+from watchdog.analysis.history.cure import Cure
+from watchdog.analysis.history.explanation import explain_today
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.analysis.history.replay import replay
-from watchdog.model.history import Chapter, CureRecord, History, PastBreakage, join_chapters
+from watchdog.model.history import (
+    Chapter,
+    CureRecord,
+    Explanation,
+    History,
+    PastBreakage,
+    Snapshot,
+    join_chapters,
+)
 from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
@@ -101,33 +111,63 @@ def _new_breakages(history: History, extended: History | None) -> tuple[PastBrea
     return tuple(breakage for breakage in history.breakages if breakage not in known)
 
 
-def breakages_to_cure(
-    archive: Archive, as_of: datetime, *, every: bool
-) -> Iterator[tuple[str, list[PastBreakage]]]:
-    """Yield the breakages whose cure was not verified today, by subject.
+def unverified_breakages(archive: Archive, subject: str, as_of: datetime) -> list[PastBreakage]:
+    """Return the ended breakages of a subject whose cure was not verified today.
 
-    Those that go on come first; those that are over only with `every`. There is no cure for a
-    Python.
+    There is no cure for a Python.
     """
     verified = {r.breakage for r in archive.cures().values() if r.checked >= as_of - _DAY}
-    for over in (False, True) if every else (False,):
-        for subject in archive.subjects():
-            history = archive.history(subject)
-            breakages = [
-                breakage
-                for breakage in (history.breakages if history else ())
-                if (breakage.fixed_on is not None) == over
-                and breakage.id not in verified
-                and not (breakage.culprit and breakage.culprit.name == "python")
-            ]
-            if breakages:
-                yield subject, breakages
+    history = archive.history(subject)
+    return [
+        breakage
+        for breakage in (history.breakages if history else ())
+        if breakage.fixed_on is not None
+        and breakage.id not in verified
+        and not (breakage.culprit and breakage.culprit.name == "python")
+    ]
+
+
+def explain_subject(
+    workspace: Workspace, observer: Observer, archive: Archive, subject: str
+) -> Iterator[Explanation]:
+    """Yield why a subject fails today, and what to type instead, for each Python it fails on.
+
+    What was explained today for the same Python is not explained again.
+
+    Raises:
+        IncompleteError: an infrastructure failure prevented it.
+    """
+    as_of, history = workspace.settings.as_of, archive.history(subject)
+    requirements = workspace.settings.matrix.requirements(subject)
+    workspace.start_services([subject])
+    observer.stage(f"Explaining why {subject} fails today")
+    # The newest Python first: what works there is tried on the others.
+    for python in reversed(list(workspace.interpreters)):
+        known = [e for (name, _), e in archive.explanations().items() if name == subject]
+        if any(e.python == python and e.checked >= as_of - _DAY for e in known):
+            continue
+        main = partial(_explain, subject, requirements, python, history, known)
+        if explanation := run_complete(workspace, observer, main):
+            yield explanation
+
+
+async def _explain(
+    subject: str,
+    requirements: tuple[str, ...],
+    python: str,
+    history: History | None,
+    known: Sequence[Explanation],
+    scheduler: Scheduler,
+) -> Explanation | None:
+    experiment = Experiment(scheduler, subject, requirements)
+    as_of = scheduler.workspace.settings.as_of
+    return await explain_today(experiment, python, as_of, history=history, known=known)
 
 
 def find_breakage_cure(
     workspace: Workspace, observer: Observer, breakage: PastBreakage
 ) -> CureRecord:
-    """Return what to type today; for a breakage that is over, to stay on the broken version.
+    """Return what to type today to stay on the version that a breakage of the past broke.
 
     Raises:
         IncompleteError: an infrastructure failure prevented it.
@@ -137,21 +177,36 @@ def find_breakage_cure(
 
 
 async def _find_cure(breakage: PastBreakage, scheduler: Scheduler) -> CureRecord:
-    subject, as_of = breakage.subject, scheduler.workspace.settings.as_of
-    requirements = scheduler.workspace.settings.matrix.requirements(subject)
-    python = breakage.python if breakage.fixed_on else list(scheduler.workspace.interpreters)[-1]
-    if breakage.fixed_on:
-        stay = f"{subject}=={breakage.subject_version}"
-        requirements = tuple(stay if r == subject else r for r in requirements)
-    scheduler.observer.stage(f"Looking for what to type instead of {' '.join(requirements)}")
+    subject, python = breakage.subject, breakage.python
+    as_of = scheduler.workspace.settings.as_of
+    stay = f"{subject}=={breakage.subject_version}"
+    requirements = tuple(
+        stay if requirement == subject else requirement
+        for requirement in scheduler.workspace.settings.matrix.requirements(subject)
+    )
+    scheduler.observer.stage(f"Looking for what to type to stay on {stay}")
     experiment = Experiment(scheduler, subject, requirements)
     record = CureRecord(breakage=breakage.id, python=python, typed=None, how=None, checked=as_of)
-    if await experiment.works(python, as_of):
-        return replace(record, typed=requirements, how="nothing")
-    transition = await last_working_snapshot(experiment, python, as_of)
-    good = transition[0] if transition else None
-    held_back = await cure.hold_back(experiment, python, as_of, good)
-    if held_back is None:
+    bad = await experiment.observe(python, as_of)
+    if bad.works:
+        return replace(record, typed=requirements, how="nothing", lock=bad.lock)
+    record = replace(record, breaks=bad.lock, fails=tuple(sorted(bad.fails)))
+    found = await _bound_the_culprit(experiment, breakage, bad, as_of)
+    if found is None:
+        transition = await last_working_snapshot(experiment, python, as_of)
+        good = transition[0] if transition else None
+        found = await cure.hold_back(experiment, python, as_of, good)
+    if found is None:
         return record
-    typed = cure.pip_arguments(requirements, held_back.pins)
-    return replace(record, typed=typed, how=held_back.how)
+    typed = cure.pip_arguments(requirements, found.pins)
+    return replace(record, typed=typed, how=found.how, lock=found.lock)
+
+
+async def _bound_the_culprit(
+    experiment: Experiment, breakage: PastBreakage, bad: Snapshot, as_of: datetime
+) -> Cure | None:
+    culprit = breakage.culprit
+    if culprit is None or culprit.name == breakage.subject:
+        return None
+    pins = (cure.upper_bound(culprit.name, culprit.version),)
+    return await cure.try_pins(experiment, breakage.python, as_of, bad, pins)

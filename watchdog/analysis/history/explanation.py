@@ -1,0 +1,278 @@
+"""Explains why a subject fails on a fresh install today, on one Python, and finds what to type.
+
+What the history knows is tried on this Python first, since that takes a few runs: the instant at
+which it says that the failure began, and bounds on the releases that caused it. Only where that
+does not hold is the past of this Python searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchdog.analysis.history import bisect, cure
+from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.cure import Cure
+from watchdog.analysis.history.last_working import last_working_snapshot
+from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
+from watchdog.model.history import (
+    ALL_USES,
+    ExplainedCause,
+    ExplainedUses,
+    Explanation,
+    History,
+    Snapshot,
+)
+from watchdog.model.lock import Lock
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Today:
+    """A failure of today that is to be explained.
+
+    Attributes:
+        downtimes: those of the history that go on and have a use that fails today.
+    """
+
+    experiment: Experiment
+    python: str
+    as_of: datetime
+    bad: Snapshot
+    downtimes: tuple[Downtime, ...]
+
+
+async def explain_today(
+    experiment: Experiment,
+    python: str,
+    as_of: datetime,
+    *,
+    history: History | None,
+    known: Sequence[Explanation] = (),
+) -> Explanation | None:
+    """Return why a subject fails today on one Python and what to type; None if it does not fail.
+
+    Args:
+        experiment: the subject with what is typed for it.
+        python: a series.
+        as_of: today, UTC.
+        history: of the subject, if there is one.
+        known: explanations of the same subject on other Pythons, and an earlier one on this.
+    """
+    bad = await experiment.observe(python, as_of)
+    if bad.gap is not None or not bad.fails or bad.lock is None:
+        return None
+    downtimes = _ongoing(history, bad)
+    today = _Today(experiment=experiment, python=python, as_of=as_of, bad=bad, downtimes=downtimes)
+    before = _same_failure(known, today)
+    search = _PastSearch(today)
+    found, tried = await _find_cure(today, known, search)
+    spans = await _known_spans(today, history, found)
+    if not spans and before and before.spans:
+        spans = before.spans
+    if not spans:
+        spans = await search.spans()
+    return Explanation(
+        subject=experiment.subject,
+        python=python,
+        fails=tuple(sorted(bad.fails)),
+        breaks=bad.lock,
+        checked=as_of,
+        spans=spans,
+        typed=cure.pip_arguments(experiment.requirements, found.pins) if found else None,
+        how=found.how if found else None,
+        lock=found.lock if found else None,
+        tried=() if found else tuple(tried),
+    )
+
+
+def _ongoing(history: History | None, bad: Snapshot) -> tuple[Downtime, ...]:
+    if history is None:
+        return ()
+    return tuple(d for d in find_downtimes(history) if d.until is None and _failing(bad, d.uses))
+
+
+def _failing(snapshot: Snapshot, uses: frozenset[str]) -> bool:
+    """Return whether one of some uses fails in a snapshot."""
+    statuses = (snapshot.of(use) for use in uses)
+    return any(status is not None and status.signature for status in statuses)
+
+
+def _passing(snapshot: Snapshot, uses: frozenset[str]) -> bool:
+    """Return whether all of some uses pass in a snapshot."""
+    statuses = [snapshot.of(use) for use in uses]
+    return all(status is not None and not status.signature for status in statuses)
+
+
+def _same_failure(known: Sequence[Explanation], today: _Today) -> Explanation | None:
+    """Return the earlier explanation of the same failure on this Python."""
+    fails = tuple(sorted(today.bad.fails))
+    return next((e for e in known if e.python == today.python and e.fails == fails), None)
+
+
+async def _known_spans(
+    today: _Today, history: History | None, found: Cure | None
+) -> tuple[ExplainedUses, ...]:
+    """Return since when it fails, as the history has it, where that is shown for this Python."""
+    spans = []
+    for downtime in today.downtimes:
+        evidence, works = await _evidence(today, history, downtime, found)
+        if evidence:
+            spans.append(
+                ExplainedUses(
+                    uses=tuple(sorted(downtime.uses)),
+                    since=downtime.since,
+                    causes=tuple(map(_explained_cause, downtime.causes)),
+                    evidence=evidence,
+                    works=works,
+                )
+            )
+    return tuple(spans)
+
+
+def _explained_cause(cause: Cause) -> ExplainedCause:
+    breakage = cause.breakage
+    return ExplainedCause(
+        culprit=breakage.culprit,
+        proof=breakage.proof,
+        since=cause.since,
+        symptom=breakage.symptom,
+    )
+
+
+async def _evidence(
+    today: _Today, history: History | None, downtime: Downtime, found: Cure | None
+) -> tuple[str, Lock | None]:
+    """Return what shows that a downtime of the history is also that of this Python."""
+    works = downtime.works.lock if downtime.works else None
+    if history and history.moments and history.moments[-1].python == today.python:
+        return "history", works
+    first = downtime.causes[0]
+    if first.culprit is None or first.culprit.name == "python":
+        return "", None
+    before = await today.experiment.observe(today.python, downtime.since)
+    if before.gap is None and _passing(before, downtime.uses):
+        after = await today.experiment.observe(today.python, cutoff_of(downtime.first_bad))
+        if first.breakage.signature in after.fails:
+            return "replay", before.lock
+    if found and await _is_edge(today, downtime, first, found):
+        return "edge", found.lock
+    return "", None
+
+
+async def _is_edge(today: _Today, downtime: Downtime, cause: Cause, found: Cure) -> bool:
+    """Return whether the cure bounds the culprit exactly where the history says that it broke."""
+    culprit = cause.culprit
+    if culprit is None or len(found.pins) != 1:
+        return False
+    if found.pins[0] != cure.upper_bound(culprit.name, culprit.version):
+        return False
+    pin = f"{culprit.name}=={culprit.version}"
+    at_edge = await today.experiment.observe(today.python, today.as_of, pin)
+    return at_edge.gap is None and _failing(at_edge, downtime.uses)
+
+
+async def _find_cure(
+    today: _Today, known: Sequence[Explanation], search: _PastSearch
+) -> tuple[Cure | None, list[str]]:
+    """Return what makes it work, and what was tried, in words."""
+    tried = []
+    for pins in _candidates(today, known):
+        tried.append(" ".join(pins))
+        found = await cure.try_pins(today.experiment, today.python, today.as_of, today.bad, pins)
+        if found:
+            return found, tried
+    good = await search.last_good()
+    if good is None or good.lock is None:
+        tried.append(f"every earlier set on Python {today.python}: none works")
+        return None, tried
+    tried.append(f"what an install gave before {good.since:%Y-%m-%d}")
+    return await cure.find_cure(today.experiment, today.python, today.as_of, good), tried
+
+
+def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, ...]]:
+    """Return bounds that may make it work, the most probable first.
+
+    Those that work on this or another Python, then bounds on the releases that caused it.
+    """
+    requirements = set(today.experiment.requirements)
+    candidates = [
+        tuple(part for part in explanation.typed if part not in requirements)
+        for explanation in sorted(known, key=lambda e: e.python != today.python)
+        if explanation.typed
+    ]
+    bounds, holds = [], []
+    for downtime in today.downtimes:
+        for name, version in _culprits(downtime, today.experiment.subject):
+            bounds.append((name, cure.upper_bound(name, version)))
+        holds.append(_held_as_it_worked(today, downtime))
+    candidates += [(bound,) for _, bound in bounds]
+    # The first bound of each package is the lowest: causes follow one another in time.
+    lowest = dict(reversed(bounds))
+    candidates.append(tuple(sorted(lowest.values())))
+    return [pins for pins in dict.fromkeys((*candidates, *holds)) if pins]
+
+
+def _culprits(downtime: Downtime, subject: str) -> list[tuple[str, str]]:
+    """Return name and version of the packages that caused a downtime, in turn."""
+    culprits = [cause.culprit for cause in downtime.causes if cause.culprit]
+    return [(c.name, c.version) for c in culprits if c.name not in ("python", subject)]
+
+
+def _held_as_it_worked(today: _Today, downtime: Downtime) -> tuple[str, ...]:
+    """Return bounds that keep the culprits and the core no newer than when all worked."""
+    lock = downtime.works.lock if downtime.works else None
+    if lock is None:
+        return ()
+    matrix = today.experiment.scheduler.workspace.settings.matrix
+    names = {name for name, _ in _culprits(downtime, today.experiment.subject)}
+    now = dict(today.bad.lock.pins) if today.bad.lock else {}
+    held = sorted((names | set(matrix.core_names)) & now.keys())
+    versions = {name: version for name in held if (version := lock.version(name))}
+    return tuple(f"{name}<={version}" for name, version in versions.items())
+
+
+@dataclass
+class _PastSearch:
+    """Searches the past of one Python, once, when it is needed."""
+
+    today: _Today
+    _done: bool = False
+    _good: Snapshot | None = None
+
+    async def last_good(self) -> Snapshot | None:
+        """Return the last snapshot on this Python in which more worked than today."""
+        if not self._done:
+            self._done = True
+            today = self.today
+            transition = await last_working_snapshot(today.experiment, today.python, today.as_of)
+            self._good = transition[0] if transition else None
+        return self._good
+
+    async def spans(self) -> tuple[ExplainedUses, ...]:
+        """Return since when what works in the last good snapshot fails, and its causes."""
+        good, today = await self.last_good(), self.today
+        if good is None:
+            return ()
+        onset = await bisect.locate_onset(today.experiment, good, today.bad)
+        if onset is None:
+            return ()
+        culprit, proof, since = await bisect.explain_outage(today.experiment, onset, good)
+        cause = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=onset.symptom)
+        causes = [cause]
+        latest = await bisect.locate_latest_cause(today.experiment, onset, today.bad)
+        if latest is not None:
+            culprit, proof, changed = await bisect.explain_outage(today.experiment, latest, good)
+            causes.append(
+                ExplainedCause(culprit=culprit, proof=proof, since=changed, symptom=latest.symptom)
+            )
+        uses = sorted(onset.uses - {ALL_USES}) or [ALL_USES]
+        return (
+            ExplainedUses(
+                uses=tuple(uses),
+                since=since,
+                causes=tuple(causes),
+                evidence="search",
+                works=onset.last_good.lock,
+            ),
+        )

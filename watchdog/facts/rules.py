@@ -1,0 +1,482 @@
+"""What is known to break, as intervals of versions, and the sets that were run.
+
+A rule says: a subject of these versions, beside packages of these versions, fails. Its intervals
+end where a release mended it, or at the last version with which the failure was seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from watchdog.facts.downtimes import Cause, Downtime
+from watchdog.facts.severity import count_uses, count_uses_of_snapshot, describe
+from watchdog.facts.today import SubjectStatus, version_key
+from watchdog.matrix.schema import Matrix
+from watchdog.model.cell import Table
+from watchdog.model.history import CureRecord, PinState, PinStatus, Snapshot
+from watchdog.model.lock import Lock
+from watchdog.model.verdict import State, Verdict
+
+
+@cache
+def parse_version(version: str) -> Version:
+    """Return a version as a value; each is parsed once."""
+    return Version(version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """Versions of a package, from `low` on; None is no bound.
+
+    Attributes:
+        below: the first version after them.
+        through: the last of them, where no version after them is known.
+    """
+
+    package: str
+    low: str | None = None
+    below: str | None = None
+    through: str | None = None
+
+    def __contains__(self, version: str) -> bool:
+        """Return whether a version is one of them."""
+        value = parse_version(version)
+        if self.low is not None and value < parse_version(self.low):
+            return False
+        if self.below is not None and value >= parse_version(self.below):
+            return False
+        return self.through is None or value <= parse_version(self.through)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """What to type instead, which was run.
+
+    Attributes:
+        typed: everything after `pip install`.
+        lock: what it gave; None if it was not kept.
+        checked: the cutoff at which it was run, UTC.
+    """
+
+    typed: tuple[str, ...]
+    python: str
+    lock: Lock | None
+    checked: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A combination that is known to fail.
+
+    Attributes:
+        conditions: all must hold; the first is of the subject.
+        absent: packages of which none is installed: what was no longer brought along.
+        since_python: the first Python on which it fails; None if it does not depend on it.
+        words: how badly, such as `cannot be imported`.
+        page: id of the downtime that tells it; None for a pin.
+        seen: when the failure was first and last seen, UTC.
+        fixed_by: package and version that mended it, if that ended it.
+    """
+
+    subject: str
+    conditions: tuple[Interval, ...]
+    absent: tuple[str, ...] = ()
+    since_python: str | None = None
+    words: str
+    symptom: str
+    page: str | None
+    seen: tuple[datetime, datetime]
+    fixed_by: tuple[str, str] | None = None
+    advice: tuple[Advice, ...] = ()
+
+    def matches(
+        self, versions: Mapping[str, str], python: str | None, named: Container[str]
+    ) -> bool:
+        """Return whether versions of packages are such a combination.
+
+        Args:
+            versions: of all packages of a set, by name.
+            python: a series; None if it is not known, and then the rule must hold on all.
+            named: the packages of the set that are asked for, and not only needed by others.
+        """
+        if self.since_python is not None and (
+            python is None or version_key(python) < version_key(self.since_python)
+        ):
+            return False
+        if any(name in named for name in self.absent):
+            return False
+        return all(
+            (version := versions.get(interval.package)) is not None and version in interval
+            for interval in self.conditions
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetResult:
+    """How a set came out on one Python.
+
+    Attributes:
+        record: fingerprint of the ledger's record.
+    """
+
+    works: bool
+    words: str
+    symptom: str
+    record: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestedSet:
+    """A set that was run in the latest run.
+
+    Attributes:
+        pins: the packages that must be pinned to get it, as an unpinned install has other versions.
+        results: by Python.
+    """
+
+    __test__ = False
+
+    subject: str
+    lock: Lock
+    pins: frozenset[str]
+    results: Mapping[str, SetResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleBook:
+    """All that requirements are looked up in.
+
+    Attributes:
+        versions: the final versions of each package, ascending.
+        dropped: rules that a set which works contradicts, and that are therefore not used.
+    """
+
+    as_of: datetime
+    rules: tuple[Rule, ...]
+    sets: tuple[TestedSet, ...]
+    versions: Mapping[str, tuple[str, ...]]
+    dropped: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleSources:
+    """The derived facts and stored results that rules are made from.
+
+    Attributes:
+        downtimes: with the page of each.
+        snapshots: of each subject's history.
+        cures: by id of the breakage.
+        versions: the final versions of packages on the index.
+    """
+
+    matrix: Matrix
+    as_of: datetime
+    downtimes: Sequence[tuple[Downtime, str]]
+    snapshots: Mapping[str, Sequence[Snapshot]]
+    cures: Mapping[str, CureRecord]
+    pins: Sequence[PinStatus]
+    statuses: Sequence[SubjectStatus]
+    verdicts: Sequence[Verdict]
+    versions: Mapping[str, Sequence[str]]
+
+
+def make_rule_book(sources: RuleSources) -> RuleBook:
+    """Return the rules and the tested sets. A rule that a working set contradicts is dropped."""
+    sets = tuple(_tested_sets(sources))
+    rules = [*_pin_rules(sources), *_history_rules(sources)]
+    working = _working_sets(sources)
+    kept = [rule for rule in rules if not _is_contradicted(rule, working)]
+    return RuleBook(
+        as_of=sources.as_of,
+        rules=tuple(kept),
+        sets=sets,
+        versions=_known_versions(sources, sets),
+        dropped=tuple(rule for rule in rules if rule not in kept),
+    )
+
+
+# --- rules ---------------------------------------------------------------------------------------
+
+
+def _pin_rules(sources: RuleSources) -> Iterator[Rule]:
+    """Yield a rule for each bound that a pinned framework needs; each was seen to be needed."""
+    framework = sources.matrix.framework
+    for pin in sources.pins:
+        if pin.subject != framework or pin.state is not PinState.ROTTED or not pin.pins:
+            continue
+        typed = (*pin.requirements, *pin.pins)
+        advice = Advice(
+            typed=typed, python=pin.newest_python or pin.python, lock=None, checked=pin.checked
+        )
+        for name, bound in upper_bounds(pin.pins):
+            yield Rule(
+                subject=framework,
+                conditions=(
+                    Interval(package=framework, low=pin.version, through=pin.version),
+                    Interval(package=name, low=bound),
+                ),
+                words="fails",
+                symptom=pin.symptom or "",
+                page=None,
+                seen=(pin.rotted_on or pin.checked, pin.checked),
+                advice=(advice,),
+            )
+
+
+def upper_bounds(requirements: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield package and first version that is too new, for each upper bound in requirements."""
+    for requirement in map(Requirement, requirements):
+        for specifier in requirement.specifier:
+            if specifier.operator == "<":
+                yield canonicalize_name(requirement.name), specifier.version
+
+
+def _history_rules(sources: RuleSources) -> Iterator[Rule]:
+    """Yield a rule for each cause of a downtime of a package whose culprit was found."""
+    statuses = {status.subject: status for status in sources.statuses}
+    for downtime, page in sources.downtimes:
+        if not sources.matrix.is_package(downtime.subject):
+            continue
+        for cause in downtime.causes:
+            status = statuses.get(downtime.subject)
+            rule = _history_rule(sources, downtime, cause, page, status)
+            if rule is not None:
+                yield rule
+
+
+def _history_rule(
+    sources: RuleSources,
+    downtime: Downtime,
+    cause: Cause,
+    page: str,
+    status: SubjectStatus | None,
+) -> Rule | None:
+    breakage, culprit = cause.breakage, cause.breakage.culprit
+    if culprit is None or not breakage.subject_version:
+        return None
+    seen = _Seen(sources, downtime, cause, status)
+    conditions = [_subject_interval(downtime, breakage.subject_version, seen)]
+    fix = downtime.fix
+    if culprit.name == downtime.subject:
+        conditions[0] = Interval(
+            package=downtime.subject,
+            low=culprit.version,
+            below=conditions[0].below,
+            through=conditions[0].through,
+        )
+    elif culprit.name != "python":
+        conditions.append(_culprit_interval(downtime, culprit.name, culprit.version, seen))
+    if fix and fix.name not in (downtime.subject, culprit.name) and seen.has(fix.name):
+        conditions.append(Interval(package=fix.name, below=fix.version))
+    return Rule(
+        subject=downtime.subject,
+        conditions=tuple(conditions),
+        absent=_absent(cause, downtime),
+        since_python=culprit.version if culprit.name == "python" else None,
+        words=_words(cause),
+        symptom=breakage.symptom,
+        page=page,
+        seen=(cause.since, seen.until),
+        fixed_by=(fix.name, fix.version) if fix else None,
+        advice=tuple(seen.advice()),
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """With which versions the failure of a cause was seen."""
+
+    sources: RuleSources
+    downtime: Downtime
+    cause: Cause
+    status: SubjectStatus | None
+
+    @property
+    def cure(self) -> CureRecord | None:
+        """What was run today with the version that broke."""
+        return self.sources.cures.get(self.cause.breakage.id)
+
+    @property
+    def locks(self) -> list[Lock]:
+        """The locks with which it was seen: in the history, and again today."""
+        signature = self.cause.breakage.signature
+        locks = [
+            snapshot.lock
+            for snapshot in self.sources.snapshots.get(self.downtime.subject, ())
+            if snapshot.lock
+            and signature in snapshot.fails
+            and self.cause.since <= snapshot.since <= self.cause.last_seen.since
+        ]
+        if self.cause.breakage.breaks:
+            locks.append(self.cause.breakage.breaks)
+        locks += [lock for lock, _ in self._again()]
+        return locks
+
+    def _again(self) -> Iterator[tuple[Lock, datetime]]:
+        """Yield the locks of later runs with the same failure, and their cutoffs."""
+        signature = self.cause.breakage.signature
+        if self.cure and self.cure.breaks and signature in self.cure.fails:
+            yield self.cure.breaks, self.cure.checked
+        if self.status is None:
+            return
+        for python in self.status.failing:
+            if python.lock and python.counts and signature in python.counts.signatures:
+                yield python.lock, self.status.as_of
+
+    @property
+    def until(self) -> datetime:
+        """When it was seen last, UTC."""
+        return max([self.cause.last_seen.since, *(when for _, when in self._again())])
+
+    def has(self, package: str) -> bool:
+        """Return whether a package was installed when it was seen."""
+        return any(lock.version(package) for lock in self.locks)
+
+    def newest(self, package: str) -> str | None:
+        """Return the newest version of a package with which it was seen."""
+        versions = [version for lock in self.locks if (version := lock.version(package))]
+        return max(versions, key=parse_version, default=None)
+
+    def advice(self) -> Iterator[Advice]:
+        """Yield what was run and works today with the version that broke."""
+        cure = self.cure
+        if cure and cure.typed and cure.lock and cure.how != "nothing":
+            yield Advice(typed=cure.typed, python=cure.python, lock=cure.lock, checked=cure.checked)
+
+
+def _subject_interval(downtime: Downtime, low: str, seen: _Seen) -> Interval:
+    """Return the versions of the subject that failed: up to the one that mended it."""
+    fix = downtime.fix
+    if fix and fix.name == downtime.subject:
+        return Interval(package=downtime.subject, low=low, below=fix.version)
+    newest = seen.newest(downtime.subject) or low
+    return Interval(package=downtime.subject, low=low, through=max(newest, low, key=parse_version))
+
+
+def _culprit_interval(downtime: Downtime, name: str, low: str, seen: _Seen) -> Interval:
+    """Return the versions of the culprit that break: up to the one that mended it."""
+    fix = downtime.fix
+    if fix and fix.name == name and parse_version(fix.version) > parse_version(low):
+        return Interval(package=name, low=low, below=fix.version)
+    return Interval(package=name, low=low, through=seen.newest(name) or low)
+
+
+_MISSING_MODULE = re.compile(r"No module named '(?P<module>\w+)'")
+
+
+def _absent(cause: Cause, downtime: Downtime) -> tuple[str, ...]:
+    """Return the packages whose presence mends a missing module: those no longer brought along."""
+    match = _MISSING_MODULE.search(cause.breakage.symptom)
+    if match is None:
+        return ()
+    names: set[str] = {canonicalize_name(match["module"])}
+    good, bad = downtime.last_good.lock, cause.breakage.breaks
+    if good and bad:
+        names |= {name for name, _ in good.pins} - {name for name, _ in bad.pins}
+    # What is installed although its module is missing has lost that module, as `flask._compat`.
+    return tuple(sorted(names - set(dict(bad.pins)) if bad else names))
+
+
+def _words(cause: Cause) -> str:
+    counts = count_uses_of_snapshot(cause.last_seen, {}) if cause.last_seen.uses else None
+    return describe(counts, name_uses=False) if counts else "fails"
+
+
+def _working_sets(sources: RuleSources) -> list[tuple[str, dict[str, str], str]]:
+    """Return the sets in which a subject works: subject, versions, Python."""
+    run = [
+        (v.record.subject, v.record.lock, v.cell.python)
+        for v in sources.verdicts
+        if v.record and v.state is State.WORKS
+    ]
+    past = [
+        (subject, dict(snapshot.lock.pins), snapshot.python)
+        for subject, snapshots in sources.snapshots.items()
+        for snapshot in snapshots
+        if snapshot.lock and snapshot.works and snapshot.uses
+    ]
+    return [*run, *past]
+
+
+def _is_contradicted(rule: Rule, working: Sequence[tuple[str, dict[str, str], str]]) -> bool:
+    return any(
+        subject == rule.subject and rule.matches(versions, python, versions)
+        for subject, versions, python in working
+    )
+
+
+# --- sets ----------------------------------------------------------------------------------------
+
+
+def _tested_sets(sources: RuleSources) -> Iterator[TestedSet]:
+    """Yield the sets of the latest run, each with its results by Python."""
+    newest = _newest_by_python(sources)
+    results: dict[tuple[str, Lock, frozenset[str]], dict[str, SetResult]] = defaultdict(dict)
+    for verdict in sources.verdicts:
+        record = verdict.record
+        if record is None or verdict.state not in (State.WORKS, State.BROKEN):
+            continue
+        if not sources.matrix.is_package(record.subject):
+            continue
+        python, counts = verdict.cell.python, count_uses(record)
+        lock = Lock.of(record.lock)
+        pins = frozenset(
+            name
+            for name, version in lock.pins
+            if version not in newest[python].get((record.subject, name), set())
+            and version not in newest[python].get(("", name), set())
+        )
+        results[record.subject, lock, pins][python] = SetResult(
+            works=verdict.state is State.WORKS,
+            words=describe(counts, name_uses=False) if counts else "fails",
+            symptom=verdict.symptom or "",
+            record=record.fingerprint,
+        )
+    for (subject, lock, pins), by_python in results.items():
+        yield TestedSet(subject=subject, lock=lock, pins=pins, results=by_python)
+
+
+def _newest_by_python(
+    sources: RuleSources,
+) -> Mapping[str, Mapping[tuple[str, str], set[str]]]:
+    """Return by Python what an unpinned install takes of each package.
+
+    By subject and package: the version in the fresh install of the subject; under the subject ""
+    the newest of all fresh installs.
+    """
+    newest: dict[str, dict[tuple[str, str], set[str]]] = defaultdict(dict)
+    for verdict in sources.verdicts:
+        is_fresh = verdict.cell.table is Table.TODAY or verdict.cell.foundation == "resolved"
+        if verdict.record is None or not is_fresh:
+            continue
+        by_package = newest[verdict.cell.python]
+        for name, version in verdict.record.lock.items():
+            if verdict.cell.table is Table.TODAY:
+                by_package[verdict.record.subject, name] = {version}
+            known = by_package.get(("", name), set())
+            by_package["", name] = {max({version, *known}, key=parse_version)}
+    return newest
+
+
+def _known_versions(
+    sources: RuleSources, sets: Sequence[TestedSet]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the versions of each package that are known, ascending: of the index and of locks."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for name, versions in sources.versions.items():
+        known[name] |= set(versions)
+    for tested in sets:
+        for name, version in tested.lock.pins:
+            known[name].add(version)
+    for pin in sources.pins:
+        known[sources.matrix.framework].add(pin.version)
+    return {name: tuple(sorted(versions, key=parse_version)) for name, versions in known.items()}

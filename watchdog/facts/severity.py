@@ -1,0 +1,142 @@
+"""How badly a subject fails: not installed, not imported, or in some of its uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from watchdog.model.evidence import Ended, Evidence, Outcome, Record, Stage, UseOutcome
+from watchdog.model.history import ALL_USES, Snapshot
+from watchdog.model.signature import signature
+
+
+class Severity(StrEnum):
+    """How much of a subject works; the worst last."""
+
+    WORKS = "works"
+    FAILS = "fails"
+    NOT_IMPORTED = "cannot be imported"
+    NOT_INSTALLED = "cannot be installed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedUse:
+    """A use that fails.
+
+    Attributes:
+        name: of the test function; ALL_USES if the smoke could not be loaded.
+        title: what the use is, in words; empty for ALL_USES.
+    """
+
+    name: str
+    title: str
+    symptom: str
+    signature: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseCounts:
+    """The tested uses of a subject, and which of them fail.
+
+    Attributes:
+        tested: how many uses passed or failed; 0 if the smoke could not be loaded.
+    """
+
+    severity: Severity
+    failed: tuple[FailedUse, ...] = ()
+    tested: int = 0
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the uses that fail."""
+        return frozenset(use.name for use in self.failed)
+
+    @property
+    def signatures(self) -> frozenset[str]:
+        """The signatures of the uses that fail."""
+        return frozenset(use.signature for use in self.failed)
+
+
+def count_uses(record: Record) -> UseCounts | None:
+    """Return which uses of a record fail; None if the record is no judgement of the subject."""
+    judgement, last = record.judgement, record.evidence[-1]
+    if judgement.outcome is Outcome.WORKS:
+        return UseCounts(severity=Severity.WORKS, tested=_tested(last))
+    if judgement.outcome is not Outcome.BROKEN:
+        return None
+    failed = tuple(
+        FailedUse(
+            name=test.name,
+            title=test.title or test.name,
+            symptom=test.failure.symptom,
+            signature=signature(test.failure),
+        )
+        for test in last.tests
+        if test.outcome is UseOutcome.FAILED and test.failure
+    )
+    if failed:
+        return UseCounts(severity=Severity.FAILS, failed=failed, tested=_tested(last))
+    whole = FailedUse(
+        name=last.during or ALL_USES,
+        title=last.during or "",
+        symptom=judgement.symptom or "",
+        signature=judgement.signature or "",
+    )
+    if last.during and last.ended is not Ended.REPORTED:
+        return UseCounts(severity=Severity.FAILS, failed=(whole,), tested=_tested(last) + 1)
+    severity = _SEVERITY_OF_STAGE.get(judgement.stage, Severity.NOT_IMPORTED)
+    return UseCounts(severity=severity, failed=(whole,))
+
+
+_SEVERITY_OF_STAGE: Mapping[Stage, Severity] = {
+    Stage.INSTALL: Severity.NOT_INSTALLED,
+    Stage.IMPORT: Severity.NOT_IMPORTED,
+}
+
+
+def _tested(evidence: Evidence) -> int:
+    return sum(test.outcome is not UseOutcome.SKIPPED for test in evidence.tests)
+
+
+def count_uses_of_snapshot(snapshot: Snapshot, titles: Mapping[str, str]) -> UseCounts | None:
+    """Return which uses of a snapshot of the history fail; None if it is a gap.
+
+    Args:
+        snapshot: of the subject.
+        titles: what the uses are, in words, by name.
+    """
+    if snapshot.gap is not None:
+        return None
+    failed = tuple(
+        FailedUse(
+            name=use,
+            title=titles.get(use, use),
+            symptom=status.symptom,
+            signature=status.signature,
+        )
+        for use, status in sorted(snapshot.uses.items())
+        if status.signature
+    )
+    if not failed:
+        return UseCounts(severity=Severity.WORKS, tested=len(snapshot.uses))
+    if ALL_USES in snapshot.uses:
+        stage = snapshot.uses[ALL_USES].stage
+        severity = _SEVERITY_OF_STAGE.get(stage, Severity.NOT_IMPORTED)
+        return UseCounts(severity=severity, failed=failed)
+    return UseCounts(severity=Severity.FAILS, failed=failed, tested=len(snapshot.uses))
+
+
+def describe(counts: UseCounts, *, name_uses: bool = True) -> str:
+    """Return a severity in words: `fails in 1 of 4 tested uses (uploads)`."""
+    if counts.severity is not Severity.FAILS:
+        return counts.severity.value
+    part, whole = len(counts.failed), counts.tested
+    if part == whole:
+        text = "fails in its only tested use" if whole == 1 else f"fails in all {whole} tested uses"
+    else:
+        text = f"fails in {part} of {whole} tested uses"
+    if not name_uses:
+        return text
+    named = "; ".join(use.title.rstrip(".") for use in counts.failed)
+    return f"{text} ({named})"
