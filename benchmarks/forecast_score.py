@@ -3,12 +3,13 @@
 Recall: of the breakages caused by a package of the stack, how many were predicted by a warning that
 was raised while the smoke ran, by the source of the subject, or by a prerelease. Precision: of the
 uses whose removal was announced and that a release then removed, how many broke their subject.
+A warning, a line of source and a breakage belong together if they are about one symbol of one
+package (`facts.announcements`).
 Writes forecast-score.json into the reports folder; the page about the method shows it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,12 +26,19 @@ from watchdog.analysis.forecast.forecast import (
     read_subject,
     smallest_lock,
 )
-from watchdog.analysis.forecast.risks import Offer, as_use, risks_of_uses, risks_of_warnings
-from watchdog.analysis.history import replay, timeline
+from watchdog.analysis.forecast.risks import Offer, as_use, risks_of_uses
+from watchdog.analysis.history import replay
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import options
-from watchdog.model.history import History, PastBreakage, Snapshot
+from watchdog.facts.announcements import (
+    MissingName,
+    announced,
+    announces,
+    is_same_symbol,
+    missing_name,
+)
+from watchdog.model.history import Culprit, History, PastBreakage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, swap_versions
 from watchdog.report.views.forecast import score_lines
 from watchdog.resolver.simple_api import just_after
@@ -138,10 +146,11 @@ async def _predict(
     python, when = breakage.python, breakage.broken_from
     days: dict[str, float] = {}
     reasons: list[str] = []
+    missing = missing_name(breakage)
     reading = await read_subject(scheduler, breakage.subject, works, python, when)
-    warning = breakage.warned
-    if not warning and reading is not None:
-        warning = await _find_warning(scheduler, breakage, reading, moments)
+    warning = announced(breakage, moments)
+    if not warning and missing and reading is not None:
+        warning = await _find_warning(scheduler, breakage, missing, reading)
     if warning:
         days["warning"] = (when - warning[0]) / _DAY
         reasons.append(f"warned: {warning[1][:160]}")
@@ -151,8 +160,10 @@ async def _predict(
     else:
         after = swap_versions(works, breaks, [culprit.name])
         risks, private = await _removed_uses(scheduler, reading, culprit.name, python, when, after)
+        risks = [r for r in risks if missing and is_same_symbol(r.symbol, missing)]
+        private = {s for s in private if missing and is_same_symbol(s, missing)}
         if risks:
-            since = await _announced_since(scheduler, culprit.name, culprit.version, risks, when)
+            since = await _announced_since(scheduler, culprit, risks, when)
             days["scan"] = (when - since) / _DAY
             reasons.append("in its source: " + ", ".join(sorted({r.symbol for r in risks})[:3]))
         elif private:
@@ -173,12 +184,12 @@ async def _predict(
 
 
 async def _find_warning(
-    scheduler: Scheduler, breakage: PastBreakage, reading: Reading, moments: Sequence[Snapshot]
+    scheduler: Scheduler, breakage: PastBreakage, missing: MissingName, reading: Reading
 ) -> tuple[datetime, str] | None:
-    """Return the deprecation warning of what then failed, and when it was first given.
+    """Return a warning about what went missing that is raised with the last good lock.
 
-    A warning belongs to the breakage if the line that warned is the line that failed, or if the
-    symptom has the name that was deprecated.
+    A history does not hold it if it ran fewer sets than there were. It was given at the latest
+    since the last good version of the culprit was published.
     """
     culprit = breakage.culprit
     if culprit is None:
@@ -187,17 +198,16 @@ async def _find_warning(
     trial = workspace.trial(breakage.subject, reading.lock, breakage.python, when)
     record = await scheduler.record(trial)
     caught = record.evidence[-1].warnings if record.evidence else ()
-    versions = {culprit.name: culprit.last_good}
-    risks = risks_of_warnings(reading.subject, reading.version, caught, reading.modules, versions)
-    for risk in risks:
-        name = risk.symbol.rsplit(".", 1)[-1]
-        line = f'{risk.file}", line {risk.line},'
-        if line in breakage.log or re.search(rf"\b{re.escape(name)}\b", breakage.symptom):
-            page = workspace.index.page(culprit.name)
-            files = page.files(culprit.last_good, when) if page else ()
-            uploaded = min((f.uploaded for f in files if f.uploaded), default=when)
-            return timeline.first_announcement(moments, when, name) or (uploaded, risk.text)
-    return None
+    text = next((w.message for w in caught if announces(w, missing)), None)
+    uploaded = _upload_time(scheduler, culprit.name, culprit.last_good, when)
+    return (uploaded, text) if text and uploaded < when else None
+
+
+def _upload_time(scheduler: Scheduler, package: str, version: str, when: datetime) -> datetime:
+    """Return when the first file of a version was published; `when` if that is not known."""
+    page = scheduler.workspace.index.page(package)
+    files = page.files(version, when) if page else ()
+    return min((f.uploaded for f in files if f.uploaded), default=when)
 
 
 async def _removed_uses(
@@ -221,16 +231,19 @@ def _announced_risks(reading: Reading, package: str, offers: Mapping[str, Offer]
 
 
 async def _announced_since(
-    scheduler: Scheduler, package: str, version: str, risks: Sequence[Risk], when: datetime
+    scheduler: Scheduler, culprit: Culprit, risks: Sequence[Risk], when: datetime
 ) -> datetime:
     """Return when the first release that made one of these announcements was published."""
+    package, version = culprit.name, culprit.version
     page = scheduler.workspace.index.page(package)
     firsts: dict[tuple[int, ...], tuple[Version, datetime]] = {}
     for release in page.releases(when) if page else ():
         if release.final and release.uploaded and release.version < Version(version):
             series = release.version.release[:2]
             firsts.setdefault(series, (release.version, release.uploaded))
-    since, uses = when, [as_use(r.symbol) for r in risks]
+    # The last good version announces, perhaps as the first of its series that does.
+    since = _upload_time(scheduler, package, culprit.last_good, when)
+    uses = [as_use(r.symbol) for r in risks]
     # From the newest series backwards, as long as the first release of a series announces.
     for first, uploaded in reversed(firsts.values()):
         cutoff = just_after(uploaded)
@@ -280,16 +293,16 @@ async def _alarms(
         _read_before(scheduler, subject, package, version, python, when) for subject in exposed
     )
     readings = {r.subject: r for r in before if r}
-    announced: dict[str, set[str]] = {}
+    at_risk: dict[str, set[str]] = {}
     for group in group_by_version(readings.values(), package).values():
         old = await offers_used(scheduler, package, group, python, smallest_lock(group), when)
         for reading in group:
             if symbols := {r.symbol for r in _announced_risks(reading, package, old)}:
-                announced[reading.subject] = symbols
+                at_risk[reading.subject] = symbols
     after = await gather(
-        _lock_after(scheduler, subject, package, version, python, when) for subject in announced
+        _lock_after(scheduler, subject, package, version, python, when) for subject in at_risk
     )
-    locks = {s: lock for s, lock in zip(announced, after, strict=True) if lock}
+    locks = {s: lock for s, lock in zip(at_risk, after, strict=True) if lock}
     if not locks:
         return []
     lock = min(locks.values(), key=lambda lock: (len(lock.pins), lock.pins))
@@ -298,7 +311,7 @@ async def _alarms(
     alarms = []
     for reading in users:
         removed = {r.symbol for r in _risks(reading, package, new) if r.kind is Kind.GONE}
-        if symbols := announced[reading.subject] & removed:
+        if symbols := at_risk[reading.subject] & removed:
             alarms.append(_alarm(exposed[reading.subject], package, version, sorted(symbols)))
     return alarms
 
@@ -331,10 +344,12 @@ async def _lock_after(
 
 
 def _alarm(history: History, package: str, version: str, symbols: Sequence[str]) -> Alarm:
-    broken = any(
-        b.culprit and (b.culprit.name, b.culprit.version) == (package, version)
+    names = [
+        missing_name(b)
         for b in history.breakages
-    )
+        if b.culprit and (b.culprit.name, b.culprit.version) == (package, version)
+    ]
+    broken = any(is_same_symbol(symbol, name) for name in names if name for symbol in symbols)
     return Alarm(history.subject, f"{package} {version}", tuple(symbols), broken)
 
 

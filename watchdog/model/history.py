@@ -135,7 +135,8 @@ class PastBreakage:
         test: the test that fails; None if the smoke could not be loaded.
         missing: the symbol that is missing, if the failure names one.
         proof: by which kind of experiment the culprit was found.
-        warned: when the use was first seen to be announced as going away, and the warning.
+        warned: when the use was first seen to be announced as going away, and the warning; as
+            found when it was written, see `facts.announcements` for what holds.
         works, breaks: the last good lock and the first bad one.
         log: output of the smoke with the first bad lock.
     """

@@ -19,7 +19,7 @@ class PredictedBreakage:
     Attributes:
         breakage: its id.
         days: how many days before the breakage it was known, by source.
-        private: True if the subject used a private name that was removed.
+        private: True if what went missing is a private name that the subject used.
         why: the sign that was there, or why there was none.
     """
 
@@ -36,7 +36,7 @@ class Alarm:
     """Uses of a subject that a release removed as announced.
 
     Attributes:
-        broken: True if the subject broke by it.
+        broken: True if the subject broke by it, for want of one of these symbols.
     """
 
     subject: str

@@ -8,7 +8,7 @@ from ecosystem import day
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.analysis.history.timeline import find_outages, first_announcement, with_build_failures
+from watchdog.analysis.history.timeline import find_outages, with_build_failures
 from watchdog.model.evidence import CaughtWarning, Stage
 from watchdog.model.history import ALL_USES, Snapshot, UseStatus, change_points, gaps
 from watchdog.model.lock import Lock, changed_packages, swap_versions
@@ -150,24 +150,6 @@ def test_swap_versions_adds_new_dependencies() -> None:
     assert swap_versions(bad, good, ["flask"]) == Lock(
         (("blinker", "1"), ("flask", "2.2"), ("old", "1"), ("werkzeug", "3"))
     )
-
-
-def test_first_announcement() -> None:
-    """The first deprecation warning about the removed symbol is the announcement."""
-
-    def warned(number: int, category: str, message: str) -> Snapshot:
-        warning = CaughtWarning(category, message, "x.py", 1)
-        return Snapshot(day(number), "3.11", LOCK, {"a": UseStatus()}, warnings=(warning,))
-
-    line = [
-        warned(1, "UserWarning", "url_decode is slow"),
-        warned(2, "DeprecationWarning", "'url_encode' is deprecated"),
-        warned(3, "DeprecationWarning", "'url_decode' is deprecated"),
-        warned(4, "DeprecationWarning", "'url_decode' is deprecated, still"),
-    ]
-    symbol = "werkzeug.urls.url_decode"
-    assert first_announcement(line, day(9), symbol) == (day(3), "'url_decode' is deprecated")
-    assert first_announcement(line, day(3), symbol) is None
 
 
 def test_find_outages_removed_use() -> None:

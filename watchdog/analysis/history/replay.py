@@ -17,6 +17,7 @@ from watchdog.analysis.history import bisect, timeline
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.sampling import evenly_spaced, midpoints
 from watchdog.analysis.history.walk import Step, Stretch, walk_locks
+from watchdog.facts.announcements import announced
 from watchdog.model import history
 from watchdog.model.evidence import Trial
 from watchdog.model.history import Culprit, Effort, Fix, History, Outage, PastBreakage, Snapshot
@@ -217,9 +218,8 @@ async def _find_culprit_and_fix(
     """Return an outage with the release that began it and the one that ended it."""
     good, bad, fixed = outage.last_good, outage.first_bad, outage.first_fixed
     culprit, proof, began = await _find_culprit(experiment, outage, snapshots)
-    symbol = missing_symbol(outage.symptom)
     lock = bad.lock or good.lock
-    return PastBreakage(
+    breakage = PastBreakage(
         id="",
         subject=experiment.subject,
         subject_version=(lock.version(experiment.subject) if lock else None) or "",
@@ -231,14 +231,15 @@ async def _find_culprit_and_fix(
         stage=outage.stage,
         test=outage.test,
         symptom=outage.symptom,
-        missing=symbol,
+        missing=missing_symbol(outage.symptom),
         proof=proof,
-        warned=timeline.first_announcement(snapshots, bad.since, symbol) if symbol else None,
+        warned=None,
         signature=outage.signature,
         works=good.lock,
         breaks=bad.lock,
         log=cut_middle(bad.log, _LOG),
     )
+    return replace(breakage, warned=announced(breakage, snapshots))
 
 
 async def _find_culprit(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from watchdog.model.evidence import Evidence, Outcome, Record, Stage, UseOutcome
-from watchdog.model.history import ALL_USES, Outage, Snapshot, UseStatus, is_announcement
+from watchdog.model.history import ALL_USES, Outage, Snapshot, UseStatus
 from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise, signature
 
@@ -165,17 +165,3 @@ def with_build_failures(snapshots: Sequence[Snapshot], first: int) -> list[Snaps
         status = UseStatus(normalise(snapshot.unbuilt), snapshot.unbuilt, Stage.INSTALL)
         timeline[number] = replace(snapshot, uses={ALL_USES: status}, gap=None)
     return timeline
-
-
-def first_announcement(
-    snapshots: Sequence[Snapshot], before: datetime, symbol: str
-) -> tuple[datetime, str] | None:
-    """Return date and text of the first deprecation warning about a symbol that went away later."""
-    name = symbol.rsplit(".", 1)[-1]
-    for snapshot in snapshots:
-        if snapshot.since >= before:
-            break
-        for warning in snapshot.warnings:
-            if is_announcement(warning) and (name in warning.message or name in warning.code):
-                return snapshot.since, warning.message
-    return None
