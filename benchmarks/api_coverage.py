@@ -2,8 +2,9 @@
 
 Each package of the matrix is installed in today's versions on the newest Python, and its smoke is
 run once under `sys.monitoring`. Writes api-coverage.json into the reports folder; the pages of the
-packages show the figures. Packages of which no function ran are left out, since they cannot be
-measured (extension modules, functions that are made at run time).
+packages show the figures. Packages that cannot be measured are left out: those whose smoke cannot
+be loaded today, and those of which no function ran (extension modules, functions that are made at
+run time).
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     python watchdog/harness/coverage.py SMOKE RESULT DISTRIBUTION…
 
 Standard library only; it needs `sys.monitoring`, so Python 3.12 or newer. RESULT gets a JSON list
-of `file:qualified_name`, files relative to site-packages. Failing tests do not stop it.
+of `file:qualified_name`, files relative to site-packages. Failing tests do not stop it. If the
+smoke cannot be loaded, nothing can be measured: RESULT is not written, and the exit code is 1.
 """
 
 import importlib.metadata
@@ -58,8 +59,9 @@ if __name__ == "__main__":
     executed = watch(sys.argv[3:])
     try:
         run(sys.argv[1])
-    except BaseException:
+    except BaseException:  # also SystemExit and SkipTest: the smoke has not been loaded
         traceback.print_exc()
+        os._exit(1)
     with open(sys.argv[2], "w", encoding="utf-8") as out:
         json.dump(sorted(executed), out)
     # os._exit, because servers and pools that a smoke left behind would keep the process alive.

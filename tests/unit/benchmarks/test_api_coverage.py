@@ -41,8 +41,8 @@ def test_executed_count(executed: list[str], count: int) -> None:
     assert executed_count(executed, public_names(SOURCES)) == count
 
 
-def test_coverage_program_lists_functions(tmp_path: Path) -> None:
-    """The harness lists each function of the named distribution that the smoke ran."""
+def measured(tmp_path: Path, smoke_text: str) -> Path:
+    """Run the harness on a made-up package `thing`; return the path of its result."""
     pythons = find_interpreters(["3.12", "3.13", "3.14"], Processes())
     if not pythons:
         pytest.skip("needs Python 3.12 or newer; get one with: uv python install 3.13")
@@ -53,7 +53,7 @@ def test_coverage_program_lists_functions(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n", "utf-8")
     (info / "RECORD").write_text("thing.py,,\n", "utf-8")
     smoke = tmp_path / "smoke_thing.py"
-    smoke.write_text("import thing\ndef test_it():\n    assert thing.go() == 2\n", "utf-8")
+    smoke.write_text(smoke_text, "utf-8")
     result = tmp_path / "result.json"
     python = next(iter(pythons.values())).path
     code = (
@@ -62,7 +62,19 @@ def test_coverage_program_lists_functions(tmp_path: Path) -> None:
     )
     subprocess.run(
         [python, "-c", code, str(COVERAGE), str(smoke), str(result), "thing"],
-        check=True,
+        check=False,
         capture_output=True,
     )
+    return result
+
+
+def test_coverage_program_lists_functions(tmp_path: Path) -> None:
+    """The harness lists each function of the named distribution that the smoke ran."""
+    result = measured(tmp_path, "import thing\ndef test_it():\n    assert thing.go() == 2\n")
     assert json.loads(result.read_text("utf-8")) == ["thing.py:<module>", "thing.py:go"]
+
+
+def test_coverage_program_measures_nothing_if_smoke_cannot_be_loaded(tmp_path: Path) -> None:
+    """What ran before an import failed says nothing about what the smoke runs."""
+    result = measured(tmp_path, "import thing\nthing.go()\nimport nowhere\ndef test_it(): ...\n")
+    assert not result.exists()
