@@ -434,6 +434,23 @@ class Explanation:
         return (self.subject, self.python)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """The address of a breakage's page that was published once, and what the page was about.
+
+    Attributes:
+        id: name of the page.
+        since: when the breakage began, as it was told then, UTC.
+        use: the test that failed; None if the smoke could not be loaded.
+    """
+
+    id: str
+    subject: str
+    since: datetime
+    signature: str = ""
+    use: str | None = None
+
+
 def join_chapters(chapters: Sequence[Chapter]) -> History | None:
     """Join the chapters of a subject into one history; return None if there are none."""
     if not chapters:

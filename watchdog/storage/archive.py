@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from watchdog.model.cell import is_subject
 from watchdog.model.history import (
+    Address,
     Chapter,
     CureRecord,
     Explanation,
@@ -41,6 +42,7 @@ _CHAPTER = TypeAdapter(Chapter)
 _PIN = TypeAdapter(PinStatus)
 _CURE = TypeAdapter(CureRecord)
 _EXPLANATION = TypeAdapter(Explanation)
+_ADDRESS = TypeAdapter(Address)
 _OPINION = TypeAdapter(SecondOpinion)
 
 
@@ -52,6 +54,7 @@ class Archive:
         self._pins = reports / "pins.jsonl"
         self._cures = reports / "cures.jsonl"
         self._explanations = reports / "explanations.jsonl"
+        self._addresses = reports / "addresses.jsonl"
         self._opinions = reports / "second-opinions.jsonl"
 
     def subjects(self) -> list[str]:
@@ -77,6 +80,21 @@ class Archive:
         """Return the breakages of all subjects."""
         histories = (self.history(subject) for subject in self.subjects())
         return [breakage for history in histories if history for breakage in history.breakages]
+
+    def addresses(self) -> list[Address]:
+        """Return every address of a breakage that was ever published, the first ones first.
+
+        They are those of all chapters, also of chapters that later ones replace, and those of
+        `addresses.jsonl`: of chapters that are not in the files any more.
+        """
+        addresses = {address.id: address for address in _read(self._addresses, _ADDRESS)}
+        for subject in self.subjects():
+            for chapter in _read(self._folder / f"{subject}.jsonl", _CHAPTER):
+                if not _has_safe_names(chapter):
+                    continue
+                for breakage in chapter.breakages:
+                    addresses.setdefault(breakage.id, _address(breakage))
+        return [a for a in addresses.values() if is_subject(a.subject) and _PAGE.fullmatch(a.id)]
 
     def add_chapter(self, chapter: Chapter) -> None:
         """Append a chapter; snapshots that only repeat their neighbours are left out."""
@@ -134,6 +152,16 @@ class Archive:
         """Append a second opinion; it replaces no other."""
         value = _OPINION.dump_python(opinion, mode="json", exclude_defaults=True)
         files.append_line(self._opinions, value)
+
+
+def _address(breakage: PastBreakage) -> Address:
+    return Address(
+        id=breakage.id,
+        subject=breakage.subject,
+        since=breakage.broken_from,
+        signature=breakage.signature,
+        use=breakage.test,
+    )
 
 
 def _read(path: Path, kind: TypeAdapter[T]) -> Iterator[T]:
