@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import click
-from packaging.utils import canonicalize_name
 
 from watchdog.analysis import candidate as candidates
 from watchdog.analysis import candidate_source
@@ -23,7 +22,13 @@ from watchdog.errors import ExitCode
 from watchdog.resolver.overlay_index import OverlayIndex, Wheel
 from watchdog.runner.workspace import Settings, open_workspace
 
-_LISTED_CHANGES = (Change.REGRESSED, Change.NOT_INSTALLABLE, Change.FIXED, Change.NOT_JUDGED)
+_LISTED_CHANGES = (
+    Change.REGRESSED,
+    Change.CAPPED,
+    Change.NOT_INSTALLABLE,
+    Change.FIXED,
+    Change.NOT_JUDGED,
+)
 """Changes of which each subject is listed, in this order; the others are only counted."""
 
 _LONGEST_SYMPTOM = 300
@@ -73,20 +78,16 @@ def candidate(
     with ExitStack() as stack:
         source = stack.enter_context(candidate_source.resolve_candidate(what))
         observer = stack.enter_context(observe(console, settings.matrix))
-        name = canonicalize_name(source.name)
-        with open_workspace(settings) as workspace:
-            version = choose_python(workspace, python)
-            without = candidates.observe_field(workspace, observer, subjects, version, name=name)
-        pin, settings_with = str(source), settings
+        workspace = workspace_with = stack.enter_context(open_workspace(settings))
+        version = choose_python(workspace, python)
         if isinstance(source, Wheel):
             overlay = stack.enter_context(OverlayIndex(source, settings.as_of))
-            pin, settings_with = source.requirement, replace(settings, overlay=overlay.url)
-        with open_workspace(settings_with) as workspace:
-            affected = tuple(without)
-            with_ = candidates.observe_field(
-                workspace, observer, affected, version, name=name, pin=pin
-            )
-    comparison = candidates.compare(pin, version, name, without, with_)
+            settings_with = replace(settings, overlay=overlay.url)
+            workspace_with = stack.enter_context(open_workspace(settings_with))
+        release = candidate_source.find_candidate(workspace_with, source, version)
+        without = candidates.observe_field(workspace, observer, subjects, version, release.name)
+        with_ = candidates.observe_with_candidate(workspace_with, observer, without, release)
+    comparison = candidates.compare(release.requirement, version, release.name, without, with_)
     if format_ == "json":
         click.echo(json.dumps(_comparison_json(comparison)))
     elif format_ == "markdown":
@@ -95,7 +96,7 @@ def candidate(
         click.echo(_comparison_text(comparison))
     summarise(_comparison_markdown(comparison))
     if not comparison.effects:
-        say(console, f"none of the tested packages installs {name}")
+        say(console, f"none of the tested packages installs {release.name}")
     if comparison.of(Change.REGRESSED):
         return ExitCode.NEW_BREAKAGE
     return ExitCode.NOTHING_NEW
@@ -118,6 +119,7 @@ def _effect_json(effect: Effect) -> dict[str, Any]:
         "failures": dict(effect.new_failures),
         "reason": effect.after.reason,
         "also_changed": list(effect.also),
+        "moves": list(effect.moves),
         "lock": dict(lock.pins) if lock else None,
     }
 
@@ -126,8 +128,8 @@ def _comparison_text(comparison: Comparison) -> str:
     lines = [_counts_line(comparison)]
     for row in _listed_effects(comparison):
         line = f"{row.effect.change}: {row.effect.subject}: {row.symptoms}"
-        if row.effect.also:
-            line += f" ({', '.join(row.effect.also)} changed as well)"
+        if row.effect.moves:
+            line += f" (moved with it: {', '.join(row.effect.moves)})"
         lines.append(line)
     return "\n".join(lines)
 

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import click
-from packaging.utils import canonicalize_name
 
-from watchdog.analysis.candidate_source import exact_version, resolve_candidate
+from watchdog.analysis.candidate_source import resolve_candidate
 from watchdog.analysis.forecast.candidate import scan_candidate
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.forecast_text import forecast_text
@@ -47,6 +46,5 @@ def _scan(settings: Settings, python: str | None, subjects: tuple[str, ...], wha
         if isinstance(candidate, Wheel):
             overlay = stack.enter_context(OverlayIndex(candidate, settings.as_of))
             settings_with = replace(settings, overlay=overlay.url)
-        pin = (canonicalize_name(candidate.name), exact_version(candidate))
         with_candidate = stack.enter_context(open_workspace(settings_with))
-        return scan_candidate(workspace, observer, subjects, series, pin, with_candidate)
+        return scan_candidate(workspace, observer, subjects, series, candidate, with_candidate)

@@ -18,7 +18,7 @@ class LockRequest:
         python: series, `3.11`.
         as_of: the cutoff, UTC: only what was uploaded before this instant counts.
         oldest: names of packages to take in the oldest version that the others allow.
-        constraints: `name==version` pins that limit versions, but add no package.
+        constraints: requirements that limit versions, but add no package.
         later: packages with a later cutoff of their own.
     """
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from packaging.utils import canonicalize_name
+
+from watchdog.analysis.candidate_source import Candidate, CandidateSource, find_candidate
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.api import ApiReader
 from watchdog.analysis.forecast.forecast import (
@@ -16,7 +19,6 @@ from watchdog.analysis.forecast.forecast import (
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.errors import ConfigurationError, InfrastructureError, InstallError
-from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.scheduler import Observer, Scheduler, run_with_scheduler
 from watchdog.runner.workspace import Workspace
 from watchdog.storage.forecast import Forecast, Risk
@@ -27,7 +29,7 @@ def scan_candidate(
     observer: Observer,
     subjects: Sequence[str],
     python: str,
-    pin: tuple[str, str],
+    source: CandidateSource,
     with_candidate: Workspace,
 ) -> Forecast:
     """Return what a candidate lacks, or announces, that the subjects use.
@@ -37,36 +39,37 @@ def scan_candidate(
         observer: sees the progress.
         subjects: the field.
         python: a series.
-        pin: name and version of the candidate.
+        source: the wheel or requirement that names the candidate.
         with_candidate: a workspace in which the candidate can be installed.
 
     Raises:
-        ConfigurationError: the matrix does not have its package in the stack.
-        InfrastructureError: it cannot be resolved, installed or imported.
+        ConfigurationError: the matrix does not have its package in the stack, or there is no such
+            release.
+        InfrastructureError: it cannot be installed or imported.
     """
-    matrix = workspace.settings.matrix
-    if pin[0] not in matrix.stack_names:
+    matrix, package = workspace.settings.matrix, canonicalize_name(source.name)
+    if package not in matrix.stack_names:
         names = ", ".join(matrix.stack_names)
-        raise ConfigurationError((f"{pin[0]} is not in `stack` of matrix.yaml: {names}",))
-    main = partial(_scan, subjects, python, pin, with_candidate)
+        raise ConfigurationError((f"{package} is not in `stack` of matrix.yaml: {names}",))
+    candidate = find_candidate(with_candidate, source, python)
+    main = partial(_scan, subjects, python, candidate, with_candidate)
     return run_with_scheduler(workspace, observer, main)
 
 
 async def _scan(
     subjects: Sequence[str],
     python: str,
-    pin: tuple[str, str],
+    candidate: Candidate,
     with_candidate: Workspace,
     scheduler: Scheduler,
 ) -> Forecast:
-    as_of, (package, version) = scheduler.workspace.settings.as_of, pin
+    as_of = scheduler.workspace.settings.as_of
+    package, version = candidate.name, candidate.version
     every = await read_subjects(scheduler, subjects, python, as_of)
     readings = [reading for reading in every if package in reading.held([package])]
     uses = [use for r in readings for use in r.uses if use.package == package]
-    lock = _lock_of_candidate(with_candidate, pin, python)
     scheduler.observer.stage(f"Querying the API of {package} {version}")
-    new = _offers_of_candidate(with_candidate, lock, pin, python, uses)
-    version = lock.version(package) or version
+    new = _offers_of_candidate(with_candidate, candidate, uses)
     lost: list[Risk] = []
     for group in group_by_version(readings, package).values():
         old = await offers_used(scheduler, package, group, python, smallest_lock(group), as_of)
@@ -78,32 +81,19 @@ async def _scan(
     return Forecast(as_of, python, len(readings), risks.merge_risks(lost))
 
 
-def _lock_of_candidate(with_candidate: Workspace, pin: tuple[str, str], python: str) -> Lock:
-    requirement = f"{pin[0]}=={pin[1]}"
-    request = LockRequest((requirement,), python, with_candidate.settings.as_of)
-    lock = with_candidate.resolver.resolve(request, with_candidate.interpreters[python])
-    if not isinstance(lock, Lock):
-        raise InfrastructureError(f"{requirement} cannot be resolved on Python {python}")
-    return lock
-
-
 def _offers_of_candidate(
-    with_candidate: Workspace,
-    lock: Lock,
-    pin: tuple[str, str],
-    python: str,
-    uses: Sequence[SymbolUse],
+    with_candidate: Workspace, candidate: Candidate, uses: Sequence[SymbolUse]
 ) -> Mapping[str, Offer]:
     """Return what the candidate has of what is used."""
-    name, version = pin
-    as_of = with_candidate.settings.as_of
+    name, version, request = candidate.name, candidate.version, candidate.request
     try:
-        interpreter = with_candidate.interpreters[python]
-        offers = ApiReader(with_candidate).offers(lock, interpreter, as_of, uses)
+        interpreter = with_candidate.interpreters[request.python]
+        reader = ApiReader(with_candidate)
+        offers = reader.offers(candidate.lock, interpreter, request.installed_as_of, uses)
     except InstallError as e:
         raise InfrastructureError(f"{name} {version} cannot be installed: {e}") from e
     if uses and all(offer.offered is None for offer in offers.values()):
-        raise InfrastructureError(f"{name} {version} cannot be imported on Python {python}")
+        raise InfrastructureError(f"{name} {version} cannot be imported on Python {request.python}")
     return offers
 
 
