@@ -165,6 +165,8 @@ def test_candidate_names_caps_in_text(field: Home, wheel: str) -> None:
     ]
     done = field("candidate", wheel, *AT, *only, "--format", "markdown")
     assert "| capped | ext-capped | `ext-capped 2.0 requires werkzeug<4` |" in done.stdout
+    done = field("candidate", wheel, *AT, "--only", "ext-breaks")
+    assert "before the limit (moved with it: markup 1.0 → 2.0)" in done.stdout
 
 
 @pytest.mark.parametrize(

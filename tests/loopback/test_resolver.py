@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,25 @@ def test_resolver_later_cutoff_of_package(make: Make) -> None:
     found = make().resolve(question, INTERPRETER)
     assert isinstance(found, Lock)
     assert (found.version("flask"), found.version("werkzeug")) == ("2.0.0", "3.0.0")
+
+
+def test_resolver_stores_no_answer_of_young_later_release(
+    make: Make, empty_index: LoopbackIndex
+) -> None:
+    """An answer with a release of the last hour is not stored, also where only it may be later."""
+    now = datetime.now(UTC)
+    empty_index.add("a", "1.0", day(1))
+    empty_index.add("a", "2.0", now - timedelta(minutes=5))
+    request = ask("a==2.0", as_of=day(20), later=(("a", now),))
+    for _ in range(2):
+        resolver = make(empty_index.url)
+        assert resolver.resolve(request, INTERPRETER) == Lock((("a", "2.0"),))
+        assert asked(resolver) == 1
+    older = ask("a==1.0", as_of=day(20), later=(("a", day(21)),))
+    assert make(empty_index.url).resolve(older, INTERPRETER) == Lock((("a", "1.0"),))
+    resolver = make(empty_index.url)
+    assert resolver.resolve(older, INTERPRETER) == Lock((("a", "1.0"),))
+    assert asked(resolver) == 0
 
 
 def test_resolver_conflict_reason(make: Make) -> None:

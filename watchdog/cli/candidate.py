@@ -125,13 +125,11 @@ def _effect_json(effect: Effect) -> dict[str, Any]:
 
 
 def _comparison_text(comparison: Comparison) -> str:
-    lines = [_counts_line(comparison)]
-    for row in _listed_effects(comparison):
-        line = f"{row.effect.change}: {row.effect.subject}: {row.symptoms}"
-        if row.effect.moves:
-            line += f" (moved with it: {', '.join(row.effect.moves)})"
-        lines.append(line)
-    return "\n".join(lines)
+    rows = [
+        f"{row.effect.change}: {row.effect.subject}: {row.symptoms}{row.moves}"
+        for row in _listed_effects(comparison)
+    ]
+    return "\n".join([_counts_line(comparison), *rows])
 
 
 def _comparison_markdown(comparison: Comparison) -> str:
@@ -142,7 +140,7 @@ def _comparison_markdown(comparison: Comparison) -> str:
         "",
     ]
     rows = [
-        f"| {row.effect.change} | {row.effect.subject} | {table_code(row.symptoms)} |"
+        f"| {row.effect.change} | {row.effect.subject} | {table_code(row.symptoms)}{row.moves} |"
         for row in _listed_effects(comparison)
     ]
     if rows:
@@ -166,6 +164,12 @@ class _ListedEffect:
 
     effect: Effect
     symptoms: str
+
+    @property
+    def moves(self) -> str:
+        """Return which other packages moved, as the end of the line; empty if none did."""
+        moves = ", ".join(self.effect.moves)
+        return f" (moved with it: {moves})" if moves else ""
 
 
 def _listed_effects(comparison: Comparison) -> Iterator[_ListedEffect]:

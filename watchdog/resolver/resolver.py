@@ -186,10 +186,15 @@ class Resolver:
     def _is_settled(self, names: Iterable[str], request: LockRequest) -> bool:
         """Return whether every upload that counts here is old enough for all readers to see it."""
         young = datetime.now(UTC) - _VISIBLE_AFTER
-        if request.as_of < young:
+        if request.installed_as_of < young:
             return True
-        pages = [self._index.page(name) for name in names]
-        return all(p is None or p.state(young) == p.state(request.as_of) for p in pages)
+        later = dict(request.later)
+        for name in names:
+            cutoff = later.get(name, request.as_of)
+            page = self._index.page(name)
+            if page and cutoff >= young and page.state(young) != page.state(cutoff):
+                return False
+        return True
 
     def _mark_refreshed(self, names: Iterable[str]) -> None:
         """Record that uv has read these pages in this run."""
