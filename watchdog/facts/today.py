@@ -11,6 +11,7 @@ from enum import StrEnum
 from watchdog.facts.severity import FailedUse, Severity, UseCounts, count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
+from watchdog.model.evidence import Stage
 from watchdog.model.history import ALL_USES
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State, Verdict
@@ -48,6 +49,7 @@ class PythonStatus:
     record: str | None = None
     reason: str | None = None
     symptom: str | None = None
+    stage: Stage = Stage.SMOKE
     log: str = ""
     seen: datetime | None = None
     new: bool = False
@@ -218,6 +220,7 @@ def _python_status(verdict: Verdict) -> PythonStatus:
         record=record.fingerprint if record else None,
         reason=verdict.reason,
         symptom=verdict.symptom,
+        stage=verdict.stage or Stage.SMOKE,
         log=record.evidence[-1].log if record else "",
         seen=verdict.since or None,
         new=verdict.new,
