@@ -151,7 +151,7 @@ def _spans(
     if status.python != history_python:
         return ()
     return tuple(
-        _span_of(downtime)
+        _span_of(downtime, status.counts.signatures)
         for downtime in downtimes
         if downtime.until is None and _is_seen(downtime, status)
     )
@@ -166,7 +166,7 @@ def _is_seen(downtime: Downtime, status: PythonStatus) -> bool:
     return same_uses and bool(signatures & status.counts.signatures)
 
 
-def _span_of(downtime: Downtime) -> ExplainedUses:
+def _span_of(downtime: Downtime, signatures: frozenset[str]) -> ExplainedUses:
     return ExplainedUses(
         uses=tuple(sorted(downtime.uses)),
         since=downtime.since,
@@ -177,7 +177,7 @@ def _span_of(downtime: Downtime) -> ExplainedUses:
                 since=cause.since,
                 symptom=cause.breakage.symptom,
             )
-            for cause in downtime.causes
+            for cause in downtime.causes_until(signatures)
         ),
         evidence="history",
         works=downtime.works.lock if downtime.works else None,

@@ -232,6 +232,11 @@ class Matrix(_Strict):
         """The packages whose announced removals and prereleases are forecast."""
         return self.core_names if self.stack is None else self.stack
 
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The framework and all extensions and scenarios."""
+        return (self.framework, *self.extensions)
+
     def requirements(self, subject: str) -> tuple[str, ...]:
         """Return what a new user types after `pip install` for a subject, unpinned."""
         if subject not in self.extensions:

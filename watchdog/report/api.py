@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -20,10 +20,10 @@ from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.verdict import Run, State
-from watchdog.report.views.breakages import BreakageView
+from watchdog.report.views.breakages import TodayView
 from watchdog.report.views.forecast import ForecastView
 from watchdog.report.views.front import SiteView
-from watchdog.report.views.history import HistoryView
+from watchdog.report.views.history import HistoryView, PastBreakageView
 from watchdog.report.views.pins import PinView
 from watchdog.report.views.wording import breakage_page
 
@@ -36,14 +36,29 @@ VERSION = "v1"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cured:
+    """A command that was run and works on these Pythons."""
+
+    typed: str
+    pythons: tuple[str, ...]
+    checked: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Broken:
-    """A breakage of a fresh install today.
+    """A breakage of a fresh install today: one subject, and the Pythons on which it fails alike.
 
     Attributes:
         maintained: whether one of its subjects had a release within two years.
-        since, culprit, cure: null where the history does not know it.
-        cure: what to type, verified by running.
+        since: when the most of its uses began to fail; null where no record shows it.
+        culprit: the release that began it; causes: those that followed one another.
+        cure: what to type, verified by running; null where none was found.
         page: where its page is, relative to the site.
+        title: the error that a user sees.
+        severity: `cannot be imported`, or in how many of the tested uses it fails, and in which.
+        works_on: the Pythons on which a fresh install works.
+        cures: each command that was run, with the Pythons on which it works and the date.
+        tried: what was tried to find a cure, where none was found.
     """
 
     id: str
@@ -55,6 +70,12 @@ class Broken:
     culprit: str | None
     cure: str | None
     page: str | None
+    title: str = ""
+    severity: str = ""
+    works_on: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    cures: tuple[Cured, ...] = ()
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +116,16 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """A breakage of the history; `how_fixed` is a sentence."""
+    """A breakage of the history: one stretch of time, with its causes in turn.
+
+    Attributes:
+        symptom: the error of the first cause, as a user sees it.
+        how_fixed: a sentence.
+        goes_on: whether it fails in the latest run.
+        severity: how badly it failed when it began.
+        causes: the releases that caused it, in turn; null where one was not found.
+        works: the last set before it in which every use passes.
+    """
 
     id: str
     subject: str
@@ -110,6 +140,10 @@ class Past:
     python: str
     cure: str | None
     page: str
+    goes_on: bool = False
+    severity: str = ""
+    causes: tuple[str | None, ...] = ()
+    works: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -233,22 +267,34 @@ def _schema_text(matrix: Matrix, schema: dict[str, Any]) -> str:
 def today(site: SiteView) -> Today:
     """Return what is broken on a fresh install, as the front page lists it."""
     front = site.front
-    breakages = tuple(map(_broken, front.on_fresh_installs))
+    breakages = tuple(_broken(card, front.as_of) for card in front.on_fresh_installs)
     return Today(front.as_of, front.headline, breakages, front.doubt)
 
 
-def _broken(breakage: BreakageView) -> Broken:
-    past = breakage.past
+_MAINTAINED_WITHIN = timedelta(days=730)
+
+
+def _broken(card: TodayView, as_of: datetime) -> Broken:
+    span = card.main_span
     return Broken(
-        id=breakage.id,
-        subjects=tuple(subject for subject, _ in breakage.victims),
-        symptom=breakage.symptom,
-        pythons=breakage.pythons,
-        maintained=breakage.maintained,
-        since=past.began if past else None,
-        culprit=past.culprit if past else None,
-        cure=past.cure if past else None,
-        page=breakage_page(past.id) if past else None,
+        id=card.id,
+        subjects=(card.subject,),
+        symptom=card.symptom,
+        pythons=card.pythons,
+        maintained=card.released_on is None or as_of - card.released_on <= _MAINTAINED_WITHIN,
+        since=span.since if span else None,
+        culprit=span.causes[0] if span else None,
+        cure=card.cures[0].typed if card.cures else None,
+        page=breakage_page(card.pages[0]) if card.pages else None,
+        title=card.error,
+        severity=card.severity,
+        works_on=card.works_on,
+        causes=tuple(cause for cause in span.causes if cause) if span else (),
+        cures=tuple(
+            Cured(typed=cure.typed, pythons=cure.pythons, checked=cure.checked)
+            for cure in card.cures
+        ),
+        tried=card.tried,
     )
 
 
@@ -295,25 +341,29 @@ def field_csv(matrix: Matrix, run: Run) -> str:
 
 def history(view: HistoryView) -> History:
     """Return every known breakage, the latest first."""
-    return History(
-        tuple(
-            Past(
-                id=breakage.id,
-                subject=breakage.subject,
-                symptom=breakage.symptom,
-                broken_from=breakage.began,
-                fixed_on=breakage.ended,
-                how_fixed=breakage.how_fixed,
-                culprit=breakage.culprit,
-                last_good=breakage.last_good,
-                proof=breakage.proof,
-                missing=breakage.missing,
-                python=breakage.python,
-                cure=breakage.cure,
-                page=breakage_page(breakage.id),
-            )
-            for breakage in view.breakages
-        )
+    return History(tuple(_past(breakage) for breakage in view.breakages))
+
+
+def _past(breakage: PastBreakageView) -> Past:
+    first = breakage.causes[0]
+    return Past(
+        id=breakage.id,
+        subject=breakage.subject,
+        symptom=breakage.error,
+        broken_from=breakage.began,
+        fixed_on=breakage.ended,
+        how_fixed=breakage.how_fixed,
+        culprit=first.culprit,
+        last_good=first.last_good,
+        proof=first.proof,
+        missing=first.missing,
+        python=breakage.python,
+        cure=breakage.cure,
+        page=breakage_page(breakage.id),
+        goes_on=breakage.goes_on,
+        severity=breakage.severity,
+        causes=tuple(cause.culprit for cause in breakage.causes),
+        works=breakage.works,
     )
 
 

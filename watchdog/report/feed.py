@@ -49,7 +49,7 @@ def _add_breakages(root: ET.Element, tag: str, history: HistoryView) -> None:
     events: list[tuple[datetime, str, PastBreakageView]] = []
     for breakage in history.breakages:
         events.append((breakage.began, "broke", breakage))
-        if breakage.ended:
+        if breakage.ended and breakage.exact_end:
             events.append((breakage.ended, "mended", breakage))
     events.sort(key=lambda event: event[0], reverse=True)
     for instant, event, breakage in events[:_MAX_BREAKAGE_ENTRIES]:

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import jinja2
 
+from watchdog.facts.facts import Facts, TestTitles, derive_facts
+from watchdog.harness import SMOKES
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
+from watchdog.matrix.smoke_titles import test_titles
+from watchdog.model.cell import parse_cell_id, smoke_name
 from watchdog.model.evidence import Record
-from watchdog.model.history import CureRecord, History, PinStatus
-from watchdog.model.verdict import Run
+from watchdog.model.history import Address, CureRecord, Explanation, History, PinStatus
+from watchdog.model.verdict import Run, Verdict
 from watchdog.report.api import api_files
 from watchdog.report.badges import badge_json, badge_svg
 from watchdog.report.feed import feed, sitemap
@@ -39,9 +43,9 @@ from watchdog.storage.second_opinions import SecondOpinion
 _STATIC = Path(__file__).parent / "static"
 
 
-def write_site(matrix: Matrix, ledger: Ledger, reports: Path) -> Path:
+def write_site(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path = SMOKES) -> Path:
     """Write the site for the latest run of the journal; return the path of its front page."""
-    views = build_views(matrix, load_stored(ledger, reports))
+    views = build_views(matrix, load_stored(matrix, ledger, reports, smokes))
     templates = _load_templates(matrix, views)
     for name, content in _static_files(matrix):
         files.write_atomic(reports / name, content)
@@ -63,6 +67,9 @@ class StoredResults:
         recall: returns the ledger's record of a fingerprint.
         histories: by subject; only subjects with a history.
         cures: by id of the breakage.
+        explanations: of failures of today, by subject and Python.
+        published: every address of a breakage's page that was ever published.
+        titles: what each use is, by subject and name of the test.
         truth: the watchdog's own score, as words and numbers.
     """
 
@@ -72,6 +79,9 @@ class StoredResults:
     histories: Mapping[str, History]
     pins: Sequence[PinStatus]
     cures: Mapping[str, CureRecord]
+    explanations: Mapping[tuple[str, str], Explanation]
+    published: Sequence[Address]
+    titles: TestTitles
     second_opinions: Sequence[SecondOpinion]
     declared: Sequence[Measured]
     known_good: Sequence[KnownGood]
@@ -81,7 +91,7 @@ class StoredResults:
     api_coverage: ApiCoverage | None
 
 
-def load_stored(ledger: Ledger, reports: Path) -> StoredResults:
+def load_stored(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path) -> StoredResults:
     """Read every stored result that the site shows; results that do not exist are empty."""
     archive = Archive(reports)
     runs = journal.Journal(reports).runs()
@@ -93,6 +103,9 @@ def load_stored(ledger: Ledger, reports: Path) -> StoredResults:
         histories={subject: history for subject, history in histories.items() if history},
         pins=archive.pins(),
         cures=archive.cures(),
+        explanations=archive.explanations(),
+        published=archive.addresses(),
+        titles={s: test_titles(smokes, smoke_name(s)) for s in matrix.subjects},
         second_opinions=archive.opinions(),
         declared=read_declared(reports),
         known_good=read_constraints(reports),
@@ -126,11 +139,13 @@ class Views:
 
     Attributes:
         run, site: None before the first run.
+        facts: what is true now; all views are made from it.
         subject_charts: by subject; only subjects that have a page and a breakage.
         declared: by subject.
     """
 
     run: Run | None
+    facts: Facts
     site: SiteView | None
     history: HistoryView
     subject_charts: Mapping[str, HistoryChart]
@@ -145,19 +160,25 @@ class Views:
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     """Return the views of stored results. Pure."""
     run = stored.run
-    history = history_view(
+    verdicts = recall_verdicts(run, stored.recall)
+    facts = derive_facts(
         matrix,
-        tuple(stored.histories.values()),
-        stored.pins,
-        stored.cures,
-        run.core if run else (),
+        run=run,
+        verdicts=verdicts,
+        histories=stored.histories,
+        explanations=stored.explanations,
+        cures=stored.cures,
+        published=stored.published,
+        titles=stored.titles,
     )
-    site = site_view(matrix, run, stored.recall, history, stored.runs) if run else None
+    history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
+    site = site_view(matrix, run, facts, verdicts, history, stored.runs) if run else None
     return Views(
         run=run,
+        facts=facts,
         site=site,
         history=history,
-        subject_charts=_build_subject_charts(matrix, stored, history, site),
+        subject_charts=_build_subject_charts(matrix, stored, facts, site),
         forecast=forecast_view(matrix, stored.forecast, stored.score),
         second_opinions=_build_second_opinions(stored, site),
         declared={measured.subject: measured for measured in stored.declared},
@@ -167,18 +188,25 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     )
 
 
+def recall_verdicts(run: Run | None, recall: Callable[[str], Record | None]) -> list[Verdict]:
+    """Return the verdicts on all cells of a run; none before the first run."""
+    entries = run.cells.items() if run else ()
+    return [journal.recall_verdict(parse_cell_id(i), entry, recall) for i, entry in entries]
+
+
 def _build_subject_charts(
-    matrix: Matrix, stored: StoredResults, history: HistoryView, site: SiteView | None
+    matrix: Matrix, stored: StoredResults, facts: Facts, site: SiteView | None
 ) -> dict[str, HistoryChart]:
     if stored.run is None or site is None:
         return {}
     releases = stored.run.core
-    broken = {breakage.subject for breakage in history.breakages}
-    return {
-        page.subject: history_chart(matrix, [stored.histories[page.subject]], releases)
-        for page in site.subjects
-        if page.subject in broken
-    }
+    charts = {}
+    for page in site.subjects:
+        downtimes = [d for d in facts.downtimes if d.subject == page.subject]
+        if downtimes:
+            history = [stored.histories[page.subject]]
+            charts[page.subject] = history_chart(matrix, history, downtimes, releases)
+    return charts
 
 
 def _build_second_opinions(
@@ -250,17 +278,26 @@ def all_pages(views: Views) -> Iterator[Page]:
 
 
 def _breakage_pages(views: Views) -> Iterator[Page]:
-    """Yield a page for each breakage of the history."""
+    """Yield a page for each breakage of the history, and for each address that moved."""
     site = views.site
     todays = site.front.on_fresh_installs if site else ()
-    today_by_past_id = {today.past.id: today for today in todays if today.past}
+    today_by_page = {page: today for today in todays for page in today.pages}
     for breakage in views.history.breakages:
-        fresh_install = site.fresh.get(breakage.subject) if site and breakage.ended else None
+        fresh_install = None if site is None else site.fresh.get(breakage.subject)
         yield Page(
             breakage_page(breakage.id),
             "breakage.html",
-            {"b": breakage, "now": today_by_past_id.get(breakage.id), "fresh": fresh_install},
+            {
+                "b": breakage,
+                "now": today_by_page.get(breakage.id),
+                "fresh": None if breakage.goes_on else fresh_install,
+            },
         )
+    by_id = {breakage.id: breakage for breakage in views.history.breakages}
+    for old, new in views.facts.addresses.moved.items():
+        yield Page(breakage_page(old), "moved.html", {"b": by_id[new], "withdrawn": None})
+    for address in views.facts.addresses.withdrawn:
+        yield Page(breakage_page(address.id), "moved.html", {"b": None, "withdrawn": address})
 
 
 def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
@@ -345,9 +382,9 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     yield "paste-data.js", paste_script(matrix, site)
     yield from api_files(matrix, run, site, views.forecast)
     yield "feed.xml", feed(matrix, site, views.forecast)
-    for subject, title, symbol, word in site.front.subjects:
-        yield f"badges/{subject}.svg", badge_svg(title, symbol, word)
-        yield f"badges/{subject}.json", badge_json(title, word)
+    for line in site.front.subjects:
+        yield f"badges/{line.subject}.svg", badge_svg(line)
+        yield f"badges/{line.subject}.json", badge_json(line)
     yield "robots.txt", _robots_text(matrix)
     if matrix.site.url:
         yield "sitemap.xml", sitemap(matrix.site.url, pages)

@@ -122,7 +122,7 @@ async def _known_spans(
                 ExplainedUses(
                     uses=tuple(sorted(downtime.uses)),
                     since=downtime.since,
-                    causes=tuple(map(_explained_cause, downtime.causes)),
+                    causes=tuple(map(_explained_cause, downtime.causes_until(today.bad.fails))),
                     evidence=evidence,
                     works=works,
                 )

@@ -1,32 +1,167 @@
-"""Breakages of a run as cards of the front page, the most important first. Pure."""
+"""Breakages of today, and of older versions, as cards of the pages. Pure."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
+from watchdog.facts.facts import Facts, OngoingFacts
+from watchdog.facts.severity import describe
+from watchdog.facts.today import SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
+from watchdog.model.history import ExplainedUses
 from watchdog.model.verdict import Breakage, Verdict, group_breakages
 from watchdog.report.views import wording
-from watchdog.report.views.history import HistoryView, PastBreakageView
+from watchdog.report.views.history import release_title
 from watchdog.report.views.tables import natural_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class BreakageView:
-    """A breakage as a card: what fails, for whom, since when, and where the evidence is.
+class SpanView:
+    """Since when some uses fail, and because of which releases.
 
     Attributes:
-        today: whether a fresh install fails.
+        uses: which of them, in words; empty if they are all that fail.
+        causes: the releases in turn; None for one that was not found.
+        by: the same in words; empty if none was found.
+        proved: whether the first of them was proved by a swap.
+    """
+
+    uses: str
+    since: datetime
+    causes: tuple[str | None, ...]
+    by: str
+    proved: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CureView:
+    """A command that was run and works."""
+
+    typed: str
+    pythons: tuple[str, ...]
+    checked: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TodayView:
+    """A breakage of today as a card: what fails, how badly, since when, and what to type.
+
+    Attributes:
+        id: stable: subject and signature.
+        who: title and version.
+        error: as a user sees it.
+        severity: `cannot be imported`, or `fails in 1 of 4 tested uses (which)`.
+        works_on: other Pythons on which it works.
+        seen: cutoff of the first run that saw it, for what has no span.
+        pages: ids of its pages in the history.
+        searched: whether a cure was searched for this failure.
+        tried: what was tried to find a cure, if there is none.
+        released: the fact about its last release, as a sentence.
+        successor: what is used instead.
+    """
+
+    id: str
+    subject: str
+    title: str
+    who: str
+    error: str
+    symptom: str
+    severity: str
+    pythons: tuple[str, ...]
+    works_on: tuple[str, ...]
+    spans: tuple[SpanView, ...]
+    seen: datetime | None
+    cures: tuple[CureView, ...]
+    searched: bool
+    tried: tuple[str, ...]
+    pages: tuple[str, ...]
+    released: str
+    released_on: datetime | None
+    successor: str | None
+    new: bool
+
+    @property
+    def main_span(self) -> SpanView | None:
+        """The span of most uses; None if it is not known since when it fails."""
+        return self.spans[0] if self.spans else None
+
+
+def today_view(matrix: Matrix, facts: Facts, ongoing: OngoingFacts) -> TodayView:
+    """Return a breakage of today as a card."""
+    breakage, counts = ongoing.breakage, ongoing.breakage.counts
+    subject, status = breakage.subject, facts.statuses[breakage.subject]
+    title, extension = matrix.title(subject), matrix.extensions.get(subject)
+    core = f"{matrix.title(matrix.framework)} itself fails"
+    spans = sorted(breakage.spans, key=lambda s: (-len(s.uses), s.since))
+    return TodayView(
+        id=breakage.id,
+        subject=subject,
+        title=title,
+        who=f"{title} {breakage.status.version or ''}".rstrip(),
+        error=ongoing.title,
+        symptom=breakage.status.symptom or "",
+        severity=describe(counts) if counts else core,
+        pythons=breakage.pythons,
+        works_on=status.working,
+        spans=tuple(_span_view(matrix, span, len(spans)) for span in spans),
+        seen=breakage.status.seen,
+        cures=tuple(
+            CureView(
+                typed=f"pip install {shlex.join(cure.typed)}",
+                pythons=cure.pythons,
+                checked=cure.checked,
+            )
+            for cure in breakage.cures
+        ),
+        searched=breakage.explained is not None,
+        tried=breakage.tried,
+        pages=ongoing.pages,
+        released=released_sentence(status),
+        released_on=status.released[1] if status.released else None,
+        successor=extension.successor if extension else None,
+        new=breakage.new,
+    )
+
+
+def _span_view(matrix: Matrix, span: ExplainedUses, number: int) -> SpanView:
+    releases = [release_title(matrix, cause.culprit) for cause in span.causes]
+    names = list(dict.fromkeys(name or "a release that was not found" for name in releases))
+    known = any(releases)
+    count = len(span.uses)
+    return SpanView(
+        uses=f"{count} use{'s' if count != 1 else ''}" if number > 1 else "",
+        since=span.since,
+        causes=tuple(releases),
+        by=", then ".join(names) if known else "",
+        proved=bool(span.causes) and span.causes[0].proof == "swap",
+    )
+
+
+_DAYS_OF_A_YEAR = 365.25
+
+
+def released_sentence(status: SubjectStatus) -> str:
+    """Return when the last release of a subject was; that is a fact and no verdict."""
+    if status.released is None:
+        return ""
+    version, day = status.released
+    years = int((status.as_of - day).days / _DAYS_OF_A_YEAR)
+    ago = f", no release for {years} year{'s' if years != 1 else ''}" if years >= 1 else ""
+    return f"Last release: {version}, {wording.date(day)}{ago}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinnedBreakageView:
+    """Cells that fail for one cause with older versions pinned, as a card.
+
+    Attributes:
+        versions: title and version of what was run.
         blocked: how many cells cannot be judged because of it.
-        since: cutoff of the first run that saw it.
         victims: subjects, each with its title.
-        past: the same breakage in the history, if that knows it.
-        successors: what is used instead of the subjects.
-        maintained: whether one of the subjects is maintained.
     """
 
     id: str
@@ -35,26 +170,16 @@ class BreakageView:
     who: str
     versions: tuple[str, ...]
     pythons: tuple[str, ...]
-    today: bool
     new: bool
-    core: bool
     blocked: int
-    since: datetime | None
     victims: tuple[tuple[str, str], ...]
-    past: PastBreakageView | None
-    successors: tuple[str, ...]
-    maintained: bool
 
 
-def breakage_cards(
-    matrix: Matrix,
-    verdicts: Sequence[Verdict],
-    history: HistoryView,
-    maintained: AbstractSet[str],
-) -> list[BreakageView]:
-    """Return all breakages as cards: new ones first, then by downloads."""
-    breakages = by_people_hurt(matrix, group_breakages(verdicts, matrix.framework))
-    return [_breakage_view(matrix, breakage, history, maintained) for breakage in breakages]
+def pinned_breakages(matrix: Matrix, verdicts: Sequence[Verdict]) -> list[PinnedBreakageView]:
+    """Return the breakages in cells with older versions: new ones first, then by downloads."""
+    older = [v for v in verdicts if v.cell.table is not Table.TODAY]
+    breakages = by_people_hurt(matrix, group_breakages(older, matrix.framework))
+    return [_pinned_view(matrix, breakage) for breakage in breakages]
 
 
 _UNRANKED = 10**9
@@ -72,40 +197,23 @@ def _download_rank(matrix: Matrix, breakage: Breakage) -> int:
     return min(ranks, default=_UNRANKED)
 
 
-def _breakage_view(
-    matrix: Matrix, breakage: Breakage, history: HistoryView, maintained: AbstractSet[str]
-) -> BreakageView:
-    """Return a breakage as a card.
-
-    A breakage of today is described by today's cells alone; evidence of its other cells is on the
-    subject's page.
-    """
+def _pinned_view(matrix: Matrix, breakage: Breakage) -> PinnedBreakageView:
     verdicts = (*breakage.verdicts, *breakage.blocked)
-    todays = [v for v in verdicts if v.cell.table is Table.TODAY]
-    shown = todays or verdicts
-    return BreakageView(
+    if breakage.core:
+        who = f"{matrix.title(matrix.framework)} itself"
+    else:
+        who = ", ".join(matrix.title(subject) for subject in breakage.subjects)
+    return PinnedBreakageView(
         id=breakage.id,
         symptom=breakage.symptom,
         stage=wording.STAGES[breakage.stage],
-        who=_who(matrix, breakage),
-        versions=_versions(matrix, shown),
-        pythons=tuple(sorted({v.cell.python for v in shown}, key=natural_key)),
-        today=bool(todays),
+        who=who,
+        versions=_versions(matrix, verdicts),
+        pythons=tuple(sorted({v.cell.python for v in verdicts}, key=natural_key)),
         new=breakage.new,
-        core=breakage.core,
         blocked=len(breakage.blocked),
-        since=min((v.since for v in shown if v.since), default=None),
         victims=with_titles(matrix, breakage.victims),
-        past=_find_open(history, breakage) if todays else None,
-        successors=_successors(matrix, breakage),
-        maintained=not maintained.isdisjoint(breakage.victims),
     )
-
-
-def _who(matrix: Matrix, breakage: Breakage) -> str:
-    if breakage.core:
-        return f"{matrix.title(matrix.framework)} itself"
-    return ", ".join(matrix.title(subject) for subject in breakage.subjects)
 
 
 def _versions(matrix: Matrix, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
@@ -117,23 +225,6 @@ def _versions(matrix: Matrix, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
         if record and record.subject in record.lock
     ]
     return tuple(dict.fromkeys(versions))
-
-
-def _successors(matrix: Matrix, breakage: Breakage) -> tuple[str, ...]:
-    """Return what people use instead of the subjects that fail."""
-    extensions = [matrix.extensions.get(subject) for subject in breakage.subjects]
-    return tuple(e.successor for e in extensions if e and e.successor)
-
-
-def _find_open(history: HistoryView, breakage: Breakage) -> PastBreakageView | None:
-    """Return the breakage of the history that goes on in this one; None if it has none."""
-    ongoing = [
-        past
-        for past in history.breakages
-        if past.ended is None and past.subject in breakage.subjects
-    ]
-    same_failure = [past for past in ongoing if past.signature == breakage.signature]
-    return next(iter(same_failure or ongoing), None)
 
 
 def with_titles(matrix: Matrix, subjects: Iterable[str]) -> tuple[tuple[str, str], ...]:

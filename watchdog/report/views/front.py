@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from watchdog.facts.facts import Facts
+from watchdog.facts.headline import make_headline
+from watchdog.facts.today import Standing, SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
 from watchdog.model.verdict import Run, State, Verdict, count_states
 from watchdog.report.views import wording
-from watchdog.report.views.breakages import BreakageView, breakage_cards, with_titles
+from watchdog.report.views.breakages import (
+    PinnedBreakageView,
+    TodayView,
+    pinned_breakages,
+    today_view,
+    with_titles,
+)
 from watchdog.report.views.history import NOTHING_PAST, HistoryView
 from watchdog.report.views.subject import SubjectView, subject_view
 from watchdog.report.views.tables import (
     TableView,
     core_tables,
     grid_tables,
-    is_red,
-    natural_key,
-    newest_python,
     resolved_label,
     today_table,
 )
@@ -46,29 +51,48 @@ class NewsView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubjectLine:
+    """A subject in the list of all subjects.
+
+    Attributes:
+        word: its state in a few words.
+        works: whether it works on the newest Python that was judged.
+        version: that a fresh install gives; None if that is not known.
+    """
+
+    subject: str
+    title: str
+    symbol: str
+    word: str
+    works: bool | None
+    version: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrontView:
     """The front page.
 
     Attributes:
         doubt: why the run is not reliable, if so.
-        maintained, abandoned: breakages of a fresh install on the newest Python.
-        on_older_pythons: breakages of a fresh install on older Pythons only.
+        python: the newest Python that was judged; the headline is about it.
+        failing: breakages of subjects that fail on the newest Python, the most downloaded first.
+        on_older_pythons: breakages of subjects that work on the newest Python.
         broken_elsewhere: breakages with older versions pinned.
         field: the grid with the foundation that the resolver chooses.
         unjudged, partly, left_out: each reason with its cells.
-        subjects: each as name, title, symbol and word of its state.
         counts: each state as symbol, word and number of cells.
     """
 
     headline: str
     doubt: str | None
+    rest: str
     counted: str
+    python: str
     as_of: datetime
     finished: datetime
-    maintained: tuple[BreakageView, ...]
-    abandoned: tuple[BreakageView, ...]
-    on_older_pythons: tuple[BreakageView, ...]
-    broken_elsewhere: tuple[BreakageView, ...]
+    failing: tuple[TodayView, ...]
+    on_older_pythons: tuple[TodayView, ...]
+    broken_elsewhere: tuple[PinnedBreakageView, ...]
     core: tuple[TableView, ...]
     grid: tuple[TableView, ...]
     field: tuple[TableView, ...]
@@ -77,13 +101,13 @@ class FrontView:
     unjudged: tuple[tuple[str, tuple[str, ...]], ...]
     partly: tuple[tuple[str, tuple[str, ...]], ...]
     left_out: tuple[tuple[str, tuple[str, ...]], ...]
-    subjects: tuple[tuple[str, str, str, str], ...]
+    subjects: tuple[SubjectLine, ...]
     counts: tuple[tuple[str, str, int], ...]
 
     @property
-    def on_fresh_installs(self) -> tuple[BreakageView, ...]:
+    def on_fresh_installs(self) -> tuple[TodayView, ...]:
         """Return the breakages of fresh installs, in the order of the page."""
-        return (*self.maintained, *self.abandoned, *self.on_older_pythons)
+        return (*self.failing, *self.on_older_pythons)
 
 
 @dataclass(frozen=True)
@@ -108,7 +132,8 @@ class SiteView:
 def site_view(
     matrix: Matrix,
     run: Run,
-    recall: Callable[[str], Record | None],
+    facts: Facts,
+    verdicts: Sequence[Verdict],
     history: HistoryView = NOTHING_PAST,
     runs: Sequence[Run] = (),
 ) -> SiteView:
@@ -117,14 +142,11 @@ def site_view(
     Args:
         matrix: gives subjects and titles.
         run: the run to show.
-        recall: returns the ledger's record of a fingerprint.
+        facts: what is true now.
+        verdicts: of the run.
         history: what is known of the past.
         runs: all runs of the journal; earlier ones give the news.
     """
-    verdicts = [
-        journal.recall_verdict(parse_cell_id(cell_id), entry, recall)
-        for cell_id, entry in run.cells.items()
-    ]
     by_subject: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_subject[verdict.cell.subject].append(verdict)
@@ -134,52 +156,54 @@ def site_view(
         if verdict.control and not verdict.record:
             controls[verdict.control.subject].append(verdict.control)
     subjects = sorted(by_subject.keys() | controls.keys())
-    fresh = {s: _fresh_install(matrix, run, s, by_subject[s]) for s in subjects}
+    fresh = {s: _fresh_install(matrix, facts.statuses.get(s)) for s in subjects}
     return SiteView(
-        front=_front(matrix, run, verdicts, history, journal.fixed_cells(run, runs)),
-        subjects=tuple(subject_view(matrix, s, by_subject[s], controls[s]) for s in subjects),
+        front=_front(matrix, run, facts, verdicts, history, journal.fixed_cells(run, runs)),
+        subjects=tuple(
+            subject_view(matrix, facts, s, by_subject[s], controls[s]) for s in subjects
+        ),
         history=history,
         fresh={subject: view for subject, view in fresh.items() if view},
     )
 
 
-def _fresh_install(
-    matrix: Matrix, run: Run, subject: str, verdicts: Sequence[Verdict]
-) -> FreshView | None:
+def _fresh_install(matrix: Matrix, status: SubjectStatus | None) -> FreshView | None:
     """Return the fresh install of a subject; None unless it works on the newest Python."""
-    today = [v for v in verdicts if v.cell.table is Table.TODAY]
-    working = {v.cell.python for v in today if v.state is State.WORKS}
-    if newest_python(today) not in working:
+    if status is None or status.standing is not Standing.WORKS:
         return None
-    typed = "pip install -U --upgrade-strategy eager " + shlex.join(matrix.requirements(subject))
-    return FreshView(typed, tuple(sorted(working, key=natural_key)), run.as_of)
+    typed = "pip install -U --upgrade-strategy eager " + shlex.join(
+        matrix.requirements(status.subject)
+    )
+    return FreshView(typed, status.working, status.as_of)
 
 
 def _front(
     matrix: Matrix,
     run: Run,
+    facts: Facts,
     verdicts: Sequence[Verdict],
     history: HistoryView,
     fixed: tuple[datetime, Sequence[str]] | None,
 ) -> FrontView:
     """Return the front page; `fixed` is the cutoff of the run before, and cells fixed since."""
-    maintained = maintained_subjects(run)
     today = [v for v in verdicts if v.cell.table is Table.TODAY]
     counts = count_states(verdicts)
-    text, second_sentence = headline(matrix, today, maintained)
-    cards = breakage_cards(matrix, verdicts, history, maintained)
-    sections = _sort_into_sections(cards, newest_python(today))
+    headline = make_headline(matrix, facts)
+    cards = [today_view(matrix, facts, ongoing) for ongoing in facts.ongoing]
+    working = set(facts.standing(Standing.WORKS))
+    failing = [card for card in cards if card.subject not in working]
     grid = tuple(grid_tables(matrix, verdicts))
     return FrontView(
-        headline=text,
+        headline=headline.text,
         doubt=run.doubt,
-        counted=f"{second_sentence} {_counted(counts, history)}".strip(),
+        rest=headline.rest,
+        counted=_counted(counts, history),
+        python=headline.python,
         as_of=run.as_of,
         finished=run.finished,
-        maintained=tuple(sections["maintained"]),
-        abandoned=tuple(sections["abandoned"]),
-        on_older_pythons=tuple(sections["on_older_pythons"]),
-        broken_elsewhere=tuple(sections["broken_elsewhere"]),
+        failing=tuple(failing),
+        on_older_pythons=tuple(card for card in cards if card not in failing),
+        broken_elsewhere=tuple(pinned_breakages(matrix, verdicts)),
         core=tuple(core_tables(matrix, verdicts)),
         grid=grid,
         field=tuple(t for t in reversed(grid) if t.title.endswith(resolved_label(matrix))),
@@ -188,25 +212,9 @@ def _front(
         unjudged=_unjudged(verdicts),
         partly=_partly_judged(verdicts),
         left_out=_group_by_reason(run.left_out.items()),
-        subjects=_subject_lines(matrix, verdicts),
+        subjects=_subject_lines(matrix, facts, verdicts),
         counts=_state_counts(matrix, counts),
     )
-
-
-def _sort_into_sections(
-    cards: Iterable[BreakageView], newest: str
-) -> Mapping[str, list[BreakageView]]:
-    """Return the cards by the field of FrontView that lists them."""
-    sections: dict[str, list[BreakageView]] = defaultdict(list)
-    for card in cards:
-        if not card.today:
-            section = "broken_elsewhere"
-        elif newest not in card.pythons:
-            section = "on_older_pythons"
-        else:
-            section = "maintained" if card.maintained else "abandoned"
-        sections[section].append(card)
-    return sections
 
 
 def _news(
@@ -219,63 +227,6 @@ def _news(
     )
 
 
-_MAINTAINED_WITHIN = timedelta(days=730)
-
-
-def maintained_subjects(run: Run) -> frozenset[str]:
-    """Return the subjects with a release within two years, and scenarios, which have none."""
-    subjects = {parse_cell_id(cell).subject for cell in run.cells}
-    abandoned = {
-        subject
-        for subject, (_, released) in run.newest.items()
-        if run.as_of - released > _MAINTAINED_WITHIN
-    }
-    return frozenset(subjects - abandoned)
-
-
-def headline(
-    matrix: Matrix, today: Sequence[Verdict], maintained: AbstractSet[str]
-) -> tuple[str, str]:
-    """Return the state of fresh installs on the newest Python, and a second sentence or ""."""
-    if not today:
-        return "This run did not look at fresh installs of today.", ""
-    newest = newest_python(today)
-    judged = [v for v in today if v.cell.python == newest]
-    broken = [v.cell.subject for v in judged if is_red(v)]
-    works = {v.cell.subject for v in judged if v.state is State.WORKS}
-    broken_maintained = [subject for subject in broken if subject in maintained]
-    text = _headline_of_maintained(matrix, broken_maintained, len(works & maintained))
-    return text, _sentence_of_abandoned(len(broken) - len(broken_maintained))
-
-
-def _headline_of_maintained(matrix: Matrix, broken: Sequence[str], working: int) -> str:
-    if broken:
-        verb = "breaks" if len(broken) == 1 else "break"
-        works = "subject works" if working == 1 else "subjects work"
-        return (
-            f"{_names(matrix, broken)} {verb} on a fresh install today; "
-            f"{working} maintained {works}."
-        )
-    if working:
-        return f"All {working} maintained subjects work on a fresh install today."
-    return "No maintained subject was judged on a fresh install today."
-
-
-def _sentence_of_abandoned(broken: int) -> str:
-    if not broken:
-        return ""
-    return f"{broken} abandoned {'one does' if broken == 1 else 'ones do'} not."
-
-
-_MAX_NAMED = 4
-
-
-def _names(matrix: Matrix, subjects: Sequence[str]) -> str:
-    if len(subjects) > _MAX_NAMED:
-        return f"{len(subjects)} maintained subjects"
-    return wording.join_words([matrix.title(s) for s in subjects])
-
-
 def _counted(counts: Mapping[State, int], history: HistoryView) -> str:
     """Return how many cells there are, how many were not judged, and the last new breakage."""
     unknown = counts[State.UNJUDGED] + counts[State.ERROR]
@@ -284,7 +235,7 @@ def _counted(counts: Mapping[State, int], history: HistoryView) -> str:
     last = history.numbers.last if history.numbers else None
     if last:
         text += f" Last new breakage: {wording.date(last.began)}, {last.who}"
-        text += f", over after {last.days}." if last.ended else ", which goes on."
+        text += ", which goes on." if last.goes_on else f", over after {last.days}."
     return text
 
 
@@ -316,32 +267,26 @@ def _group_by_reason(
 
 
 def _subject_lines(
-    matrix: Matrix, verdicts: Sequence[Verdict]
-) -> tuple[tuple[str, str, str, str], ...]:
-    """Return name, title, symbol and word of every subject that has cells."""
+    matrix: Matrix, facts: Facts, verdicts: Sequence[Verdict]
+) -> tuple[SubjectLine, ...]:
+    """Return every subject that has cells."""
     subjects = sorted({v.cell.subject for v in verdicts})
-    return tuple(_subject_line(matrix, subject, verdicts) for subject in subjects)
+    return tuple(subject_line(matrix, facts, subject) for subject in subjects)
 
 
-def _subject_line(
-    matrix: Matrix, subject: str, verdicts: Sequence[Verdict]
-) -> tuple[str, str, str, str]:
-    own = [v for v in verdicts if v.cell.subject == subject]
-    today = [v for v in own if v.cell.table is Table.TODAY]
-    state = min((v.state for v in today or own), key=_WORST_FIRST.index)
-    symbol, word = state_symbols(matrix)[state]
-    return subject, matrix.title(subject), symbol, word
-
-
-_WORST_FIRST = (
-    State.BROKEN,
-    State.BLOCKED,
-    State.FLAKY,
-    State.ERROR,
-    State.UNJUDGED,
-    State.CONFLICT,
-    State.WORKS,
-)
+def subject_line(matrix: Matrix, facts: Facts, subject: str) -> SubjectLine:
+    """Return a subject with its state of today: of its fresh installs alone."""
+    status, symbols = facts.statuses.get(subject), state_symbols(matrix)
+    newest = status.newest if status else None
+    state = newest.state if newest else State.UNJUDGED
+    return SubjectLine(
+        subject=subject,
+        title=matrix.title(subject),
+        symbol=symbols[state][0],
+        word=status.word if status else symbols[State.UNJUDGED][1],
+        works=newest.works if newest else None,
+        version=newest.version if newest else None,
+    )
 
 
 def _state_counts(matrix: Matrix, counts: Mapping[State, int]) -> tuple[tuple[str, str, int], ...]:

@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from watchdog.facts.downtimes import Cause, Downtime
+from watchdog.facts.facts import DowntimeFacts, Facts, TestTitles
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import smoke_name
-from watchdog.model.history import (
-    Culprit,
-    CureRecord,
-    Effort,
-    History,
-    PastBreakage,
-    PinStatus,
-)
+from watchdog.model.history import ALL_USES, Culprit, Effort, History, PinStatus
 from watchdog.model.lock import Lock
-from watchdog.model.signature import normalise
 from watchdog.report.views import wording
 from watchdog.report.views.history_chart import (
     HistoryChart,
@@ -30,71 +24,111 @@ from watchdog.report.views.history_chart import (
     period,
     span,
 )
-from watchdog.report.views.pins import PinView, bounds, pin_view
+from watchdog.report.views.pins import PinView, pin_view
 
 _DAY = timedelta(days=1)
 _SHOWN_CULPRITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
+class CauseView:
+    """One of the successive causes of a breakage.
+
+    Attributes:
+        title: the error that it gives.
+        proof: how the culprit was proved, in words.
+        breaks: requirements of the first set that fails so.
+        reproduce: a shell line that runs that set.
+    """
+
+    title: str
+    since: datetime
+    culprit: str | None
+    last_good: str | None
+    proof: str
+    proved: bool
+    stage: str
+    python: str
+    test: str | None
+    missing: str | None
+    breaks: tuple[str, ...]
+    log: str
+    reproduce: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PastBreakageView:
-    """A breakage of the history, on its page and in lists.
+    """A breakage of the history, on its page and in lists: one stretch with its causes in turn.
 
     Attributes:
         who: title and version of the subject.
-        error: the message of the symptom, normalised.
+        error: its first error, as a user sees it.
+        severity: how badly it failed: `cannot be imported`, `fails in 1 of 4 tested uses`.
+        uses: what fails, in words; empty if nothing could be imported.
         began, ended: UTC; `ended` is None while it goes on.
+        exact_end: False if all that is known is that it was over on `ended`.
+        goes_on: whether it fails in the latest run.
+        known_until: when the history was last carried on, UTC.
         days: how long it lasted, in words.
-        proof: how the culprit was proved, in words.
         warned: when the removal was announced, and the text.
-        works, breaks: requirements of the last good lock and the first bad one.
-        victims: other breakages of the same cause, each as id and title of the subject.
-        cure: a command that was run and works.
-        family: colour of the culprit in the chart.
-        cure_bounds: the cure's upper bounds, each as package and first version that is too new.
+        works: requirements of the last set before it in which every use passes.
+        victims: other breakages that the same release began, each as id and title of the subject.
+        cure: a command that was run and works with the version that broke.
+        family: colour of the first culprit in the chart.
     """
 
     id: str
     subject: str
     title: str
     who: str
-    symptom: str
     error: str
+    severity: str
+    uses: tuple[str, ...]
     began: datetime
     ended: datetime | None
+    exact_end: bool
+    goes_on: bool
+    known_until: datetime
     days: str
-    culprit: str | None
-    last_good: str | None
-    proof: str
+    causes: tuple[CauseView, ...]
     how_fixed: str | None
-    stage: str
-    test: str | None
-    missing: str | None
-    python: str
     warned: tuple[datetime, str] | None
     works: tuple[str, ...]
-    breaks: tuple[str, ...]
-    log: str
+    works_since: datetime | None
+    works_python: str | None
     victims: tuple[tuple[str, str], ...]
     cure: str | None
     cure_checked: datetime | None
     cure_python: str | None
-    reproduce: str | None
     family: str
-    signature: str
-    subject_version: str
-    culprit_name: str | None
-    culprit_version: str | None
-    cure_bounds: tuple[tuple[str, str], ...]
+    python: str
+
+    @property
+    def culprit(self) -> str | None:
+        """The release that began it; None if it was not found."""
+        return self.causes[0].culprit
+
+    @property
+    def by(self) -> str:
+        """The releases that caused it, in turn: `Werkzeug 2.1.0, then Werkzeug 2.3.0`."""
+        names = [cause.culprit or "a release that was not found" for cause in self.causes]
+        different = list(dict.fromkeys(names))
+        if different == ["a release that was not found"]:
+            return ""
+        return ", then ".join(different)
 
     @property
     def verdict(self) -> str:
         """Return what happened, in a sentence or two."""
-        by = f" by {self.culprit}" if self.culprit else ""
-        if self.ended is None:
-            return f"{self.who} has been broken{by} since {wording.date(self.began)}."
-        fixed = f" {self.how_fixed}" if self.how_fixed else " It works again."
-        return f"{self.who} was broken{by} for {self.days}.{fixed}"
+        by = f", because of {self.by}" if self.by else ""
+        state = self.severity
+        if self.goes_on:
+            return f"{self.who} {state} since {wording.date(self.began)}{by}."
+        past = state.replace("fails", "failed", 1).replace("cannot", "could not", 1)
+        text = f"{self.who} {past} for {self.days}{by}."
+        if not self.exact_end and self.ended:
+            return f"{text} It works in the run of {wording.date(self.ended)}."
+        return f"{text} {self.how_fixed}" if self.how_fixed else f"{text} It works again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +136,7 @@ class CulpritView:
     """A release, and the subjects that it broke.
 
     Attributes:
-        breakages: each as id and title of the subject.
+        breakages: the first of each subject, as id and title of the subject.
         days: how long all of them lasted together, in words.
     """
 
@@ -118,6 +152,7 @@ class NumbersView:
 
     Attributes:
         subjects, breakages, open: counted for packages alone, not for scenarios.
+        as_of: the day that `open` and `days_since_last` are of: the latest run, UTC.
         locks: how many distinct locks were run.
         passed: how many locks were not run, because the locks on both sides came out alike.
         gaps: how many stretches of time could not be judged.
@@ -125,6 +160,7 @@ class NumbersView:
 
     since: datetime
     until: datetime
+    as_of: datetime
     subjects: int
     breakages: int
     open: int
@@ -154,105 +190,155 @@ NOTHING_PAST = HistoryView(None, None, (), ())
 
 def history_view(
     matrix: Matrix,
-    histories: Sequence[History],
+    facts: Facts,
     pins: Sequence[PinStatus],
-    cures: Mapping[str, CureRecord],
+    titles: TestTitles,
     releases: Sequence[tuple[str, str, datetime]] = (),
 ) -> HistoryView:
     """Return the history of the whole field.
 
     Args:
         matrix: gives subjects and titles.
-        histories: one for each subject.
+        facts: what is true now.
         pins: state of each pinned release of the framework.
-        cures: by id of the breakage.
+        titles: what each use is.
         releases: those drawn as vertical lines: package, version, day.
     """
-    breakages = [breakage for history in histories for breakage in history.breakages]
-    victims = _victims_by_cause(matrix, breakages)
-    views = [past_breakage_view(matrix, b, victims[_cause(b)], cures.get(b.id)) for b in breakages]
-    views.sort(key=lambda view: view.began, reverse=True)
+    victims = _victims_by_culprit(matrix, facts.downtimes)
+    views = tuple(
+        past_breakage_view(matrix, downtime, victims, titles.get(downtime.subject, {}))
+        for downtime in facts.downtimes
+    )
+    histories = tuple(facts.histories.values())
     return HistoryView(
-        numbers=_numbers(matrix, histories, breakages, views) if histories else None,
-        picture=history_chart(matrix, histories, releases) if breakages else None,
-        breakages=tuple(views),
+        numbers=_numbers(matrix, facts, views) if histories else None,
+        picture=history_chart(matrix, histories, facts.downtimes, releases) if views else None,
+        breakages=views,
         pins=tuple(pin_view(matrix, pin) for pin in pins),
     )
 
 
-def _cause(breakage: PastBreakage) -> tuple[str, str]:
-    """Return what breakages of one cause share: the release, or the failure if none is known."""
-    culprit = breakage.culprit
-    return (culprit.name, culprit.version) if culprit else ("", breakage.signature)
+Victims = Mapping[tuple[str, str], Mapping[str, str]]
+"""By name and version of the culprit: subjects, each with the id of its first breakage by it."""
 
 
-def _victims_by_cause(
-    matrix: Matrix, breakages: Iterable[PastBreakage]
-) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """Return id and title of the subject of each breakage, by cause."""
-    victims: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for breakage in breakages:
-        victims[_cause(breakage)].append((breakage.id, matrix.title(breakage.subject)))
+def _victims_by_culprit(matrix: Matrix, downtimes: Iterable[DowntimeFacts]) -> Victims:
+    victims: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for downtime in sorted(downtimes, key=lambda d: matrix.title(d.subject).lower()):
+        culprit = downtime.downtime.first.culprit
+        if culprit:
+            victims[culprit.name, culprit.version].setdefault(downtime.subject, downtime.id)
     return victims
 
 
 def past_breakage_view(
-    matrix: Matrix,
-    breakage: PastBreakage,
-    victims: Sequence[tuple[str, str]],
-    cure: CureRecord | None,
+    matrix: Matrix, facts: DowntimeFacts, victims: Victims, titles: Mapping[str, str]
 ) -> PastBreakageView:
     """Return a breakage of the history.
 
     Args:
         matrix: gives titles.
-        breakage: the breakage to show.
-        victims: all breakages of the same cause, also this one.
-        cure: pins that make it work again, if any were found.
+        facts: the breakage to show.
+        victims: of all releases.
+        titles: what each use of the subject is.
     """
-    title, culprit = matrix.title(breakage.subject), breakage.culprit
+    downtime, cure = facts.downtime, facts.cure
+    title, first = matrix.title(downtime.subject), downtime.first
+    works = downtime.works
+    cured = cure if cure and cure.how != "nothing" and cure.lock else None
     return PastBreakageView(
-        id=breakage.id,
-        subject=breakage.subject,
+        id=facts.id,
+        subject=downtime.subject,
         title=title,
-        who=f"{title} {breakage.subject_version}".rstrip(),
-        symptom=breakage.symptom,
-        error=normalise(breakage.symptom.partition(": ")[2] or breakage.symptom),
-        began=breakage.broken_from,
-        ended=breakage.fixed_on,
-        days=lasted(breakage),
-        culprit=_release_title(matrix, culprit),
-        last_good=_last_good_title(matrix, culprit),
-        proof=_PROOFS.get(breakage.proof, breakage.proof),
-        how_fixed=_how_fixed(matrix, breakage),
-        stage=wording.STAGES[breakage.stage],
-        test=breakage.test,
-        missing=breakage.missing,
-        python=breakage.python,
-        warned=breakage.warned,
-        works=_requirements(breakage.works),
-        breaks=_requirements(breakage.breaks),
-        log=breakage.log,
-        victims=tuple(victim for victim in victims if victim[0] != breakage.id),
-        cure=_pip_install(cure.typed) if cure else None,
-        cure_checked=cure.checked if cure else None,
-        cure_python=cure.python if cure else None,
-        reproduce=_reproduce(matrix, breakage),
-        family=family(matrix, breakage),
-        signature=breakage.signature,
-        subject_version=breakage.subject_version,
-        culprit_name=culprit.name if culprit else None,
-        culprit_version=culprit.version if culprit else None,
-        cure_bounds=bounds(cure.typed) if cure else (),
+        who=f"{title} {first.subject_version}".rstrip(),
+        error=facts.title,
+        severity=severity(downtime),
+        uses=_uses(downtime, titles),
+        began=downtime.since,
+        ended=facts.until,
+        exact_end=facts.over_by is None,
+        goes_on=facts.goes_on,
+        known_until=downtime.known_until,
+        days=lasted(facts),
+        causes=tuple(
+            _cause_view(matrix, cause, text)
+            for cause, text in zip(downtime.causes, facts.titles, strict=True)
+        ),
+        how_fixed=_how_fixed(matrix, downtime),
+        warned=facts.announced,
+        works=_requirements(works.lock) if works else (),
+        works_since=works.since if works else None,
+        works_python=works.python if works else None,
+        victims=_other_victims(matrix, downtime, victims),
+        cure=_pip_install(cured.typed) if cured else None,
+        cure_checked=cured.checked if cured else None,
+        cure_python=cured.python if cured else None,
+        family=family(matrix, facts),
+        python=downtime.python,
     )
 
 
-def _release_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
-    return f"{matrix.title(culprit.name)} {culprit.version}" if culprit else None
+def severity(downtime: Downtime) -> str:
+    """Return how badly a subject failed when a downtime began, in words."""
+    first = downtime.first_bad
+    if ALL_USES in first.uses:
+        is_install = first.uses[ALL_USES].stage.value == "install"
+        return "cannot be installed" if is_install else "cannot be imported"
+    part, whole = len(downtime.uses), downtime.of
+    if part == whole:
+        return "fails in its only tested use" if whole == 1 else f"fails in all {whole} tested uses"
+    return f"fails in {part} of {whole} tested uses"
 
 
-def _last_good_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
-    return f"{matrix.title(culprit.name)} {culprit.last_good}" if culprit else None
+def _uses(downtime: Downtime, titles: Mapping[str, str]) -> tuple[str, ...]:
+    if ALL_USES in downtime.first_bad.uses or len(downtime.uses) == downtime.of:
+        return ()
+    return tuple(titles.get(use, use).rstrip(".") for use in sorted(downtime.uses))
+
+
+def _cause_view(matrix: Matrix, cause: Cause, title: str) -> CauseView:
+    breakage, culprit = cause.breakage, cause.culprit
+    return CauseView(
+        title=title,
+        since=cause.since,
+        culprit=release_title(matrix, culprit),
+        last_good=_last_good(matrix, culprit),
+        proof=_PROOFS.get(breakage.proof, breakage.proof),
+        proved=culprit is not None and breakage.proof == "swap",
+        stage=wording.STAGES[breakage.stage],
+        python=breakage.python,
+        test=breakage.test,
+        missing=breakage.missing,
+        breaks=_requirements(breakage.breaks),
+        log=breakage.log,
+        reproduce=_reproduce(matrix, cause),
+    )
+
+
+def _last_good(matrix: Matrix, culprit: Culprit | None) -> str | None:
+    if culprit is None or not culprit.last_good:
+        return None
+    return f"{_package_title(matrix, culprit.name)} {culprit.last_good}"
+
+
+def _other_victims(
+    matrix: Matrix, downtime: Downtime, victims: Victims
+) -> tuple[tuple[str, str], ...]:
+    """Return the other subjects that the first culprit broke, each once."""
+    culprit = downtime.first.culprit
+    if culprit is None:
+        return ()
+    others = victims.get((culprit.name, culprit.version), {})
+    return tuple((id_, matrix.title(s)) for s, id_ in others.items() if s != downtime.subject)
+
+
+def release_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
+    """Return a release as `Werkzeug 3.0.0`; None for None."""
+    return f"{_package_title(matrix, culprit.name)} {culprit.version}" if culprit else None
+
+
+def _package_title(matrix: Matrix, name: str) -> str:
+    return "Python" if name == "python" else matrix.title(name)
 
 
 def _requirements(lock: Lock | None) -> tuple[str, ...]:
@@ -271,21 +357,20 @@ _PROOFS = {
 }
 
 
-def _how_fixed(matrix: Matrix, breakage: PastBreakage) -> str | None:
+def _how_fixed(matrix: Matrix, downtime: Downtime) -> str | None:
     """Return how a breakage ended, in a sentence; None where no release ended it."""
-    fix, day = breakage.fixed_by, breakage.fixed_on
-    if fix is None:
+    fix, day = downtime.fix, downtime.until
+    if fix is None or day is None:
         return None
-    if day is None:
-        return ""
     release, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
     if fix.how == "cap":
         return f"Since {release} of {when} an older version is asked for, and so it works."
     return f"Fixed by {release} on {when}."
 
 
-def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
+def _reproduce(matrix: Matrix, cause: Cause) -> str | None:
     """Return a shell line that runs the first bad lock; None where it was not kept."""
+    breakage = cause.breakage
     if breakage.breaks is None:
         return None
     # A subject that is not in the matrix has no smoke of its own.
@@ -295,91 +380,92 @@ def _reproduce(matrix: Matrix, breakage: PastBreakage) -> str | None:
     return wording.reproduce(breakage.python, pins, smoke, breakage.subject)
 
 
-def _numbers(
-    matrix: Matrix,
-    histories: Sequence[History],
-    breakages: Sequence[PastBreakage],
-    views: Sequence[PastBreakageView],
-) -> NumbersView:
+def _numbers(matrix: Matrix, facts: Facts, views: Sequence[PastBreakageView]) -> NumbersView:
     """Return the history in numbers.
 
     Breakages are counted for packages alone: a scenario repeats what an extension suffers. The
     last breakage may be one of a scenario, which now and then breaks alone.
     """
+    histories = tuple(facts.histories.values())
     since, until = period(histories)
-    of_packages = [b for b in breakages if matrix.is_package(b.subject)]
-    ended = [b for b in of_packages if b.fixed_on]
-    last = _last(matrix, breakages)
+    as_of = max(until, facts.as_of) if facts.as_of else until
+    of_packages = [d for d in facts.downtimes if matrix.is_package(d.subject)]
+    ended = [d for d in of_packages if not d.goes_on and d.over_by is None]
+    last = max(
+        facts.downtimes,
+        key=lambda d: (d.downtime.since, matrix.is_package(d.subject)),
+        default=None,
+    )
+    longest = max(ended, key=lambda d: (d.downtime.length, d.id), default=None)
     effort = sum((history.effort for history in histories), Effort())
+    by_id = {view.id: view for view in views}
     return NumbersView(
         since=since,
         until=until,
+        as_of=as_of,
         subjects=sum(matrix.is_package(history.subject) for history in histories),
         breakages=len(of_packages),
-        open=len(of_packages) - len(ended),
-        median_days=_median_length(ended, until),
-        longest=_view_of(views, _longest(ended, until)),
-        last=_view_of(views, last),
-        days_since_last=(until - last.broken_from) // _DAY if last else None,
-        culprits=tuple(_worst_culprits(matrix, of_packages, until)[:_SHOWN_CULPRITS]),
+        open=sum(downtime.goes_on for downtime in of_packages),
+        median_days=_median_length(ended),
+        longest=by_id[longest.id] if longest else None,
+        last=by_id[last.id] if last else None,
+        days_since_last=(as_of - last.downtime.since) // _DAY if last else None,
+        culprits=tuple(_worst_culprits(matrix, of_packages, as_of)[:_SHOWN_CULPRITS]),
         locks=effort.locks - effort.passed,
         passed=effort.passed,
         gaps=sum(len(history.gaps) for history in histories),
     )
 
 
-def _last(matrix: Matrix, breakages: Sequence[PastBreakage]) -> PastBreakage | None:
-    """Return the breakage that began last; of several, one of a package."""
-    return max(breakages, key=lambda b: (b.broken_from, matrix.is_package(b.subject)), default=None)
-
-
-def _longest(breakages: Sequence[PastBreakage], until: datetime) -> PastBreakage | None:
-    return max(breakages, key=lambda b: (_length(b, until), b.id), default=None)
-
-
-def _view_of(
-    views: Sequence[PastBreakageView], breakage: PastBreakage | None
-) -> PastBreakageView | None:
-    if breakage is None:
-        return None
-    return {view.id: view for view in views}[breakage.id]
-
-
-def _length(breakage: PastBreakage, until: datetime) -> timedelta:
-    """Return how long a breakage lasted; one that goes on is counted up to `until`."""
-    return (breakage.fixed_on or until) - breakage.broken_from
-
-
-def _median_length(breakages: Sequence[PastBreakage], until: datetime) -> str:
-    if not breakages:
+def _median_length(downtimes: Sequence[DowntimeFacts]) -> str:
+    if not downtimes:
         return "–"
-    seconds = median(_length(breakage, until).total_seconds() for breakage in breakages)
-    return span(timedelta(seconds=seconds))
+    return span(timedelta(seconds=median(d.downtime.length.total_seconds() for d in downtimes)))
 
 
 def _worst_culprits(
-    matrix: Matrix, breakages: Sequence[PastBreakage], until: datetime
+    matrix: Matrix, downtimes: Sequence[DowntimeFacts], as_of: datetime
 ) -> list[CulpritView]:
     """Return releases by how many subjects they broke, then by the days of all of them."""
-    by_release: dict[tuple[str, str], list[PastBreakage]] = defaultdict(list)
-    for breakage in breakages:
-        if breakage.culprit:
-            by_release[breakage.culprit.name, breakage.culprit.version].append(breakage)
+    by_release: dict[tuple[str, str], list[DowntimeFacts]] = defaultdict(list)
+    for downtime in downtimes:
+        if culprit := downtime.downtime.first.culprit:
+            by_release[culprit.name, culprit.version].append(downtime)
 
-    def weight(caused: Sequence[PastBreakage]) -> tuple[int, timedelta]:
-        return len({breakage.subject for breakage in caused}), _total(caused, until)
+    def total(caused: Sequence[DowntimeFacts]) -> timedelta:
+        lengths = ((d.until or as_of) - d.downtime.since for d in caused)
+        return sum(lengths, timedelta())
+
+    def weight(caused: Sequence[DowntimeFacts]) -> tuple[int, timedelta]:
+        return len({downtime.subject for downtime in caused}), total(caused)
 
     worst_first = sorted(by_release.items(), key=lambda item: weight(item[1]), reverse=True)
     return [
         CulpritView(
-            name=f"{matrix.title(name)} {version}",
-            day=min(breakage.broken_from for breakage in caused),
-            breakages=tuple((b.id, matrix.title(b.subject)) for b in caused),
-            days=span(_total(caused, until)),
+            name=f"{_package_title(matrix, name)} {version}",
+            day=min(downtime.downtime.since for downtime in caused),
+            breakages=_first_of_each(matrix, caused),
+            days=span(total(caused)),
         )
         for (name, version), caused in worst_first
     ]
 
 
-def _total(breakages: Iterable[PastBreakage], until: datetime) -> timedelta:
-    return sum((_length(breakage, until) for breakage in breakages), timedelta())
+def _first_of_each(
+    matrix: Matrix, downtimes: Iterable[DowntimeFacts]
+) -> tuple[tuple[str, str], ...]:
+    """Return id and title of the subject, for the first breakage of each subject."""
+    first: dict[str, str] = {}
+    for downtime in sorted(downtimes, key=lambda d: (d.downtime.since, d.id)):
+        first.setdefault(downtime.subject, downtime.id)
+    return tuple((id_, matrix.title(subject)) for subject, id_ in first.items())
+
+
+def subject_downtimes(view: HistoryView, subject: str) -> tuple[PastBreakageView, ...]:
+    """Return the breakages of one subject, the latest first."""
+    return tuple(breakage for breakage in view.breakages if breakage.subject == subject)
+
+
+def histories_of(facts: Facts, subjects: Iterable[str]) -> tuple[History, ...]:
+    """Return the histories of some subjects that have one."""
+    return tuple(facts.histories[s] for s in subjects if s in facts.histories)

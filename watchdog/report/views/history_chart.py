@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from watchdog.facts.facts import DowntimeFacts
 from watchdog.matrix.schema import Matrix
-from watchdog.model.history import History, PastBreakage
+from watchdog.model.history import History
+from watchdog.report.views import wording
 from watchdog.report.views.wording import breakage_page
 
 Family = tuple[str, str, frozenset[str]]
@@ -79,17 +81,19 @@ class HistoryChart:
     legend: tuple[tuple[str, str], ...]
 
 
-def family(matrix: Matrix, breakage: PastBreakage) -> str:
-    """Return the key of a breakage's colour: whose release caused it."""
-    name = breakage.culprit.name if breakage.culprit else ""
+def family(matrix: Matrix, downtime: DowntimeFacts) -> str:
+    """Return the key of a downtime's colour: whose release caused it first."""
+    culprit = downtime.downtime.first.culprit
+    name = culprit.name if culprit else ""
     return next((key for key, _, names in families(matrix) if name in names), "other")
 
 
-def lasted(breakage: PastBreakage) -> str:
-    """Return how long a breakage lasted, as `30 days` or `3 hours`, or that it goes on."""
-    if breakage.fixed_on is None:
+def lasted(downtime: DowntimeFacts) -> str:
+    """Return how long a downtime lasted, as `30 days` or `3 hours`, or that it goes on."""
+    if downtime.until is None:
         return "goes on"
-    return span(breakage.fixed_on - breakage.broken_from)
+    length = span(downtime.until - downtime.downtime.since)
+    return length if downtime.over_by is None else f"at most {length}"
 
 
 def span(length: timedelta) -> str:
@@ -135,26 +139,35 @@ class _TimeAxis:
 def history_chart(
     matrix: Matrix,
     histories: Sequence[History],
+    downtimes: Sequence[DowntimeFacts],
     releases: Sequence[tuple[str, str, datetime]] = (),
 ) -> HistoryChart:
-    """Return a lane for each subject that broke, with a bar for each of its breakages.
+    """Return a lane for each subject that broke, with a bar for each of its downtimes.
 
-    `releases` are drawn as vertical lines: package, version, day.
+    Args:
+        matrix: gives titles and colours.
+        histories: give the period; at least one.
+        downtimes: those to draw.
+        releases: drawn as vertical lines: package, version, day.
     """
     since, until = period(histories)
-    broken = [history for history in histories if history.breakages]
-    broken.sort(key=lambda h: (not matrix.is_package(h.subject), matrix.title(h.subject).lower()))
-    left = _width_of_names([matrix.title(history.subject) for history in broken])
+    subjects = sorted(
+        {downtime.subject for downtime in downtimes},
+        key=lambda s: (not matrix.is_package(s), matrix.title(s).lower()),
+    )
+    left = _width_of_names([matrix.title(subject) for subject in subjects])
     axis = _TimeAxis(since, until, left)
-    lanes = [_lane(matrix, axis, number, history) for number, history in enumerate(broken)]
-    count = sum(len(history.breakages) for history in broken)
+    lanes = [
+        _lane(matrix, axis, number, subject, [d for d in downtimes if d.subject == subject])
+        for number, subject in enumerate(subjects)
+    ]
     return HistoryChart(
         width=WIDTH,
         height=TOP + len(lanes) * LANE + 4,
         left=left,
-        title=f"Breakages of {len(broken)} subjects, {since.year} to today",
-        meaning=f"{count} breakages as bars from the release that began each to the one that ended "
-        "it; the same is told in words in the list below.",
+        title=f"Breakages of {len(subjects)} subjects, {since.year} to {wording.date(until)}",
+        meaning=f"{len(downtimes)} breakages as bars from the release that began each to the one "
+        "that ended it; the same is told in words in the list below.",
         lanes=tuple(lanes),
         years=_year_marks(axis),
         releases=_release_marks(matrix, axis, releases),
@@ -167,24 +180,26 @@ def _width_of_names(titles: Sequence[str]) -> int:
     return max(LEFT, round(longest * LETTER) + 10)
 
 
-def _lane(matrix: Matrix, axis: _TimeAxis, number: int, history: History) -> Lane:
-    breakages = sorted(history.breakages, key=lambda breakage: breakage.broken_from)
+def _lane(
+    matrix: Matrix, axis: _TimeAxis, number: int, subject: str, downtimes: Sequence[DowntimeFacts]
+) -> Lane:
+    in_order = sorted(downtimes, key=lambda d: (d.downtime.since, d.id))
     return Lane(
-        title=matrix.title(history.subject),
-        subject=history.subject,
+        title=matrix.title(subject),
+        subject=subject,
         y=TOP + number * LANE,
-        bars=tuple(_bar(matrix, axis, breakage) for breakage in breakages),
+        bars=tuple(_bar(matrix, axis, downtime) for downtime in in_order),
     )
 
 
-def _bar(matrix: Matrix, axis: _TimeAxis, breakage: PastBreakage) -> Bar:
-    begin, end = axis.x(breakage.broken_from), axis.x(breakage.fixed_on or axis.until)
+def _bar(matrix: Matrix, axis: _TimeAxis, downtime: DowntimeFacts) -> Bar:
+    begin, end = axis.x(downtime.downtime.since), axis.x(downtime.until or axis.until)
     return Bar(
         x=begin,
         width=max(round(end - begin, 1), _LEAST_WIDTH),
-        family=family(matrix, breakage),
-        href=breakage_page(breakage.id),
-        title=f"{breakage.symptom} ({lasted(breakage)})",
+        family=family(matrix, downtime),
+        href=breakage_page(downtime.id),
+        title=f"{downtime.title} ({lasted(downtime)})",
     )
 
 

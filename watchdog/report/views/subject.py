@@ -7,17 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from watchdog.facts.facts import Facts, OngoingFacts
+from watchdog.facts.severity import describe
+from watchdog.facts.today import SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Evidence, Outcome, Record, UseResult
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
+from watchdog.report.views.breakages import TodayView, released_sentence, today_view
 from watchdog.report.views.tables import (
     TableView,
     cell_view,
     core_tables_of_page,
     grid_tables,
-    is_red,
     natural_key,
     table_view,
 )
@@ -55,11 +58,19 @@ class EvidenceView:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectView:
-    """What the page of a subject shows."""
+    """What the page of a subject shows.
+
+    Attributes:
+        sentence: the verdict of today.
+        released: the fact about its last release.
+        breakages: of today.
+    """
 
     subject: str
     title: str
     sentence: str
+    released: str
+    breakages: tuple[TodayView, ...]
     notes: str | None
     successor: str | None
     tables: tuple[TableView, ...]
@@ -67,23 +78,30 @@ class SubjectView:
 
 
 def subject_view(
-    matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record] = ()
+    matrix: Matrix,
+    facts: Facts,
+    subject: str,
+    verdicts: Sequence[Verdict],
+    controls: Iterable[Record] = (),
 ) -> SubjectView:
     """Return the page of a subject.
 
     Args:
         matrix: gives titles and notes.
+        facts: what is true now.
         subject: name of the subject.
         verdicts: those of all its cells.
         controls: records in which it was the control of another subject.
     """
     extension = matrix.extensions.get(subject)
     title = matrix.title(subject)
-    today = [v for v in verdicts if v.cell.table is Table.TODAY]
+    status = facts.statuses.get(subject)
     return SubjectView(
         subject=subject,
         title=title,
-        sentence=_sentence(title, today),
+        sentence=subject_sentence(title, status, facts.of_subject(subject)),
+        released=released_sentence(status) if status else "",
+        breakages=tuple(today_view(matrix, facts, o) for o in facts.of_subject(subject)),
         notes=extension.notes if extension else None,
         successor=extension.successor if extension else None,
         tables=tuple(_tables(matrix, subject, verdicts)),
@@ -132,25 +150,32 @@ def coverage_sentence(share: Share) -> str:
     )
 
 
-def _sentence(title: str, today: Sequence[Verdict]) -> str:
+def subject_sentence(
+    title: str, status: SubjectStatus | None, ongoing: Sequence[OngoingFacts]
+) -> str:
     """Return the verdict on a subject in words, from its fresh installs."""
-    if not today:
-        return f"{title} in every combination that was run."
-    broken = [v for v in today if is_red(v)]
-    works = [v for v in today if v.state is State.WORKS]
-    if broken and not works:
-        return f"{title} does not work on a fresh install today: {broken[0].symptom}"
-    if broken:
-        pythons = ", ".join(_pythons(broken))
-        return f"{title} works today, but not on Python {pythons}: {broken[0].symptom}"
-    if works:
-        newest = _pythons(works)[-1]
-        return f"{title} works on a fresh install today, up to Python {newest}."
-    return f"{title} could not be judged today."
+    newest = status.newest if status else None
+    if status is None or newest is None:
+        return f"{title} could not be judged on a fresh install today."
+    name = f"{title} {newest.version}" if newest.version else title
+    if newest.works and not status.failing:
+        text = f"{name} works on a fresh install today, on Python {_series(status.working)}."
+    elif newest.works:
+        broken = _series([s.python for s in status.failing])
+        text = f"{name} works on a fresh install today, but not on Python {broken}"
+        text += f": {ongoing[0].title}" if ongoing else "."
+    else:
+        counts = newest.counts
+        state = describe(counts) if counts else "is blocked: the framework itself fails"
+        text = f"{name} {state} on a fresh install today"
+        text += f": {ongoing[0].title}" if ongoing else "."
+    if status.not_judged:
+        text = f"{text.rstrip('.')}. Not judged on Python {_series(status.not_judged)}."
+    return text
 
 
-def _pythons(verdicts: Iterable[Verdict]) -> list[str]:
-    return sorted((v.cell.python for v in verdicts), key=natural_key)
+def _series(pythons: Sequence[str]) -> str:
+    return wording.join_words(sorted(pythons, key=natural_key))
 
 
 def _all_evidence(
