@@ -8,7 +8,8 @@ could not be judged begins and ends nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -89,7 +90,7 @@ class Downtime:
         ends = (c.breakage for c in reversed(self.causes) if c.breakage.fixed_on == self.until)
         return next((breakage.fixed_by for breakage in ends if breakage.fixed_by), None)
 
-    def causes_until(self, signatures: Set[str]) -> tuple[Cause, ...]:
+    def causes_until(self, signatures: AbstractSet[str]) -> tuple[Cause, ...]:
         """Return the causes in turn up to the last one that has one of these signatures.
 
         A cause after it was only there for a time. All of them if none has.

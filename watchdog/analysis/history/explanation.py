@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from packaging.version import Version
+
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.cure import Cure
@@ -210,7 +212,17 @@ def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, 
     # The first bound of each package is the lowest: causes follow one another in time.
     lowest = dict(reversed(bounds))
     candidates.append(tuple(sorted(lowest.values())))
+    majors = [_core_of_its_major(today, downtime) | lowest for downtime in today.downtimes]
+    candidates += [tuple(sorted(pins.values())) for pins in majors]
     return [pins for pins in dict.fromkeys((*candidates, *holds)) if pins]
+
+
+def _core_of_its_major(today: _Today, downtime: Downtime) -> dict[str, str]:
+    """Return bounds that keep the core at the major versions of when all worked."""
+    lock = downtime.works.lock if downtime.works else None
+    names = today.experiment.scheduler.workspace.settings.matrix.core_names
+    versions = {name: lock.version(name) for name in names} if lock else {}
+    return {name: f"{name}<{Version(v).major + 1}" for name, v in versions.items() if v}
 
 
 def _culprits(downtime: Downtime, subject: str) -> list[tuple[str, str]]:
