@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from watchdog.analysis.pip_install import PipInstaller
 from watchdog.errors import InfrastructureError
+from watchdog.facts.facts import Facts
 from watchdog.harness import smoke_file
-from watchdog.model.evidence import Outcome, Record, Stage
+from watchdog.model.cell import smoke_name
+from watchdog.model.evidence import Judgement, Outcome, Record, Stage
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import Run, State
@@ -24,7 +26,13 @@ from watchdog.resolver.uv import Uv
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
-from watchdog.storage.second_opinions import Agreement, PipOutcome, SampledCell, SecondOpinion
+from watchdog.storage.second_opinions import (
+    Agreement,
+    PipOutcome,
+    SampledCell,
+    SecondOpinion,
+    Statement,
+)
 
 _FIRST_NUMBER = 2048
 """Second opinions use the databases of services from here on; cells of a run begin at 1."""
@@ -196,6 +204,101 @@ def _spread(
     return sorted(cells, key=lambda cell: ranks[cell.cell])
 
 
+def sample_statements(
+    facts: Facts,
+    opinions: Sequence[SecondOpinion],
+    *,
+    pythons: Collection[str],
+    each: int,
+    seed: str,
+) -> tuple[SampledCell, ...]:
+    """Choose sets that pages print: that work, that break, and cures; a number of each.
+
+    The same facts, opinions and seed give the same sets. Those that were run again least come
+    first.
+    """
+    asked = Counter(opinion.fingerprint for opinion in opinions)
+    sample: list[SampledCell] = []
+    for statements in (_printed_works(facts), _printed_breaks(facts), _printed_cures(facts)):
+        here = [statement for statement in statements if statement.series in pythons]
+        here.sort(key=lambda s: (asked[s.record.fingerprint], digest(seed, s.record.fingerprint)))
+        sample += here[:each]
+    return tuple(sample)
+
+
+def _printed_works(facts: Facts) -> Iterator[SampledCell]:
+    for published in facts.downtimes:
+        works = published.downtime.works
+        if works and works.lock:
+            yield _statement(
+                f"breakages/{published.id}.html",
+                published.subject,
+                works.python,
+                works.lock,
+                Statement.WORKS,
+            )
+
+
+def _printed_breaks(facts: Facts) -> Iterator[SampledCell]:
+    for published in facts.downtimes:
+        for cause in published.downtime.causes:
+            breakage = cause.breakage
+            if breakage.breaks:
+                yield _statement(
+                    f"breakages/{published.id}.html",
+                    published.subject,
+                    breakage.python,
+                    breakage.breaks,
+                    Statement.BREAKS,
+                    symptom=breakage.symptom,
+                    stage=breakage.stage,
+                )
+
+
+def _printed_cures(facts: Facts) -> Iterator[SampledCell]:
+    for ongoing in facts.ongoing:
+        subject = ongoing.breakage.subject
+        for cure in ongoing.breakage.cures:
+            for python, lock in cure.locks.items():
+                yield _statement(f"subjects/{subject}.html", subject, python, lock, Statement.CURE)
+    for published in facts.downtimes:
+        record = published.cure
+        if record and record.lock:
+            yield _statement(
+                f"breakages/{published.id}.html",
+                published.subject,
+                record.python,
+                record.lock,
+                Statement.CURE,
+            )
+
+
+def _statement(
+    page: str,
+    subject: str,
+    python: str,
+    lock: Lock,
+    statement: Statement,
+    *,
+    symptom: str | None = None,
+    stage: Stage = Stage.SMOKE,
+) -> SampledCell:
+    """Return a set that a page prints, with a record of what the page says of it."""
+    ours = Outcome.BROKEN if statement is Statement.BREAKS else Outcome.WORKS
+    record = Record(
+        fingerprint=digest(statement, subject, python, *lock.requirements),
+        subject=subject,
+        python=python,
+        platform="",
+        smoke=smoke_name(subject),
+        lock=dict(lock.pins),
+        judgement=Judgement(ours, stage, symptom),
+        evidence=(),
+        ran_at=clock.now(),
+    )
+    return SampledCell(page, record, ours, statement)
+
+
 def agreement(ours: Outcome, theirs: Outcome | None) -> Agreement:
     """Return whether pip's outcome agrees with ours."""
     if theirs not in (Outcome.WORKS, Outcome.BROKEN):
@@ -228,6 +331,7 @@ def second_opinion(
         alike=same_type if both_broken else None,
         reason=outcome.reason,
         installer=outcome.installer,
+        statement=cell.statement,
     )
 
 

@@ -21,13 +21,22 @@ from watchdog.storage.second_opinions import Agreement, SecondOpinion
 @options()
 @click.option(
     "--cells",
-    type=click.IntRange(1),
+    type=click.IntRange(0),
     default=12,
     show_default=True,
     metavar="NUMBER",
     help="Repeat this many broken cells, and as many working ones.",
 )
-def second_opinion(settings: Settings, cells: int) -> int:
+@click.option(
+    "--statements",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    metavar="NUMBER",
+    help="Also repeat this many sets that pages say work, as many that they say break, and as many "
+    "cures.",
+)
+def second_opinion(settings: Settings, cells: int, statements: int) -> int:
     """Repeat a sample of the last run with venv and pip, and report where the results differ.
 
     Exit codes: 0 they agree, 1 they disagree, 2 usage, 3 infrastructure (some cells could not be
@@ -44,6 +53,14 @@ def second_opinion(settings: Settings, cells: int) -> int:
         sample = second_opinions.sample_cells(
             run, ledger.get, archive.opinions(), pythons=workspace.interpreters, each=cells
         )
+        stored = site.load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
+        sample += second_opinions.sample_statements(
+            site.build_facts(settings.matrix, stored),
+            archive.opinions(),
+            pythons=workspace.interpreters,
+            each=statements,
+            seed=str(run.as_of.date()),
+        )
         answers = second_opinions.ask_second_opinions(workspace, observer, run, sample)
         for opinion in answers.opinions:
             archive.add_opinion(opinion)
@@ -52,7 +69,7 @@ def second_opinion(settings: Settings, cells: int) -> int:
     counts = tally(answers.opinions)
     say(
         console,
-        f"{counts.asked} cells run again with venv and pip: {counts.agree} agree, "
+        f"{counts.asked} cells and printed sets run again with venv and pip: {counts.agree} agree, "
         f"{counts.false_alarms} false alarms, {counts.missed} missed, {counts.unclear} not "
         f"comparable, {len(answers.failures)} failed to run: {page}",
     )

@@ -159,18 +159,8 @@ class Views:
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     """Return the views of stored results. Pure."""
-    run = stored.run
+    run, facts = stored.run, build_facts(matrix, stored)
     verdicts = recall_verdicts(run, stored.recall)
-    facts = derive_facts(
-        matrix,
-        run=run,
-        verdicts=verdicts,
-        histories=stored.histories,
-        explanations=stored.explanations,
-        cures=stored.cures,
-        published=stored.published,
-        titles=stored.titles,
-    )
     history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
     site = site_view(matrix, run, facts, verdicts, history, stored.runs) if run else None
     return Views(
@@ -185,6 +175,20 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         known_good=stored.known_good,
         truth=stored.truth,
         coverage=_build_coverage(stored.api_coverage),
+    )
+
+
+def build_facts(matrix: Matrix, stored: StoredResults) -> Facts:
+    """Return what is true of stored results. Pure."""
+    return derive_facts(
+        matrix,
+        run=stored.run,
+        verdicts=recall_verdicts(stored.run, stored.recall),
+        histories=stored.histories,
+        explanations=stored.explanations,
+        cures=stored.cures,
+        published=stored.published,
+        titles=stored.titles,
     )
 
 

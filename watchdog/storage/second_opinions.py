@@ -9,6 +9,15 @@ from enum import StrEnum
 from watchdog.model.evidence import Outcome, Record, Stage
 
 
+class Statement(StrEnum):
+    """What is run again: a cell of the run, or a set of versions that a page prints."""
+
+    CELL = "cell"
+    WORKS = "works"
+    BREAKS = "breaks"
+    CURE = "cure"
+
+
 class Agreement(StrEnum):
     """The comparison of two results of one cell; `unclear` if they cannot be compared."""
 
@@ -20,17 +29,18 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True)
 class SampledCell:
-    """A cell that is run again.
+    """A cell that is run again, or a set that a page prints.
 
     Attributes:
-        cell: its id.
-        record: its record in the ledger.
+        cell: its id; the address of the page for a set.
+        record: its record in the ledger; for a set, a record of what the page says.
         ours: its outcome on the page.
     """
 
     cell: str
     record: Record
     ours: Outcome
+    statement: Statement = Statement.CELL
 
     @property
     def series(self) -> str:
@@ -68,6 +78,7 @@ class SecondOpinion:
         theirs, symptom: the result with venv and pip; `theirs` is None if there is no verdict.
         alike: whether both fail with an exception of the same type; None unless both fail.
         reason: why the two cannot be compared.
+        statement: what was run again; for a set, `cell` is the address of the page that prints it.
         again: if they disagree, the outcome when the watchdog runs the cell once more; None if
             it was not run once more.
     """
@@ -87,6 +98,7 @@ class SecondOpinion:
     reason: str | None = None
     again: Outcome | None = None
     installer: str = ""
+    statement: Statement = Statement.CELL
     schema_version: int = 1
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchdog.report.views.wording import share
-from watchdog.storage.second_opinions import Agreement, SecondOpinion
+from watchdog.storage.second_opinions import Agreement, SecondOpinion, Statement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +52,14 @@ def second_opinions_view(
     if not opinions:
         return None
     latest_first = list(reversed(opinions))
+    cells = [opinion for opinion in opinions if opinion.statement is Statement.CELL]
+    sets = [opinion for opinion in opinions if opinion.statement is not Statement.CELL]
     disagreements = [opinion for opinion in latest_first if opinion.disagrees]
     unclear = [opinion for opinion in latest_first if opinion.finding is Agreement.UNCLEAR]
     return SecondOpinionsView(
         since=min(opinion.asked for opinion in opinions),
         last=max(opinion.asked for opinion in opinions),
-        numbers=_numbers(tally(opinions)),
+        numbers=(*_numbers(tally(cells)), *_held(sets)),
         disagreements=tuple(_disagreement(o, subjects, evidence) for o in disagreements),
         unclear=tuple(_disagreement(o, subjects, evidence) for o in unclear),
     )
@@ -80,11 +82,30 @@ def _numbers(counts: Tally) -> tuple[tuple[str, str], ...]:
     )
 
 
+_SETS = {
+    Statement.WORKS: "printed sets that work hold, run again",
+    Statement.BREAKS: "printed sets that break hold, run again",
+    Statement.CURE: "cures hold, run again",
+}
+
+
+def _held(sets: Sequence[SecondOpinion]) -> tuple[tuple[str, str], ...]:
+    """Return which share of the printed sets came out as the page says, by kind."""
+    numbers = []
+    for statement, words in _SETS.items():
+        counts = tally([opinion for opinion in sets if opinion.statement is statement])
+        if counts.asked:
+            numbers.append((words, share(counts.agree, counts.compared)))
+    return tuple(numbers)
+
+
 def _disagreement(
     opinion: SecondOpinion, subjects: Collection[str], evidence: Collection[str]
 ) -> DisagreementView:
     link = None
-    if opinion.subject in subjects:
+    if opinion.statement is not Statement.CELL:
+        link = opinion.cell
+    elif opinion.subject in subjects:
         anchor = f"#{opinion.fingerprint}" if opinion.fingerprint in evidence else ""
         link = f"subjects/{opinion.subject}.html{anchor}"
     return DisagreementView(
