@@ -1,13 +1,22 @@
-"""Each smoke is shown able to fail: it notices when a central function of its subject is empty."""
+"""Each smoke is shown able to fail: it notices when a central function of its subject is empty.
+
+A subject has one linked environment, in which its smoke must pass. Each sabotage replaces one
+module there by a file; all others, and their bytecode, stay links into the package store.
+"""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import smoke_files
@@ -63,6 +72,36 @@ def empty(source: str, qualified: str) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
+def replace_file(site: Path, file: str, text: str) -> None:
+    """Write a file of an environment so that nothing is written through a link.
+
+    Links to the folders that it is in become folders with links to what was in them.
+    """
+    folder = site
+    for name in Path(file).parent.parts:
+        folder /= name
+        if folder.is_symlink():
+            original = folder.resolve()
+            folder.unlink()
+            folder.mkdir()
+            for item in original.iterdir():
+                (folder / item.name).symlink_to(item)
+    path = site / file
+    path.unlink()
+    path.write_text(text, encoding="utf-8")
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Return the events that the probe has written so far."""
+    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def has_failed(events: list[dict[str, Any]]) -> bool:
+    """Return whether the smoke could not be loaded, or a test of it failed."""
+    return any(e["event"] == "failed" or e.get("outcome") == "failed" for e in events)
+
+
 class Bench:
     """One subject in an environment of its own, whose files may be changed."""
 
@@ -96,13 +135,15 @@ class Bench:
             into = self.folder / f"env{number}"
             as_of = max([question.as_of, *(t for _, t in question.later)])
             installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
-            self.python = self.workspace.environments.install(installation, into)
+            environments = self.workspace.environments
+            environments.fetch(environments.missing(installation))
+            self.python = environments.link(installation, into)
             if self.passes():
                 return next(into.rglob("site-packages"))
         pytest.fail(f"there is no lock with which {smoke_files.file_of(self.subject).name} passes")
 
-    def passes(self) -> bool:
-        """Run the smoke; return whether a test passed and none failed."""
+    def passes(self, *python_options: str) -> bool:
+        """Run the smoke until a test fails; return whether a test passed and none failed."""
         self._runs += 1
         work = self.folder / f"work{self._runs}"
         work.mkdir()
@@ -114,25 +155,43 @@ class Bench:
         env = {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(work), "LANG": "C.UTF-8"}
         env |= self.workspace.services.environment(self.workspace.services.available(wanted))
         config = {"events": str(events), "token": "t", "seconds": 60, "memory_mb": 4096}
-        try:
-            subprocess.run(
-                [str(self.python), "-I", str(PROBE), str(smoke), "--watched"],
-                input=json.dumps(config),
-                text=True,
-                capture_output=True,
-                cwd=work,
-                env=env,
-                timeout=60,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return False
-        lines = [json.loads(line) for line in events.read_text("utf-8").splitlines()]
-        tests = [line for line in lines if line["event"] == "test"]
-        outcomes = [test["outcome"] for test in tests]
+        process = subprocess.Popen(
+            [str(self.python), *python_options, "-I", str(PROBE), str(smoke), "--watched"],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=work,
+            env=env,
+            start_new_session=True,
+        )
+        assert process.stdin
+        with process.stdin as stdin:
+            stdin.write(json.dumps(config))
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if has_failed(read_events(events)):
+                break
+            time.sleep(0.02)
+        ended_by_itself = process.poll() is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        written = read_events(events)
+        tests = [event for event in written if event["event"] == "test"]
         self.skipped = [test["reason"] for test in tests if test["outcome"] == "skipped"]
-        ended = any(line["event"] == "end" for line in lines)
-        return ended and "passed" in outcomes and "failed" not in outcomes
+        passed = any(test["outcome"] == "passed" for test in tests)
+        ended = ended_by_itself and any(event["event"] == "end" for event in written)
+        return ended and passed and not has_failed(written)
+
+    def passes_with(self, site: Path, file: str, text: str) -> bool:
+        """Run the smoke with another text in one file of the environment."""
+        original = (site / file).read_text("utf-8")
+        replace_file(site, file, text)
+        # Without bytecode: that of a changed module must not be written to the package store.
+        passed = self.passes("-B")
+        (site / file).write_text(original, encoding="utf-8")
+        return passed
 
 
 @pytest.mark.real_index
@@ -145,13 +204,8 @@ def test_smoke_detects_sabotage(workspace: Workspace, tmp_path: Path, subject: s
     undetected = []
     for entry in sabotage_of(smoke_files.file_of(subject)):
         file, _, name = entry.partition(":")
-        path = site / file
-        source = path.read_text("utf-8")
-        path.unlink()  # it may be a link into uv's cache: never write through it
-        path.write_text(empty(source, name), encoding="utf-8")
-        if bench.passes():
+        if bench.passes_with(site, file, empty((site / file).read_text("utf-8"), name)):
             undetected.append(entry)
-        path.write_text(source, encoding="utf-8")
     if undetected and missing:
         pytest.skip(f"not all of the smoke runs here: {missing}; {doctor_advice(subject)}")
     assert not undetected
@@ -179,8 +233,7 @@ def test_idle_smoke_misses_sabotage(
     monkeypatch.setattr(smoke_files, "file_of", lambda _: idle)
     bench = Bench(workspace, "flask-login", tmp_path)
     site = bench.install()
-    path = site / "flask_login/utils.py"
-    source = path.read_text("utf-8")
-    path.unlink()
-    path.write_text(empty(source, "login_user"), encoding="utf-8")
-    assert bench.passes(), "the idle smoke does not notice: that is what the test above is for"
+    file = "flask_login/utils.py"
+    text = empty((site / file).read_text("utf-8"), "login_user")
+    passed = bench.passes_with(site, file, text)
+    assert passed, "the idle smoke does not notice: that is what the test above is for"
