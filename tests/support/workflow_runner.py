@@ -45,6 +45,8 @@ class Workflow:
         before: functions that are called before a job, to play an attacker.
         home: the repository of the workflow, if that is not `origin`.
         cache: the folder that `actions/cache` keeps from run to run.
+        tools: the folder for what actions of the repository install; it must outlive all tests that
+            run workflows of the same commit. None for the folder of the job.
     """
 
     file: Path
@@ -58,6 +60,7 @@ class Workflow:
     before: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     home: Path | None = None
     cache: Path | None = None
+    tools: Path | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
     steps_run: list[tuple[str, str]] = field(default_factory=list)
 
@@ -139,6 +142,8 @@ class _Steps:
     env: dict[str, str]
     log: list[str]
     path: list[str] = field(default_factory=list)
+    temp: Path | None = None
+    """RUNNER_TEMP, if it is not in the folder of the job."""
 
     def run_all(self, steps: list[dict[str, Any]], contexts: dict[str, Any]) -> bool:
         """Run the steps; return true if none failed."""
@@ -190,9 +195,13 @@ class _Steps:
             steps_run=self.workflow.steps_run,
             home=home,
             cache=self.workflow.cache,
+            tools=self.workflow.tools,
         )
         env = self.env | {"GITHUB_ACTION_PATH": str(folder)}
         runner = _Steps(workflow, self.job, self.value, self.folder, env, self.log, self.path)
+        if workflow.tools:
+            runner.temp = workflow.tools / key[0].strip()
+            runner.temp.mkdir(parents=True, exist_ok=True)
         steps: dict[str, Any] = {}
         github = {**workflow._contexts({})["github"], "action_path": str(folder)}
         if not runner.run_all(definition["runs"]["steps"], {"steps": steps, "github": github}):
@@ -213,7 +222,8 @@ class _Steps:
         for file in files.values():
             file.touch()
         env = self.env | env | {k: str(v) for k, v in files.items()}
-        env |= {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_ACTIONS": "true"}
+        temp = self.temp or self.folder / "temp"
+        env |= {"RUNNER_TEMP": str(temp), "GITHUB_ACTIONS": "true"}
         env["PATH"] = os.pathsep.join([*reversed(self.path), env["PATH"]])
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],

@@ -28,12 +28,22 @@ def github() -> Iterator[LoopbackIssues]:
     there.stop()
 
 
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the workflows install the watchdog, once for all tests here."""
+    return tmp_path_factory.mktemp("tools")
+
+
 Started = Callable[..., Workflow]
 
 
 @pytest.fixture
 def started(
-    repository: Path, runner_env: dict[str, str], tmp_path: Path, github: LoopbackIssues
+    repository: Path,
+    runner_env: dict[str, str],
+    tmp_path: Path,
+    tools: Path,
+    github: LoopbackIssues,
 ) -> Started:
     """Runs the workflow once, in a clone of its own of the repository."""
     env = runner_env | {"GITHUB_REPOSITORY": "someone/watchdog", "GITHUB_API_URL": github.url}
@@ -44,7 +54,7 @@ def started(
         if origin is None:
             origin = tmp_path / f"origin-{name}"
             shutil.copytree(repository, origin)
-        workflow = Workflow(FILE, origin, tmp_path / name, env, inputs, **parts)
+        workflow = Workflow(FILE, origin, tmp_path / name, env, inputs, tools=tools, **parts)
         workflow.run()
         return workflow
 
