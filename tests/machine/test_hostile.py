@@ -13,8 +13,9 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,9 +225,17 @@ class Ran:
 
 
 @pytest.fixture(scope="module", params=usable_isolations())
-def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def ran(request: pytest.FixtureRequest, build_once: Callable[..., Path]) -> Ran:
+    """A run over the hostile packages in one isolation, the same for every worker."""
     isolation: Isolation = request.param
-    folder = tmp_path_factory.mktemp("hostile")
+    folder = build_once(f"hostile-{isolation}", partial(run_hostile_packages, isolation))
+    seen = json.loads((folder / "seen.json").read_text("utf-8"))
+    home = Home(folder, "", folder / "caches", in_process=False)  # its index has stopped
+    return Ran(home, isolation, **seen)
+
+
+def run_hostile_packages(isolation: Isolation, folder: Path) -> None:
+    """Run the hostile packages in a folder, and write there what was seen of it from outside."""
     secrets = folder / "home"
     (secrets / ".ssh").mkdir(parents=True)
     (secrets / ".ssh" / "id_ed25519").write_text(SECRET, "utf-8")
@@ -279,8 +288,15 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         accepted.append(listener.accept()[1])
     listener.close()
     again = trials_run(home("run", "--sandbox", isolation, HOME=str(secrets)).stderr)
-    yield Ran(home, isolation, done.returncode, done.stderr, accepted, mark, again)
     index.stop()
+    seen = {
+        "code": done.returncode,
+        "errors": done.stderr,
+        "accepted": accepted,
+        "mark": mark,
+        "again": again,
+    }
+    (folder / "seen.json").write_text(json.dumps(seen), "utf-8")
 
 
 @pytest.mark.parametrize("name", ATTACKS)
