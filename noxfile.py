@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import nox
@@ -69,10 +70,10 @@ LONG = "slow or field or machine or workflows"
 """The tests that `nox -s tests` runs and leaves out; the markers are in pyproject.toml."""
 
 
-def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest with one worker per processor; most tests wait for processes."""
+def run_pytest(session: nox.Session, *arguments: str, workers: str = "auto") -> None:
+    """Run pytest, by default with one worker per processor."""
     install(session, "tests")
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *arguments)
+    session.run("pytest", "-n", workers, "--dist", "worksteal", *arguments)
 
 
 @nox.session
@@ -85,7 +86,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-long")
 def tests_long(session: nox.Session) -> None:
     """Run what `tests` leaves out: real packages, faults, hostile packages, workflows."""
-    run_pytest(session, "-m", LONG, *session.posargs)
+    # These wait for the index, for time limits and for kills: one worker more than processors.
+    run_pytest(session, "-m", LONG, *session.posargs, workers=str((os.cpu_count() or 1) + 1))
 
 
 @nox.session(name="tests-all")

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-skipped", type=Path, help="Write the ids of skipped tests to a file.")
 
 
+FIRST = ("workflows", "machine")
+"""The tiers with the longest tests; they begin first, so that none of them is left at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the marker of its folder."""
-    for item in items:
-        tier = item.path.relative_to(ROOT / "tests").parts[0]
+    """Give each test the marker of its folder, and put the longest tiers first."""
+    tiers = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
+    for item, tier in tiers.items():
         item.add_marker(tier)
+    items.sort(key=lambda item: FIRST.index(tiers[item]) if tiers[item] in FIRST else len(FIRST))
 
 
 class SkippedWriter:
@@ -117,6 +123,15 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
         raise
     done.touch()
     return folder
+
+
+BuildOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
+    """Return the function `built_once` for this session."""
+    return partial(built_once, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
