@@ -43,6 +43,24 @@ def test_uv_indexes_from_configuration(make: Make, made_up: LoopbackIndex) -> No
     )
 
 
+def test_uv_indexes_starts_no_python_of_path(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uv.indexes starts none of the Pythons on PATH, and runs uv only once."""
+    started = tmp_path / "started"
+    for name in ("python", "python3"):
+        (tmp_path / "bin" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {name} >> {started}\nexit 1\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)  # no environment is in or above it
+    uv = make()
+    first = uv.indexes()
+    assert not started.exists()
+    monkeypatch.setattr(uv, "run", None)
+    assert uv.indexes() == first
+
+
 def test_uv_refresh_unreachable_index(make: Make) -> None:
     """Uv.refresh raises InfrastructureError when the index cannot be reached."""
     with pytest.raises(InfrastructureError, match="cannot be read"):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -182,8 +183,13 @@ class Uv:
         Raises:
             InfrastructureError: uv does not report any.
         """
+        return self._indexes
+
+    @cached_property
+    def _indexes(self) -> Indexes:
         args = ("pip", "compile", "-", "--emit-index-url", "--no-header", "-q", "--offline")
-        result = self.run(*args, timeout=60)
+        # Without a Python uv starts those on PATH to look at them: with pyenv, scripts of a second.
+        result = self.run(*args, "--python", sys.executable, timeout=60)
         flags = [line.split(maxsplit=1) for line in result.output.splitlines() if " " in line]
         extra = tuple(url.strip() for flag, url in flags if flag == "--extra-index-url")
         default = tuple(url.strip() for flag, url in flags if flag == "--index-url")
