@@ -87,7 +87,7 @@ def compile_sources(processes: Processes, interpreter: Interpreter, sources: Ite
 
 def compile_modules(processes: Processes, interpreter: Interpreter, folder: Path) -> None:
     """Compile the modules directly in a folder, and nothing below it."""
-    _run(processes, interpreter, ["-m", "compileall", "-qq", "-l", str(folder)], "")
+    compile_sources(processes, interpreter, sorted(map(str, folder.glob("*.py"))))
 
 
 def repair_bytecode(
