@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -305,7 +306,7 @@ def _told(text: str) -> str:
     """Return the message in a JSON object, or all of it."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if isinstance(value, dict):
         for key in ("message", "msg", "detail", "error", "description"):
@@ -315,10 +316,15 @@ def _told(text: str) -> str:
 
 
 def _parsed(source: str) -> ast.expr | None:
+    """Return the expression in a text that a package may have made; None if it is not one."""
     try:
-        return ast.parse(source, mode="eval").body
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes, `is` beside a literal
+            tree = ast.parse(source, mode="eval").body
+        ast.unparse(tree)  # what nests too deeply is of no use either
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    return tree
 
 
 def _constant(node: ast.expr) -> str:

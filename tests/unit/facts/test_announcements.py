@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 from ecosystem import day
+from hypothesis import given
+from hypothesis import strategies as st
 from samples import BREAKAGE, GOOD
 
 from watchdog.facts.announcements import announced, announces, is_same_symbol, missing_name
@@ -699,3 +701,12 @@ def test_is_same_symbol(symbol: str, missing: str, expected: bool) -> None:
     name = missing_name(replace(BREAKAGE, missing=missing))
     assert name is not None
     assert is_same_symbol(symbol, name) is expected
+
+
+@given(st.text(max_size=300), st.text(max_size=100))
+def test_announces_any_text(message: str, code: str) -> None:
+    """Whatever a package warns of, it is read without an error."""
+    warning = CaughtWarning("DeprecationWarning", f"{message} is deprecated", "x.py", 1, code)
+    missing = missing_name(replace(BREAKAGE, missing="flask.Markup"))
+    assert missing is not None
+    assert announces(warning, missing) in (True, False)

@@ -334,6 +334,16 @@ def test_title_is_one_short_line(symptom: str, log: str) -> None:
     assert len(title.splitlines()) <= 1
 
 
+@pytest.mark.parametrize(
+    "text", ["-" * 3000 + "1", "(" * 3000, "[" * 3000, "b'\\\\xff", "a\\d == 1"]
+)
+def test_title_of_odd_texts(text: str, recwarn: pytest.WarningsRecorder) -> None:
+    """A text that cannot be read as an expression is shown as it is, without a warning."""
+    for symptom in (f"AssertionError: assert {text}", f"AssertionError: {text}"):
+        assert title_of(symptom, test="test_use", test_titles=TITLES)
+    assert not recwarn.list
+
+
 def test_logged_exceptions() -> None:
     """Exceptions are read with their frames; an end that was cut away is none."""
     log = COMMAND_ERROR + ended("init()", "SystemExit: 1", packages=WRAPPED)
