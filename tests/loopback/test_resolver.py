@@ -42,10 +42,16 @@ def make(made_up: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with contextlib.ExitStack() as opened:
 
-        def make(url: str = made_up.url, *, offline: bool = False, memory: str = "m") -> Resolver:
+        def make(
+            url: str = made_up.url,
+            *,
+            offline: bool = False,
+            memory: str = "m",
+            build_seconds: float = 900,
+        ) -> Resolver:
             monkeypatch.setenv("UV_DEFAULT_INDEX", url)
             index = Index((url,), tmp_path / "pages", offline=offline)
-            uv = Counting(Processes(), tmp_path, offline=offline)
+            uv = Counting(Processes(), tmp_path, offline=offline, build_seconds=build_seconds)
             resolver = Resolver(uv, index, tmp_path / memory, "flask")
             for part in (index, resolver):
                 opened.callback(part.close)
@@ -222,6 +228,39 @@ def test_resolver_unbuildable_symptom(make: Make) -> None:
     found = make().resolve(ask("ext-unbuildable"), INTERPRETER)
     assert isinstance(found, Unbuildable)
     assert found.symptom == "RuntimeError: this never builds"
+
+
+def publish_build(index: LoopbackIndex, backend: str) -> None:
+    files = {
+        "pyproject.toml": BACKEND,
+        "b.py": backend,
+        "PKG-INFO": "Metadata-Version: 1.0\nName: slow\nVersion: 1.0\n",
+    }
+    index.add_sdist("slow", "1.0", day(1), files=files)
+
+
+def test_build_at_its_time_limit_is_no_answer(make: Make, empty_index: LoopbackIndex) -> None:
+    """A build that its time limit ended is an infrastructure failure, and asked again next time."""
+    said = 'import time\nprint("Failed to build backend", flush=True)\n'
+    publish_build(empty_index, f"{said}time.sleep(60)\n")
+    resolver = make(empty_index.url, build_seconds=3)
+    for count in (1, 2):
+        found = resolver.resolve(ask("slow"), INTERPRETER)
+        assert isinstance(found, NoAnswer)
+        assert (found.infrastructure, "time limit (3 s)" in found.reason) == (True, True)
+        assert asked(resolver) == count
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_build_killed_for_memory_is_no_answer(make: Make, empty_index: LoopbackIndex) -> None:
+    """A build that was killed is an infrastructure failure, and asked again next time."""
+    publish_build(empty_index, "import os\nos.kill(os.getpid(), 9)\n")
+    resolver = make(empty_index.url)
+    for count in (1, 2):
+        found = resolver.resolve(ask("slow"), INTERPRETER)
+        assert isinstance(found, NoAnswer), found
+        assert (found.infrastructure, "is memory short here?" in found.reason) == (True, True)
+        assert asked(resolver) == count
 
 
 def test_resolver_unreachable_index(make: Make) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ecosystem import NOW, PYTHON, day
+from ecosystem import BACKEND, NOW, PYTHON, day
 from loopback_index import LoopbackIndex
 
 from watchdog.environments.gc import collect_garbage
@@ -96,6 +96,17 @@ def test_store_isolates_failing_build(empty_index: LoopbackIndex, opened: Opened
     assert (store.fetch(packages[0]) / "site-packages" / "good.py").exists()
     with pytest.raises(InstallError):
         store.fetch(packages[1])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_store_killed_build_is_no_evidence(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """A build that was killed is an infrastructure failure each time, and never remembered."""
+    files = {"pyproject.toml": BACKEND, "b.py": "import os\nos.kill(os.getpid(), 9)\n"}
+    empty_index.add_sdist("bad", "1.0", day(1), files=files)
+    store = opened()
+    for _ in range(2):
+        with pytest.raises(InfrastructureError, match="is memory short here"):
+            store.fetch(package(store, "bad"))
 
 
 def test_store_fill_together_with_one(empty_index: LoopbackIndex, opened: Opened) -> None:

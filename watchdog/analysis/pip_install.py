@@ -26,6 +26,7 @@ from watchdog.model.evidence import (
     UseResult,
 )
 from watchdog.model.release import Interpreter
+from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv_install import python_of
 from watchdog.runner.exits import describe_exit
 from watchdog.runner.judge import judge
@@ -249,9 +250,8 @@ def explain_refusal(installed: ProcessResult, output: str) -> PipOutcome:
     Raises:
         InfrastructureError: the index or this machine failed.
     """
-    if installed.timed_out:
-        reason = f"pip took longer than {_INSTALL_SECONDS} s"
-        return PipOutcome(None, Stage.INSTALL, reason=reason)
+    if reason := cut_short(replace(installed, output=output, errors="")):
+        raise InfrastructureError(f"pip did not end: {reason}")
     # Every package of a lock has some release on the index. If pip sees none and ignored none, it
     # could not read the index (it does not say so).
     unseen = "(from versions: none)" in output and "Ignored the following" not in output

@@ -28,6 +28,7 @@ from watchdog.model.evidence import Isolation
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock, NoAnswer, Resolution
 from watchdog.model.release import Interpreter
+from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv_config import (
     BUILD_SECONDS,
     UvConfig,
@@ -90,6 +91,7 @@ class Uv:
         offline: bool = False,
         overlay: str | None = None,
         build_sandbox: BuildSandbox | None = None,
+        build_seconds: float = BUILD_SECONDS,
     ) -> None:
         """Find uv and prepare its environment.
 
@@ -99,22 +101,28 @@ class Uv:
             offline: use uv's cache only.
             overlay: URL of an index that uv searches first.
             build_sandbox: where uv runs whenever it may build a source distribution.
+            build_seconds: time limit of a call that may build one.
 
         Raises:
             InfrastructureError: uv is not installed.
         """
         self._processes = processes
         self._build_sandbox = build_sandbox
+        self._build_seconds = build_seconds
         self._scratch = scratch
         self.offline = offline
         self._exe = _find_uv()
         self._env = uv_environment(os.environ, overlay)
 
     def run(
-        self, *args: str, stdin: str = "", timeout: float = BUILD_SECONDS, log: str = "uv=warn"
+        self, *args: str, stdin: str = "", timeout: float | None = None, log: str = "uv=warn"
     ) -> ProcessResult:
-        """Run uv without confinement; `log` is a filter for its log, as in RUST_LOG."""
+        """Run uv without confinement; `log` is a filter for its log, as in RUST_LOG.
+
+        By default its time limit is that of a build.
+        """
         env = self._env | {"RUST_LOG": f"warn,{log}"}
+        timeout = self._build_seconds if timeout is None else timeout
         return self._processes.run([self._exe, *args], env=env, stdin=stdin, timeout=timeout)
 
     def run_confined(
@@ -148,7 +156,7 @@ class Uv:
             cwd=settings.folder,
             inside=dict(settings.variables),
             stdin=stdin,
-            timeout=BUILD_SECONDS,
+            timeout=self._build_seconds,
             readable=[exe, *settings.files, *readable],
             writable=[cache, *writable],
         )
@@ -238,6 +246,7 @@ class Uv:
 
         Raises:
             OfflineError: the cache does not hold what the answer needs.
+            InfrastructureError: a build was ended by a limit or by lack of memory.
         """
         cutoffs = _cutoff_flags(as_of, later)
         flags = list(cutoffs)
@@ -275,11 +284,12 @@ class Uv:
 
         Raises:
             OfflineError: the cache does not hold what the answer needs.
+            InfrastructureError: a build was ended by a limit or by lack of memory.
         """
         stdin = "\n".join(requirements) + "\n"
         result, log = self._compile(interpreter, flags, stdin, online=online)
         read, fetched = pages_read(log), list[dict[str, str]]()
-        while not online and not result.interrupted and needs_network(result):
+        while not online and needs_network(result) and not _was_stopped(result):
             if self.offline:
                 raise OfflineError(
                     "the cache does not hold everything that is needed to resolve this; "
@@ -305,11 +315,16 @@ class Uv:
         """Make uv read the metadata of releases; return the packages whose page it read for it.
 
         The packages `without` are excluded by an override, so that uv does not follow them.
+
+        Raises:
+            InfrastructureError: building one of them was ended by a limit or by lack of memory.
         """
         pins = [f"{name}=={version}" for name, version in sorted(releases.items())]
         never = [f"{name}; python_version < '0'" for name in sorted(without)]
         flags = (*cutoffs, "--override", str(self._constraints_file((*pins, *never))))
-        _, log = self._compile(interpreter, flags, "\n".join(pins) + "\n", online=True)
+        result, log = self._compile(interpreter, flags, "\n".join(pins) + "\n", online=True)
+        if reason := cut_short(result):  # running it again would take as long, and end as it did
+            raise InfrastructureError(reason)
         return pages_read(log)
 
     def _compile(
@@ -340,6 +355,11 @@ class Uv:
         path = self._scratch / "constraints" / f"{digest(pins)}.txt"
         write_atomic(path, ("\n".join(pins) + "\n").encode())
         return path
+
+
+def _was_stopped(result: ProcessResult) -> bool:
+    """Return whether uv was ended before its own end, by us or by the system."""
+    return result.interrupted or cut_short(result) is not None
 
 
 def _cutoff_flags(as_of: datetime, later: Iterable[tuple[str, datetime]]) -> list[str]:

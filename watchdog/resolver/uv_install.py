@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from watchdog.errors import InfrastructureError, InstallError, OfflineError
 from watchdog.model.release import Interpreter
+from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv import Uv, format_cutoff, later_build_tool_flags
 from watchdog.resolver.uv_output import (
     build_failed,
@@ -35,8 +36,11 @@ class UvInstaller:
 
         Raises:
             InstallError: it does not build.
+            InfrastructureError: the build was ended by its time limit or by lack of memory.
         """
         result = self.uv.run("build", "-q", "--wheel", "--out-dir", str(into), str(source))
+        if reason := cut_short(result):
+            raise InfrastructureError(f"the build did not end: {redact(reason)}")
         wheels = sorted(into.glob("*.whl"))
         if result.returncode or not wheels:
             log = hide_urls(result.errors)
@@ -119,7 +123,7 @@ class UvInstaller:
         result = None
         if likely_cached and not self.uv.offline:
             result = install("--offline")
-        if result is None or result.returncode:
+        if result is None or (result.returncode and not cut_short(result)):
             result = install(*network)
         if as_of and (tool_flags := later_build_tool_flags(result, as_of)):
             result = install(*tool_flags, *network)
@@ -129,8 +133,8 @@ class UvInstaller:
         log = redact(result.errors)
         if result.interrupted:
             raise InfrastructureError("interrupted")
-        if result.note:
-            raise InstallError(result.note, log)
+        if reason := cut_short(result):
+            raise InfrastructureError(redact(reason))
         if self.uv.offline and needs_network(result):
             raise OfflineError("a package is not in the cache; run without --offline")
         if (build_failed(result) and not network_failed(result)) or no_wheel_fits(result):

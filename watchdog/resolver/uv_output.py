@@ -7,6 +7,7 @@ import re
 from packaging.utils import canonicalize_name
 
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
+from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv_config import CHECK_INDEX
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import hide_urls
@@ -99,10 +100,16 @@ def parse_resolution(result: ProcessResult) -> Resolution:
     if result.returncode == 0:
         pins = (match.groups() for match in map(_PIN.match, result.output.splitlines()) if match)
         return Lock.of({canonicalize_name(name): version for name, version in pins})
+    if reason := cut_short(result):
+        return NoAnswer(redact(reason))
+    return _parse_failure(result)
+
+
+def _parse_failure(result: ProcessResult) -> Conflict | Unbuildable | NoAnswer:
     log = redact(result.errors).strip()
     network = network_failed(result)
-    if result.note or (build_failed(result) and not network):
-        return Unbuildable(result.note or find_symptom(log), log)
+    if build_failed(result) and not network:
+        return Unbuildable(find_symptom(log), log)
     if network:
         return NoAnswer(index_error(result.errors))
     if "No solution found" in result.errors or "unsatisfiable" in result.errors:

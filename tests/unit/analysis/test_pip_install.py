@@ -39,9 +39,17 @@ def test_refusal_of_a_lock(output: str, stage: Stage, symptom: str | None, reaso
     assert (outcome.reason or "").startswith(reason)
 
 
-def test_timeout_of_pip_is_no_verdict() -> None:
-    outcome = explain_refusal(ProcessResult(-9, "", "", 1200.0, timed_out=True), "")
-    assert (outcome.outcome, outcome.reason) == (None, "pip took longer than 1200 s")
+@pytest.mark.parametrize(
+    ("installed", "reason"),
+    [
+        (ProcessResult(-9, "", "", 1200.0, timed_out=True), r"time limit \(1200 s\)"),
+        (ProcessResult(-9, "", "", 9.0, note="more than 8192 MB of memory"), "more than 8192 MB"),
+        (ProcessResult(1, "", "", 9.0), "terminated by signal 9"),
+    ],
+)
+def test_pip_cut_short_is_an_infrastructure_error(installed: ProcessResult, reason: str) -> None:
+    with pytest.raises(InfrastructureError, match=reason):
+        explain_refusal(installed, "KeyError: 'x'\nerror: command 'gcc' terminated by signal 9")
 
 
 @pytest.mark.parametrize(
