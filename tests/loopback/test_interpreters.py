@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,43 @@ def test_find_interpreters_missing_series() -> None:
     """A missing series is not found, and the hint contains the install command."""
     assert find_interpreters(["3.99"], Processes()) == {}
     assert "uv python install 3.99" in how_to_install_python("3.99")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_find_interpreters_resolves_virtual_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, nested: bool
+) -> None:
+    """A virtual environment that comes first on PATH is not taken for the machine's Python."""
+    python = sys.executable
+    for name in ("outer", "inner") if nested else ("outer",):
+        argv = [python, "-m", "venv", "--without-pip", str(tmp_path / name)]
+        subprocess.run(argv, check=True)
+        folder = tmp_path / name / ("bin" if os.name == "posix" else "Scripts")
+        if not (folder / f"python{PYTHON}").exists():
+            (folder / f"python{PYTHON}").symlink_to(folder / "python")
+        python = str(folder / "python")
+    assert Path(python).exists()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    found = find_interpreters([PYTHON], Processes())[PYTHON]
+    assert not Path(found.path).is_relative_to(tmp_path)
+    code = "import sys; print(sys.prefix == sys.base_prefix)"
+    done = subprocess.run([found.path, "-I", "-c", code], capture_output=True, check=True)
+    assert done.stdout.split() == [b"True"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_find_interpreters_skips_virtual_environment_without_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment whose base is not there as a Python of its own is skipped."""
+    python = Path(sys.executable).resolve()
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "pyvenv.cfg").write_text(f"home = {tmp_path / 'gone'}\n", "utf-8")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / f"python{PYTHON}").symlink_to(python)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    found = find_interpreters([PYTHON], Processes())[PYTHON]
+    assert not Path(found.path).is_relative_to(tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell script for a Python")

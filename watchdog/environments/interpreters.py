@@ -1,7 +1,9 @@
 """Finds the Pythons of this machine: on PATH, under pyenv and under uv.
 
 pyenv's shims on PATH run only for the selected version, so its installations are searched too. A
-candidate counts only if it runs and describes itself as CPython.
+candidate counts only if it runs and describes itself as CPython. A virtual environment, which may
+come first on PATH, stands for the Python that it was made of: it may be removed at any time, and
+what is installed in it is no part of the machine's.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
@@ -26,7 +29,11 @@ try:
     bundled = getattr(ensurepip, "_SETUPTOOLS_VERSION", None)
 except ImportError:
     bundled = None
-print(json.dumps({"path": sys.executable, "version": platform.python_version(),
+# virtualenv before 20 knows `real_prefix` only.
+base = getattr(sys, "real_prefix", sys.base_prefix)
+print(json.dumps({"base": base if base != sys.prefix else None,
+                  "base_executable": getattr(sys, "_base_executable", None),
+                  "path": sys.executable, "version": platform.python_version(),
                   "setuptools": bundled if sys.version_info < (3, 12) else None,
                   "platform": sysconfig.get_platform(), "name": platform.python_implementation()}))
 """
@@ -56,9 +63,27 @@ def _find(series: str, processes: Processes) -> Interpreter | None:
         if candidate in tried:
             continue
         tried.add(candidate)
-        interpreter = _describe(candidate, processes)
+        interpreter = _resolve(candidate, series, processes)
         if interpreter is not None and interpreter.series == series:
             return interpreter
+    return None
+
+
+def _resolve(path: str, series: str, processes: Processes) -> Interpreter | None:
+    """Return what a candidate is, or for a virtual environment the Python that it was made of."""
+    facts = _describe(path, processes)
+    if facts is None:
+        return None
+    if facts.base is None:
+        return facts.interpreter
+    folder = Path(facts.base)
+    names = (Path("bin", f"python{series}"), Path("bin", "python3"), Path("python.exe"))
+    # Before Python 3.11 `sys._base_executable` is often the environment's own.
+    bases = [facts.base_executable, *(str(folder / name) for name in names)]
+    for base in dict.fromkeys(base for base in bases if base and Path(base).exists()):
+        found = _describe(base, processes)
+        if found and found.base is None and found.interpreter.version == facts.interpreter.version:
+            return found.interpreter
     return None
 
 
@@ -99,7 +124,21 @@ def _patch_version(path: str) -> Version:
         return Version("0")
 
 
-def _describe(path: str, processes: Processes) -> Interpreter | None:
+@dataclass(frozen=True)
+class _Facts:
+    """What a Python says of itself.
+
+    Attributes:
+        base: prefix of the Python that a virtual environment was made of; None for any other.
+        base_executable: the program of that Python, as far as Python knows.
+    """
+
+    interpreter: Interpreter
+    base: str | None
+    base_executable: str | None
+
+
+def _describe(path: str, processes: Processes) -> _Facts | None:
     """Run a candidate and return what it is; None if it does not run or is not CPython."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
     try:
@@ -107,6 +146,9 @@ def _describe(path: str, processes: Processes) -> Interpreter | None:
         facts = json.loads(result.output)
         if facts["name"] != "CPython":
             return None
-        return Interpreter(facts["path"], facts["version"], facts["setuptools"], facts["platform"])
+        interpreter = Interpreter(
+            facts["path"], facts["version"], facts["setuptools"], facts["platform"]
+        )
+        return _Facts(interpreter, facts["base"], facts["base_executable"])
     except (OSError, ValueError, KeyError):
         return None
