@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+RUN_AGAIN = "What was run is in the ledger; run the same command again for the rest."
+"""What to do about a result that is incomplete."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of the command line; documented in the README."""
@@ -67,8 +70,7 @@ class IncompleteResults:
             IncompleteError: at least one item is incomplete.
         """
         if self.messages:
-            advice = "What was run is in the ledger; run the same command again for the rest."
-            raise IncompleteError("\n".join((*self.messages, advice)))
+            raise IncompleteError("\n".join((*self.messages, RUN_AGAIN)))
 
 
 class OfflineError(InfrastructureError):

@@ -6,7 +6,7 @@ one of the subject, with the core of that series swapped in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +22,19 @@ from watchdog.runner.workspace import Workspace
 from watchdog.storage.declared import Measured, SeriesResult
 
 
-def measure_ranges(workspace: Workspace, observer: Observer) -> list[Measured]:
+@dataclass(frozen=True)
+class Ranges:
+    """The subjects that were measured.
+
+    Attributes:
+        incomplete: of each other subject, the infrastructure failure that prevented it.
+    """
+
+    measured: tuple[Measured, ...]
+    incomplete: Mapping[str, str]
+
+
+def measure_ranges(workspace: Workspace, observer: Observer) -> Ranges:
     """Measure every subject of the grid with every series of the framework in the grid."""
     cells = expand_cells(workspace.settings.matrix, workspace.releases())
     grid = [c for c in cells if c.table is Table.GRID and c.python in workspace.interpreters]
@@ -30,7 +42,7 @@ def measure_ranges(workspace: Workspace, observer: Observer) -> list[Measured]:
     return run_with_scheduler(workspace, observer, partial(_measure, grid))
 
 
-async def _measure(grid: Sequence[Cell], scheduler: Scheduler) -> list[Measured]:
+async def _measure(grid: Sequence[Cell], scheduler: Scheduler) -> Ranges:
     subjects = list(dict.fromkeys(cell.subject for cell in grid))
     every_series = series_of(grid)
     as_of = scheduler.workspace.settings.as_of
@@ -38,8 +50,16 @@ async def _measure(grid: Sequence[Cell], scheduler: Scheduler) -> list[Measured]
     scheduler.observer.stage(
         "Comparing what is declared with what works", len(subjects) * len(every_series)
     )
-    return await gather(
+    results = await gather(
         _measure_subject(scheduler, subject, every_series, grid) for subject in subjects
+    )
+    return Ranges(
+        tuple(result for result in results if isinstance(result, Measured)),
+        {
+            subject: result
+            for subject, result in zip(subjects, results, strict=True)
+            if isinstance(result, str)
+        },
     )
 
 
@@ -51,13 +71,17 @@ def series_of(grid: Sequence[Cell]) -> list[str]:
 
 async def _measure_subject(
     scheduler: Scheduler, subject: str, every_series: Sequence[str], grid: Sequence[Cell]
-) -> Measured:
+) -> Measured | str:
+    """Return the results of a subject, or the infrastructure failure that prevented some."""
     cells = [cell for cell in grid if cell.subject == subject]
-    results = await gather(
-        _measure_series(scheduler, series, [c for c in cells if c.framework == series])
-        for series in every_series
-    )
-    newest = await _newest_lock(scheduler, cells[-1])
+    with scheduler.collect_failures() as failures:
+        results = await gather(
+            _measure_series(scheduler, series, [c for c in cells if c.framework == series])
+            for series in every_series
+        )
+        newest = await _newest_lock(scheduler, cells[-1])
+    if failures:
+        return failures[0]
     version = newest.version(subject) if newest else None
     return Measured(subject, version or "", tuple(results))
 

@@ -15,7 +15,7 @@ from functools import partial
 from watchdog.errors import InfrastructureError
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Conflict, Lock, LockRequest
-from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
+from watchdog.runner.scheduler import Observer, Scheduler, gather, run_complete
 from watchdog.runner.workspace import Workspace
 from watchdog.storage.constraints import KnownGood
 
@@ -24,14 +24,14 @@ def find_known_good(workspace: Workspace, observer: Observer, python: str) -> Kn
     """Return the known-good set for a Python, at the cutoff of the workspace.
 
     Raises:
-        InfrastructureError: the index or this machine failed.
+        IncompleteError: an infrastructure failure may have kept a subject out of it.
     """
     extensions = workspace.settings.matrix.extensions
     unranked = max((extension.rank or 0 for extension in extensions.values()), default=0) + 1
     subjects = [name for name, extension in extensions.items() if not extension.install]
     subjects.sort(key=lambda name: (extensions[name].rank or unranked, name))
     workspace.start_services(subjects)
-    return run_with_scheduler(workspace, observer, partial(_find, subjects, python))
+    return run_complete(workspace, observer, partial(_find, subjects, python))
 
 
 async def _find(subjects: Sequence[str], python: str, scheduler: Scheduler) -> KnownGood:

@@ -34,6 +34,8 @@ from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.archive import Archive
 
+_FAILED = "the infrastructure failed; try again"
+
 
 @click.command()
 @options(python=Pythons.ONE)
@@ -107,7 +109,7 @@ def check(
         elif upgrades and result.outcome is not Outcome.WORKS:
             click.echo("  no other changes were found that make it work")
     if result.outcome is Outcome.ERROR:
-        raise InfrastructureError(result.reason or "the infrastructure failed; try again")
+        raise InfrastructureError(result.reason or _FAILED)
     return ExitCode.NEW_BREAKAGE if result.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
 
 
@@ -254,6 +256,8 @@ def explain(settings: Settings, format_: str, name: str) -> None:
         click.echo(json.dumps(_result_json(result, settings.as_of)))
     else:
         _print_result(result, settings)
+    if result.outcome is Outcome.ERROR:
+        raise InfrastructureError(result.reason or _FAILED)
 
 
 def _explain_cell(settings: Settings, cell_id: str) -> checking.CheckResult:

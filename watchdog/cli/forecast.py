@@ -17,6 +17,7 @@ from watchdog.cli.options import (
     output_format,
     select_subjects,
 )
+from watchdog.errors import RUN_AGAIN, IncompleteError
 from watchdog.report import site
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.forecast import Forecast, forecast_json, read_forecast
@@ -35,17 +36,23 @@ def forecast(
     prereleases, for all packages of the matrix or the named ones.
     """
     selected = select_subjects(settings, subjects)
-    result = _make_forecast(settings, python, selected)
-    if not subjects:
+    result, failures = _make_forecast(settings, python, selected)
+    if not subjects and not failures:
         result = _save_forecast(settings, result)
     if format_ == "json":
         click.echo(forecast_json(result), nl=False)
     else:
         click.echo(forecast_text(result))
     say(stderr_console(), f"{len(result.risks)} risks for {result.subjects} packages")
+    if failures:
+        # What was printed is true. A stored forecast would say that there is no more.
+        lines = ("the forecast is incomplete and was not saved:", *failures, RUN_AGAIN)
+        raise IncompleteError("\n".join(lines))
 
 
-def _make_forecast(settings: Settings, python: str | None, subjects: tuple[str, ...]) -> Forecast:
+def _make_forecast(
+    settings: Settings, python: str | None, subjects: tuple[str, ...]
+) -> tuple[Forecast, list[str]]:
     with (
         observe(stderr_console(), settings.matrix) as observer,
         open_workspace(settings) as workspace,

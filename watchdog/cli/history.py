@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import click
 from packaging.requirements import Requirement
@@ -26,7 +27,7 @@ from watchdog.cli.options import (
     select_subjects,
     shard_options,
 )
-from watchdog.errors import ConfigurationError, IncompleteResults
+from watchdog.errors import RUN_AGAIN, ConfigurationError, IncompleteError, IncompleteResults
 from watchdog.matrix.shards import Shard
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.verdict import State
@@ -84,18 +85,21 @@ def replay(
         else:
             version = choose_python(workspace, python)
         workspace.start_services([subject])
-        history = scheduler.run_with_scheduler(
-            workspace,
-            observer,
-            lambda s: replaying.replay(
-                s,
-                subject,
-                requirements,
-                since=since,
-                until=until or settings.as_of,
-                python=version,
-            ),
+        main = partial(
+            replaying.replay,
+            subject=subject,
+            requirements=requirements,
+            since=since,
+            until=until or settings.as_of,
+            python=version,
         )
+        try:
+            history = scheduler.run_complete(workspace, observer, main)
+        except IncompleteError as error:
+            raise IncompleteError(
+                f"the history of {subject} is incomplete, so it is not printed: {error}\n"
+                + RUN_AGAIN
+            ) from error
     if format_ == "json":
         click.echo(json.dumps(history_text.history_json(history)))
     else:

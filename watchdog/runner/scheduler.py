@@ -8,9 +8,11 @@ first, then those that take longest. What waits for the network has threads of i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
 
@@ -25,6 +27,12 @@ _RESOLVING_PER_JOB = 4
 _FETCHING_PER_JOB = 2
 _PREPARING = 2
 """Workers beyond the number of jobs; they prepare environments while smokes run."""
+
+_failures: ContextVar[list[str] | None] = ContextVar("failures", default=None)
+"""Where the infrastructure failures of a part of the work are collected.
+
+Tasks inherit it from the task that began them.
+"""
 
 
 class Observer(Protocol):
@@ -107,7 +115,7 @@ class Scheduler:
             refused = self.workspace.refused(answer, request.python, request.installed_as_of)
             answer = NoAnswer(refused, infrastructure=False) if refused else answer
         if isinstance(answer, NoAnswer) and answer.infrastructure:
-            self.failure = self.failure or answer.reason
+            self.report_failure(answer.reason)
         return answer, names
 
     async def record(self, trial: Trial, *, first: bool = False) -> Record:
@@ -135,7 +143,7 @@ class Scheduler:
             self._workers.submit(rank, lambda: workspace.runner.run(trial))
         )
         if record.judgement.outcome is Outcome.ERROR:
-            self.failure = self.failure or record.judgement.reason
+            self.report_failure(record.judgement.reason or "a trial could not be run")
         self.ran += 1
         self.observer.ran(record)
         return record
@@ -162,17 +170,47 @@ class Scheduler:
         """Run a blocking function in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._fetching, work)
 
+    def report_failure(self, reason: str) -> None:
+        """Note an infrastructure failure that prevents a part of the answer."""
+        self.failure = self.failure or reason
+        failures = _failures.get()
+        if failures is not None and reason not in failures:
+            failures.append(reason)
+
+    @contextlib.contextmanager
+    def collect_failures(self) -> Iterator[list[str]]:
+        """Collect the infrastructure failures that the work in the block meets.
+
+        Also those of tasks that are begun in it, and of units of work that others met before.
+        """
+        failures: list[str] = []
+        token = _failures.set(failures)
+        try:
+            yield failures
+        finally:
+            _failures.reset(token)
+
     async def once(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result of a unit of work that runs once, however often it is awaited."""
         if key not in self._tasks:
-            task = asyncio.ensure_future(work())
+            task = asyncio.ensure_future(self._with_failures(work))
             # Everybody who awaits the task gets its exception. If nobody does any more, it is read
             # here, because asyncio would print it otherwise.
             task.add_done_callback(lambda t: t.cancelled() or t.exception())
             task.add_done_callback(lambda _: self._stall.work_ended())
             self._tasks[key] = task
-        result: T = await asyncio.shield(self._tasks[key])
+        result: T
+        result, failures = await asyncio.shield(self._tasks[key])
+        for reason in failures:
+            self.report_failure(reason)
         return result
+
+    async def _with_failures(
+        self, work: Callable[[], Coroutine[Any, Any, T]]
+    ) -> tuple[T, list[str]]:
+        """Return the result of a unit of work, and its failures for everybody who awaits it."""
+        with self.collect_failures() as failures:
+            return await work(), failures
 
 
 def run_with_scheduler(

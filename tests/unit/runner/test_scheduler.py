@@ -15,6 +15,7 @@ import pytest
 
 from watchdog.__main__ import _interrupt
 from watchdog.runner import scheduler
+from watchdog.runner.stall import StallDetector
 from watchdog.runner.workers import Workers
 
 
@@ -152,3 +153,28 @@ def test_gather_cancels_on_failure() -> None:
         asyncio.run(scheduler.gather([waits(ended), fails()]))
     assert [type(e) for e in raised.value.exceptions] == [ZeroDivisionError]
     assert ended == ["waits"]
+
+
+def test_failures_reach_everybody_who_waits() -> None:
+    """A failure is collected by each part of the work that awaits the unit which met it."""
+
+    async def main(desk: scheduler.Scheduler) -> list[list[str]]:
+        async def fails() -> None:
+            desk.report_failure("the index is down")
+
+        async def part(*keys: str) -> list[str]:
+            with desk.collect_failures() as failures:
+                await scheduler.gather(desk.once(key, fails) for key in keys)
+            return failures
+
+        return await scheduler.gather([part("one"), part("one", "two"), part()])
+
+    async def run() -> list[list[str]]:
+        desk = scheduler.Scheduler.__new__(scheduler.Scheduler)
+        desk.failure, desk._tasks = None, {}
+        desk._stall = StallDetector()
+        found = await main(desk)
+        assert desk.failure == "the index is down"
+        return found
+
+    assert asyncio.run(run()) == [["the index is down"], ["the index is down"], []]

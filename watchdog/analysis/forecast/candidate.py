@@ -19,7 +19,7 @@ from watchdog.analysis.forecast.forecast import (
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.errors import ConfigurationError, InfrastructureError, InstallError
-from watchdog.runner.scheduler import Observer, Scheduler, run_with_scheduler
+from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
 from watchdog.storage.forecast import Forecast, Risk
 
@@ -46,6 +46,7 @@ def scan_candidate(
         ConfigurationError: the matrix does not have its package in the stack, or there is no such
             release.
         InfrastructureError: it cannot be installed or imported.
+        IncompleteError: an infrastructure failure hides a part of the field.
     """
     matrix, package = workspace.settings.matrix, canonicalize_name(source.name)
     if package not in matrix.stack_names:
@@ -53,7 +54,7 @@ def scan_candidate(
         raise ConfigurationError((f"{package} is not in `stack` of matrix.yaml: {names}",))
     candidate = find_candidate(with_candidate, source, python)
     main = partial(_scan, subjects, python, candidate, with_candidate)
-    return run_with_scheduler(workspace, observer, main)
+    return run_complete(workspace, observer, main)
 
 
 async def _scan(

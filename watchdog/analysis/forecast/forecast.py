@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any, TypeVar
 
 from packaging.version import Version
 
@@ -16,12 +17,14 @@ from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import SymbolUse
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Lock, LockRequest, NoAnswer
+from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.controls import core_control
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.verdicts import core_is_broken
 from watchdog.runner.workspace import Workspace
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
+
+T = TypeVar("T")
 
 _UNRANKED = 10**9
 
@@ -64,22 +67,36 @@ class Reading:
 
 def make_forecast(
     workspace: Workspace, observer: Observer, subjects: Sequence[str], python: str
-) -> Forecast:
-    """Return what threatens these subjects on a Python, at the cutoff of the workspace.
+) -> tuple[Forecast, list[str]]:
+    """Find what threatens these subjects on a Python, at the cutoff of the workspace.
 
-    Raises:
-        InfrastructureError: the index or this machine failed.
+    Returns:
+        The forecast for the subjects that could be examined, and a sentence about each other one:
+        the infrastructure failure that prevented it.
     """
     workspace.start_services(subjects)
     return run_with_scheduler(workspace, observer, partial(_forecast, subjects, python))
 
 
-async def _forecast(subjects: Sequence[str], python: str, scheduler: Scheduler) -> Forecast:
+async def _forecast(
+    subjects: Sequence[str], python: str, scheduler: Scheduler
+) -> tuple[Forecast, list[str]]:
+    with scheduler.collect_failures() as failures:
+        forecast = await _forecast_examined(subjects, python, scheduler)
+    return forecast, failures
+
+
+async def _forecast_examined(
+    subjects: Sequence[str], python: str, scheduler: Scheduler
+) -> Forecast:
+    """Return the forecast for the subjects that can be examined."""
     settings = scheduler.workspace.settings
     readings = await read_subjects(scheduler, subjects, python, settings.as_of, smokes=True)
     scheduler.observer.stage("Querying the API of releases")
-    by_reading = await gather(_risks_of(scheduler, r, readings, python) for r in readings)
-    every = [risk for risks_ in by_reading for risk in risks_]
+    by_reading = await gather(
+        _examine(scheduler, r.subject, _risks_of(scheduler, r, readings, python)) for r in readings
+    )
+    every = [risk for risks_ in by_reading for risk in risks_ or ()]
     scheduler.observer.stage("Running prereleases")
     every += await _risks_of_prereleases(scheduler, readings, python)
     extensions = settings.matrix.extensions
@@ -92,6 +109,19 @@ async def _forecast(subjects: Sequence[str], python: str, scheduler: Scheduler) 
     return Forecast(settings.as_of, python, len(readings), tuple(merged))
 
 
+async def _examine(scheduler: Scheduler, subject: str, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the result of examining a subject; None if an infrastructure failure hides a part.
+
+    What it would show is not known then, and a part of it may be wrong: what a subject uses that
+    is gone is a risk only if its smoke did not fail.
+    """
+    with scheduler.collect_failures() as failures:
+        result = await work
+    for reason in failures:
+        scheduler.report_failure(f"{subject}: {reason}")
+    return None if failures else result
+
+
 async def read_subjects(
     scheduler: Scheduler,
     subjects: Sequence[str],
@@ -102,7 +132,8 @@ async def read_subjects(
 ) -> list[Reading]:
     """Read what each subject uses, and run its smoke if asked to.
 
-    Subjects that cannot be installed, or are no package, are left out.
+    Subjects that cannot be installed, or are no package, are left out; so are those that an
+    infrastructure failure hides, which the scheduler notes.
     """
     matrix = scheduler.workspace.settings.matrix
     packages = [subject for subject in subjects if matrix.is_package(subject)]
@@ -111,7 +142,8 @@ async def read_subjects(
         LockRequest(matrix.requirements(package), python, as_of) for package in packages
     )
     readings = await gather(
-        _read_newest(scheduler, package, python, as_of, smokes=smokes) for package in packages
+        _examine(scheduler, package, _read_newest(scheduler, package, python, as_of, smokes=smokes))
+        for package in packages
     )
     return [reading for reading in readings if reading]
 
@@ -123,8 +155,6 @@ async def _read_newest(
     workspace = scheduler.workspace
     requirements = workspace.settings.matrix.requirements(subject)
     lock = await scheduler.lock(LockRequest(requirements, python, as_of))
-    if isinstance(lock, NoAnswer):
-        raise InfrastructureError(f"{subject}: {lock.reason}")
     if not isinstance(lock, Lock) or not lock.version(subject):
         scheduler.observer.advance()
         return None
@@ -158,7 +188,10 @@ async def read_subject(
         modules = await scheduler.in_thread(
             partial(reader.modules, subject, version, interpreter, as_of)
         )
-    except (InstallError, InfrastructureError):
+    except InstallError:
+        return None
+    except InfrastructureError as e:
+        scheduler.report_failure(str(e))
         return None
     return Reading(subject, lock, uses, modules, record)
 
@@ -192,7 +225,10 @@ async def query_offers(
         return await scheduler.in_thread(
             partial(ApiReader(workspace).offers, lock, interpreter, as_of, uses)
         )
-    except (InstallError, InfrastructureError):
+    except InstallError:
+        return {}
+    except InfrastructureError as e:
+        scheduler.report_failure(str(e))
         return {}
 
 
@@ -229,7 +265,12 @@ async def _risks_of_prereleases(
     for package in scheduler.workspace.settings.matrix.stack_names:
         if prerelease := newest_prerelease(scheduler, package):
             results = await gather(
-                _run_prerelease(scheduler, r, package, prerelease, python) for r in readings
+                _examine(
+                    scheduler,
+                    r.subject,
+                    _run_prerelease(scheduler, r, package, prerelease, python),
+                )
+                for r in readings
             )
             failures += [risk for risk in results if risk]
     return failures
