@@ -293,6 +293,7 @@ def _store(
             newest=newest_releases(choice.releases),
             core=first_releases(choice.releases, workspace.settings.matrix.core_names),
             doubt=doubt,
+            options=workspace.settings.options,
         )
     )
     return dated

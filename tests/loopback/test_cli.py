@@ -129,7 +129,7 @@ def test_show_prints_evidence(finished_run: Home) -> None:
     assert "✕" in done.stdout
     assert "cannot import name 'gone'" in done.stdout
     assert "werkzeug==3.0.0" in done.stdout
-    assert "uv venv --python" in done.stdout
+    assert f"smoke ext-import --python {PYTHON} --smokes smokes" in done.stdout
     data = finished_run.json("show", f"ext-import/today/py{PYTHON}")
     assert data["state"] == "broken"
     assert data["record"]["lock"]["flask"] == "3.0.0"

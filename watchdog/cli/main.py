@@ -48,6 +48,7 @@ COMMANDS = {
     "report": _source(_MATRIX, "run:report", "Write the report again without running anything."),
     "show": _source(_MATRIX, "run:show", "Show the result, log and packages of one cell."),
     "cell": _source(_MATRIX, "run:cell", "Build the environment of one cell and keep it."),
+    "smoke": _source(_MATRIX, "smoke:smoke", "Run one smoke with exactly the packages you name."),
     "replay": _source(_HISTORY, "history:replay", "Find every past breakage of one package."),
     "history": _source(_HISTORY, "history:history", "Update the stored history of every package."),
     "cures": _source(_HISTORY, "history:cures", "Find versions to install instead of broken ones."),

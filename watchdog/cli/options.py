@@ -26,6 +26,7 @@ from watchdog.runner.workspace import Settings, Workspace
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 _AUTO = "auto"
+DEFAULT_MATRIX = Path("matrix.yaml")
 
 
 class Instant(click.ParamType[datetime]):
@@ -86,7 +87,7 @@ matrix_option = click.option(
     "--matrix",
     "matrix_path",
     type=click.Path(path_type=Path),
-    default=Path("matrix.yaml"),
+    default=DEFAULT_MATRIX,
     show_default=True,
     help="The file that describes what is tested.",
 )
@@ -242,11 +243,30 @@ def _pass_settings(command: Command, *, settled: timedelta, auto_python: bool) -
             smokes=smokes,
             sandbox=None if sandbox == _AUTO else Isolation(sandbox),
             builds=frozenset(matrix.builds) if builds == "listed" else None,
+            options=_field_options(matrix_path, smokes),
         )
         _check_pythons(settings, other, auto_allowed=auto_python)
         return command(settings=settings, **other)
 
     return with_settings
+
+
+def _field_options(matrix_path: Path, smokes: Path) -> tuple[str, ...]:
+    """Return the options that name this matrix and these smokes in the current folder."""
+    chosen: list[str] = []
+    if matrix_path != DEFAULT_MATRIX:
+        chosen += ["--matrix", _relative(matrix_path)]
+    if smokes.resolve() != SMOKES.resolve():
+        chosen += ["--smokes", _relative(smokes)]
+    return tuple(chosen)
+
+
+def _relative(path: Path) -> str:
+    """Return a path from the current folder: results are published, absolute paths are not."""
+    try:
+        return os.path.relpath(path).replace(os.sep, "/")
+    except ValueError:  # on another drive of Windows
+        return str(path)
 
 
 def _check_pythons(settings: Settings, arguments: Mapping[str, Any], *, auto_allowed: bool) -> None:

@@ -29,8 +29,10 @@ from watchdog.cli.options import (
     reports_option,
     shard_options,
 )
+from watchdog.cli.smoke import program
 from watchdog.environments import gc
 from watchdog.errors import ConfigurationError, ExitCode
+from watchdog.harness import AUTOMATIC, PROBE, smoke_file
 from watchdog.matrix import load
 from watchdog.matrix.schema import schema_text
 from watchdog.matrix.shards import Shard
@@ -39,7 +41,7 @@ from watchdog.model.evidence import Record
 from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import JournalEntry, Run
 from watchdog.report import site
-from watchdog.report.views import subject
+from watchdog.report.views import commands
 from watchdog.report.views.wording import state_symbols
 from watchdog.runner.workspace import Settings, open_workspace, package_folder
 from watchdog.storage.journal import Journal
@@ -110,7 +112,7 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
     if entry.reason:
         click.echo(f"  {entry.reason}")
     if record:
-        for line in _record_lines(record):
+        for line in _record_lines(latest_run, record):
             click.echo(line)
 
 
@@ -134,7 +136,7 @@ def _cell_json(
     record_json = reproduce = None
     if record:
         record_json = TypeAdapter(Record).dump_python(record, mode="json")
-        reproduce = subject.reproduce(record)
+        reproduce = commands.reproduce_record(record, run_.options, program=program())
     return {
         "cell": cell_id,
         "as_of": run_.as_of.isoformat(),
@@ -145,7 +147,7 @@ def _cell_json(
     }
 
 
-def _record_lines(record: Record) -> Iterator[str]:
+def _record_lines(run_: Run, record: Record) -> Iterator[str]:
     """Yield the symptom, packages, tests and log of a trial, and how to reproduce it."""
     judgement = record.judgement
     if judgement.symptom:
@@ -157,7 +159,8 @@ def _record_lines(record: Record) -> Iterator[str]:
             yield f"  {test.outcome:<8} {test.title or test.name}"
         if evidence.log.strip():
             yield f"\n{evidence.log.rstrip()}\n"
-    yield f"Reproduce with:\n  {subject.reproduce(record)}"
+    reproduce = commands.reproduce_record(record, run_.options, program=program())
+    yield f"Reproduce with:\n  {reproduce}"
 
 
 @click.command()
@@ -217,9 +220,16 @@ def cell(settings: Settings, cell_id: str, into: Path) -> None:
             raise ConfigurationError((f"{cell_id} cannot be built: {_why_no_lock(planned)}",))
         python = workspace.environments.install(trial.installation, folder)
     click.echo(str(folder))
-    smoke = f"watchdog/smokes/{trial.smoke}.py"
-    command = shlex.join([str(python), "watchdog/harness/probe.py", smoke])
-    say(console, f"Run its smoke: {command}")
+    if trial.services:
+        pins = trial.lock.requirements
+        again = (trial.subject, planned.cell.python, pins, settings.options)
+        services, command = ", ".join(trial.services), commands.reproduce(*again, program=program())
+        say(console, f"Its smoke connects to {services}; start them and run it: {command}")
+        return
+    smoke = smoke_file(trial.subject, settings.smokes).absolute()
+    names = f"WATCHDOG_DISTRIBUTIONS={shlex.quote(' '.join(trial.distributions))} "
+    by_hand = shlex.join([str(python), str(PROBE), str(smoke)])
+    say(console, f"Run its smoke: {names if smoke.name == AUTOMATIC.name else ''}{by_hand}")
 
 
 def _why_no_lock(planned: pipeline.LockedCell) -> str:

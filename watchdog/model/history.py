@@ -197,6 +197,7 @@ class History:
     Attributes:
         since, until: UTC.
         gaps: stretches that could not be judged: begin, end, reason.
+        options: those of its last chapter.
     """
 
     subject: str
@@ -207,6 +208,7 @@ class History:
     gaps: tuple[tuple[datetime, datetime, str], ...]
     effort: Effort
     moments: tuple[Snapshot, ...] = field(default=(), repr=False)
+    options: tuple[str, ...] = ()
 
 
 def status_key(snapshot: Snapshot) -> tuple[object, ...]:
@@ -285,6 +287,7 @@ class Chapter:
         since, until: the stretch, UTC.
         finished: when it was replayed, UTC.
         seconds: how long the replay took.
+        options: by which its smoke is run again, beside the defaults: `--matrix`, `--smokes`.
     """
 
     subject: str
@@ -299,6 +302,7 @@ class Chapter:
     moments: tuple[Snapshot, ...]
     breakages: tuple[PastBreakage, ...]
     schema_version: int = 1
+    options: tuple[str, ...] = ()
 
 
 class PinState(StrEnum):
@@ -471,4 +475,5 @@ def join_chapters(chapters: Sequence[Chapter]) -> History | None:
         gaps=tuple(gaps(snapshots, last.until)),
         effort=effort,
         moments=snapshots,
+        options=last.options,
     )

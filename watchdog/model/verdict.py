@@ -122,6 +122,7 @@ class Run:
         core: the first release of each series of the core's packages: package, version, upload
             time.
         doubt: why the run is unreliable, so that nothing in it is news; None if it is reliable.
+        options: by which a smoke of it is run again, beside the defaults: `--matrix`, `--smokes`.
     """
 
     as_of: datetime
@@ -132,6 +133,7 @@ class Run:
     core: tuple[tuple[str, str, datetime], ...] = ()
     doubt: str | None = None
     schema_version: int = 1
+    options: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

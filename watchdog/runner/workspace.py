@@ -70,6 +70,8 @@ class Settings:
         own: the smokes belong to a maintainer, who vouches that they fit every version.
         sandbox: how cells are isolated; None for the strongest isolation that works here.
         builds: the packages that may be built from source; None for all.
+        options: `--matrix` and `--smokes` as a shell takes them in the current folder, unless they
+            have their defaults; by them a smoke of this field can be run again.
     """
 
     matrix: Matrix
@@ -82,6 +84,7 @@ class Settings:
     own: bool = False
     sandbox: Isolation | None = None
     builds: frozenset[str] | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass

@@ -91,6 +91,7 @@ def update_history(
         effort=earlier.effort + history.effort if earlier and not extended else history.effort,
         moments=history.moments[len(extended.moments) if extended else 0 :],
         breakages=_new_breakages(history, extended),
+        options=workspace.settings.options,
     )
     archive.add_chapter(chapter)
     return chapter
