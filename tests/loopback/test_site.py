@@ -66,8 +66,7 @@ def test_subject_page_log_and_command(finished_run: Home) -> None:
     text = page.read_text("utf-8")
     assert "does not work on a fresh install today" in text
     assert "Traceback (most recent call last)" in text
-    assert "uv venv --python" in text
-    assert "watchdog/smokes/smoke_ext_import.py" in text
+    assert f"flask-watchdog smoke ext-import --python {PYTHON} --smokes smokes" in text
 
 
 def test_links_resolve_within_site(finished_run: Home) -> None:

@@ -160,7 +160,8 @@ def site_view(
     return SiteView(
         front=_front(matrix, run, facts, verdicts, history, journal.fixed_cells(run, runs)),
         subjects=tuple(
-            subject_view(matrix, facts, s, by_subject[s], controls[s]) for s in subjects
+            subject_view(matrix, facts, s, by_subject[s], controls[s], run.options)
+            for s in subjects
         ),
         history=history,
         fresh={subject: view for subject, view in fresh.items() if view},

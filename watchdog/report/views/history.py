@@ -12,10 +12,10 @@ from statistics import median
 from watchdog.facts.downtimes import Cause, Downtime
 from watchdog.facts.facts import DowntimeFacts, Facts, TestTitles
 from watchdog.matrix.schema import Matrix
-from watchdog.model.cell import smoke_name
 from watchdog.model.history import ALL_USES, Culprit, Effort, History, PinStatus
 from watchdog.model.lock import Lock
 from watchdog.report.views import wording
+from watchdog.report.views.commands import reproduce_breakage
 from watchdog.report.views.history_chart import (
     HistoryChart,
     family,
@@ -206,7 +206,13 @@ def history_view(
     """
     victims = _victims_by_culprit(matrix, facts.downtimes)
     views = tuple(
-        past_breakage_view(matrix, downtime, victims, titles.get(downtime.subject, {}))
+        past_breakage_view(
+            matrix,
+            downtime,
+            victims,
+            titles.get(downtime.subject, {}),
+            facts.histories[downtime.subject].options,
+        )
         for downtime in facts.downtimes
     )
     histories = tuple(facts.histories.values())
@@ -232,7 +238,11 @@ def _victims_by_culprit(matrix: Matrix, downtimes: Iterable[DowntimeFacts]) -> V
 
 
 def past_breakage_view(
-    matrix: Matrix, facts: DowntimeFacts, victims: Victims, titles: Mapping[str, str]
+    matrix: Matrix,
+    facts: DowntimeFacts,
+    victims: Victims,
+    titles: Mapping[str, str],
+    options: Sequence[str] = (),
 ) -> PastBreakageView:
     """Return a breakage of the history.
 
@@ -241,6 +251,7 @@ def past_breakage_view(
         facts: the breakage to show.
         victims: of all releases.
         titles: what each use of the subject is.
+        options: those by which its smoke is run again.
     """
     downtime, cure = facts.downtime, facts.cure
     title, first = matrix.title(downtime.subject), downtime.first
@@ -261,7 +272,7 @@ def past_breakage_view(
         known_until=downtime.known_until,
         days=lasted(facts),
         causes=tuple(
-            _cause_view(matrix, cause, text)
+            _cause_view(matrix, cause, text, options)
             for cause, text in zip(downtime.causes, facts.titles, strict=True)
         ),
         how_fixed=_how_fixed(matrix, downtime),
@@ -296,7 +307,7 @@ def _uses(downtime: Downtime, titles: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(titles.get(use, use).rstrip(".") for use in sorted(downtime.uses))
 
 
-def _cause_view(matrix: Matrix, cause: Cause, title: str) -> CauseView:
+def _cause_view(matrix: Matrix, cause: Cause, title: str, options: Sequence[str]) -> CauseView:
     breakage, culprit = cause.breakage, cause.culprit
     return CauseView(
         title=title,
@@ -311,7 +322,7 @@ def _cause_view(matrix: Matrix, cause: Cause, title: str) -> CauseView:
         missing=breakage.missing,
         breaks=_requirements(breakage.breaks),
         log=breakage.log,
-        reproduce=_reproduce(matrix, cause),
+        reproduce=reproduce_breakage(breakage, options),
     )
 
 
@@ -366,18 +377,6 @@ def _how_fixed(matrix: Matrix, downtime: Downtime) -> str | None:
     if fix.how == "cap":
         return f"Since {release} of {when} an older version is asked for, and so it works."
     return f"Fixed by {release} on {when}."
-
-
-def _reproduce(matrix: Matrix, cause: Cause) -> str | None:
-    """Return a shell line that runs the first bad lock; None where it was not kept."""
-    breakage = cause.breakage
-    if breakage.breaks is None:
-        return None
-    # A subject that is not in the matrix has no smoke of its own.
-    in_matrix = breakage.subject == matrix.framework or breakage.subject in matrix.extensions
-    smoke = smoke_name(breakage.subject) if in_matrix else "automatic"
-    pins = breakage.breaks.requirements
-    return wording.reproduce(breakage.python, pins, smoke, breakage.subject)
 
 
 def _numbers(matrix: Matrix, facts: Facts, views: Sequence[PastBreakageView]) -> NumbersView:

@@ -16,6 +16,7 @@ from watchdog.model.evidence import Evidence, Outcome, Record, UseResult
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView, released_sentence, today_view
+from watchdog.report.views.commands import reproduce_record
 from watchdog.report.views.tables import (
     TableView,
     cell_view,
@@ -83,6 +84,7 @@ def subject_view(
     subject: str,
     verdicts: Sequence[Verdict],
     controls: Iterable[Record] = (),
+    options: Sequence[str] = (),
 ) -> SubjectView:
     """Return the page of a subject.
 
@@ -92,6 +94,7 @@ def subject_view(
         subject: name of the subject.
         verdicts: those of all its cells.
         controls: records in which it was the control of another subject.
+        options: those by which a smoke of the run is run again.
     """
     extension = matrix.extensions.get(subject)
     title = matrix.title(subject)
@@ -105,7 +108,7 @@ def subject_view(
         notes=extension.notes if extension else None,
         successor=extension.successor if extension else None,
         tables=tuple(_tables(matrix, subject, verdicts)),
-        evidence=tuple(_all_evidence(matrix, subject, verdicts, controls)),
+        evidence=tuple(_all_evidence(matrix, subject, verdicts, controls, options)),
     )
 
 
@@ -179,7 +182,11 @@ def _series(pythons: Sequence[str]) -> str:
 
 
 def _all_evidence(
-    matrix: Matrix, subject: str, verdicts: Sequence[Verdict], controls: Iterable[Record]
+    matrix: Matrix,
+    subject: str,
+    verdicts: Sequence[Verdict],
+    controls: Iterable[Record],
+    options: Sequence[str],
 ) -> Iterator[EvidenceView]:
     """Yield every record of the subject, in its cells and as a control, each once."""
     cells: dict[str, list[str]] = defaultdict(list)
@@ -191,10 +198,12 @@ def _all_evidence(
         if verdict.record:
             cells[verdict.record.fingerprint].append(verdict.cell.id)
     for fingerprint, record in records.items():
-        yield _evidence_view(matrix, record, cells[fingerprint])
+        yield _evidence_view(matrix, record, cells[fingerprint], options)
 
 
-def _evidence_view(matrix: Matrix, record: Record, cells: Sequence[str]) -> EvidenceView:
+def _evidence_view(
+    matrix: Matrix, record: Record, cells: Sequence[str], options: Sequence[str]
+) -> EvidenceView:
     judgement = record.judgement
     symbol, word = state_symbols(matrix)[State(judgement.outcome.value)]
     last: Evidence = record.evidence[-1]
@@ -211,7 +220,7 @@ def _evidence_view(matrix: Matrix, record: Record, cells: Sequence[str]) -> Evid
         tests=tuple(_test_line(test) for test in last.tests),
         warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
         log="\n".join(e.log for e in record.evidence if e.log.strip()),
-        reproduce=reproduce(record),
+        reproduce=reproduce_record(record, options),
         open=judgement.outcome is not Outcome.WORKS,
     )
 
@@ -220,11 +229,3 @@ def _test_line(test: UseResult) -> tuple[str, str, str]:
     """Return outcome, title, and symptom or reason of a test."""
     text = test.failure.symptom if test.failure else test.reason
     return test.outcome.value, test.title or test.name, text or ""
-
-
-def reproduce(record: Record) -> str:
-    """Return one shell line, for the root of the repository, that runs a record's smoke again."""
-    pins = [f"{name}=={version}" for name, version in record.lock.items()]
-    if record.setuptools and "setuptools" not in record.lock:
-        pins.append(f"setuptools=={record.setuptools}")
-    return wording.reproduce(record.python, pins, record.smoke, record.subject)

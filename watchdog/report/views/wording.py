@@ -1,8 +1,7 @@
-"""Wording that several pages share: dates, shares, stages, states, reproduce lines. Pure."""
+"""Wording that several pages share: dates, shares, stages, states. Pure."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -39,17 +38,6 @@ STAGES = {
     Stage.IMPORT: "on import",
     Stage.SMOKE: "in use",
 }
-
-
-def reproduce(python: str, pins: Sequence[str], smoke: str, subject: str) -> str:
-    """Return one shell line, for the root of the repository, that runs a smoke on a lock."""
-    series = ".".join(python.split(".")[:2])
-    automatic = f"WATCHDOG_DISTRIBUTIONS={subject} " if smoke == "automatic" else ""
-    return (
-        f"uv venv --python {series} cell && uv pip install --python cell --no-deps "
-        f"{shlex.join(pins)} && {automatic}cell/bin/python watchdog/harness/probe.py "
-        f"watchdog/smokes/{smoke}.py"
-    )
 
 
 def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
