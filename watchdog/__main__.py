@@ -60,7 +60,7 @@ def _exit_if_other_watchdog() -> None:
         sys.stderr.write(
             f"The package `watchdog` in {package} is not the Flask compatibility watchdog but the "
             "file-events package with the same import name. Run this tool in an environment of its "
-            "own: with nox in its repository, uvx flask-watchdog, or pipx run flask-watchdog.\n"
+            "own: in a clone of its repository with nox, or as `uvx --from . flask-watchdog`.\n"
         )
         raise SystemExit(2) from None
 

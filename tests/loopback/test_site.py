@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -67,6 +68,43 @@ def test_subject_page_log_and_command(finished_run: Home) -> None:
     assert "does not work on a fresh install today" in text
     assert "Traceback (most recent call last)" in text
     assert f"flask-watchdog smoke ext-import --python {PYTHON} --smokes smokes" in text
+
+
+DEAD = ("](badges/", "](subjects/", "…/api", "uvx flask-watchdog", 'rel="canonical"', "og:image")
+"""What a page printed that did not know where it is published."""
+
+
+def test_pages_without_an_address(run_copy: Home) -> None:
+    """Where no address is known, no line is printed that needs one."""
+    assert run_copy("report").returncode == 0
+    reports = run_copy.folder / "reports"
+    for page in reports.rglob("*.html"):
+        text = page.read_text("utf-8")
+        assert [word for word in DEAD if word in text] == [], page
+        assert "<h2>Badge</h2>" not in text
+    about = (reports / "about.html").read_text("utf-8")
+    assert "curl" not in about
+    assert "uvx --from . flask-watchdog check -r requirements.txt" in about
+    assert not (reports / "sitemap.xml").exists()
+
+
+def test_pages_of_a_workflow_know_their_address(run_copy: Home) -> None:
+    """On GitHub Actions the address of the Pages is the default of every line that needs one."""
+    assert run_copy("report", GITHUB_REPOSITORY="Ann/watch").returncode == 0
+    reports, url = run_copy.folder / "reports", "https://ann.github.io/watch/"
+    about = html.unescape((reports / "about.html").read_text("utf-8"))
+    assert f"curl -s {url}api/v1/today.json | jq" in about
+    assert "git clone https://github.com/Ann/watch && cd watch && uvx --from . " in about
+    page = (reports / "subjects" / "ext-works.html").read_text("utf-8")
+    assert f"({url}badges/ext-works.svg)]({url}subjects/ext-works.html)" in page
+    assert f'<link rel="canonical" href="{url}subjects/ext-works.html">' in page
+    assert f'content="{url}social.png"' in page
+    assert "git clone https://github.com/Ann/watch" in page
+    assert f"{url}index.html" in (reports / "sitemap.xml").read_text("utf-8")
+    assert f"Sitemap: {url}sitemap.xml" in (reports / "robots.txt").read_text("utf-8")
+    for part in page.partition("<head>")[2:]:
+        for file in re.findall(rf'content="{url}([^"]+\.png)"', part):
+            assert (reports / file).is_file()
 
 
 def test_links_resolve_within_site(finished_run: Home) -> None:

@@ -11,8 +11,8 @@ import click
 
 from watchdog.cli.console import say, stderr_console
 from watchdog.cli.options import matrix_option, reports_option
+from watchdog.cli.published import load_field
 from watchdog.errors import ConfigurationError
-from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import Matrix
 from watchdog.report.api import VERSION, Field, History, Today, parse_api_file
 from watchdog.report.github import issue_sync
@@ -48,7 +48,7 @@ def issues(matrix_path: Path, reports: Path, repository: str, api: str, *, dry_r
     token = os.environ.get("GITHUB_TOKEN")
     if not token:
         raise ConfigurationError(("GITHUB_TOKEN is not set; it needs permission to write issues",))
-    matrix = matrix_file.load_matrix(matrix_path)
+    matrix = load_field(matrix_path, os.environ)
     site = SiteData(
         today=_read_api_file(matrix, reports, "today", Today),
         field=_read_api_file(matrix, reports, "field", Field),

@@ -14,9 +14,9 @@ from typing import Any
 import click
 from packaging.requirements import InvalidRequirement, Requirement
 
+from watchdog.cli.published import load_field
 from watchdog.errors import ConfigurationError
 from watchdog.harness import SMOKES
-from watchdog.matrix import load as matrix_file
 from watchdog.matrix.shards import Shard, read_plan
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Isolation
@@ -232,7 +232,7 @@ def _pass_settings(command: Command, *, settled: timedelta, auto_python: bool) -
         builds: str,
         **other: Any,  # noqa: ANN401  click's types
     ) -> Any:  # noqa: ANN401
-        matrix = matrix_file.load_matrix(matrix_path)
+        matrix = load_field(matrix_path, os.environ)
         cutoff = as_of or datetime.now(UTC).replace(microsecond=0) - settled
         settings = Settings(
             matrix=matrix,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from watchdog.cli.options import (
     reports_option,
     shard_options,
 )
+from watchdog.cli.published import load_field
 from watchdog.cli.smoke import program
 from watchdog.environments import gc
 from watchdog.errors import ConfigurationError, ExitCode
@@ -88,7 +90,8 @@ def run(
 @reports_option
 def report(matrix_path: Path, reports: Path) -> None:
     """Write the report again from the stored results. Runs nothing and uses no network."""
-    page = site.write_site(load.load_matrix(matrix_path), Ledger(reports), reports)
+    matrix = load_field(matrix_path, os.environ)
+    page = site.write_site(matrix, Ledger(reports), reports)
     say(stderr_console(), f"Report: {page}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from watchdog import pipeline
 from watchdog.cli.console import observe, say, stderr_console, warn_self_test_failed
 from watchdog.cli.options import Pythons, matrix_option, options, reports_option
+from watchdog.cli.published import load_field
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.matrix import load as matrix_file
@@ -152,7 +154,7 @@ def merge(
     matrix_path: Path, reports: Path, plan_path: Path | None, folders: tuple[Path, ...]
 ) -> int:
     """Join the reports of several shards into one report. Runs nothing."""
-    matrix = matrix_file.load_matrix(matrix_path)
+    matrix = load_field(matrix_path, os.environ)
     ledger, journal = Ledger(reports), Journal(reports)
     shard_plan = read_plan(plan_path) if plan_path else None
     joined = _join_runs(journal, [Journal(folder) for folder in folders], shard_plan)

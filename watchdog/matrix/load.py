@@ -20,6 +20,7 @@ from watchdog.matrix import version_rules
 from watchdog.matrix.columns import Columns, in_tables
 from watchdog.matrix.schema import (
     MONTH_PATTERN,
+    REPOSITORY_PATTERN,
     SERIES_PATTERN,
     URL_PATTERN,
     CellException,
@@ -130,6 +131,7 @@ _PATTERNS = {
     SERIES_PATTERN: "is not a series; write two numbers, such as '3.13'",
     MONTH_PATTERN: "is not a month; write it as 2026-11",
     URL_PATTERN: "is not an address; write it as https://example.org/watchdog/",
+    REPOSITORY_PATTERN: "is not an address; write it as https://example.org/owner/repository",
 }
 """What is wrong with a text that does not match a pattern."""
 

@@ -21,6 +21,7 @@ DEFAULT_CORE = {"flask": "Flask", "werkzeug": "Werkzeug"}
 SERIES_PATTERN = r"^\d+\.\d+$"
 MONTH_PATTERN = r"^\d{4}-\d{2}$"
 URL_PATTERN = r"""^https?://[^\s"'<>]+/$"""
+REPOSITORY_PATTERN = r"""^https?://[^\s"'<>]*[^\s"'<>/]$"""
 
 
 def _check_requirement(text: str) -> str:
@@ -155,7 +156,17 @@ class Site(_Strict):
     title: Annotated[str, Field(description="shown on every page")] = "Flask compatibility watchdog"
     url: Annotated[
         Annotated[str, Field(pattern=URL_PATTERN)] | None,
-        Field(description="where the pages are published; for the sitemap and for badges"),
+        Field(
+            description="where the pages are published; for the sitemap, badges and commands. On "
+            "GitHub Actions by default the Pages of the repository"
+        ),
+    ] = None
+    repository: Annotated[
+        Annotated[str, Field(pattern=REPOSITORY_PATTERN)] | None,
+        Field(
+            description="address of the repository, for `git clone`; on GitHub Actions by default "
+            "the workflow's own"
+        ),
     ] = None
 
 

@@ -13,9 +13,33 @@ IN_CLONE = f"uvx --from . {PROGRAM}"
 """Runs the program at the root of a clone of its repository; it is on no package index."""
 
 
-def from_repository(address: str) -> str:
-    """Return what runs the program of a published repository, in any folder."""
-    return f"uvx --from git+{address} {PROGRAM}"
+def check_project(repository: str | None) -> tuple[str, str]:
+    """Return the command that checks a requirements file, and in words where it is to be typed.
+
+    The matrix is in the repository, so there has to be a clone of it.
+
+    Args:
+        repository: the address to clone; None if it is not known.
+    """
+    check = f"{IN_CLONE} check -r"
+    if repository is None:
+        return f"{check} requirements.txt", "in a clone of the repository that these pages are of"
+    folder = repository.rpartition("/")[2].removesuffix(".git")
+    clone = f"git clone {shlex.quote(repository)} && cd {shlex.quote(folder)}"
+    return f"{clone} && {check} ../requirements.txt", "beside your requirements.txt"
+
+
+def upgrade_all(requirements: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return for each installer the command that upgrades packages and all their dependencies.
+
+    There is no such line that both take: pip upgrades a dependency only if it must, unless it is
+    told otherwise by an option that uv rejects; uv upgrades all.
+    """
+    names = shlex.join(requirements)
+    return (
+        ("pip", f"pip install -U --upgrade-strategy eager {names}"),
+        ("uv", f"uv pip install -U {names}"),
+    )
 
 
 def reproduce_record(
