@@ -22,6 +22,7 @@ from watchdog.report.api import api_files
 from watchdog.report.badges import badge_json, badge_svg
 from watchdog.report.feed import feed, sitemap
 from watchdog.report.views import wording
+from watchdog.report.views.commands import check_project
 from watchdog.report.views.forecast import ForecastView, forecast_view
 from watchdog.report.views.front import SiteView, site_view
 from watchdog.report.views.history import HistoryView, history_view
@@ -337,6 +338,7 @@ def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
         "pages": navigation(views),
         "as_of": views.run.as_of if views.run else None,
         "site": matrix.site,
+        "check_project": check_project(matrix.site.repository),
         "symbols": state_symbols(matrix).values(),
         "title": matrix.title,
         "measured": views.declared,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from watchdog.report.views.breakages import (
     today_view,
     with_titles,
 )
+from watchdog.report.views.commands import upgrade_all
 from watchdog.report.views.history import NOTHING_PAST, HistoryView
 from watchdog.report.views.subject import SubjectView, subject_view
 from watchdog.report.views.tables import (
@@ -112,9 +112,9 @@ class FrontView:
 
 @dataclass(frozen=True)
 class FreshView:
-    """A fresh install that works today: the command, and on which Pythons it was run."""
+    """A fresh install that works today: a command for each installer, and Pythons it ran on."""
 
-    typed: str
+    typed: tuple[tuple[str, str], ...]
     pythons: tuple[str, ...]
     as_of: datetime
 
@@ -172,9 +172,7 @@ def _fresh_install(matrix: Matrix, status: SubjectStatus | None) -> FreshView | 
     """Return the fresh install of a subject; None unless it works on the newest Python."""
     if status is None or status.standing is not Standing.WORKS:
         return None
-    typed = "pip install -U --upgrade-strategy eager " + shlex.join(
-        matrix.requirements(status.subject)
-    )
+    typed = upgrade_all(matrix.requirements(status.subject))
     return FreshView(typed, status.working, status.as_of)
 
 
