@@ -31,7 +31,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import Breakage, Run, State, Verdict, count_states
 from watchdog.pipeline import RunResult
-from watchdog.report.views.wording import breakage_row, state_symbols
+from watchdog.report.views.wording import BREAKAGE_COLUMNS, breakage_row, state_symbols
 
 _SECONDS_BETWEEN_LINES = 10
 """How often ProgressLines says how far it is."""
@@ -211,7 +211,7 @@ def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Pat
 
 def _breakage_table(matrix: Matrix, breakages: Sequence[Breakage]) -> RichTable:
     table = RichTable(title="Breakages", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "who", "cells", "symptom"):
+    for heading in BREAKAGE_COLUMNS:
         table.add_column(heading, overflow="fold", no_wrap=heading == "")
     for breakage in breakages:
         table.add_row(*(escape(text) for text in breakage_row(matrix, breakage)))

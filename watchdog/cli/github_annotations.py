@@ -27,7 +27,7 @@ def announce(matrix: Matrix, result: RunResult) -> None:
         "",
     ]
     if result.breakages:
-        lines += ["| new | who | cells | symptom |", "|---|---|---|---|"]
+        lines += ["| new | who | how | cells | symptom |", "|---|---|---|---|---|"]
     for breakage in result.breakages:
         lines.append("| " + " | ".join(map(table_cell, breakage_row(matrix, breakage))) + " |")
     summarise("\n".join(lines))

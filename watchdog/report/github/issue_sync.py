@@ -211,7 +211,7 @@ def _who(broken: Broken) -> str:
 
 
 def _title(broken: Broken) -> str:
-    title = f"{', '.join(broken.subjects)}: {broken.symptom}"
+    title = f"{', '.join(broken.subjects)}: {broken.title or broken.symptom}"
     title = _without_mentions(" ".join(title.split()))
     return title if len(title) <= _TITLE_LIMIT else title[: _TITLE_LIMIT - 1] + "…"
 
@@ -219,13 +219,19 @@ def _title(broken: Broken) -> str:
 def _body(site: SiteData, broken: Broken) -> str:
     paragraphs = [
         _code_block(broken.symptom),
-        f"On Python {', '.join(broken.pythons)}, with a fresh install.",
+        f"On Python {', '.join(broken.pythons)}, with a fresh install"
+        + (f": {_escape(broken.severity)}." if broken.severity else "."),
     ]
     if broken.since:
-        by = f", through {_code(broken.culprit)}" if broken.culprit else ""
+        causes = broken.causes or ((broken.culprit,) if broken.culprit else ())
+        by = f", because of {', then '.join(map(_code, causes))}" if causes else ""
         paragraphs.append(f"Since {broken.since:%Y-%m-%d}{by}.")
     if broken.cure:
         paragraphs += ["What to type instead (it was run):", _code_block(broken.cure)]
+    elif broken.tried:
+        paragraphs.append(
+            f"No versions were found that work. Tried: {_escape('; '.join(broken.tried))}."
+        )
     if site.url and broken.page:
         paragraphs.append(f"[Evidence, logs and proof]({site.url}{broken.page})")
     return "\n\n".join(paragraphs)

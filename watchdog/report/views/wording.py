@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from watchdog.facts.severity import Severity, count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Stage
 from watchdog.model.verdict import Breakage, State
@@ -53,15 +54,29 @@ def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
     }
 
 
-def breakage_row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str]:
-    """Return a breakage as a row of a table: mark, subjects, number of cells, symptom."""
+BREAKAGE_COLUMNS = ("", "who", "how", "cells", "symptom")
+"""Headings of the columns of `breakage_row`."""
+
+
+def breakage_row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str, str]:
+    """Return a breakage as a row of a table: mark, subjects, severity, cells, symptom."""
     mark = "new" if breakage.new else state_symbols(matrix)[State.BROKEN][0]
     itself = f"{matrix.title(matrix.framework)} itself"
     who = itself if breakage.core else ", ".join(breakage.subjects)
     cells = str(len(breakage.verdicts))
     if breakage.blocked:
         cells += f" + {len(breakage.blocked)} blocked"
-    return mark, who, cells, breakage.symptom
+    return mark, who, _severity(breakage), cells, breakage.symptom
+
+
+def _severity(breakage: Breakage) -> str:
+    """Return how badly it fails where it fails most, in words."""
+    records = [v.record or v.control for v in (*breakage.verdicts, *breakage.blocked)]
+    counts = [c for record in records if record and (c := count_uses(record))]
+    failing = [c for c in counts if c.severity is not Severity.WORKS]
+    order = list(Severity)
+    worst = max(failing, key=lambda c: (order.index(c.severity), len(c.failed)), default=None)
+    return describe(worst, name_uses=False) if worst else STAGES[breakage.stage]
 
 
 def breakage_page(breakage: str) -> str:
