@@ -55,7 +55,8 @@ class Broken:
         cure: what to type, verified by running; null where none was found.
         page: where its page is, relative to the site.
         title: the error that a user sees.
-        severity: `cannot be imported`, or in how many of the tested uses it fails, and in which.
+        severity: `cannot be imported`, or in how many of the tested uses it fails.
+        uses: the tested uses that fail, in words; empty if all of them do.
         works_on: the Pythons on which a fresh install works.
         cures: each command that was run, with the Pythons on which it works and the date.
         tried: what was tried to find a cure, where none was found.
@@ -72,6 +73,7 @@ class Broken:
     page: str | None
     title: str = ""
     severity: str = ""
+    uses: tuple[str, ...] = ()
     works_on: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
     cures: tuple[Cured, ...] = ()
@@ -288,6 +290,7 @@ def _broken(card: TodayView, as_of: datetime) -> Broken:
         page=breakage_page(card.pages[0]) if card.pages else None,
         title=card.error,
         severity=card.severity,
+        uses=card.uses,
         works_on=card.works_on,
         causes=tuple(cause for cause in span.causes if cause) if span else (),
         cures=tuple(

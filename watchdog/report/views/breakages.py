@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchdog.facts.facts import Facts, OngoingFacts
-from watchdog.facts.severity import describe
+from watchdog.facts.severity import Severity, UseCounts, describe
 from watchdog.facts.today import SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
@@ -54,7 +54,8 @@ class TodayView:
         id: stable: subject and signature.
         who: title and version.
         error: as a user sees it.
-        severity: `cannot be imported`, or `fails in 1 of 4 tested uses (which)`.
+        severity: `cannot be imported`, or `fails in 1 of 4 tested uses`.
+        uses: the tested uses that fail, in words; empty if all of them do.
         works_on: other Pythons on which it works.
         seen: cutoff of the first run that saw it, for what has no span.
         pages: ids of its pages in the history.
@@ -71,6 +72,7 @@ class TodayView:
     error: str
     symptom: str
     severity: str
+    uses: tuple[str, ...]
     pythons: tuple[str, ...]
     works_on: tuple[str, ...]
     spans: tuple[SpanView, ...]
@@ -104,7 +106,8 @@ def today_view(matrix: Matrix, facts: Facts, ongoing: OngoingFacts) -> TodayView
         who=f"{title} {breakage.status.version or ''}".rstrip(),
         error=ongoing.title,
         symptom=breakage.status.symptom or "",
-        severity=describe(counts) if counts else core,
+        severity=describe(counts, name_uses=False) if counts else core,
+        uses=_uses(counts) if counts else (),
         pythons=breakage.pythons,
         works_on=status.working,
         spans=tuple(_span_view(matrix, span, len(spans)) for span in spans),
@@ -125,6 +128,33 @@ def today_view(matrix: Matrix, facts: Facts, ongoing: OngoingFacts) -> TodayView
         successor=extension.successor if extension else None,
         new=breakage.new,
     )
+
+
+def _uses(counts: UseCounts) -> tuple[str, ...]:
+    if counts.severity is not Severity.FAILS or len(counts.failed) == counts.tested:
+        return ()
+    return tuple(use.title.rstrip(".") for use in counts.failed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectCardView:
+    """All breakages of one subject today, as one card.
+
+    Attributes:
+        main: on the newest Python on which it fails.
+        others: on other Pythons, where it fails in another way or since another day.
+    """
+
+    main: TodayView
+    others: tuple[TodayView, ...]
+
+
+def subject_cards(cards: Sequence[TodayView]) -> tuple[SubjectCardView, ...]:
+    """Return one card for each subject, in the order in which the subjects first occur."""
+    by_subject: dict[str, list[TodayView]] = {}
+    for card in cards:
+        by_subject.setdefault(card.subject, []).append(card)
+    return tuple(SubjectCardView(main=own[0], others=tuple(own[1:])) for own in by_subject.values())
 
 
 def _span_view(matrix: Matrix, span: ExplainedUses, number: int) -> SpanView:

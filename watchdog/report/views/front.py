@@ -17,8 +17,10 @@ from watchdog.model.verdict import Run, State, Verdict, count_states
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import (
     PinnedBreakageView,
+    SubjectCardView,
     TodayView,
     pinned_breakages,
+    subject_cards,
     today_view,
     with_titles,
 )
@@ -90,8 +92,8 @@ class FrontView:
     python: str
     as_of: datetime
     finished: datetime
-    failing: tuple[TodayView, ...]
-    on_older_pythons: tuple[TodayView, ...]
+    failing: tuple[SubjectCardView, ...]
+    on_older_pythons: tuple[SubjectCardView, ...]
     broken_elsewhere: tuple[PinnedBreakageView, ...]
     core: tuple[TableView, ...]
     grid: tuple[TableView, ...]
@@ -107,7 +109,8 @@ class FrontView:
     @property
     def on_fresh_installs(self) -> tuple[TodayView, ...]:
         """Return the breakages of fresh installs, in the order of the page."""
-        return (*self.failing, *self.on_older_pythons)
+        cards = (*self.failing, *self.on_older_pythons)
+        return tuple(view for card in cards for view in (card.main, *card.others))
 
 
 @dataclass(frozen=True)
@@ -200,8 +203,8 @@ def _front(
         python=headline.python,
         as_of=run.as_of,
         finished=run.finished,
-        failing=tuple(failing),
-        on_older_pythons=tuple(card for card in cards if card not in failing),
+        failing=subject_cards(failing),
+        on_older_pythons=subject_cards([card for card in cards if card not in failing]),
         broken_elsewhere=tuple(pinned_breakages(matrix, verdicts)),
         core=tuple(core_tables(matrix, verdicts)),
         grid=grid,
