@@ -24,15 +24,17 @@ from watchdog.cli.options import (
     requirement_problem,
 )
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
+from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import State
+from watchdog.report import site
 from watchdog.report.views.wording import state_symbols
 from watchdog.resolver import requirements_file
 from watchdog.resolver.requirements_file import Project
 from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, open_workspace
-from watchdog.storage.archive import Archive
+from watchdog.storage.ledger import Ledger
 
 _FAILED = "the infrastructure failed; try again"
 
@@ -174,6 +176,7 @@ def _record_json(record: Record) -> dict[str, Any]:
     return {
         "subject": record.subject,
         "outcome": record.judgement.outcome,
+        "severity": describe(counts) if (counts := count_uses(record)) else None,
         "symptom": record.judgement.symptom,
         "reason": record.judgement.reason,
     }
@@ -182,6 +185,8 @@ def _record_json(record: Record) -> dict[str, Any]:
 def _print_result(result: checking.CheckResult, settings: Settings) -> None:
     """Print the outcome in one line, then its details, indented."""
     symbol, word = state_symbols(settings.matrix)[State(result.outcome.value)]
+    if len(result.records) == 1 and (counts := count_uses(result.records[0])):
+        word = describe(counts)
     click.echo(
         f"{symbol} {' '.join(result.requirements)}: {word} on Python {result.python} "
         f"as of {settings.as_of:%Y-%m-%d %H:%M} UTC"
@@ -241,15 +246,7 @@ def explain(settings: Settings, format_: str, name: str) -> None:
 
     Takes the id of a cell (`plan` lists them) or of a breakage in the history.
     """
-    archive = Archive(settings.reports)
-    breakage = next((b for b in archive.breakages() if b.id == name), None)
-    if breakage is not None:
-        if format_ == "json":
-            click.echo(json.dumps(history_text.breakage_json(breakage)))
-        else:
-            click.echo(history_text.breakage_text(breakage))
-            if cure := archive.cures().get(name):
-                click.echo("  " + history_text.cure_line(cure))
+    if _explain_breakage(settings, format_, name):
         return
     result = _explain_cell(settings, name)
     if format_ == "json":
@@ -258,6 +255,32 @@ def explain(settings: Settings, format_: str, name: str) -> None:
         _print_result(result, settings)
     if result.outcome is Outcome.ERROR:
         raise InfrastructureError(result.reason or _FAILED)
+
+
+def _explain_breakage(settings: Settings, format_: str, name: str) -> bool:
+    """Print what the history says of a breakage; return False if no breakage has this id."""
+    ledger = Ledger(settings.reports)
+    stored = site.load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
+    facts = site.build_facts(settings.matrix, stored)
+    page = facts.addresses.moved.get(name, name)
+    downtime = next((d for d in facts.downtimes if d.id == page), None)
+    if downtime is None:
+        return False
+    breakage = next(
+        (c.breakage for c in downtime.downtime.causes if c.breakage.id == name),
+        downtime.downtime.first,
+    )
+    if format_ == "json":
+        click.echo(json.dumps(history_text.downtime_json(downtime, breakage)))
+        return True
+    click.echo(history_text.downtime_text(settings.matrix, downtime))
+    for ongoing in facts.of_subject(downtime.subject) if downtime.goes_on else ():
+        for cure in ongoing.breakage.cures:
+            pythons = ", ".join(cure.pythons)
+            click.echo(f"  it works with: pip install {shlex.join(cure.typed)} (Python {pythons})")
+    if downtime.cure and not downtime.goes_on:
+        click.echo("  " + history_text.cure_line(downtime.cure))
+    return True
 
 
 def _explain_cell(settings: Settings, cell_id: str) -> checking.CheckResult:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from watchdog.facts.facts import DowntimeFacts
+from watchdog.matrix.schema import Matrix
 from watchdog.model.history import (
     Chapter,
     Culprit,
@@ -16,6 +19,7 @@ from watchdog.model.history import (
     PinState,
     PinStatus,
 )
+from watchdog.report.views.history import past_breakage_view
 
 _LONGEST_REASON, _LONGEST_REASON_IN_TEXT = 300, 120
 """Characters of the reason of a gap, in JSON and in a line of text."""
@@ -109,6 +113,48 @@ def breakage_text(breakage: PastBreakage) -> str:
         warned_on, warning = breakage.warned
         lines.append(f"  announced {warned_on:%Y-%m-%d}: {warning}")
     return "\n".join(lines)
+
+
+def downtime_text(matrix: Matrix, downtime: DowntimeFacts) -> str:
+    """Format a breakage of the history as a paragraph: verdict, causes in turn, announcement."""
+    view = past_breakage_view(matrix, downtime, {}, {})
+    lines = [downtime.id, f"  {view.verdict}"]
+    for cause in view.causes:
+        by = f"by {cause.culprit} ({cause.proof})" if cause.culprit else cause.proof
+        lines.append(f"  {cause.since:%Y-%m-%d %H:%M} UTC {by}")
+        lines.append(f"    {cause.title}")
+    if downtime.announced:
+        announced_on, text = downtime.announced
+        lines.append(f"  announced {announced_on:%Y-%m-%d}: {text}")
+    return "\n".join(lines)
+
+
+def downtime_json(downtime: DowntimeFacts, breakage: PastBreakage) -> dict[str, Any]:
+    """Return a breakage of the history as JSON, and the stretch of time that it is a part of."""
+    announced = downtime.announced
+    warned = {"since": instant(announced[0]), "text": announced[1]} if announced else None
+    causes = [
+        {
+            "id": cause.breakage.id,
+            "since": instant(cause.since),
+            "culprit": _culprit_json(cause.culprit),
+            "proof": cause.breakage.proof,
+            "symptom": cause.breakage.symptom,
+        }
+        for cause in downtime.downtime.causes
+    ]
+    return breakage_json(breakage) | {
+        "page": downtime.id,
+        "since": instant(downtime.downtime.since),
+        "until": instant(downtime.until),
+        "goes_on": downtime.goes_on,
+        "causes": causes,
+        "warned": warned,
+    }
+
+
+def _culprit_json(culprit: Culprit | None) -> dict[str, str] | None:
+    return asdict(culprit) if culprit else None
 
 
 def _period(breakage: PastBreakage) -> str:

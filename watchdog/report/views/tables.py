@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State, Verdict
@@ -56,6 +57,8 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
         page: whether the table is on the page of the cell's subject.
     """
     symbol, word = state_symbols(matrix)[verdict.state]
+    if verdict.state is State.BROKEN and verdict.record and (counts := count_uses(verdict.record)):
+        word = describe(counts, name_uses=False)
     return CellView(
         state=verdict.state.value,
         symbol=symbol,
