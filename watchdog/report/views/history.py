@@ -361,8 +361,8 @@ def _pip_install(requirements: Sequence[str] | None) -> str | None:
 
 
 _PROOFS = {
-    "swap": "proved: the last good set with this release alone fails alike, "
-    "and the bad set without it works",
+    "swap": "proved: a set with this release fails in this way, and the set that differs by it "
+    "alone does not",
     "pair": "two releases together; neither does it alone",
     "undetermined": "no single release could be shown to do it alone",
 }
