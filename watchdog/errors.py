@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     NEW_BREAKAGE = 1
     USAGE = 2
     INFRASTRUCTURE = 3
+    AUDIT = 4
     INTERRUPTED = 130
 
 

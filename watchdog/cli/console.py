@@ -27,6 +27,7 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
+from watchdog.facts.audit import Audit
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import Breakage, Run, State, Verdict, count_states
@@ -207,6 +208,19 @@ def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Pat
         say(console, f"{len(result.left_out)} cells left out by matrix.yaml (exclude)")
     say(console, f"{result.ran} trials run, {result.reused} known from the ledger")
     say(console, f"Report: {page}")
+
+
+_MOST_FINDINGS = 10
+
+
+def print_audit(console: Console, result: Audit | None) -> None:
+    """Print what the report says although the records contradict it or do not show it."""
+    findings = result.findings if result else ()
+    if not findings:
+        return
+    say(console, f"The audit of the report has {len(findings)} findings (about.html lists all):")
+    for finding in findings[:_MOST_FINDINGS]:
+        say(console, f"  {finding}")
 
 
 def _breakage_table(matrix: Matrix, breakages: Sequence[Breakage]) -> RichTable:

@@ -147,7 +147,7 @@ def extension(
         )
         with observe(console, matrix) as observer:
             report = check_extension(settings, check, observer)
-        page = site.write_site(matrix, Ledger(reports), reports)
+        page = site.write_site(matrix, Ledger(reports), reports).page
     text = _report_markdown(matrix, report)
     click.echo(text)
     summarise(text)

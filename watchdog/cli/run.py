@@ -16,6 +16,7 @@ from watchdog import pipeline
 from watchdog.cli import github_annotations
 from watchdog.cli.console import (
     observe,
+    print_audit,
     print_summary,
     say,
     stderr_console,
@@ -69,10 +70,13 @@ def run(
         with observe(console, settings.matrix) as observer:
             result = pipeline.run(workspace, selection, observer)
             observer.stage("Writing the report")
-            page = site.write_site(settings.matrix, workspace.ledger, settings.reports)
+            written = site.write_site(
+                settings.matrix, workspace.ledger, settings.reports, settings.smokes
+            )
         if downgrade_reason := workspace.sandbox.downgrade_reason:
             say(console, downgrade_reason)
-        print_summary(console, settings.matrix, result, page)
+        print_summary(console, settings.matrix, result, written.page)
+        print_audit(console, written.audit)
         warn_later_runs(console, settings.as_of, workspace.journal.runs())
         github_annotations.announce(settings.matrix, result)
     if not result.verdicts and not shard.plan:
@@ -88,11 +92,18 @@ def run(
 @click.command()
 @matrix_option
 @reports_option
-def report(matrix_path: Path, reports: Path) -> None:
-    """Write the report again from the stored results. Runs nothing and uses no network."""
-    matrix = load_field(matrix_path, os.environ)
-    page = site.write_site(matrix, Ledger(reports), reports)
-    say(stderr_console(), f"Report: {page}")
+def report(matrix_path: Path, reports: Path) -> int:
+    """Write the report again from the stored results. Runs nothing and uses no network.
+
+    Exit code 4: the stored results contradict or do not show something that the report says.
+    """
+    matrix, console = load_field(matrix_path, os.environ), stderr_console()
+    written = site.write_site(matrix, Ledger(reports), reports)
+    say(console, f"Report: {written.page}")
+    print_audit(console, written.audit)
+    if written.audit and written.audit.findings:
+        return ExitCode.AUDIT
+    return ExitCode.NOTHING_NEW
 
 
 @click.command()

@@ -64,7 +64,7 @@ def second_opinion(settings: Settings, cells: int, statements: int) -> int:
         answers = second_opinions.ask_second_opinions(workspace, observer, run, sample)
         for opinion in answers.opinions:
             archive.add_opinion(opinion)
-        page = site.write_site(settings.matrix, ledger, settings.reports)
+        page = site.write_site(settings.matrix, ledger, settings.reports).page
     _print_differences(console, answers)
     counts = tally(answers.opinions)
     say(

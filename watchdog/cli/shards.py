@@ -162,7 +162,7 @@ def merge(
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
     journal.append(joined)
-    page = site.write_site(matrix, ledger, reports)
+    page = site.write_site(matrix, ledger, reports).page
     console = stderr_console()
     say(
         console,

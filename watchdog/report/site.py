@@ -9,7 +9,9 @@ from pathlib import Path
 
 import jinja2
 
+from watchdog.facts.audit import Audit, audit
 from watchdog.facts.facts import Facts, TestTitles, derive_facts
+from watchdog.facts.rules import RuleBook
 from watchdog.harness import SMOKES
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
@@ -21,6 +23,7 @@ from watchdog.model.verdict import Run, Verdict
 from watchdog.report.api import api_files
 from watchdog.report.badges import badge_json, badge_svg
 from watchdog.report.feed import feed, sitemap
+from watchdog.report.rule_book import rule_book
 from watchdog.report.views import wording
 from watchdog.report.views.commands import check_project
 from watchdog.report.views.forecast import ForecastView, forecast_view
@@ -44,8 +47,21 @@ from watchdog.storage.second_opinions import SecondOpinion
 _STATIC = Path(__file__).parent / "static"
 
 
-def write_site(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path = SMOKES) -> Path:
-    """Write the site for the latest run of the journal; return the path of its front page."""
+@dataclass(frozen=True)
+class WrittenSite:
+    """A site that was written.
+
+    Attributes:
+        page: path of its front page.
+        audit: what of it the records contradict or do not show; None before the first run.
+    """
+
+    page: Path
+    audit: Audit | None
+
+
+def write_site(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path = SMOKES) -> WrittenSite:
+    """Write the site for the latest run of the journal, and audit what it says."""
     views = build_views(matrix, load_stored(matrix, ledger, reports, smokes))
     templates = _load_templates(matrix, views)
     for name, content in _static_files(matrix):
@@ -56,7 +72,7 @@ def write_site(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path = SMO
     pages = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*.html"))
     for name, text in machine_files(matrix, views, pages):
         write_text(reports / name, text)
-    return reports / "index.html"
+    return WrittenSite(reports / "index.html", views.audit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +157,16 @@ class Views:
     Attributes:
         run, site: None before the first run.
         facts: what is true now; all views are made from it.
+        rules: what pasted requirements are looked up in; None before the first run.
+        audit: of the facts and the rules; None before the first run.
         subject_charts: by subject; only subjects that have a page and a breakage.
         declared: by subject.
     """
 
     run: Run | None
     facts: Facts
+    rules: RuleBook | None
+    audit: Audit | None
     site: SiteView | None
     history: HistoryView
     subject_charts: Mapping[str, HistoryChart]
@@ -164,9 +184,21 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     verdicts = recall_verdicts(run, stored.recall)
     history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
     site = site_view(matrix, run, facts, verdicts, history, stored.runs) if run else None
+    rules = None
+    if run:
+        rules = rule_book(
+            matrix,
+            run=run,
+            verdicts=verdicts,
+            facts=facts,
+            pins=stored.pins,
+            cures=stored.cures,
+        )
     return Views(
         run=run,
         facts=facts,
+        rules=rules,
+        audit=audit(matrix, facts, rules, verdicts) if rules else None,
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),
@@ -262,6 +294,7 @@ def all_pages(views: Views) -> Iterator[Page]:
                 "past": views.history,
                 "sets": views.known_good,
                 "outlook": views.forecast,
+                "audit": views.audit,
             },
         )
     if views.site is None:
