@@ -296,14 +296,16 @@ def _check_announcements(facts: Facts) -> Check:
     """Find the warning behind each announcement."""
     findings, looked_at = [], 0
     for published in facts.downtimes:
-        if published.announced is None:
-            continue
-        looked_at += 1
         moments = facts.histories[published.subject].moments
-        if announced(published.downtime.first, moments) != published.announced:
-            findings.append(f"{published.id}: no warning says so")
-        if published.announced[0] >= published.downtime.since:
-            findings.append(f"{published.id}: announced after it broke")
+        pairs = zip(published.downtime.causes, published.announcements, strict=True)
+        for cause, announcement in pairs:
+            if announcement is None:
+                continue
+            looked_at += 1
+            if announced(cause.breakage, moments) != announcement:
+                findings.append(f"{published.id}: no warning says so")
+            if announcement[0] >= cause.since:
+                findings.append(f"{published.id}: announced after it broke")
     return Check(
         name="every announcement is a warning about the same symbol, from before",
         looked_at=looked_at,

@@ -25,6 +25,10 @@ TestTitles = Mapping[str, Mapping[str, str]]
 """What each use is, in words: by subject, then by the name of the test function."""
 
 
+Announcement = tuple[datetime, str]
+"""When something was first seen to be announced, UTC, and the text of the warning."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DowntimeFacts:
     """A downtime as it is published.
@@ -33,7 +37,7 @@ class DowntimeFacts:
         id: of its page; it never changes.
         title: the error that a user sees first.
         titles: the error of each cause, in turn.
-        announced: when its removal was first seen to be announced, UTC, and the text.
+        announcements: for each cause, when it was first seen to be announced, UTC, and the text.
         goes_on: True if its uses fail in the latest run, or at the end of the history where no
             later run judged them.
         over_by: cutoff of the run in which it is over, if the history does not say when it ended.
@@ -44,10 +48,15 @@ class DowntimeFacts:
     id: str
     title: str
     titles: tuple[str, ...]
-    announced: tuple[datetime, str] | None
+    announcements: tuple[Announcement | None, ...]
     goes_on: bool
     over_by: datetime | None
     cure: CureRecord | None
+
+    @property
+    def announced(self) -> Announcement | None:
+        """When its first cause was announced, UTC, and the text; None if it was not."""
+        return self.announcements[0]
 
     @property
     def subject(self) -> str:
@@ -186,7 +195,7 @@ def _downtime_facts(
         id=page,
         title=own[0],
         titles=own,
-        announced=announced(first, moments),
+        announcements=tuple(announced(c.breakage, moments) for c in downtime.causes),
         goes_on=downtime.until is None and not over,
         over_by=status.as_of if over and status else None,
         cure=cures.get(first.id),

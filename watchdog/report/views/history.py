@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from watchdog.facts.downtimes import Cause, Downtime
-from watchdog.facts.facts import DowntimeFacts, Facts, TestTitles
+from watchdog.facts.facts import Announcement, DowntimeFacts, Facts, TestTitles
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import ALL_USES, Culprit, Effort, History, PinStatus
 from watchdog.model.lock import Lock
@@ -36,6 +36,7 @@ class CauseView:
 
     Attributes:
         title: the error that it gives.
+        warned: when it was announced, and the text.
         proof: how the culprit was proved, in words.
         breaks: requirements of the first set that fails so.
         reproduce: a shell line that runs that set.
@@ -43,6 +44,7 @@ class CauseView:
 
     title: str
     since: datetime
+    warned: tuple[datetime, str] | None
     culprit: str | None
     last_good: str | None
     proof: str
@@ -272,8 +274,10 @@ def past_breakage_view(
         known_until=downtime.known_until,
         days=lasted(facts),
         causes=tuple(
-            _cause_view(matrix, cause, text, options)
-            for cause, text in zip(downtime.causes, facts.titles, strict=True)
+            _cause_view(matrix, cause, text, warned, options)
+            for cause, text, warned in zip(
+                downtime.causes, facts.titles, facts.announcements, strict=True
+            )
         ),
         how_fixed=_how_fixed(matrix, downtime),
         warned=facts.announced,
@@ -307,11 +311,18 @@ def _uses(downtime: Downtime, titles: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(titles.get(use, use).rstrip(".") for use in sorted(downtime.uses))
 
 
-def _cause_view(matrix: Matrix, cause: Cause, title: str, options: Sequence[str]) -> CauseView:
+def _cause_view(
+    matrix: Matrix,
+    cause: Cause,
+    title: str,
+    warned: Announcement | None,
+    options: Sequence[str],
+) -> CauseView:
     breakage, culprit = cause.breakage, cause.culprit
     return CauseView(
         title=title,
         since=cause.since,
+        warned=warned,
         culprit=release_title(matrix, culprit),
         last_good=_last_good(matrix, culprit),
         proof=_PROOFS.get(breakage.proof, breakage.proof),
