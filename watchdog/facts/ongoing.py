@@ -146,15 +146,16 @@ def _spans(
     """Return since when the uses that fail on one Python do, as records of that Python show."""
     if status.counts is None:
         return ()
-    if explanation is not None and explanation.spans:
-        return explanation.spans
-    if status.python != history_python:
-        return ()
-    return tuple(
-        _span_of(downtime, status.counts.signatures)
-        for downtime in downtimes
-        if downtime.until is None and _is_seen(downtime, status)
-    )
+    if status.python == history_python:
+        # Derived again: the history may have been carried on since it was explained.
+        spans = tuple(
+            _span_of(downtime, status.counts.signatures)
+            for downtime in downtimes
+            if downtime.until is None and _is_seen(downtime, status)
+        )
+        if spans:
+            return spans
+    return explanation.spans if explanation else ()
 
 
 def _is_seen(downtime: Downtime, status: PythonStatus) -> bool:
