@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ecosystem import day
@@ -9,7 +10,16 @@ from ecosystem import day
 from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.matrix.load import parse_matrix
 from watchdog.model.evidence import Ended, Evidence, Judgement, Outcome, Record, Stage
-from watchdog.model.history import Culprit, PastBreakage, Snapshot, UseStatus
+from watchdog.model.history import (
+    ALL_USES,
+    Address,
+    Culprit,
+    Effort,
+    History,
+    PastBreakage,
+    Snapshot,
+    UseStatus,
+)
 from watchdog.model.lock import Lock
 from watchdog.storage.forecast import Kind, Risk, Source
 
@@ -64,6 +74,45 @@ BREAKAGE = PastBreakage(
 def works(number: int) -> Snapshot:
     """Return a snapshot of a day on which all uses work."""
     return Snapshot(day(number), "3.11", GOOD, {"test_use": UseStatus()})
+
+
+def fails(breakage: PastBreakage) -> Snapshot:
+    """Return the snapshot in which a breakage is first seen."""
+    status = UseStatus(breakage.signature, breakage.symptom, breakage.stage)
+    uses = {breakage.test or ALL_USES: status}
+    return Snapshot(breakage.broken_from, breakage.python, breakage.breaks, uses)
+
+
+def history(subject: str, *breakages: PastBreakage, until: float = 10) -> History:
+    """Return a history in which these breakages follow one another; it works in between."""
+    own = tuple(replace(breakage, subject=subject) for breakage in breakages)
+    moments = [works(0), *map(fails, own)]
+    moments += [replace(works(0), since=b.fixed_on) for b in own if b.fixed_on]
+    return History(
+        subject=subject,
+        python="auto",
+        since=day(0),
+        until=day(until),
+        breakages=own,
+        gaps=(),
+        effort=Effort(1, 2, 3, 4),
+        moments=tuple(sorted(moments, key=lambda snapshot: snapshot.since)),
+    )
+
+
+def addresses(*histories: History) -> list[Address]:
+    """Return the addresses that the breakages of histories were published with."""
+    return [
+        Address(
+            id=b.id,
+            subject=b.subject,
+            since=b.broken_from,
+            signature=b.signature,
+            use=b.test,
+        )
+        for past in histories
+        for b in past.breakages
+    ]
 
 
 USE = SymbolUse("werkzeug.urls.url_decode", "ext/utils.py", 14, How.IMPORT, text="from werkzeug …")

@@ -53,9 +53,10 @@ def make_headline(matrix: Matrix, facts: Facts) -> Headline:
     works = len(numbers[Standing.WORKS])
     what = "package" if total == 1 else "packages and example applications"
     start = "All" if works == total else f"{works} of"
-    text = f"{start} {total} {what} work on a fresh install today."
+    verb = "works" if works == 1 or total == 1 else "work"
     if total == 1:
-        text = f"{works} of 1 package works on a fresh install today."
+        start = f"{works} of"
+    text = f"{start} {total} {what} {verb} on a fresh install today."
     parts = [
         _part(matrix, facts, numbers[standing], words)
         for standing, words in _WORDS
@@ -68,7 +69,10 @@ def make_headline(matrix: Matrix, facts: Facts) -> Headline:
 _WORDS = (
     (Standing.NOT_INSTALLED, ("cannot be installed", "cannot be installed")),
     (Standing.NOT_IMPORTED, ("cannot be imported", "cannot be imported")),
-    (Standing.FAILS, ("fails in some of its tested uses", "fail in some of their tested uses")),
+    (
+        Standing.FAILS,
+        ("fails in at least one of its tested uses", "fail in at least one of their tested uses"),
+    ),
     (Standing.BLOCKED, ("is blocked by the framework", "are blocked by the framework")),
     (Standing.NOT_JUDGED, ("could not be judged", "could not be judged")),
 )

@@ -8,8 +8,10 @@ import pytest
 from ecosystem import day
 from samples import MATRIX
 
+from watchdog.facts.facts import derive_facts
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import api
+from watchdog.report.site import recall_verdicts
 from watchdog.report.views.front import site_view
 
 RUN = Run(
@@ -17,7 +19,18 @@ RUN = Run(
     day(9),
     {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="Python 3.11 is not installed")},
 )
-SITE = site_view(MATRIX, RUN, lambda _: None)
+VERDICTS = recall_verdicts(RUN, lambda _: None)
+FACTS = derive_facts(
+    MATRIX,
+    run=RUN,
+    verdicts=VERDICTS,
+    histories={},
+    explanations={},
+    cures={},
+    published=(),
+    titles={},
+)
+SITE = site_view(MATRIX, RUN, FACTS, VERDICTS)
 
 PUBLISHED = [
     "api/v1/today.json",
@@ -46,7 +59,14 @@ SHAPES = {
             "culprit",
             "cure",
             "page",
+            "title",
+            "severity",
+            "works_on",
+            "causes",
+            "cures",
+            "tried",
         ],
+        "Cured": ["typed", "pythons", "checked"],
     },
     "field": {
         "Field": ["as_of", "cells"],
@@ -78,6 +98,10 @@ SHAPES = {
             "python",
             "cure",
             "page",
+            "goes_on",
+            "severity",
+            "causes",
+            "works",
         ],
     },
     "pins": {

@@ -5,25 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ecosystem import day
-from samples import BREAKAGE, MATRIX, works
+from samples import BREAKAGE, MATRIX, addresses, history
 
-from watchdog.model.history import Effort, History
+from watchdog.model.history import Address
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
 from watchdog.report.site import StoredResults
 from watchdog.storage.api_coverage import ApiCoverage, Share
 
 RUN = Run(day(9), day(9), {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="no Python")})
-HISTORY = History(
-    subject="ext",
-    python="auto",
-    since=day(0),
-    until=day(9),
-    breakages=(BREAKAGE,),
-    gaps=(),
-    effort=Effort(1, 2, 3, 4),
-    moments=(works(0),),
-)
+HISTORY = history("ext", BREAKAGE, until=9)
 BEFORE_THE_FIRST_RUN = StoredResults(
     runs=(),
     run=None,
@@ -31,6 +22,9 @@ BEFORE_THE_FIRST_RUN = StoredResults(
     histories={},
     pins=(),
     cures={},
+    explanations={},
+    published=(),
+    titles={},
     second_opinions=(),
     declared=(),
     known_good=(),
@@ -39,7 +33,13 @@ BEFORE_THE_FIRST_RUN = StoredResults(
     truth=(),
     api_coverage=None,
 )
-AFTER_A_RUN = replace(BEFORE_THE_FIRST_RUN, runs=(RUN,), run=RUN, histories={"ext": HISTORY})
+AFTER_A_RUN = replace(
+    BEFORE_THE_FIRST_RUN,
+    runs=(RUN,),
+    run=RUN,
+    histories={"ext": HISTORY},
+    published=addresses(HISTORY),
+)
 
 
 def test_pages_before_first_run() -> None:
@@ -76,6 +76,25 @@ def test_pages_of_history_without_run() -> None:
         "about.html",
         "index.html",
     ]
+
+
+def test_pages_of_old_addresses() -> None:
+    """An address that was published once has a page: it leads to the new one, or to its subject."""
+    told_otherwise = replace(AFTER_A_RUN.published[0], id="ext-1.0--flask-3.0.0")
+    not_shown = Address(id="ext-0.9--flask-2.0.0", subject="ext", since=day(1))
+    published = [told_otherwise, *AFTER_A_RUN.published, not_shown]
+    views = site.build_views(MATRIX, replace(AFTER_A_RUN, published=published))
+    pages = {p.path: p for p in site.all_pages(views) if p.path.startswith("breakages/")}
+    old = [p for p in pages.values() if p.template == "moved.html"]
+    assert sorted(pages) == sorted(f"breakages/{address.id}.html" for address in published)
+    assert sorted(p.path for p in old) == [
+        "breakages/ext-0.9--flask-2.0.0.html",
+        "breakages/ext-1.0--flask-3.0.0.html",
+    ]
+    assert pages["breakages/ext-0.9--flask-2.0.0.html"].context["withdrawn"] == not_shown
+    moved = pages["breakages/ext-1.0--flask-3.0.0.html"].context["b"]
+    assert moved == views.history.breakages[0]
+    assert moved.id == "ext-1.0--werkzeug-3.0.0"
 
 
 def test_other_file_names() -> None:

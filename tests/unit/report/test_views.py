@@ -13,13 +13,15 @@ from typing import Any
 import jsonschema
 import pytest
 from ecosystem import day
-from samples import BREAKAGE, RISK, works
+from samples import BAD, BREAKAGE, GOOD, RISK, addresses, history
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from watchdog.analysis.forecast import risks
+from watchdog.facts.facts import Facts, derive_facts
+from watchdog.facts.headline import make_headline
+from watchdog.facts.today import Standing
 from watchdog.matrix import load as matrix_file
-from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import (
     Ended,
     Evidence,
@@ -31,11 +33,23 @@ from watchdog.model.evidence import (
     UseOutcome,
     UseResult,
 )
-from watchdog.model.history import CureRecord, Effort, Fix, History, PinState, PinStatus
+from watchdog.model.history import (
+    CureRecord,
+    ExplainedCause,
+    ExplainedUses,
+    Explanation,
+    Fix,
+    PinState,
+    PinStatus,
+)
 from watchdog.model.verdict import JournalEntry, Run, State, Verdict
 from watchdog.report import api
-from watchdog.report.views import front, history, paste
+from watchdog.report.badges import badge_json
+from watchdog.report.feed import feed
+from watchdog.report.site import recall_verdicts
+from watchdog.report.views import front
 from watchdog.report.views.forecast import forecast_view
+from watchdog.report.views.history import history_view
 from watchdog.storage.forecast import Forecast, Kind, Source
 from watchdog.storage.forecast_score import Alarm, PredictedBreakage, Score
 
@@ -106,50 +120,91 @@ NOW = run(
     other__today__py3_13=(State.WORKS, "other-works-3.13.0"),
     other__today__py3_9=(State.UNJUDGED, None),
     gone__today__py3_13=(State.BROKEN, "gone-broken-3.13.0"),
+    **{"flask__core__py3_13__flask-3_0__werkzeug-resolved": (State.WORKS, "flask-works-3.13.0")},
 )
+GOING = replace(
+    BREAKAGE,
+    subject="ext",
+    python="3.13",
+    test="test_use",
+    stage=Stage.SMOKE,
+    symptom="ImportError: ext",
+    signature="ImportError: ext",
+)
+OVER = replace(
+    BREAKAGE,
+    id="over",
+    subject="other",
+    fixed_on=day(5),
+    fixed_by=Fix("other", "1.1", "release"),
+)
+HISTORIES = (history("ext", GOING, until=8.5), history("other", OVER, until=8.5))
+CURED = Explanation(
+    subject="ext",
+    python="3.13",
+    fails=("ImportError: ext",),
+    breaks=BAD,
+    checked=day(9),
+    spans=(
+        ExplainedUses(
+            uses=("test_use",),
+            since=day(3),
+            causes=(
+                ExplainedCause(
+                    culprit=GOING.culprit, proof="swap", since=day(3), symptom=GOING.symptom
+                ),
+            ),
+            evidence="history",
+            works=GOOD,
+        ),
+    ),
+    typed=("ext", "werkzeug<3"),
+    how="bound",
+    lock=GOOD,
+)
+STAYS = CureRecord(OVER.id, "3.13", ("other", "werkzeug<3"), "bound", day(9), lock=GOOD)
+PIN = PinStatus(
+    version="2.2.2",
+    released=day(2),
+    requirements=("flask==2.2.2",),
+    subject="flask",
+    python="3.11",
+    state=PinState.ROTTED,
+    checked=day(9),
+    rotted_on=day(4),
+    culprit=BREAKAGE.culprit,
+    proof="swap",
+    symptom="ImportError: x",
+    pins=("werkzeug<3",),
+    newest_python="3.13",
+)
+TITLES = {"ext": {"test_use": "It answers"}}
+
+
+def facts_of(current: Run, **parts: Any) -> Facts:
+    """Return the facts of a run with the histories above; `parts` replace some of them."""
+    parts = {
+        "histories": {past.subject: past for past in HISTORIES},
+        "explanations": {CURED.key: CURED},
+        "cures": {STAYS.breakage: STAYS},
+        "published": addresses(*HISTORIES),
+        "titles": TITLES,
+    } | parts
+    return derive_facts(MATRIX, run=current, verdicts=verdicts_of(current), **parts)
+
+
+def verdicts_of(current: Run) -> list[Verdict]:
+    return recall_verdicts(current, RECORDS.get)
+
+
+def site_of(current: Run, facts: Facts) -> front.SiteView:
+    past = history_view(MATRIX, facts, [PIN], TITLES)
+    return front.site_view(MATRIX, current, facts, verdicts_of(current), past, (BEFORE, current))
 
 
 @pytest.fixture
 def site() -> front.SiteView:
-    over = replace(
-        BREAKAGE,
-        id="over",
-        subject="other",
-        fixed_on=day(5),
-        warned=(day(1), "it goes away"),
-        fixed_by=Fix("other", "1.1", "release"),
-    )
-    histories = [
-        History(
-            subject=s,
-            python="auto",
-            since=day(0),
-            until=day(9),
-            breakages=(b,),
-            gaps=(),
-            effort=Effort(1, 2, 3, 4),
-            moments=(works(0),),
-        )
-        for s, b in (("ext", BREAKAGE), ("other", over))
-    ]
-    cure = CureRecord(BREAKAGE.id, "3.13", ("ext", "werkzeug<3"), "bound", day(9))
-    rot = PinStatus(
-        version="2.2.2",
-        released=day(2),
-        requirements=("flask==2.2.2",),
-        subject="flask",
-        python="3.11",
-        state=PinState.ROTTED,
-        checked=day(9),
-        rotted_on=day(4),
-        culprit=BREAKAGE.culprit,
-        proof="swap",
-        symptom="ImportError: x",
-        pins=("werkzeug<3",),
-        newest_python="3.13",
-    )
-    past = history.history_view(MATRIX, histories, [rot], {BREAKAGE.id: cure})
-    return front.site_view(MATRIX, NOW, RECORDS.get, past, (BEFORE, NOW))
+    return site_of(NOW, facts_of(NOW))
 
 
 @pytest.fixture
@@ -212,64 +267,131 @@ def test_api_files_use_core_names(site: front.SiteView) -> None:
     assert "flask" not in files["api/v1/pins.schema.json"].lower()
 
 
-def test_what_the_box_for_requirements_knows(site: front.SiteView, shot: Any) -> None:
-    """The rules of the paste box equal their snapshot."""
-    assert [asdict(rule) for rule in paste.rules(MATRIX, site)] == shot
-
-
 def test_what_works_today_says_what_to_type(site: front.SiteView, shot: Any) -> None:
     """Working subjects have the command of the snapshot, and a broken one has none."""
     assert {s: asdict(f) for s, f in site.fresh.items()} == shot
     assert "ext" not in site.fresh
 
 
-def test_front_page_separates_abandoned(site: front.SiteView) -> None:
-    """Abandoned subjects are listed apart from the maintained ones."""
-    assert [b.who for b in site.front.maintained] == ["Ext"]
-    assert [b.who for b in site.front.abandoned] == ["Gone"]
+def test_cards_state_facts_about_releases(site: front.SiteView) -> None:
+    """A card says when the last release was, and calls nothing abandoned."""
+    released = {card.who: card.released for card in site.front.failing}
+    assert released == {
+        "Ext 1.0": "Last release: 1.0, 21 Oct 2025.",
+        "Gone 0.1": "Last release: 0.1, 4 May 2023, no release for 2 years.",
+    }
+
+
+def test_cards_split_by_newest_python(site: front.SiteView) -> None:
+    """What works on the newest Python is listed apart from what fails there."""
+    assert [card.subject for card in site.front.failing] == ["ext", "gone"]
+    old = run(
+        9,
+        ext__today__py3_13=(State.WORKS, "other-works-3.13.0"),
+        ext__today__py3_9=(State.BROKEN, "ext-broken-3.13.0"),
+    )
+    page = site_of(old, facts_of(old)).front
+    assert (page.failing, [card.pythons for card in page.on_older_pythons]) == ((), [("3.9",)])
+
+
+def test_one_python_missing_hides_nothing(site: front.SiteView) -> None:
+    """A Python that is not on the machine changes no word, badge or number of the others."""
+    whole = run(
+        9,
+        ext__today__py3_13=(State.BROKEN, "ext-broken-3.13.0"),
+        other__today__py3_13=(State.WORKS, "other-works-3.13.0"),
+        gone__today__py3_13=(State.BROKEN, "gone-broken-3.13.0"),
+        **{
+            "flask__core__py3_13__flask-3_0__werkzeug-resolved": (
+                State.WORKS,
+                "flask-works-3.13.0",
+            )
+        },
+    )
+    missing = {f"{s}/today/py3.14": JournalEntry(State.UNJUDGED) for s in ("ext", "other", "gone")}
+    part = replace(whole, cells=whole.cells | missing)
+    pages = [site_of(r, facts_of(r)).front for r in (whole, part)]
+    assert pages[0].subjects == pages[1].subjects
+    assert pages[0].headline == pages[1].headline == site.front.headline
+    assert pages[0].rest == pages[1].rest
+    assert {line.subject: line.word for line in pages[1].subjects} == {
+        "ext": "fails in its only tested use",
+        "flask": "works",
+        "gone": "fails in its only tested use",
+        "other": "works",
+    }
+    messages = {line.subject: json.loads(badge_json(line))["message"] for line in pages[1].subjects}
+    assert messages == {line.subject: line.word for line in pages[1].subjects}
+
+
+def test_over_today_is_told_nowhere_as_going_on() -> None:
+    """What works today goes on on no page, in no number and no file, though its history is open."""
+    works = run(9, ext__today__py3_13=(State.WORKS, "other-works-3.13.0"))
+    site = site_of(works, facts_of(works))
+    (view,) = [b for b in site.history.breakages if b.subject == "ext"]
+    assert (view.goes_on, view.exact_end, view.ended) == (False, False, day(9))
+    assert view.verdict == (
+        "Ext 1.0 failed in its only tested use for at most 6 days, because of Werkzeug 3.0.0. "
+        "It works in the run of 29 Oct 2025."
+    )
+    assert site.history.numbers is not None
+    assert site.history.numbers.open == 0
+    assert "goes on" not in site.front.counted
+    assert site.front.on_fresh_installs == ()
+    (past,) = [b for b in api.history(site.history).breakages if b.subject == "ext"]
+    assert (past.goes_on, past.fixed_on) == (False, day(9))
+    assert "goes on" not in feed(MATRIX, site)
+    assert site.subjects[0].breakages == ()
+
+
+def test_counters_are_of_the_latest_run(site: front.SiteView) -> None:
+    """Counters that change with time are counted to the latest run, and say so."""
+    numbers = site.history.numbers
+    assert numbers is not None
+    assert (numbers.until, numbers.as_of) == (day(8.5), day(9))
+    assert (numbers.days_since_last, numbers.open) == (6, 1)
 
 
 @pytest.mark.parametrize(
-    ("states", "alive", "said"),
+    ("states", "text", "rest"),
     [
         (
             {"ext": State.WORKS, "other": State.WORKS},
-            {"ext", "other"},
-            "All 2 maintained subjects work on a fresh install today.",
+            "All 2 packages and example applications work on a fresh install today.",
+            "",
         ),
         (
             {"ext": State.BROKEN, "other": State.WORKS},
-            {"ext", "other"},
-            "Ext breaks on a fresh install today; 1 maintained subject works.",
+            "1 of 2 packages and example applications works on a fresh install today.",
+            "1 fails in at least one of its tested uses: Ext.",
         ),
         (
             {"gone": State.BROKEN},
-            set(),
-            "No maintained subject was judged on a fresh install today.",
+            "0 of 1 package works on a fresh install today.",
+            "1 fails in at least one of its tested uses: Gone.",
         ),
         (
-            {"ext": State.CONFLICT},
-            {"ext"},
-            "No maintained subject was judged on a fresh install today.",
+            {"ext": State.CONFLICT, "other": State.WORKS, "flask": State.WORKS},
+            "1 of 2 packages and example applications works on a fresh install today.",
+            "1 could not be judged: Ext. Flask 3.0.0 itself works.",
         ),
-        ({}, set(), "This run did not look at fresh installs of today."),
+        ({"ext": State.CONFLICT}, "This run did not judge any fresh install of today.", ""),
+        ({}, "This run did not judge any fresh install of today.", ""),
     ],
 )
-def test_headline_counts_judged_subjects(
-    states: dict[str, State], alive: set[str], said: str
-) -> None:
-    """The headline counts only maintained subjects that were judged."""
-    today = [
-        Verdict(
-            Cell(
-                id=f"{subject}/today/py3.13",
-                table=Table.TODAY,
-                subject=subject,
-                python="3.13",
-                requirements=(subject,),
-            ),
-            state,
-        )
-        for subject, state in states.items()
-    ]
-    assert front.headline(MATRIX, today, alive)[0] == said
+def test_headline_counts_each_subject_once(states: dict[str, State], text: str, rest: str) -> None:
+    """Each subject is in one number of the headline, whenever its last release was."""
+    known = {State.WORKS: "works-3.13.0", State.BROKEN: "broken-3.13.0"}
+    RECORDS["ext-works-3.13.0"] = record("ext", Outcome.WORKS)
+    cells = {
+        f"{s}/today/py3.13": JournalEntry(state, f"{s}-{known[state]}" if state in known else None)
+        for s, state in states.items()
+    }
+    facts = facts_of(replace(NOW, cells=cells))
+    found = make_headline(MATRIX, facts)
+    assert (found.text, found.rest) == (text, rest)
+    counted = [subject for number in found.numbers.values() for subject in number]
+    assert sorted(counted) == sorted(states.keys() - {"flask"})
+    assert len(found.numbers[Standing.WORKS]) == sum(
+        state is State.WORKS for subject, state in states.items() if subject != "flask"
+    )
