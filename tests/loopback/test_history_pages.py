@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree as ET
@@ -14,55 +15,47 @@ import jsonschema
 import pytest
 from ecosystem import day
 from home import Home
-from samples import BREAKAGE, MATRIX, works
+from samples import BREAKAGE, GOOD, MATRIX, addresses, history
 
-from watchdog.model.history import (
-    CureRecord,
-    Effort,
-    Fix,
-    History,
-    PastBreakage,
-    PinState,
-    PinStatus,
-)
-from watchdog.report.views.history import history_view
+from watchdog.facts.facts import Facts, derive_facts
+from watchdog.model.history import Culprit, CureRecord, Fix, History, PinState, PinStatus
+from watchdog.report.views.history import HistoryView, history_view
 from watchdog.report.views.history_chart import LEFT, WIDTH, history_chart, span
 
-OVER = replace(
-    BREAKAGE,
-    id="over",
-    fixed_on=day(5),
-    fixed_by=Fix("ext", "1.1", "release"),
-    warned=(day(1), "it goes away"),
-)
+OVER = replace(BREAKAGE, id="over", fixed_on=day(5), fixed_by=Fix("ext", "1.1", "release"))
+GOING = replace(BREAKAGE, broken_from=day(7))
 
 
-def history(subject: str, *breakages: PastBreakage) -> History:
-    mine = tuple(replace(b, subject=subject) for b in breakages)
-    return History(
-        subject=subject,
-        python="auto",
-        since=day(0),
-        until=day(10),
-        breakages=mine,
-        gaps=(),
-        effort=Effort(1, 2, 3, 4),
-        moments=(works(0),),
+def facts_of(*histories: History, cures: Sequence[CureRecord] = ()) -> Facts:
+    """Return the facts of histories before the first run."""
+    return derive_facts(
+        MATRIX,
+        run=None,
+        verdicts=(),
+        histories={past.subject: past for past in histories},
+        explanations={},
+        cures={cure.breakage: cure for cure in cures},
+        published=addresses(*histories),
+        titles={},
     )
+
+
+def view_of(*histories: History, cures: Sequence[CureRecord] = ()) -> HistoryView:
+    return history_view(MATRIX, facts_of(*histories, cures=cures), [], {})
 
 
 def test_history_numbers_count_extensions_only() -> None:
     """The numbers of the history page count breakages of extensions, not of scenarios."""
-    found = history_view(
-        MATRIX, [history("ext", BREAKAGE, OVER), history("tutorial", OVER)], [], {}
-    ).numbers
+    found = view_of(history("ext", OVER, GOING), history("tutorial", OVER)).numbers
     assert found is not None
     assert (found.subjects, found.breakages, found.open) == (1, 2, 1)
-    assert (found.median_days, found.days_since_last) == ("2 days", 7)
+    assert (found.median_days, found.days_since_last) == ("2 days", 3)
     assert found.longest is not None
     assert found.longest.id == "over"
     (worst,) = found.culprits
-    assert (worst.name, len(worst.breakages)) == ("Werkzeug 3.0.0", 2)
+    # Of both breakages of the one subject the first is linked, and the days of both are counted.
+    assert (worst.name, worst.breakages) == ("Werkzeug 3.0.0", (("over", "Ext"),))
+    assert worst.days == "5 days"
 
 
 def test_history_last_breakage_of_scenario() -> None:
@@ -70,8 +63,7 @@ def test_history_last_breakage_of_scenario() -> None:
     alone = replace(BREAKAGE, id="alone", broken_from=day(8))
     same = replace(BREAKAGE, id="same")
     for broken, last in ((alone, "alone"), (same, BREAKAGE.id)):
-        histories = [history("tutorial", broken), history("ext", BREAKAGE)]
-        found = history_view(MATRIX, histories, [], {}).numbers
+        found = view_of(history("tutorial", broken), history("ext", BREAKAGE)).numbers
         assert found is not None
         assert found.last is not None
         assert found.last.id == last
@@ -79,27 +71,54 @@ def test_history_last_breakage_of_scenario() -> None:
 
 def test_breakage_verdict_text() -> None:
     """The verdict sentence names culprit and dates, and the fix where there is one."""
-    going, over = BREAKAGE, replace(OVER, culprit=None)
-    words = {
-        v.id: v.verdict
-        for v in history_view(MATRIX, [history("ext", going, over)], [], {}).breakages
+    past = history("ext", replace(OVER, culprit=None), GOING)
+    words = {v.id: v.verdict for v in view_of(past).breakages}
+    assert words == {
+        GOING.id: "Ext 1.0 cannot be imported since 27 Oct 2025, because of Werkzeug 3.0.0.",
+        "over": "Ext 1.0 could not be imported for 2 days. Fixed by Ext 1.1 on 25 Oct 2025.",
     }
-    assert words[going.id] == ("Ext 1.0 has been broken by Werkzeug 3.0.0 since 23 Oct 2025.")
-    assert words["over"] == "Ext 1.0 was broken for 2 days. Fixed by Ext 1.1 on 25 Oct 2025."
+
+
+def test_breakage_verdict_of_successive_causes() -> None:
+    """One stretch with two causes is one breakage since the first; both causes are named."""
+    first = replace(BREAKAGE, broken_from=day(2), signature="A: x", symptom="A: x", breaks=GOOD)
+    first = replace(first, culprit=Culprit("werkzeug", "2.1.0", "2.0.0"), fixed_on=day(8))
+    then = replace(BREAKAGE, id="then", broken_from=day(4), works=GOOD, fixed_on=day(8))
+    past = history("ext", first, then)
+    (view,) = view_of(past).breakages
+    assert view.verdict == (
+        "Ext 1.0 could not be imported for 6 days, because of Werkzeug 2.1.0, then Werkzeug 3.0.0. "
+        "It works again."
+    )
+    assert [(cause.since, cause.culprit, cause.title) for cause in view.causes] == [
+        (day(2), "Werkzeug 2.1.0", "A: x"),
+        (day(4), "Werkzeug 3.0.0", "ImportError: x"),
+    ]
+    assert facts_of(past).addresses.moved == {"then": first.id}
 
 
 def test_breakage_lists_other_victims() -> None:
     """The page of a breakage links other subjects that the same release broke."""
     mine, other = replace(BREAKAGE, id="a"), replace(BREAKAGE, id="b")
-    views = history_view(MATRIX, [history("ext", mine), history("other", other)], [], {}).breakages
+    views = view_of(history("ext", mine), history("other", other)).breakages
     assert {v.id: v.victims for v in views} == {"a": (("b", "Other"),), "b": (("a", "Ext"),)}
+
+
+def test_breakage_names_each_victim_once() -> None:
+    """A subject that the same release broke in several ways is named once, by its first page."""
+    several = [
+        replace(BREAKAGE, id=f"b{n}", broken_from=day(n), fixed_on=day(n + 1)) for n in (3, 5, 7)
+    ]
+    views = view_of(history("ext", replace(BREAKAGE, id="a")), history("other", *several)).breakages
+    by_id = {view.id: view.victims for view in views}
+    assert by_id["a"] == (("b3", "Other"),)
+    assert by_id["b5"] == (("a", "Ext"),)
 
 
 def test_history_chart_bar_positions() -> None:
     """A bar of the chart reaches from the day of the break to the day of the fix."""
-    picture = history_view(
-        MATRIX, [history("ext", OVER)], [], {}, [("flask", "3.0", day(2))]
-    ).picture
+    facts = facts_of(history("ext", OVER))
+    picture = history_view(MATRIX, facts, [], {}, [("flask", "3.0", day(2))]).picture
     assert picture is not None
     (lane,) = picture.lanes
     (bar,) = lane.bars
@@ -115,7 +134,8 @@ def test_history_chart_long_name() -> None:
     matrix = MATRIX.model_copy(
         update={"extensions": {"ext": MATRIX.extensions["ext"].model_copy(update={"name": long})}}
     )
-    found = history_chart(matrix, [history("ext", OVER)])
+    past = history("ext", OVER)
+    found = history_chart(matrix, [past], facts_of(past).downtimes)
     assert found.left > LEFT
     assert found.lanes[0].bars[0].x == pytest.approx(
         found.left + 0.3 * (WIDTH - found.left), abs=0.1
@@ -138,7 +158,7 @@ def test_span_units(length: timedelta, words: str) -> None:
 
 
 def test_pin_cure_command() -> None:
-    """Pins and open breakages show the pip command that cures them."""
+    """Pins and breakages of the past show the pip command that cures them."""
     rot = PinStatus(
         version="2.2.2",
         released=day(0),
@@ -149,11 +169,14 @@ def test_pin_cure_command() -> None:
         checked=day(9),
         pins=("werkzeug<3",),
     )
-    (view,) = history_view(MATRIX, [], [rot], {}).pins
+    (view,) = history_view(MATRIX, facts_of(), [rot], {}).pins
     assert view.cure == "pip install flask==2.2.2 'werkzeug<3'"
-    note = CureRecord(BREAKAGE.id, "3.11", ("ext", "werkzeug<3"), "bound", day(9))
-    (past,) = history_view(MATRIX, [history("ext", BREAKAGE)], [], {note.breakage: note}).breakages
+    note = CureRecord("over", "3.11", ("ext", "werkzeug<3"), "bound", day(9), lock=GOOD)
+    (past,) = view_of(history("ext", OVER), cures=[note]).breakages
     assert past.cure == "pip install ext 'werkzeug<3'"
+    # A cure whose set was not kept was not shown to work.
+    (past,) = view_of(history("ext", OVER), cures=[replace(note, lock=None)]).breakages
+    assert past.cure is None
 
 
 def page(home: Home, name: str) -> str:
@@ -259,4 +282,4 @@ def test_badge_content(whole: Home) -> None:
 
 def test_history_view_without_history() -> None:
     """Without histories the history view has no picture."""
-    assert history_view(MATRIX, [], [], {}).picture is None
+    assert view_of().picture is None

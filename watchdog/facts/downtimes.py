@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.model.evidence import Stage
@@ -25,8 +25,8 @@ class Cause:
     Attributes:
         breakage: as the replay told it: culprit, proof, first bad lock.
         since: when its failure was first seen, UTC.
-        last_seen: the last snapshot that the history keeps with its failure.
-        uses: the uses that fail so.
+        last_seen: the last snapshot of the downtime that the history keeps with its failure.
+        uses: the uses that began to fail so.
     """
 
     breakage: PastBreakage
@@ -170,16 +170,24 @@ def _failing_stretches(use: str, snapshots: Sequence[Snapshot]) -> Iterable[_Fai
 
 def _cause(breakage: PastBreakage, snapshots: Sequence[Snapshot], names: Sequence[str]) -> Cause:
     """Return a breakage of the replay with the snapshots in which its failure was seen."""
-    failing = [snapshot for snapshot in snapshots if breakage.signature in snapshot.fails]
-    first = next((s for s in failing if s.lock == breakage.breaks), None)
-    after = [s for s in failing if first and s.since >= first.since]
-    if breakage.fixed_on:
-        after = [s for s in after if s.since < breakage.fixed_on]
+    failing = [
+        snapshot
+        for snapshot in snapshots
+        if breakage.signature in snapshot.fails
+        and (breakage.fixed_on is None or snapshot.since < breakage.fixed_on)
+    ]
+    with_lock = [snapshot for snapshot in failing if snapshot.lock == breakage.breaks]
+    # The same lock may have failed in the same way before.
+    began = [snapshot for snapshot in with_lock if snapshot.since >= breakage.broken_from]
+    first = next(iter(began or with_lock), None)
     if first is None:
         first = Snapshot(breakage.broken_from, breakage.python, breakage.breaks)
         uses = frozenset([breakage.test] if breakage.test else names)
     else:
         uses = _uses_with(first, breakage.signature, names)
+        before = [snapshot for snapshot in snapshots if snapshot.since < first.since]
+        uses = frozenset(u for u in uses if not _failed_so(u, breakage.signature, before)) or uses
+    after = [snapshot for snapshot in failing if snapshot.since >= first.since]
     return Cause(
         breakage=breakage,
         since=first.since,
@@ -194,6 +202,31 @@ def _uses_with(snapshot: Snapshot, signature: str, names: Sequence[str]) -> froz
     return frozenset(u for u, status in snapshot.uses.items() if status.signature == signature)
 
 
+def _failed_so(use: str, signature: str, snapshots: Sequence[Snapshot]) -> bool:
+    """Return whether a use had this failure when it was last seen in some snapshots."""
+    seen = (status for snapshot in reversed(snapshots) if (status := snapshot.of(use)))
+    last = next(seen, None)
+    return last is not None and last.signature == signature
+
+
+def _within(
+    cause: Cause, snapshots: Sequence[Snapshot], uses: AbstractSet[str], until: datetime | None
+) -> Cause:
+    """Return a cause as it was seen in some uses up to an instant."""
+    own = [
+        snapshot
+        for snapshot in snapshots
+        if snapshot.since >= cause.since
+        and (until is None or snapshot.since < until)
+        and any(
+            status.signature == cause.breakage.signature
+            for use in uses
+            if (status := snapshot.of(use))
+        )
+    ]
+    return replace(cause, last_seen=own[-1]) if own else cause
+
+
 def _downtime(
     history: History, stretch: Sequence[_Failing], causes: Sequence[Cause], of: int
 ) -> Downtime | None:
@@ -204,7 +237,7 @@ def _downtime(
     ended_by = stretch[0].ended_by
     until = ended_by.since if ended_by else None
     mine = [
-        cause
+        _within(cause, history.moments, uses, until)
         for cause in causes
         if cause.uses & uses
         and first_bad.since <= cause.since
