@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecosystem import day
+from hypothesis import strategies as st
 
 from watchdog.analysis.history.timeline import find_outages
 from watchdog.model.evidence import Stage
@@ -89,3 +90,23 @@ def _breakage(outage: Outage, subject: str) -> PastBreakage:
         works=good.lock,
         breaks=bad.lock,
     )
+
+
+USES = ("a", "b", "c")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Make a history of up to three uses, with failures, gaps and imports that fail."""
+    statuses = st.sampled_from((None, None, "x", "y"))
+    snapshots: list[Snapshot] = []
+    for number in range(draw(st.integers(1, 12))):
+        kind = draw(st.sampled_from(("uses", "uses", "uses", "uses", "gap", "all")))
+        if kind == "gap":
+            snapshots.append(snapshot(number, gap="not judged"))
+        elif kind == "all":
+            snapshots.append(snapshot(number, all=draw(st.sampled_from(("x", "i")))))
+        else:
+            uses = {use: draw(statuses) for use in USES}
+            snapshots.append(snapshot(number, lock=None, **uses))  # type: ignore[arg-type]
+    return replayed(*snapshots)

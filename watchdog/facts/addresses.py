@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 from watchdog.facts.downtimes import Downtime
 from watchdog.model.history import Address
@@ -17,11 +18,13 @@ class Addresses:
         pages: the id of each downtime's page, in the order of the downtimes.
         moved: ids of old pages, and of the pages that tell the same now.
         withdrawn: old pages about what is no longer told; each leads to its subject.
+        new: the addresses of pages that were not published before.
     """
 
     pages: tuple[str, ...]
     moved: Mapping[str, str]
     withdrawn: tuple[Address, ...]
+    new: tuple[Address, ...]
 
 
 def assign_addresses(downtimes: Sequence[Downtime], published: Sequence[Address]) -> Addresses:
@@ -31,28 +34,60 @@ def assign_addresses(downtimes: Sequence[Downtime], published: Sequence[Address]
         downtimes: of all subjects.
         published: every address that was ever published, the first ones first.
     """
-    of_downtime: dict[int, list[str]] = {number: [] for number in range(len(downtimes))}
+    of_downtime: dict[int, list[Address]] = {number: [] for number in range(len(downtimes))}
     withdrawn = []
     for address in published:
         number = _find(downtimes, address)
         if number is None:
             withdrawn.append(address)
         else:
-            of_downtime[number].append(address.id)
+            of_downtime[number].append(address)
+    taken = {address.id for address in published}
     pages: list[str] = []
     moved: dict[str, str] = {}
+    new: list[Address] = []
     for number, downtime in enumerate(downtimes):
-        ids = of_downtime[number] or [_new_id(downtime, pages)]
-        first = next((c.breakage.id for c in downtime.causes if c.breakage.id in ids), ids[0])
-        pages.append(first)
-        moved |= {other: first for other in ids if other != first}
-    return Addresses(pages=tuple(pages), moved=moved, withdrawn=tuple(withdrawn))
+        own = of_downtime[number]
+        if own:
+            page = _page(downtime, own)
+        else:
+            new.append(_new_address(downtime, taken))
+            page = new[-1].id
+        taken.add(page)
+        pages.append(page)
+        moved |= {other.id: page for other in own if other.id != page}
+    return Addresses(pages=tuple(pages), moved=moved, withdrawn=tuple(withdrawn), new=tuple(new))
 
 
-def _new_id(downtime: Downtime, taken: Sequence[str]) -> str:
-    """Return an id that depends on nothing that a later search may tell better."""
+def _page(downtime: Downtime, own: Sequence[Address]) -> str:
+    """Return the first address that told how a downtime began, whatever it said of the culprit.
+
+    If there is none, that of its first cause that has one.
+    """
+    beginnings = [address.id for address in own if _tells_beginning(address, downtime)]
+    causes = [c.breakage.id for c in downtime.causes if c.breakage.id in {a.id for a in own}]
+    return [*beginnings, *causes, own[0].id][0]
+
+
+def _tells_beginning(address: Address, downtime: Downtime) -> bool:
+    same_use = address.use is None or address.use in downtime.uses
+    same_failure = address.signature == downtime.first.signature
+    return same_use and (same_failure or address.since == downtime.since)
+
+
+def _new_address(downtime: Downtime, taken: Collection[str]) -> Address:
+    """Return an address whose id depends on nothing that a later search may tell better."""
+    use = min(downtime.uses)
     name = f"{downtime.subject}--{downtime.since:%Y-%m-%d}"
-    return name if name not in taken else f"{name}--{min(downtime.uses)}"
+    with_use = f"{name}--{use}"
+    numbered = (f"{with_use}--{number}" for number in count(2))
+    return Address(
+        id=next(i for i in chain((name, with_use), numbered) if i not in taken),
+        subject=downtime.subject,
+        since=downtime.since,
+        signature=downtime.first.signature,
+        use=use,
+    )
 
 
 def _find(downtimes: Sequence[Downtime], address: Address) -> int | None:

@@ -68,6 +68,8 @@ def write_site(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path = SMO
         files.write_atomic(reports / name, content)
     for page in all_pages(views):
         write_text(reports / page.path, _render(templates, page))
+    for address in views.facts.addresses.new:
+        Archive(reports).add_address(address)
     # Read from the folder, not from `all_pages`: pages of earlier breakages stay and are listed.
     pages = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*.html"))
     for name, text in machine_files(matrix, views, pages):

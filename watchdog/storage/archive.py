@@ -85,7 +85,8 @@ class Archive:
         """Return every address of a breakage that was ever published, the first ones first.
 
         They are those of all chapters, also of chapters that later ones replace, and those of
-        `addresses.jsonl`: of chapters that are not in the files any more.
+        `addresses.jsonl`: of chapters that are not in the files any more, and of breakages that are
+        told apart from the one of the chapter.
         """
         addresses = {address.id: address for address in _read(self._addresses, _ADDRESS)}
         for subject in self.subjects():
@@ -95,6 +96,11 @@ class Archive:
                 for breakage in chapter.breakages:
                     addresses.setdefault(breakage.id, _address(breakage))
         return [a for a in addresses.values() if is_subject(a.subject) and _PAGE.fullmatch(a.id)]
+
+    def add_address(self, address: Address) -> None:
+        """Append an address that is published and that no chapter has."""
+        value = _ADDRESS.dump_python(address, mode="json", exclude_defaults=True)
+        files.append_line(self._addresses, value)
 
     def add_chapter(self, chapter: Chapter) -> None:
         """Append a chapter; snapshots that only repeat their neighbours are left out."""
@@ -111,6 +117,7 @@ class Archive:
             (self._pins, other._pins),
             (self._cures, other._cures),
             (self._explanations, other._explanations),
+            (self._addresses, other._addresses),
             (self._opinions, other._opinions),
         ]
         pairs += [

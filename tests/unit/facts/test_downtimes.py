@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 from ecosystem import day
 from hypothesis import given
-from hypothesis import strategies as st
-from replayed import replayed, snapshot
+from replayed import USES, histories, replayed, snapshot
 from samples import BREAKAGE
 from samples import history as history_of
 
 from watchdog.facts.downtimes import Downtime, find_downtimes, versions_seen
-from watchdog.model.history import Culprit, Fix, History, Snapshot
+from watchdog.model.history import Culprit, Fix, History
 from watchdog.model.lock import Lock
 
 
@@ -251,25 +250,6 @@ def test_versions_seen() -> None:
 
 
 # --- whatever a history looks like ---------------------------------------------------------------
-
-USES = ("a", "b", "c")
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> History:
-    """Make a history of up to three uses, with failures, gaps and imports that fail."""
-    statuses = st.sampled_from((None, None, "x", "y"))
-    snapshots: list[Snapshot] = []
-    for number in range(draw(st.integers(1, 12))):
-        kind = draw(st.sampled_from(("uses", "uses", "uses", "uses", "gap", "all")))
-        if kind == "gap":
-            snapshots.append(snapshot(number, gap="not judged"))
-        elif kind == "all":
-            snapshots.append(snapshot(number, all=draw(st.sampled_from(("x", "i")))))
-        else:
-            uses = {use: draw(statuses) for use in USES}
-            snapshots.append(snapshot(number, lock=None, **uses))  # type: ignore[arg-type]
-    return replayed(*snapshots)
 
 
 @given(histories())

@@ -183,14 +183,14 @@ TITLES = {"ext": {"test_use": "It answers"}}
 
 def facts_of(current: Run, **parts: Any) -> Facts:
     """Return the facts of a run with the histories above; `parts` replace some of them."""
-    parts = {
+    values: dict[str, Any] = {
         "histories": {past.subject: past for past in HISTORIES},
         "explanations": {CURED.key: CURED},
         "cures": {STAYS.breakage: STAYS},
         "published": addresses(*HISTORIES),
         "titles": TITLES,
     } | parts
-    return derive_facts(MATRIX, run=current, verdicts=verdicts_of(current), **parts)
+    return derive_facts(MATRIX, run=current, verdicts=verdicts_of(current), **values)
 
 
 def verdicts_of(current: Run) -> list[Verdict]:
