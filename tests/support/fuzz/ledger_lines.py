@@ -11,9 +11,11 @@ from ecosystem import day
 from pydantic import TypeAdapter
 from samples import record
 
+from watchdog.facts.facts import derive_facts
 from watchdog.matrix import load
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import JournalEntry, Run, State
+from watchdog.report.site import recall_verdicts
 from watchdog.report.views import front
 from watchdog.report.views.history import NOTHING_PAST
 from watchdog.storage.journal import Journal, latest_run
@@ -97,7 +99,18 @@ def check(data: bytes) -> None:
         return  # the data held no valid line, so nothing more can be wrong
     last = latest_run(runs)
     assert last is not None
-    front.site_view(_MATRIX, last, ledger.get, NOTHING_PAST, runs)
+    verdicts = recall_verdicts(last, ledger.get)
+    facts = derive_facts(
+        _MATRIX,
+        run=last,
+        verdicts=verdicts,
+        histories={},
+        explanations={},
+        cures={},
+        published=(),
+        titles={},
+    )
+    front.site_view(_MATRIX, last, facts, verdicts, NOTHING_PAST, runs)
     assert ledger.seconds("flask-login", "") >= 0
     with tempfile.TemporaryDirectory() as other:
         again = Ledger(Path(other))

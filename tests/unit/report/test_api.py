@@ -61,6 +61,7 @@ SHAPES = {
             "page",
             "title",
             "severity",
+            "uses",
             "works_on",
             "causes",
             "cures",

@@ -275,7 +275,7 @@ def test_what_works_today_says_what_to_type(site: front.SiteView, shot: Any) -> 
 
 def test_cards_state_facts_about_releases(site: front.SiteView) -> None:
     """A card says when the last release was, and calls nothing abandoned."""
-    released = {card.who: card.released for card in site.front.failing}
+    released = {card.main.who: card.main.released for card in site.front.failing}
     assert released == {
         "Ext 1.0": "Last release: 1.0, 21 Oct 2025.",
         "Gone 0.1": "Last release: 0.1, 4 May 2023, no release for 2 years.",
@@ -284,14 +284,14 @@ def test_cards_state_facts_about_releases(site: front.SiteView) -> None:
 
 def test_cards_split_by_newest_python(site: front.SiteView) -> None:
     """What works on the newest Python is listed apart from what fails there."""
-    assert [card.subject for card in site.front.failing] == ["ext", "gone"]
+    assert [card.main.subject for card in site.front.failing] == ["ext", "gone"]
     old = run(
         9,
         ext__today__py3_13=(State.WORKS, "other-works-3.13.0"),
         ext__today__py3_9=(State.BROKEN, "ext-broken-3.13.0"),
     )
     page = site_of(old, facts_of(old)).front
-    assert (page.failing, [card.pythons for card in page.on_older_pythons]) == ((), [("3.9",)])
+    assert (page.failing, [card.main.pythons for card in page.on_older_pythons]) == ((), [("3.9",)])
 
 
 def test_one_python_missing_hides_nothing(site: front.SiteView) -> None:
