@@ -5,12 +5,14 @@ Read this module first: each step is a function of its own.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from watchdog.errors import InfrastructureError
 from watchdog.matrix.cells import (
     exclusion_reason,
     expand_cells,
@@ -31,6 +33,7 @@ from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_sche
 from watchdog.runner.verdicts import CellRun, core_is_broken, verdict_of
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock, journal
+from watchdog.storage.versions import FinalVersions, add_versions
 
 SubjectVersion = tuple[str, str]
 """A subject and one of its versions."""
@@ -115,6 +118,7 @@ async def _run(selection: Selection, scheduler: Scheduler) -> RunResult:
         cell_runs = await run_cells(scheduler, choice)
     verdicts = [verdict_of(cell_run, matrix.title(matrix.framework)) for cell_run in cell_runs]
     dated = _store(scheduler.workspace, choice, verdicts, test.why)
+    await scheduler.in_thread(partial(_store_versions, scheduler.workspace, dated))
     return RunResult(
         as_of=scheduler.workspace.settings.as_of,
         finished=clock.now().replace(microsecond=0),
@@ -297,3 +301,22 @@ def _store(
         )
     )
     return dated
+
+
+def _store_versions(workspace: Workspace, verdicts: Sequence[Verdict]) -> None:
+    """Store the final versions of every package of the matrix, the stack and the run's locks.
+
+    A package whose index page cannot be read is left out.
+    """
+    settings = workspace.settings
+    names = {*settings.matrix.distributions, *settings.matrix.stack_names}
+    for verdict in verdicts:
+        names |= verdict.record.lock.keys() if verdict.record else set()
+    versions = {}
+    for name in sorted(names):
+        with contextlib.suppress(InfrastructureError):
+            releases = workspace.index.final_releases(name, settings.as_of)
+            versions[name] = FinalVersions(
+                as_of=settings.as_of, versions=tuple(str(release.version) for release in releases)
+            )
+    add_versions(settings.reports, versions)

@@ -13,6 +13,10 @@ import ecosystem
 import pytest
 from ecosystem import PYTHON, SUBJECTS
 from home import Home
+from packaging.version import Version
+
+from watchdog.storage.ledger import Ledger
+from watchdog.storage.versions import join_versions, read_versions
 
 
 def record_of(home: Home, subject: str) -> dict[str, object]:
@@ -333,7 +337,23 @@ def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> N
     whole = finished_run.states()
     assert home.states() == {i: s for i, s in whole.items() if i.split("/")[0] in QUICK}
     assert (home.folder / "reports" / "index.html").exists()
+    known = read_versions(home.folder / "reports")
+    parts = join_versions(read_versions(home.folder / folder) for folder in folders)
+    assert known == parts
+    assert known["ext-works"].versions
     assert home("merge", *folders).returncode == 2
+
+
+def test_run_stores_versions(finished_run: Home) -> None:
+    """A run stores the final versions of subjects, of the stack, and of packages in its locks."""
+    known = read_versions(finished_run.folder / "reports")
+    ledger = Ledger(finished_run.folder / "reports")
+    entries = finished_run.last_run()["cells"].values()
+    records = [ledger.get(entry["record"]) for entry in entries if "record" in entry]
+    in_locks = {name for record in records if record for name in record.lock}
+    assert in_locks <= known.keys()
+    assert {"flask", "werkzeug", "ext-works"} <= known.keys()
+    assert all(not Version(v).is_prerelease for own in known.values() for v in own.versions)
 
 
 @pytest.mark.slow

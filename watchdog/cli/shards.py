@@ -38,6 +38,7 @@ from watchdog.storage import clock
 from watchdog.storage.archive import Archive
 from watchdog.storage.journal import NOT_ENDED, Journal, join_runs
 from watchdog.storage.ledger import Ledger
+from watchdog.storage.versions import add_versions, read_versions
 
 
 @click.command()
@@ -161,6 +162,7 @@ def merge(
     records = sum(ledger.adopt(Ledger(folder)) for folder in folders)
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
+    add_versions(reports, *(read_versions(folder) for folder in folders))
     journal.append(joined)
     page = site.write_site(matrix, ledger, reports).page
     console = stderr_console()
