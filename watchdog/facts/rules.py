@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -22,7 +22,7 @@ from watchdog.facts.severity import count_uses, count_uses_of_snapshot, describe
 from watchdog.facts.today import SubjectStatus, version_key
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
-from watchdog.model.history import CureRecord, PinState, PinStatus, Snapshot
+from watchdog.model.history import Culprit, CureRecord, Explanation, PinState, PinStatus, Snapshot
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State, Verdict
 
@@ -83,7 +83,8 @@ class Rule:
         since_python: the first Python on which it fails; None if it does not depend on it.
         words: how badly, such as `cannot be imported`.
         page: id of the downtime that tells it; None for a pin.
-        seen: when the failure was first and last seen, UTC.
+        seen: when the failure was first and last seen in the history, UTC.
+        again: when it was seen last in a later run, UTC; None if no later run shows it.
         fixed_by: package and version that mended it, if that ended it.
     """
 
@@ -95,6 +96,7 @@ class Rule:
     symptom: str
     page: str | None
     seen: tuple[datetime, datetime]
+    again: datetime | None = None
     fixed_by: tuple[str, str] | None = None
     advice: tuple[Advice, ...] = ()
 
@@ -158,6 +160,10 @@ class RuleBook:
     Attributes:
         versions: the final versions of each package, ascending.
         dropped: rules that a set which works contradicts, and that are therefore not used.
+        pythons: all Pythons under watch, the oldest first.
+        requires: what is typed for a subject, without versions: itself and what it needs beside.
+        titles: the names of subjects as people write them.
+        cures: what was run in place of the fresh install of a subject that fails today.
     """
 
     as_of: datetime
@@ -165,6 +171,41 @@ class RuleBook:
     sets: tuple[TestedSet, ...]
     versions: Mapping[str, tuple[str, ...]]
     dropped: tuple[Rule, ...] = ()
+    pythons: tuple[str, ...] = ()
+    requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    cures: Mapping[str, tuple[Advice, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """The packages of which anything is known: they were run, or are known to break."""
+        return frozenset(self.rules_of) | frozenset(self.sets_of)
+
+    @cached_property
+    def rules_of(self) -> Mapping[str, tuple[Rule, ...]]:
+        """The rules of each subject."""
+        by_subject: dict[str, list[Rule]] = defaultdict(list)
+        for rule in self.rules:
+            by_subject[rule.subject].append(rule)
+        return {subject: tuple(rules) for subject, rules in by_subject.items()}
+
+    @cached_property
+    def sets_of(self) -> Mapping[str, tuple[TestedSet, ...]]:
+        """The sets that were run with each subject."""
+        by_subject: dict[str, list[TestedSet]] = defaultdict(list)
+        for tested in self.sets:
+            by_subject[tested.subject].append(tested)
+        return {subject: tuple(sets) for subject, sets in by_subject.items()}
+
+    @cached_property
+    def packages_of(self) -> Mapping[str, frozenset[str]]:
+        """The packages that each subject was run with, or that its rules are about."""
+        packages: dict[str, set[str]] = defaultdict(set)
+        for tested in self.sets:
+            packages[tested.subject].update(dict(tested.lock.pins))
+        for rule in self.rules:
+            packages[rule.subject].update(interval.package for interval in rule.conditions)
+        return {subject: frozenset(names) for subject, names in packages.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +217,7 @@ class RuleSources:
         snapshots: of each subject's history.
         cures: by id of the breakage.
         versions: the final versions of packages on the index.
+        explanations: of what fails today.
     """
 
     matrix: Matrix
@@ -187,27 +229,57 @@ class RuleSources:
     statuses: Sequence[SubjectStatus]
     verdicts: Sequence[Verdict]
     versions: Mapping[str, Sequence[str]]
+    explanations: Sequence[Explanation] = ()
 
 
 def make_rule_book(sources: RuleSources) -> RuleBook:
-    """Return the rules and the tested sets. A rule that a working set contradicts is dropped."""
+    """Return the rules and the tested sets.
+
+    A rule that a working set contradicts holds only for versions with which it was seen to fail; if
+    it is contradicted even then, it is dropped.
+    """
     sets = tuple(_tested_sets(sources))
-    rules = [*_pin_rules(sources), *_history_rules(sources)]
     working = _working_sets(sources)
-    kept = [rule for rule in rules if not _is_contradicted(rule, working)]
+    kept, dropped = [], []
+    for variants in [*_pin_rules(sources), *_history_rules(sources)]:
+        rule = next((v for v in variants if not _is_contradicted(v, working)), None)
+        if rule is None:
+            dropped.append(variants[-1])
+        elif rule not in kept:
+            kept.append(rule)
+    matrix = sources.matrix
+    subjects = sorted({tested.subject for tested in sets} | {rule.subject for rule in kept})
     return RuleBook(
         as_of=sources.as_of,
         rules=tuple(kept),
         sets=sets,
         versions=_known_versions(sources, sets),
-        dropped=tuple(rule for rule in rules if rule not in kept),
+        dropped=tuple(dropped),
+        pythons=tuple(matrix.python),
+        requires={subject: matrix.requirements(subject) for subject in subjects},
+        titles={subject: matrix.title(subject) for subject in subjects},
+        cures=_cures(sources),
     )
+
+
+def _cures(sources: RuleSources) -> Mapping[str, tuple[Advice, ...]]:
+    """Return the cures of what fails today, by subject."""
+    cures: dict[str, tuple[Advice, ...]] = defaultdict(tuple)
+    for e in sources.explanations:
+        if e.typed and e.lock and sources.matrix.is_package(e.subject):
+            advice = Advice(typed=e.typed, python=e.python, lock=e.lock, checked=e.checked)
+            cures[e.subject] = (*cures[e.subject], advice)
+    return dict(cures)
 
 
 # --- rules ---------------------------------------------------------------------------------------
 
 
-def _pin_rules(sources: RuleSources) -> Iterator[Rule]:
+_Variants = tuple[Rule, ...]
+"""The same rule, for fewer and fewer versions."""
+
+
+def _pin_rules(sources: RuleSources) -> Iterator[_Variants]:
     """Yield a rule for each bound that a pinned framework needs; each was seen to be needed."""
     framework = sources.matrix.framework
     for pin in sources.pins:
@@ -218,7 +290,7 @@ def _pin_rules(sources: RuleSources) -> Iterator[Rule]:
             typed=typed, python=pin.newest_python or pin.python, lock=None, checked=pin.checked
         )
         for name, bound in upper_bounds(pin.pins):
-            yield Rule(
+            rule = Rule(
                 subject=framework,
                 conditions=(
                     Interval(package=framework, low=pin.version, through=pin.version),
@@ -227,9 +299,11 @@ def _pin_rules(sources: RuleSources) -> Iterator[Rule]:
                 words="fails",
                 symptom=pin.symptom or "",
                 page=None,
-                seen=(pin.rotted_on or pin.checked, pin.checked),
+                seen=(pin.rotted_on or pin.checked,) * 2,
+                again=pin.checked,
                 advice=(advice,),
             )
+            yield (rule,)
 
 
 def upper_bounds(requirements: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -240,7 +314,7 @@ def upper_bounds(requirements: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield canonicalize_name(requirement.name), specifier.version
 
 
-def _history_rules(sources: RuleSources) -> Iterator[Rule]:
+def _history_rules(sources: RuleSources) -> Iterator[_Variants]:
     """Yield a rule for each cause of a downtime of a package whose culprit was found."""
     statuses = {status.subject: status for status in sources.statuses}
     for downtime, page in sources.downtimes:
@@ -248,33 +322,36 @@ def _history_rules(sources: RuleSources) -> Iterator[Rule]:
             continue
         for cause in downtime.causes:
             status = statuses.get(downtime.subject)
-            rule = _history_rule(sources, downtime, cause, page, status)
-            if rule is not None:
-                yield rule
+            culprit = cause.culprit
+            if culprit is not None and cause.breakage.subject_version:
+                seen = _Seen(sources, downtime, cause, status)
+                yield tuple(
+                    _history_rule(seen, culprit, page, open_end=open_end)
+                    for open_end in (True, False)
+                )
 
 
-def _history_rule(
-    sources: RuleSources,
-    downtime: Downtime,
-    cause: Cause,
-    page: str,
-    status: SubjectStatus | None,
-) -> Rule | None:
-    breakage, culprit = cause.breakage, cause.breakage.culprit
-    if culprit is None or not breakage.subject_version:
-        return None
-    seen = _Seen(sources, downtime, cause, status)
-    conditions = [_subject_interval(downtime, breakage.subject_version, seen)]
+def _history_rule(seen: _Seen, culprit: Culprit, page: str, *, open_end: bool) -> Rule:
+    """Return the rule of a cause.
+
+    Args:
+        seen: with which versions it was seen.
+        culprit: the release that caused it.
+        page: id of the downtime that tells it.
+        open_end: whether it holds for all later versions of the culprit, where the subject mended
+            it: nothing says then that the culprit took back what it did.
+    """
+    downtime, cause, breakage = seen.downtime, seen.cause, seen.cause.breakage
     fix = downtime.fix
+    subject = _subject_interval(downtime, breakage.subject_version, seen)
+    conditions = [subject]
     if culprit.name == downtime.subject:
-        conditions[0] = Interval(
-            package=downtime.subject,
-            low=culprit.version,
-            below=conditions[0].below,
-            through=conditions[0].through,
-        )
+        conditions = [replace(subject, low=culprit.version)]
     elif culprit.name != "python":
-        conditions.append(_culprit_interval(downtime, culprit.name, culprit.version, seen))
+        interval = _culprit_interval(downtime, culprit.name, culprit.version, seen)
+        if open_end and fix and fix.name == downtime.subject:
+            interval = replace(interval, through=None)
+        conditions.append(interval)
     if fix and fix.name not in (downtime.subject, culprit.name) and seen.has(fix.name):
         conditions.append(Interval(package=fix.name, below=fix.version))
     return Rule(
@@ -285,7 +362,8 @@ def _history_rule(
         words=_words(cause),
         symptom=breakage.symptom,
         page=page,
-        seen=(cause.since, seen.until),
+        seen=(cause.since, cause.last_seen.since),
+        again=seen.again,
         fixed_by=(fix.name, fix.version) if fix else None,
         advice=tuple(seen.advice()),
     )
@@ -333,9 +411,9 @@ class _Seen:
                 yield python.lock, self.status.as_of
 
     @property
-    def until(self) -> datetime:
-        """When it was seen last, UTC."""
-        return max([self.cause.last_seen.since, *(when for _, when in self._again())])
+    def again(self) -> datetime | None:
+        """When it was seen last in a later run, UTC; None if no later run shows it."""
+        return max((when for _, when in self._again()), default=None)
 
     def has(self, package: str) -> bool:
         """Return whether a package was installed when it was seen."""
