@@ -120,19 +120,24 @@ def test_copy_button_copies_command(opened: Any) -> None:
 
 
 def test_paste_box_answers_requirements(opened: Any) -> None:
-    """The paste box names the pins that pasted requirements need, and the unwatched packages."""
+    """The paste box says what fails, what to type instead, and what is not tested."""
     tab = opened("paste.html")
     tab.fill("#requirements", "# mine\nExt_Import==1.0\nsomething-else\n-e .\n")
     said = tab.inner_text("#answer")
-    assert "Ext-Import 1.0 needs werkzeug<3" in said
+    assert "Ext-Import 1.0 cannot be imported" in said
     assert "cannot import name 'gone'" in said
-    assert "Not under watch: something-else" in said
+    assert "pip install ext-import" in said
+    assert "Not tested here: something-else" in said
+    assert "Of your 2 packages 1 is tested here" in said
+    assert "-e ." in said
+    link = tab.locator("#answer a").first.get_attribute("href")
     tab.fill("#requirements", "ext-import==1.0\nwerkzeug==2.0.0")
-    assert "Nothing in it is known to break" in tab.inner_text("#answer")
+    assert "known breakages matches" in tab.inner_text("#answer")
     tab.fill("#requirements", "ext-import\nwerkzeug<2.5")
-    assert "Nothing in it is known to break" in tab.inner_text("#answer")
+    assert "known breakages matches" in tab.inner_text("#answer")
     tab.fill("#requirements", "flask==1.0.0")
-    assert "Flask 1.0.0 needs werkzeug<3" in tab.inner_text("#answer")
+    assert "'werkzeug<3'" in tab.inner_text("#answer")
+    opened(link)
 
 
 def test_paste_box_escapes_html(opened: Any) -> None:

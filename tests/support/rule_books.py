@@ -159,9 +159,11 @@ RULES = (
 EVERYWHERE = dict.fromkeys(("3.9", "3.13"), WORKS)
 
 
-def _fresh(subject: str, version: str, result: SetResult = WORKS, **more: str) -> list[TestedSet]:
+def _fresh(
+    subject: str, version: str, result: SetResult = WORKS, beside: tuple[str, str] | None = None
+) -> list[TestedSet]:
     """Return the fresh installs of a subject on all Pythons."""
-    own = {subject: version, **more}
+    own = {subject: version} | dict([beside] if beside else [])
     return [
         run_set(subject, CORE_38 | own, {"3.8": result}),
         run_set(subject, CORE | own, dict.fromkeys(("3.9", "3.13"), result)),
@@ -185,9 +187,12 @@ SETS = (
     ),
     *_fresh("flask-script", "2.0.6", NOT_IMPORTED),
     *_fresh(
-        "flask-restful", "0.3.10", fails("fails in 1 of 5 tested uses", JSON), aniso8601="10.0.1"
+        "flask-restful",
+        "0.3.10",
+        fails("fails in 1 of 5 tested uses", JSON),
+        ("aniso8601", "10.0.1"),
     ),
-    *_fresh("flask-sock", "0.7.0", **{"simple-websocket": "1.1.0"}),
+    *_fresh("flask-sock", "0.7.0", beside=("simple-websocket", "1.1.0")),
     run_set("flask-admin", CORE_38 | {"flask-admin": "1.6.1"}, {"3.8": NOT_IMPORTED}),
     run_set("flask-admin", CORE | {"flask-admin": "2.2.1"}, {"3.13": WORKS}),
     run_set("flask-admin", CORE | {"flask-admin": "2.2.1"}, {"3.9": NOT_IMPORTED}),

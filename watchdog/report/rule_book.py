@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from watchdog.facts.facts import Facts
 from watchdog.facts.rules import RuleBook, RuleSources, make_rule_book
 from watchdog.matrix.schema import Matrix
-from watchdog.model.history import CureRecord, PinStatus
+from watchdog.model.history import CureRecord, Explanation, PinStatus
 from watchdog.model.verdict import Run, Verdict
+from watchdog.storage.versions import FinalVersions
 
 
 def rule_book(
@@ -19,8 +20,21 @@ def rule_book(
     facts: Facts,
     pins: Sequence[PinStatus],
     cures: Mapping[str, CureRecord],
+    explanations: Mapping[tuple[str, str], Explanation],
+    versions: Mapping[str, FinalVersions],
 ) -> RuleBook:
-    """Return the rules and tested sets of a run and of all histories."""
+    """Return the rules and tested sets of a run and of all histories.
+
+    Args:
+        matrix: names the framework and the subjects.
+        run: the latest run.
+        verdicts: of that run.
+        facts: derived from the same results.
+        pins: what became of pinned releases of the framework.
+        cures: of breakages of the past, by id.
+        explanations: of failures of today, by subject and Python.
+        versions: what an installer may take today, by package.
+    """
     return make_rule_book(
         RuleSources(
             matrix=matrix,
@@ -31,6 +45,7 @@ def rule_book(
             pins=pins,
             statuses=tuple(facts.statuses.values()),
             verdicts=verdicts,
-            versions={},
+            versions={name: final.versions for name, final in versions.items()},
+            explanations=tuple(explanations.values()),
         )
     )

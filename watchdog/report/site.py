@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -43,6 +43,7 @@ from watchdog.storage.forecast import Forecast, read_forecast
 from watchdog.storage.forecast_score import Score, read_score
 from watchdog.storage.ledger import Ledger
 from watchdog.storage.second_opinions import SecondOpinion
+from watchdog.storage.versions import FinalVersions, read_versions
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -90,6 +91,7 @@ class StoredResults:
         published: every address of a breakage's page that was ever published.
         titles: what each use is, by subject and name of the test.
         truth: the watchdog's own score, as words and numbers.
+        versions: what an installer may take today, by package.
     """
 
     runs: Sequence[Run]
@@ -108,6 +110,7 @@ class StoredResults:
     score: Score | None
     truth: Sequence[tuple[str, str]]
     api_coverage: ApiCoverage | None
+    versions: Mapping[str, FinalVersions] = field(default_factory=dict)
 
 
 def load_stored(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path) -> StoredResults:
@@ -132,6 +135,7 @@ def load_stored(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path) -> 
         score=read_score(reports),
         truth=_read_truth(reports),
         api_coverage=read_coverage(reports),
+        versions=read_versions(reports),
     )
 
 
@@ -195,6 +199,8 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
             facts=facts,
             pins=stored.pins,
             cures=stored.cures,
+            explanations=stored.explanations,
+            versions=stored.versions,
         )
     return Views(
         run=run,
@@ -418,9 +424,9 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     Nothing is yielded before the first run. `pages` are the paths of all pages of the site.
     """
     run, site = views.run, views.site
-    if run is None or site is None:
+    if run is None or site is None or views.rules is None:
         return
-    yield "paste-data.js", paste_script(matrix, site)
+    yield "paste-data.js", paste_script(views.rules)
     yield from api_files(matrix, run, site, views.forecast)
     yield "feed.xml", feed(matrix, site, views.forecast)
     for line in site.front.subjects:

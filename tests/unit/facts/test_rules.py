@@ -48,7 +48,7 @@ def breakage(
     return PastBreakage(
         id="ext-1.0--x",
         subject="ext",
-        subject_version=bad.lock.version("ext") if bad.lock else None,
+        subject_version=str(bad.lock.version("ext")) if bad.lock else "",
         python=bad.python,
         broken_from=bad.since,
         fixed_on=fixed.since if fixed else None,
