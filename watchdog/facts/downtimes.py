@@ -46,7 +46,8 @@ class Downtime:
 
     Attributes:
         uses: the uses that failed; each of them from the beginning to the end.
-        of: how many uses the subject's history knows.
+        of: how many uses were tested when it began; all that the history knows if nothing could be
+            loaded.
         loads: False if for some of the time nothing could be loaded.
         since, until: UTC; `until` is None if they fail at the end of the history.
         causes: in the order in which they were seen; never empty.
@@ -255,7 +256,7 @@ def _downtime(
         subject=history.subject,
         python=first_bad.python,
         uses=uses,
-        of=of,
+        of=of if ALL_USES in first_bad.uses else len(first_bad.uses),
         loads=not any(ALL_USES in snapshot.uses for snapshot in during),
         since=since,
         until=until,

@@ -40,7 +40,8 @@ class UseCounts:
     """The tested uses of a subject, and which of them fail.
 
     Attributes:
-        tested: how many uses passed or failed; 0 if the smoke could not be loaded.
+        tested: how many uses passed or failed; 0 if the smoke could not be loaded, or ended without
+            a result of any of them.
     """
 
     severity: Severity
@@ -75,8 +76,6 @@ def count_uses(record: Record) -> UseCounts | None:
         for test in last.tests
         if test.outcome is UseOutcome.FAILED and test.failure
     )
-    if failed:
-        return UseCounts(severity=Severity.FAILS, failed=failed, tested=_tested(last))
     whole = FailedUse(
         name=last.during or ALL_USES,
         title=last.during or "",
@@ -84,15 +83,22 @@ def count_uses(record: Record) -> UseCounts | None:
         signature=judgement.signature or "",
     )
     if last.during and last.ended is not Ended.REPORTED:
-        return UseCounts(severity=Severity.FAILS, failed=(whole,), tested=_tested(last) + 1)
-    severity = _SEVERITY_OF_STAGE.get(judgement.stage, Severity.NOT_IMPORTED)
-    return UseCounts(severity=severity, failed=(whole,))
+        return UseCounts(severity=Severity.FAILS, failed=(*failed, whole), tested=_tested(last) + 1)
+    if failed:
+        return UseCounts(severity=Severity.FAILS, failed=failed, tested=_tested(last))
+    return UseCounts(severity=severity_of_stage(judgement.stage), failed=(whole,))
 
 
 _SEVERITY_OF_STAGE: Mapping[Stage, Severity] = {
     Stage.INSTALL: Severity.NOT_INSTALLED,
     Stage.IMPORT: Severity.NOT_IMPORTED,
+    Stage.SMOKE: Severity.FAILS,
 }
+
+
+def severity_of_stage(stage: Stage) -> Severity:
+    """Return the severity of a failure of which only the stage is known, not which uses fail."""
+    return _SEVERITY_OF_STAGE.get(stage, Severity.NOT_INSTALLED)
 
 
 def _tested(evidence: Evidence) -> int:
@@ -121,9 +127,7 @@ def count_uses_of_snapshot(snapshot: Snapshot, titles: Mapping[str, str]) -> Use
     if not failed:
         return UseCounts(severity=Severity.WORKS, tested=len(snapshot.uses))
     if ALL_USES in snapshot.uses:
-        stage = snapshot.uses[ALL_USES].stage
-        severity = _SEVERITY_OF_STAGE.get(stage, Severity.NOT_IMPORTED)
-        return UseCounts(severity=severity, failed=failed)
+        return UseCounts(severity=severity_of_stage(snapshot.uses[ALL_USES].stage), failed=failed)
     return UseCounts(severity=Severity.FAILS, failed=failed, tested=len(snapshot.uses))
 
 
@@ -132,6 +136,8 @@ def describe(counts: UseCounts, *, name_uses: bool = True) -> str:
     if counts.severity is not Severity.FAILS:
         return counts.severity.value
     part, whole = len(counts.failed), counts.tested
+    if whole == 0:
+        return "fails in use"
     if part == whole:
         text = "fails in its only tested use" if whole == 1 else f"fails in all {whole} tested uses"
     else:

@@ -11,6 +11,7 @@ from statistics import median
 
 from watchdog.facts.downtimes import Cause, Downtime
 from watchdog.facts.facts import Announcement, DowntimeFacts, Facts, TestTitles
+from watchdog.facts.severity import Severity, severity_of_stage
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import ALL_USES, Culprit, Effort, History, PinStatus
 from watchdog.model.lock import Lock
@@ -297,8 +298,8 @@ def severity(downtime: Downtime) -> str:
     """Return how badly a subject failed when a downtime began, in words."""
     first = downtime.first_bad
     if ALL_USES in first.uses:
-        is_install = first.uses[ALL_USES].stage.value == "install"
-        return "cannot be installed" if is_install else "cannot be imported"
+        of_all = severity_of_stage(first.uses[ALL_USES].stage)
+        return "fails in use" if of_all is Severity.FAILS else of_all.value
     part, whole = len(downtime.uses), downtime.of
     if part == whole:
         return "fails in its only tested use" if whole == 1 else f"fails in all {whole} tested uses"
