@@ -8,7 +8,17 @@ from ecosystem import day
 from hypothesis import strategies as st
 
 from watchdog.analysis.history.timeline import find_outages
-from watchdog.model.evidence import Stage
+from watchdog.model.evidence import (
+    Ended,
+    Evidence,
+    Failure,
+    Judgement,
+    Outcome,
+    Record,
+    Stage,
+    UseOutcome,
+    UseResult,
+)
 from watchdog.model.history import (
     ALL_USES,
     Culprit,
@@ -50,6 +60,37 @@ def snapshot(
         {} if gap else statuses,
         gap=gap,
         skipped=frozenset(skipped),
+    )
+
+
+def record_of(python: str = "3.13.0", **uses: str | None) -> Record:
+    """Return a record of `ext`; `uses` as for `snapshot`: all passed, or the cell is broken."""
+    failing = {use: signature for use, signature in uses.items() if signature}
+    whole = "all" in uses
+    tests = tuple(
+        UseResult(
+            name=use,
+            title=f"The {use}",
+            outcome=UseOutcome.FAILED if signature else UseOutcome.PASSED,
+            failure=Failure(signature, "") if signature else None,
+        )
+        for use, signature in uses.items()
+        if not whole
+    )
+    stage = Stage.IMPORT if whole else Stage.SMOKE
+    symptom = next(iter(failing.values()), None)
+    outcome = Outcome.BROKEN if failing else Outcome.WORKS
+    names = "-".join(f"{use}:{signature}" for use, signature in sorted(uses.items()))
+    return Record(
+        fingerprint=f"{python}-{names}",
+        subject="ext",
+        python=python,
+        platform="linux",
+        smoke="smoke_ext",
+        lock={"ext": "1.0", "werkzeug": "3.0.0"},
+        judgement=Judgement(outcome, stage, symptom, symptom),
+        evidence=(Evidence(Ended.REPORTED, stage, tests),),
+        ran_at=day(9),
     )
 
 
