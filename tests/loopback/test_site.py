@@ -51,7 +51,8 @@ def test_front_page_order(finished_run: Home) -> None:
     text = (finished_run.folder / "reports" / "index.html").read_text("utf-8")
     heading = re.search(r"<h1>(.*?)</h1>", text)
     assert heading
-    assert "break on a fresh install today" in heading.group(1)
+    assert heading.group(1) == "4 of 16 packages work on a fresh install today."
+    assert "1 cannot be installed: Ext-Unbuildable. 1 cannot be imported: Ext-Import." in text
     assert (
         text.index("Broken today")
         < text.index("The field")
@@ -65,7 +66,7 @@ def test_subject_page_log_and_command(finished_run: Home) -> None:
     """The page of a subject contains the log and a command that reproduces it."""
     page = finished_run.folder / "reports" / "subjects" / "ext-import.html"
     text = page.read_text("utf-8")
-    assert "does not work on a fresh install today" in text
+    assert "Ext-Import 1.0 cannot be imported on a fresh install today: ImportError" in text
     assert "Traceback (most recent call last)" in text
     assert f"flask-watchdog smoke ext-import --python {PYTHON} --smokes smokes" in text
 
@@ -134,11 +135,11 @@ def test_states_have_symbol_and_word(finished_run: Home) -> None:
     first = r'<td class="s-broken"[^>]*>(.*?)</td>'
     glance = re.search(first, text, re.DOTALL)
     assert glance
-    assert 'aria-label="breaks">✕<' in glance.group(1)
+    assert 'aria-label="fails in its only tested use">✕<' in glance.group(1)
     every = (finished_run.folder / "reports" / "matrix.html").read_text("utf-8")
     cell = re.search(first, every, re.DOTALL)
     assert cell
-    assert "✕ <span>breaks</span>" in cell.group(1)
+    assert "✕ <span>fails in its only tested use</span>" in cell.group(1)
 
 
 HOSTILE = "</pre><script>alert(1)</script>\x1b[31m\u202e\x00 <img src=x onerror=alert(2)>"

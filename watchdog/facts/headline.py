@@ -51,7 +51,7 @@ def make_headline(matrix: Matrix, facts: Facts) -> Headline:
             numbers=numbers,
         )
     works = len(numbers[Standing.WORKS])
-    what = "package" if total == 1 else "packages and example applications"
+    what = _kinds(matrix, [subject for number in numbers.values() for subject in number])
     start = "All" if works == total else f"{works} of"
     verb = "works" if works == 1 or total == 1 else "work"
     if total == 1:
@@ -76,6 +76,16 @@ _WORDS = (
     (Standing.BLOCKED, ("is blocked by the framework", "are blocked by the framework")),
     (Standing.NOT_JUDGED, ("could not be judged", "could not be judged")),
 )
+
+
+def _kinds(matrix: Matrix, subjects: Sequence[str]) -> str:
+    """Return what the subjects are, in words."""
+    kinds = (
+        ("package", [s for s in subjects if matrix.is_package(s)]),
+        ("example application", [s for s in subjects if not matrix.is_package(s)]),
+    )
+    plural = "" if len(subjects) == 1 else "s"
+    return " and ".join(f"{kind}{plural}" for kind, own in kinds if own)
 
 
 def _part(matrix: Matrix, facts: Facts, subjects: Sequence[str], words: tuple[str, str]) -> str:

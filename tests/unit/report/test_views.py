@@ -357,12 +357,12 @@ def test_counters_are_of_the_latest_run(site: front.SiteView) -> None:
     [
         (
             {"ext": State.WORKS, "other": State.WORKS},
-            "All 2 packages and example applications work on a fresh install today.",
+            "All 2 packages work on a fresh install today.",
             "",
         ),
         (
             {"ext": State.BROKEN, "other": State.WORKS},
-            "1 of 2 packages and example applications works on a fresh install today.",
+            "1 of 2 packages works on a fresh install today.",
             "1 fails in at least one of its tested uses: Ext.",
         ),
         (
@@ -372,7 +372,7 @@ def test_counters_are_of_the_latest_run(site: front.SiteView) -> None:
         ),
         (
             {"ext": State.CONFLICT, "other": State.WORKS, "flask": State.WORKS},
-            "1 of 2 packages and example applications works on a fresh install today.",
+            "1 of 2 packages works on a fresh install today.",
             "1 could not be judged: Ext. Flask 3.0.0 itself works.",
         ),
         ({"ext": State.CONFLICT}, "This run did not judge any fresh install of today.", ""),

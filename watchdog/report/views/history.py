@@ -233,7 +233,8 @@ Victims = Mapping[tuple[str, str], Mapping[str, str]]
 
 def _victims_by_culprit(matrix: Matrix, downtimes: Iterable[DowntimeFacts]) -> Victims:
     victims: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for downtime in sorted(downtimes, key=lambda d: matrix.title(d.subject).lower()):
+    in_order = sorted(downtimes, key=lambda d: (matrix.title(d.subject).lower(), d.downtime.since))
+    for downtime in in_order:
         culprit = downtime.downtime.first.culprit
         if culprit:
             victims[culprit.name, culprit.version].setdefault(downtime.subject, downtime.id)
