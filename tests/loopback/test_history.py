@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ecosystem import day
+from ecosystem import PYTHON, day
 from home import Home
 from loopback_index import LoopbackIndex
 
+from watchdog.model.history import Culprit
 from watchdog.storage.archive import Archive
 
 
@@ -131,12 +132,36 @@ def test_history_rejects_invalid_arguments(home: Home) -> None:
 
 
 def test_cures_of_open_breakage(home: Home) -> None:
-    """The cures command stores what to install to cure a breakage that is still open."""
+    """The cures command stores why a subject fails today, and what to install instead."""
     history(home, day(60), "ext-import")
     done = home("cures")
     assert done.returncode == 0, done.stderr
+    archive = Archive(home.folder / "reports")
+    (found,) = archive.explanations().values()
+    assert found.key == ("ext-import", PYTHON)
+    assert (found.typed, found.how, found.tried) == (("ext-import", "werkzeug<3"), "bound", ())
+    assert found.lock is not None
+    assert (found.lock.version("werkzeug"), found.breaks.version("werkzeug")) == ("2.0.0", "3.0.0")
+    (span,) = found.spans
+    assert (span.since, span.uses, span.evidence) == (day(30), ("test_use",), "history")
+    (cause,) = span.causes
+    assert (cause.culprit, cause.proof) == (Culprit("werkzeug", "3.0.0", "2.0.0"), "swap")
+    assert span.works is not None
+    assert span.works.version("werkzeug") == "2.0.0"
+    assert archive.cures() == {}
+    said = f"ext-import on Python {PYTHON}: since 2025-11-19 by werkzeug 3.0.0; pip install"
+    assert said in done.stderr
+
+
+def test_cures_of_ended_breakages(home: Home) -> None:
+    """With --all the cures command also stores how to stay on the version that broke once."""
+    history(home, day(60), "ext-import")
+    done = home("cures", "--all")
+    assert done.returncode == 0, done.stderr
     note = Archive(home.folder / "reports").cures()["ext-import-1.0--werkzeug-3.0.0"]
     assert (note.typed, note.how) == (("ext-import", "werkzeug<3"), "bound")
+    assert note.lock is not None
+    assert note.lock.version("werkzeug") == "2.0.0"
 
 
 @pytest.mark.slow

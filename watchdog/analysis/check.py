@@ -12,11 +12,13 @@ from packaging.utils import canonicalize_name
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure
+from watchdog.analysis.history.explanation import explained_cause
 from watchdog.analysis.history.last_working import last_working_snapshot
+from watchdog.facts.downtimes import find_downtimes
 from watchdog.harness import has_smoke
 from watchdog.model.cell import Cell
 from watchdog.model.evidence import Outcome, Record, Stage
-from watchdog.model.history import Culprit, PastBreakage, Snapshot
+from watchdog.model.history import Culprit, ExplainedCause, Snapshot
 from watchdog.model.lock import Conflict, Lock, LockRequest, NoAnswer, Resolution, Unbuildable
 from watchdog.model.signature import missing_symbol
 from watchdog.runner.controls import core_control
@@ -38,6 +40,7 @@ class CheckResult:
         records: the evidence, one for each subject that was run.
         since: when it broke, UTC.
         proof: how the culprit was proved.
+        later: the cause of the failure of today, if it failed in another way at first.
         missing: the symbol that is missing, if the failure names one.
         changelog: URL of the culprit's list of changes.
     """
@@ -54,6 +57,7 @@ class CheckResult:
     since: datetime | None = None
     culprit: Culprit | None = None
     proof: str | None = None
+    later: ExplainedCause | None = None
     missing: str | None = None
     cure: Cure | None = None
     changelog: str | None = None
@@ -173,17 +177,20 @@ async def _explain(experiment: Experiment, result: CheckResult, as_of: datetime)
     transition = await last_working_snapshot(experiment, python, as_of)
     good = transition[0] if transition else None
     outage = await bisect.locate_onset(experiment, good, bad) if good else None
-    culprit, proof, since = None, "undetermined", None
-    if outage is not None:
-        culprit, proof, since = await bisect.explain_outage(experiment, outage, good)
-    if culprit is None and (past := _breakage_in_history(experiment, bad, as_of)):
-        culprit, proof, since = past.culprit, past.proof, past.broken_from
+    causes: tuple[ExplainedCause, ...] = ()
+    if outage is not None and good is not None:
+        causes = await bisect.explain_causes(experiment, outage, bad, good)
+    if not causes or causes[0].culprit is None:
+        causes = _causes_in_history(experiment, bad, as_of) or causes
+    first = causes[0] if causes else None
+    culprit = first.culprit if first else None
     return replace(
         result,
         changelog=_changelog(scheduler.workspace, culprit, python, as_of),
-        since=since,
+        since=first.since if first else None,
         culprit=culprit,
-        proof=proof,
+        proof=first.proof if first else "undetermined",
+        later=causes[-1] if len(causes) > 1 else None,
         missing=missing_symbol(result.symptom or ""),
         cure=await cure.find_cure(experiment, python, as_of, good),
     )
@@ -198,21 +205,29 @@ def _changelog(
     return workspace.environments.changelog(culprit.name, culprit.version, interpreter, as_of)
 
 
-def _breakage_in_history(
+def _causes_in_history(
     experiment: Experiment, bad: Snapshot, as_of: datetime
-) -> PastBreakage | None:
-    """Return the breakage as the stored history has it, observed on the Pythons of its time."""
+) -> tuple[ExplainedCause, ...]:
+    """Return the causes in turn as the stored history has them, if it then had this Python.
+
+    Nothing if the history does not show this failure.
+    """
     settings = experiment.scheduler.workspace.settings
     history = Archive(settings.reports).history(experiment.subject)
     if history is None:
-        return None
+        return ()
     if experiment.requirements != settings.matrix.requirements(experiment.subject):
-        return None
-    for breakage in history.breakages:
-        goes_on = breakage.fixed_on is None or breakage.fixed_on > as_of
-        if breakage.signature in bad.fails and breakage.broken_from <= as_of and goes_on:
-            return breakage
-    return None
+        return ()
+    pythons = [moment.python for moment in history.moments if moment.since <= as_of]
+    if not pythons or pythons[-1] != bad.python:
+        return ()
+    for downtime in find_downtimes(history):
+        goes_on = downtime.until is None or downtime.until > as_of
+        seen = [cause for cause in downtime.causes_until(bad.fails) if cause.since <= as_of]
+        if goes_on and seen and seen[-1].breakage.signature in bad.fails:
+            causes = tuple(map(explained_cause, seen))
+            return (replace(causes[0], since=downtime.since), *causes[1:])
+    return ()
 
 
 async def upgrade_moves(

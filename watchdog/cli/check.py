@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
+from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.verdict import State
 from watchdog.report import site
 from watchdog.report.views.wording import state_symbols
@@ -166,9 +168,21 @@ def _result_json(result: checking.CheckResult, as_of: datetime) -> dict[str, Any
         "since": since,
         "culprit": culprit,
         "proof": result.proof,
+        "later": _later_json(result.later),
         "changelog": result.changelog,
         "missing": result.missing,
         "cure": cure,
+    }
+
+
+def _later_json(later: ExplainedCause | None) -> dict[str, Any] | None:
+    if later is None:
+        return None
+    return {
+        "since": history_text.instant(later.since),
+        "culprit": asdict(later.culprit) if later.culprit else None,
+        "proof": later.proof,
+        "symptom": later.symptom,
     }
 
 
@@ -218,15 +232,23 @@ def _symptom_lines(result: checking.CheckResult, matrix: Matrix) -> Iterator[str
 
 def _cause_lines(result: checking.CheckResult) -> Iterator[str]:
     if result.since:
-        cause = "no single release could be proved to be the cause"
-        if culprit := result.culprit:
-            cause = (
-                f"caused by {culprit.name} {culprit.version} "
-                f"(it worked with {culprit.last_good}; proof: {result.proof})"
-            )
+        cause = _cause_text(result.culprit, result.proof, "it worked with")
         yield f"since {result.since:%Y-%m-%d %H:%M} UTC, {cause}"
+    if later := result.later:
+        # It failed with the release before as well, in another way.
+        cause = _cause_text(later.culprit, later.proof, "the release before it was")
+        yield f"the error of today since {later.since:%Y-%m-%d %H:%M} UTC, {cause}"
     if result.changelog:
         yield f"what it changed: {result.changelog}"
+
+
+def _cause_text(culprit: Culprit | None, proof: str | None, before: str) -> str:
+    if culprit is None:
+        return "no single release could be proved to be the cause"
+    return (
+        f"caused by {culprit.name} {culprit.version} "
+        f"({before} {culprit.last_good}; proof: {proof})"
+    )
 
 
 def _cure_lines(result: checking.CheckResult) -> Iterator[str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import combinations
 
 from watchdog.analysis.history import timeline
-from watchdog.model.history import ALL_USES, Culprit, Outage, Snapshot
+from watchdog.model.history import ALL_USES, Culprit, ExplainedCause, Outage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, changed_packages, swap_versions
 from watchdog.resolver.simple_api import just_after
 from watchdog.runner.scheduler import Scheduler, gather
@@ -196,6 +196,20 @@ async def explain_outage(
         if hidden is not None:
             return (*await find_culprit(experiment, hidden), hidden.first_bad.since)
     return (*await find_culprit(experiment, outage), outage.first_bad.since)
+
+
+async def explain_causes(
+    experiment: Experiment, onset: Outage, bad: Snapshot, last_working: Snapshot
+) -> tuple[ExplainedCause, ...]:
+    """Return the cause of an onset, and that of the failure in `bad` if that is another one."""
+    culprit, proof, since = await explain_outage(experiment, onset, last_working)
+    first = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=onset.symptom)
+    latest = await locate_latest_cause(experiment, onset, bad)
+    if latest is None:
+        return (first,)
+    culprit, proof, since = await explain_outage(experiment, latest, last_working)
+    last = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=latest.symptom)
+    return (first, last)
 
 
 async def _find_hidden_onset(

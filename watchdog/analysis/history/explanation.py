@@ -124,7 +124,7 @@ async def _known_spans(
                 ExplainedUses(
                     uses=tuple(sorted(downtime.uses)),
                     since=downtime.since,
-                    causes=tuple(map(_explained_cause, downtime.causes_until(today.bad.fails))),
+                    causes=tuple(map(explained_cause, downtime.causes_until(today.bad.fails))),
                     evidence=evidence,
                     works=works,
                 )
@@ -132,7 +132,8 @@ async def _known_spans(
     return tuple(spans)
 
 
-def _explained_cause(cause: Cause) -> ExplainedCause:
+def explained_cause(cause: Cause) -> ExplainedCause:
+    """Return a cause of a downtime without its snapshots."""
     breakage = cause.breakage
     return ExplainedCause(
         culprit=breakage.culprit,
@@ -269,21 +270,13 @@ class _PastSearch:
         onset = await bisect.locate_onset(today.experiment, good, today.bad)
         if onset is None:
             return ()
-        culprit, proof, since = await bisect.explain_outage(today.experiment, onset, good)
-        cause = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=onset.symptom)
-        causes = [cause]
-        latest = await bisect.locate_latest_cause(today.experiment, onset, today.bad)
-        if latest is not None:
-            culprit, proof, changed = await bisect.explain_outage(today.experiment, latest, good)
-            causes.append(
-                ExplainedCause(culprit=culprit, proof=proof, since=changed, symptom=latest.symptom)
-            )
+        causes = await bisect.explain_causes(today.experiment, onset, today.bad, good)
         uses = sorted(onset.uses - {ALL_USES}) or [ALL_USES]
         return (
             ExplainedUses(
                 uses=tuple(uses),
-                since=since,
-                causes=tuple(causes),
+                since=causes[0].since,
+                causes=causes,
                 evidence="search",
                 works=onset.last_good.lock,
             ),

@@ -1,0 +1,217 @@
+"""Why a subject fails today: `cures`, `explain` and `check` where one failure hid another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecosystem import PYTHON, SMOKE, begin, day
+from home import Home
+from loopback_index import LoopbackIndex
+
+from watchdog.model.history import Culprit, Explanation
+from watchdog.storage.archive import Archive
+
+SUBJECTS = ("ext-twice", "ext-never", "ext-again")
+
+TWICE = """
+import flask
+import second_core
+import first_core
+def use():
+    second_core.check()
+    return first_core.use()
+"""
+"""Fails since first-core 2.0, and in another way since second-core 2.0, which is found first."""
+
+
+def publish(index: LoopbackIndex) -> None:
+    """Publish what fails in one way and then in another, and what never worked."""
+    works = "def use():\n    return 42\n"
+    index.add("first-core", "1.0", day(2), files={"first_core.py": works})
+    fails = "def use():\n    raise KeyError('first')\n"
+    index.add("first-core", "2.0", day(20), files={"first_core.py": fails})
+    index.add("second-core", "1.0", day(2), files={"second_core.py": "def check(): pass\n"})
+    fails = "def check():\n    raise ValueError('second')\n"
+    index.add("second-core", "2.0", day(30), files={"second_core.py": fails})
+    needs = ["flask", "first-core", "second-core"]
+    index.add("ext-twice", "1.0", day(4), files={"ext_twice.py": TWICE}, requires=needs)
+    never = "import flask\ndef use():\n    raise RuntimeError('never')\n"
+    index.add("ext-never", "1.0", day(4), files={"ext_never.py": never}, requires=["flask"])
+    again = "import flask, first_core\ndef use():\n    return first_core.use()\n"
+    index.add(
+        "ext-again",
+        "1.0",
+        day(4),
+        files={"ext_again.py": again},
+        requires=["flask", "first-core"],
+    )
+
+
+@pytest.fixture
+def twice(tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path) -> Home:
+    """Return a folder with the matrix of these subjects."""
+    begin(empty_index, tmp_path)
+    publish(empty_index)
+    for name in SUBJECTS:
+        module = name.replace("-", "_")
+        text = SMOKE.format(name=name, module=module)
+        (tmp_path / "smokes" / f"smoke_{module}.py").write_text(text, "utf-8")
+    lines = [f'python: ["{PYTHON}"]', "limits: {seconds: 10, memory_mb: 1024}"]
+    lines += ["tables:", "  today: {}", "extensions:"]
+    lines += [f"  {name}: {{name: {name.title()}}}" for name in SUBJECTS]
+    (tmp_path / "matrix.yaml").write_text("\n".join(lines) + "\n", "utf-8")
+    return Home(tmp_path, empty_index.url, shared_caches / "twice")
+
+
+def ran(home: Home, *arguments: str) -> str:
+    done = home(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def explanations(home: Home) -> dict[str, Explanation]:
+    found = Archive(home.folder / "reports").explanations()
+    assert {python for _, python in found} == {PYTHON}
+    return {subject: explanation for (subject, _), explanation in found.items()}
+
+
+def instant(number: int) -> str:
+    return day(number).isoformat().replace("+00:00", "Z")
+
+
+FIRST = Culprit("first-core", "2.0", "1.0")
+SECOND = Culprit("second-core", "2.0", "1.0")
+
+
+def test_check_follows_the_use(twice: Home) -> None:
+    """`check` dates a failure from when the use began to fail, and tells the later cause as well."""
+    found: Any = twice.json("check", "ext-twice")
+    assert found["symptom"] == "ValueError: second"
+    assert (found["since"], found["culprit"]["name"], found["culprit"]["version"]) == (
+        instant(20),
+        "first-core",
+        "2.0",
+    )
+    assert found["later"] == {
+        "since": instant(30),
+        "culprit": {"name": "second-core", "version": "2.0", "last_good": "1.0"},
+        "proof": "swap",
+        "symptom": "ValueError: second",
+    }
+    assert sorted(found["cure"]["pins"]) == ["first-core<2", "second-core<2"]
+    said = twice("check", "ext-twice").stdout
+    assert (
+        "since 2025-11-09 12:00 UTC, caused by first-core 2.0 (it worked with 1.0; proof: swap)\n"
+        "  the error of today since 2025-11-19 12:00 UTC, caused by second-core 2.0 "
+        "(the release before it was 1.0; proof: swap)\n"
+    ) in said
+
+
+def test_check_with_one_cause(twice: Home) -> None:
+    """Where the failure of today is that of the beginning, there is no later cause."""
+    found: Any = twice.json("check", "ext-again")
+    assert (found["since"], found["culprit"]["name"]) == (instant(20), "first-core")
+    assert found["later"] is None
+    assert "the error of today" not in twice("check", "ext-again").stdout
+
+
+def test_cures_explain_each_failure(twice: Home) -> None:
+    """`cures` stores since when, the causes in turn, and the cure or what was tried for one."""
+    ran(twice, "run")
+    said = ran(twice, "cures")
+    found = explanations(twice)
+    assert found.keys() == set(SUBJECTS)
+    one, two = found["ext-twice"].spans[0].causes
+    assert (one.culprit, one.since, one.proof) == (FIRST, day(20), "swap")
+    assert (two.culprit, two.since, two.symptom) == (SECOND, day(30), "ValueError: second")
+    assert found["ext-twice"].spans[0].since == day(20)
+    assert found["ext-twice"].spans[0].evidence == "search"
+    cured = found["ext-twice"]
+    assert cured.typed == ("ext-twice", "first-core<2", "second-core<2")
+    assert cured.lock is not None
+    assert (cured.lock.version("first-core"), cured.lock.version("second-core")) == ("1.0", "1.0")
+    never = found["ext-never"]
+    assert (never.typed, never.lock, never.spans) == (None, None, ())
+    assert never.tried == (f"every earlier set on Python {PYTHON}: none works",)
+    assert f"ext-never on Python {PYTHON}: since when is not known; no versions" in said
+    page = (twice.folder / "reports" / "index.html").read_text("utf-8")
+    assert "has not been searched yet" in page
+    assert twice("report").returncode == 0
+    page = (twice.folder / "reports" / "index.html").read_text("utf-8")
+    assert "has not been searched yet" not in page
+    assert "Tried: every earlier set" in page
+    assert "because of first-core 2.0, then second-core 2.0 · proved" in page
+
+
+def test_cures_of_the_same_day_are_not_searched_again(twice: Home) -> None:
+    """A second run of `cures` on the same day explains nothing again."""
+    ran(twice, "run")
+    first = ran(twice, "cures")
+    path = twice.folder / "reports" / "explanations.jsonl"
+    before = path.read_text("utf-8")
+    assert len(before.splitlines()) == len(SUBJECTS)
+    assert "ext-twice on Python" in first
+    assert "on Python" not in ran(twice, "cures")
+    assert path.read_text("utf-8") == before
+
+
+def test_history_of_successive_failures_is_one_breakage(twice: Home) -> None:
+    """History, pages, `explain` and the JSON tell one breakage since the first of its causes."""
+    ran(twice, "run")
+    ran(twice, "history", "ext-twice")
+    (one, two) = Archive(twice.folder / "reports").breakages()
+    ran(twice, "cures", "ext-twice")
+    assert [span.evidence for span in explanations(twice)["ext-twice"].spans] == ["history"]
+    assert twice("report").returncode == 0
+    reports = twice.folder / "reports"
+    past = json.loads((reports / "api" / "v1" / "history.json").read_text("utf-8"))["breakages"]
+    assert [(b["id"], b["broken_from"], b["causes"], b["goes_on"]) for b in past] == [
+        (one.id, instant(20), ["first-core 2.0", "second-core 2.0"], True)
+    ]
+    today = json.loads((reports / "api" / "v1" / "today.json").read_text("utf-8"))["breakages"]
+    (now,) = (b for b in today if b["subjects"] == ["ext-twice"])
+    assert (now["since"], now["culprit"], now["causes"]) == (
+        instant(20),
+        "first-core 2.0",
+        ["first-core 2.0", "second-core 2.0"],
+    )
+    assert now["page"] == f"breakages/{one.id}.html"
+    # The page of the second cause leads to that of the whole.
+    moved = (reports / "breakages" / f"{two.id}.html").read_text("utf-8")
+    assert f'content="0; url={one.id}.html"' in moved
+    assert f'href="{one.id}.html"' in moved
+    for name in (one.id, two.id):
+        said = twice("explain", name)
+        assert said.returncode == 0, said.stderr
+        assert said.stdout.splitlines()[0] == one.id
+        assert "2025-11-09 12:00 UTC by first-core 2.0" in said.stdout
+        assert "2025-11-19 12:00 UTC by second-core 2.0" in said.stdout
+        assert "pip install ext-twice 'first-core<2' 'second-core<2'" in said.stdout
+    cell: Any = twice.json("explain", f"ext-twice/today/py{PYTHON}")
+    assert (cell["since"], cell["later"]["since"]) == (instant(20), instant(30))
+
+
+def test_old_addresses_have_pages(twice: Home) -> None:
+    """What was published once is still there: it leads to the breakage, or says it is withdrawn."""
+    ran(twice, "run")
+    ran(twice, "history", "ext-twice")
+    reports = twice.folder / "reports"
+    old = [
+        {"id": "ext-twice-1.0--flask-3.0.0", "subject": "ext-twice", "since": instant(25)},
+        {"id": "ext-twice-1.0--python-3.8", "subject": "ext-twice", "since": instant(10)},
+    ]
+    (reports / "addresses.jsonl").write_text("".join(json.dumps(o) + "\n" for o in old), "utf-8")
+    assert twice("report").returncode == 0
+    (one, _) = Archive(reports).breakages()
+    moved = (reports / "breakages" / "ext-twice-1.0--flask-3.0.0.html").read_text("utf-8")
+    assert f'content="0; url={one.id}.html"' in moved
+    gone = (reports / "breakages" / "ext-twice-1.0--python-3.8.html").read_text("utf-8")
+    assert "was withdrawn" in gone
+    assert "http-equiv" not in gone
+    assert 'href="../subjects/ext-twice.html"' in gone
+    page = (reports / "breakages" / f"{one.id}.html").read_text("utf-8")
+    assert "cannot be imported" not in page
+    assert "since 9 Nov 2025, because of first-core 2.0, then second-core 2.0." in page
