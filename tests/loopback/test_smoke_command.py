@@ -47,7 +47,7 @@ def printed(text: str) -> str:
 def on_page(path: Path) -> str:
     """Return the first line to reproduce on a page, with the program as it is called here."""
     text = html.unescape(path.read_text("utf-8"))
-    match = re.search(r"<summary>Reproduce</summary><pre[^>]*>(.*?)</pre>", text)
+    match = re.search(r"<summary>Reproduce</summary>.*?<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
     assert match, path
     assert match[1].startswith(f"{IN_CLONE} ")
     return PROGRAM + match[1].removeprefix(IN_CLONE)
