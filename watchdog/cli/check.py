@@ -246,8 +246,7 @@ def _cause_text(culprit: Culprit | None, proof: str | None, before: str) -> str:
     if culprit is None:
         return "no single release could be proved to be the cause"
     return (
-        f"caused by {culprit.name} {culprit.version} "
-        f"({before} {culprit.last_good}; proof: {proof})"
+        f"caused by {culprit.name} {culprit.version} ({before} {culprit.last_good}; proof: {proof})"
     )
 
 
