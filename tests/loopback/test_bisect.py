@@ -48,20 +48,33 @@ class Planted:
             versions[library] = version
             yield number, library, dict(versions)
 
-    def truth(self) -> tuple[str, str, int] | None:
-        """Today's symptom, the library whose release began it, and the day; None if it works."""
-        *_, (_, _, now) = self.worlds()
-        symptom = self.symptom(now)
-        if symptom is None:
-            return None
-        fault = next(f for f in self.faults if f.message == symptom)
+    def truth(self) -> tuple[str, int] | None:
+        """Return the library whose release began what fails today, and the day; None if it works.
+
+        It began where it stopped to work, though it may have failed in another way then.
+        """
         began = None
         for number, library, versions in self.worlds():
+            if self.symptom(versions) is None:
+                began = None
+            elif began is None:
+                began = (library, number)
+        return began
+
+    def later(self) -> tuple[str, int] | None:
+        """Return library and day of the failure of today, if it began with another one."""
+        *_, (_, _, now) = self.worlds()
+        symptom, began = self.symptom(now), None
+        fault = next(f for f in self.faults if f.message == symptom)
+        first = None
+        for number, library, versions in self.worlds():
+            shown = self.symptom(versions)
+            first = first or shown if shown else None
             if not fault.has(versions):
                 began = None
             elif began is None:
-                began = (symptom, library, number)
-        return began
+                began = (library, number)
+        return began if first != symptom else None
 
 
 def plant(seed: int) -> Planted:
@@ -126,13 +139,20 @@ def test_bisect_finds_planted_culprit(home: Home, made_up: Any, seed: int) -> No
     told = home.json("check", name, "--as-of", day(60).isoformat())
     truth = planted.truth()
     assert truth is not None
-    symptom, library, number = truth
-    assert symptom in told["symptom"]
+    *_, (_, _, now) = planted.worlds()
+    assert str(planted.symptom(now)) in told["symptom"]
+    library, number = truth
     if told["proof"] == "undetermined":
         assert told["culprit"] is None
     else:
         assert told["culprit"]["name"] == f"fuzz{seed}-{library}", planted
         assert told["since"] == day(number).isoformat().replace("+00:00", "Z"), planted
+    later = planted.later()
+    assert (told["later"] is None) == (later is None), planted
+    if later is not None and told["later"]["culprit"]:
+        library, number = later
+        assert told["later"]["culprit"]["name"] == f"fuzz{seed}-{library}", planted
+        assert told["later"]["since"] == day(number).isoformat().replace("+00:00", "Z"), planted
     cured_by(planted, told, seed)
 
 

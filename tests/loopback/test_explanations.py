@@ -87,7 +87,7 @@ SECOND = Culprit("second-core", "2.0", "1.0")
 
 
 def test_check_follows_the_use(twice: Home) -> None:
-    """`check` dates a failure from when the use began to fail, and tells the later cause as well."""
+    """`check` dates a failure from when the use began to fail, and tells the later cause too."""
     found: Any = twice.json("check", "ext-twice")
     assert found["symptom"] == "ValueError: second"
     assert (found["since"], found["culprit"]["name"], found["culprit"]["version"]) == (
