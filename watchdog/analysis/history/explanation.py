@@ -72,7 +72,7 @@ async def explain_today(
     spans = await _known_spans(today, history, found)
     if not spans and before and before.spans:
         spans = before.spans
-    if not spans:
+    if not spans and not downtimes:
         spans = await search.spans()
     return Explanation(
         subject=experiment.subject,
@@ -185,6 +185,10 @@ async def _find_cure(
         found = await cure.try_pins(today.experiment, today.python, today.as_of, today.bad, pins)
         if found:
             return found, tried
+    if today.downtimes:
+        # The history knows what broke it. If no bound on that works here, the past of this Python
+        # would be searched for an hour, with packages that do not build on it.
+        return None, tried
     good = await search.last_good()
     if good is None or good.lock is None:
         tried.append(f"every earlier set on Python {today.python}: none works")
