@@ -18,6 +18,7 @@ from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.cure import Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
+from watchdog.facts.today import version_key
 from watchdog.model.history import (
     ALL_USES,
     ExplainedCause,
@@ -72,7 +73,7 @@ async def explain_today(
     spans = await _known_spans(today, history, found)
     if not spans and before and before.spans:
         spans = before.spans
-    if not spans and not downtimes:
+    if not spans and _may_have_worked(today):
         spans = await search.spans()
     return Explanation(
         subject=experiment.subject,
@@ -175,6 +176,15 @@ async def _is_edge(today: _Today, downtime: Downtime, cause: Cause, found: Cure)
     return at_edge.gap is None and _failing(at_edge, downtime.uses)
 
 
+def _may_have_worked(today: _Today) -> bool:
+    """Return whether it may have worked on this Python: it is not newer than when all worked.
+
+    On a newer one most sets of that time do not even build, and a search takes an hour.
+    """
+    pythons = [d.works.python for d in today.downtimes if d.works]
+    return all(version_key(today.python) <= version_key(python) for python in pythons)
+
+
 async def _find_cure(
     today: _Today, known: Sequence[Explanation], search: _PastSearch
 ) -> tuple[Cure | None, list[str]]:
@@ -185,9 +195,7 @@ async def _find_cure(
         found = await cure.try_pins(today.experiment, today.python, today.as_of, today.bad, pins)
         if found:
             return found, tried
-    if today.downtimes:
-        # The history knows what broke it. If no bound on that works here, the past of this Python
-        # would be searched for an hour, with packages that do not build on it.
+    if not _may_have_worked(today):
         return None, tried
     good = await search.last_good()
     if good is None or good.lock is None:
