@@ -482,7 +482,14 @@ def _working_sets(sources: RuleSources) -> list[tuple[str, dict[str, str], str]]
         for snapshot in snapshots
         if snapshot.lock and snapshot.works and snapshot.uses
     ]
-    return [*run, *past]
+    explained = [(e.subject, dict(e.lock.pins), e.python) for e in sources.explanations if e.lock]
+    cured = [
+        (downtime.subject, dict(cure.lock.pins), cure.python)
+        for downtime, _ in sources.downtimes
+        for cause in downtime.causes
+        if (cure := sources.cures.get(cause.breakage.id)) and cure.lock
+    ]
+    return [*run, *past, *explained, *cured]
 
 
 def _is_contradicted(rule: Rule, working: Sequence[tuple[str, dict[str, str], str]]) -> bool:

@@ -130,6 +130,21 @@ def test_rule_that_a_working_set_contradicts() -> None:
     assert (len(dropped.rules), len(dropped.dropped)) == (0, 1)
 
 
+def test_rule_that_a_cure_contradicts() -> None:
+    """A set that was run as a cure, and works, contradicts a rule as any other."""
+    cure = CureRecord(
+        breakage="ext-1.0--x",
+        python="3.11",
+        typed=("ext==1.0",),
+        how="nothing",
+        checked=day(60),
+        lock=Lock.of({"ext": "1.0", "werkzeug": "3.1.0"}),
+    )
+    fix = Fix("ext", "1.1", "release")
+    (rule,) = book(MENDED_BY_SUBJECT, WERKZEUG, fix, cures={"ext-1.0--x": cure}).rules
+    assert rule.conditions[1].through == "3.0.1"
+
+
 def test_rule_that_upstream_mended() -> None:
     """If the culprit's package mended it, the rule ends there."""
     snapshots = [*MENDED_BY_SUBJECT[:3], snapshot(4, ext="1.0", werkzeug="3.0.2")]
