@@ -76,7 +76,7 @@ def pages(workflow: Workflow) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_workflow_same_site_for_any_parts(
     started: Started,
 ) -> None:
