@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from loopback_index import LoopbackIndex
 from watchdog.model.history import Culprit, Explanation
 from watchdog.storage.archive import Archive
 
-SUBJECTS = ("ext-twice", "ext-never", "ext-again")
+SUBJECTS = ("ext-twice", "ext-lost", "ext-mended")
 
 TWICE = """
 import flask
@@ -28,7 +29,7 @@ def use():
 
 
 def publish(index: LoopbackIndex) -> None:
-    """Publish what fails in one way and then in another, and what never worked."""
+    """Publish what fails in one way and then in another, what fails, and what was mended."""
     works = "def use():\n    return 42\n"
     index.add("first-core", "1.0", day(2), files={"first_core.py": works})
     fails = "def use():\n    raise KeyError('first')\n"
@@ -38,16 +39,15 @@ def publish(index: LoopbackIndex) -> None:
     index.add("second-core", "2.0", day(30), files={"second_core.py": fails})
     needs = ["flask", "first-core", "second-core"]
     index.add("ext-twice", "1.0", day(4), files={"ext_twice.py": TWICE}, requires=needs)
-    never = "import flask\ndef use():\n    raise RuntimeError('never')\n"
-    index.add("ext-never", "1.0", day(4), files={"ext_never.py": never}, requires=["flask"])
-    again = "import flask, first_core\ndef use():\n    return first_core.use()\n"
-    index.add(
-        "ext-again",
-        "1.0",
-        day(4),
-        files={"ext_again.py": again},
-        requires=["flask", "first-core"],
-    )
+    fails = "def use():\n    raise RuntimeError('lost')\n"
+    index.add("lost-core", "1.0", day(2), files={"lost_core.py": works})
+    index.add("lost-core", "2.0", day(20), files={"lost_core.py": fails})
+    use = "import flask\nfrom {} import use\n"
+    for name, core in (("ext-lost", "lost_core"), ("ext-mended", "first_core")):
+        files = {f"{name.replace('-', '_')}.py": use.format(core)}
+        index.add(name, "1.0", day(4), files=files, requires=["flask", core.replace("_", "-")])
+    mended = {"ext_mended.py": "import flask\n" + works}
+    index.add("ext-mended", "1.1", day(40), files=mended, requires=["flask"])
 
 
 @pytest.fixture
@@ -112,50 +112,68 @@ def test_check_follows_the_use(twice: Home) -> None:
 
 def test_check_with_one_cause(twice: Home) -> None:
     """Where the failure of today is that of the beginning, there is no later cause."""
-    found: Any = twice.json("check", "ext-again")
-    assert (found["since"], found["culprit"]["name"]) == (instant(20), "first-core")
+    found: Any = twice.json("check", "ext-lost")
+    assert (found["since"], found["culprit"]["name"]) == (instant(20), "lost-core")
     assert found["later"] is None
-    assert "the error of today" not in twice("check", "ext-again").stdout
+    assert "the error of today" not in twice("check", "ext-lost").stdout
 
 
 def test_cures_explain_each_failure(twice: Home) -> None:
-    """`cures` stores since when, the causes in turn, and the cure or what was tried for one."""
+    """`cures` stores since when each failure lasts, its causes in turn, and what works."""
     ran(twice, "run")
-    said = ran(twice, "cures")
+    first = ran(twice, "cures")
     found = explanations(twice)
-    assert found.keys() == set(SUBJECTS)
-    one, two = found["ext-twice"].spans[0].causes
+    assert found.keys() == {"ext-twice", "ext-lost"}
+    cured = found["ext-twice"]
+    (span,) = cured.spans
+    assert (span.since, span.uses, span.evidence) == (day(20), ("test_use",), "search")
+    one, two = span.causes
     assert (one.culprit, one.since, one.proof) == (FIRST, day(20), "swap")
     assert (two.culprit, two.since, two.symptom) == (SECOND, day(30), "ValueError: second")
-    assert found["ext-twice"].spans[0].since == day(20)
-    assert found["ext-twice"].spans[0].evidence == "search"
-    cured = found["ext-twice"]
     assert cured.typed == ("ext-twice", "first-core<2", "second-core<2")
     assert cured.lock is not None
     assert (cured.lock.version("first-core"), cured.lock.version("second-core")) == ("1.0", "1.0")
-    never = found["ext-never"]
-    assert (never.typed, never.lock, never.spans) == (None, None, ())
-    assert never.tried == (f"every earlier set on Python {PYTHON}: none works",)
-    assert f"ext-never on Python {PYTHON}: since when is not known; no versions" in said
-    page = (twice.folder / "reports" / "index.html").read_text("utf-8")
-    assert "has not been searched yet" in page
     assert twice("report").returncode == 0
     page = (twice.folder / "reports" / "index.html").read_text("utf-8")
     assert "has not been searched yet" not in page
-    assert "Tried: every earlier set" in page
     assert "because of first-core 2.0, then second-core 2.0 · proved" in page
-
-
-def test_cures_of_the_same_day_are_not_searched_again(twice: Home) -> None:
-    """A second run of `cures` on the same day explains nothing again."""
-    ran(twice, "run")
-    first = ran(twice, "cures")
+    # On the same day nothing is explained again.
     path = twice.folder / "reports" / "explanations.jsonl"
     before = path.read_text("utf-8")
-    assert len(before.splitlines()) == len(SUBJECTS)
-    assert "ext-twice on Python" in first
+    assert len(before.splitlines()) == len(found)
+    assert f"ext-twice on Python {PYTHON}: since 2025-11-09 by first-core 2.0" in first
     assert "on Python" not in ran(twice, "cures")
     assert path.read_text("utf-8") == before
+
+
+def test_cures_say_what_was_tried(twice: Home, empty_index: LoopbackIndex) -> None:
+    """Where nothing works any more, the card says what was tried."""
+    ran(twice, "run")
+    lost = [u for u in empty_index.files["lost-core"] if "-1.0-" not in u.filename]
+    empty_index.files["lost-core"] = lost
+    said = ran(replace(twice, caches=twice.folder / "caches"), "cures", "ext-lost")
+    found = explanations(twice)["ext-lost"]
+    assert (found.typed, found.lock, found.spans) == (None, None, ())
+    assert found.tried == (f"every earlier set on Python {PYTHON}: none works",)
+    assert f"ext-lost on Python {PYTHON}: since when is not known; no versions" in said
+    assert twice("report").returncode == 0
+    page = (twice.folder / "reports" / "index.html").read_text("utf-8")
+    assert "No versions were found that work. Tried: every earlier set on Python" in page
+
+
+def test_cures_of_ended_breakages(twice: Home) -> None:
+    """With --all the cures command also stores how to stay on the version that broke once."""
+    ran(twice, "history", "ext-mended")
+    (breakage,) = Archive(twice.folder / "reports").breakages()
+    assert (breakage.broken_from, breakage.fixed_on) == (day(20), day(40))
+    ran(twice, "cures", "ext-mended")
+    assert Archive(twice.folder / "reports").cures() == {}
+    ran(twice, "cures", "ext-mended", "--all")
+    cure = Archive(twice.folder / "reports").cures()[breakage.id]
+    assert (cure.typed, cure.how) == (("ext-mended==1.0", "first-core<2"), "bound")
+    assert cure.lock is not None
+    assert cure.lock.version("first-core") == "1.0"
+    assert Archive(twice.folder / "reports").explanations() == {}
 
 
 def test_history_of_successive_failures_is_one_breakage(twice: Home) -> None:
@@ -210,7 +228,7 @@ def test_old_addresses_have_pages(twice: Home) -> None:
     assert f'content="0; url={one.id}.html"' in moved
     gone = (reports / "breakages" / "ext-twice-1.0--python-3.8.html").read_text("utf-8")
     assert "was withdrawn" in gone
-    assert "http-equiv" not in gone
+    assert 'http-equiv="refresh"' not in gone
     assert 'href="../subjects/ext-twice.html"' in gone
     page = (reports / "breakages" / f"{one.id}.html").read_text("utf-8")
     assert "cannot be imported" not in page

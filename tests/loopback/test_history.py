@@ -153,17 +153,6 @@ def test_cures_of_open_breakage(home: Home) -> None:
     assert said in done.stderr
 
 
-def test_cures_of_ended_breakages(home: Home) -> None:
-    """With --all the cures command also stores how to stay on the version that broke once."""
-    history(home, day(60), "ext-import")
-    done = home("cures", "--all")
-    assert done.returncode == 0, done.stderr
-    note = Archive(home.folder / "reports").cures()["ext-import-1.0--werkzeug-3.0.0"]
-    assert (note.typed, note.how) == (("ext-import", "werkzeug<3"), "bound")
-    assert note.lock is not None
-    assert note.lock.version("werkzeug") == "2.0.0"
-
-
 @pytest.mark.slow
 def test_history_sets_limit(home: Home) -> None:
     """With --sets fewer sets are run, the same breakages found and the skipped sets counted."""
