@@ -59,7 +59,7 @@ def test_second_opinion_agrees(
     change(home, "ext-warns", lock={"ext-warns": "1.0", "flask": "1.0.0", "werkzeug": "9.9"})
     done = home("second-opinion")
     assert done.returncode == 0, done.stderr
-    assert "4 cells run again with venv and pip: 3 agree" in done.stderr
+    assert "4 cells and printed sets run again with venv and pip: 3 agree" in done.stderr
     found = lines(home)
     assert {name: (line["theirs"], line["finding"]) for name, line in found.items()} == {
         "ext-exits": ("broken", "agrees"),
