@@ -165,14 +165,19 @@ async def _evidence(
 
 
 async def _is_edge(today: _Today, downtime: Downtime, cause: Cause, found: Cure) -> bool:
-    """Return whether the cure bounds the culprit exactly where the history says that it broke."""
+    """Return whether the cure bounds the culprit exactly where the history says that it broke.
+
+    With the other bounds of the cure, the release that broke it must fail.
+    """
     culprit = cause.culprit
-    if culprit is None or len(found.pins) != 1:
+    if culprit is None:
         return False
-    if found.pins[0] != cure.upper_bound(culprit.name, culprit.version):
+    bound = cure.upper_bound(culprit.name, culprit.version)
+    if bound not in found.pins:
         return False
+    others = [pin for pin in found.pins if pin != bound]
     pin = f"{culprit.name}=={culprit.version}"
-    at_edge = await today.experiment.observe(today.python, today.as_of, pin)
+    at_edge = await today.experiment.observe(today.python, today.as_of, *others, pin)
     return at_edge.gap is None and _failing(at_edge, downtime.uses)
 
 
