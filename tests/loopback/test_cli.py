@@ -28,6 +28,7 @@ def test_check_json_output(home: Home) -> None:
         "since",
         "culprit",
         "proof",
+        "later",
         "changelog",
         "missing",
         "cure",
@@ -174,7 +175,7 @@ def test_run_output_on_github_actions(home: Home) -> None:
     done = home("run", *only, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 1
     assert "::error title=ext-import broke::ImportError: cannot import name 'gone'" in done.stderr
-    assert "| new | ext-import | 1 |" in summary.read_text("utf-8")
+    assert "| new | ext-import | cannot be imported | 1 |" in summary.read_text("utf-8")
 
 
 def test_main_detects_other_watchdog_package(tmp_path: Path) -> None:

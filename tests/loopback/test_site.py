@@ -82,7 +82,6 @@ def test_pages_without_an_address(run_copy: Home) -> None:
     for page in reports.rglob("*.html"):
         text = page.read_text("utf-8")
         assert [word for word in DEAD if word in text] == [], page
-        assert "<h2>Badge</h2>" not in text
     about = (reports / "about.html").read_text("utf-8")
     assert "curl" not in about
     assert "uvx --from . flask-watchdog check -r requirements.txt" in about

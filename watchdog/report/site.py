@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import jinja2
@@ -61,7 +62,9 @@ class WrittenSite:
     audit: Audit | None
 
 
-def write_site(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path = SMOKES) -> WrittenSite:
+def write_site(
+    matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path | None = None
+) -> WrittenSite:
     """Write the site for the latest run of the journal, and audit what it says."""
     views = build_views(matrix, load_stored(matrix, ledger, reports, smokes))
     templates = _load_templates(matrix, views)
@@ -113,21 +116,28 @@ class StoredResults:
     versions: Mapping[str, FinalVersions] = field(default_factory=dict)
 
 
-def load_stored(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path) -> StoredResults:
-    """Read every stored result that the site shows; results that do not exist are empty."""
+def load_stored(
+    matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path | None = None
+) -> StoredResults:
+    """Read every stored result that the site shows; results that do not exist are empty.
+
+    Without a folder of `smokes` it is that of the latest run.
+    """
     archive = Archive(reports)
     runs = journal.Journal(reports).runs()
+    run = journal.latest_run(runs)
+    folder = smokes or _smokes_of(run)
     histories = {subject: archive.history(subject) for subject in archive.subjects()}
     return StoredResults(
         runs=runs,
-        run=journal.latest_run(runs),
+        run=run,
         recall=ledger.get,
         histories={subject: history for subject, history in histories.items() if history},
         pins=archive.pins(),
         cures=archive.cures(),
         explanations=archive.explanations(),
         published=archive.addresses(),
-        titles={s: test_titles(smokes, smoke_name(s)) for s in matrix.subjects},
+        titles={s: test_titles(folder, smoke_name(s)) for s in matrix.subjects},
         second_opinions=archive.opinions(),
         declared=read_declared(reports),
         known_good=read_constraints(reports),
@@ -137,6 +147,13 @@ def load_stored(matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path) -> 
         api_coverage=read_coverage(reports),
         versions=read_versions(reports),
     )
+
+
+def _smokes_of(run: Run | None) -> Path:
+    """Return the folder of the smokes of a run; the built-in one if it is not there."""
+    options = run.options if run else ()
+    named = dict(pairwise(options)).get("--smokes")
+    return Path(named) if named and Path(named).is_dir() else SMOKES
 
 
 def _build_coverage(coverage: ApiCoverage | None) -> dict[str, str]:
