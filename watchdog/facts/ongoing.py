@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchdog.facts.downtimes import Downtime
-from watchdog.facts.severity import UseCounts
+from watchdog.facts.severity import Severity, UseCounts
 from watchdog.facts.today import PythonStatus, SubjectStatus, version_key
-from watchdog.model.history import ExplainedCause, ExplainedUses, Explanation
+from watchdog.model.history import ALL_USES, ExplainedCause, ExplainedUses, Explanation
 from watchdog.model.lock import Lock
 from watchdog.model.signature import signature_id
 
@@ -226,17 +226,21 @@ def _cures(explanations: Sequence[Explanation]) -> tuple[CureToday, ...]:
 def is_over(downtime: Downtime, status: SubjectStatus | None) -> bool:
     """Return whether a downtime that the history does not end is over in the run of today.
 
-    That is so if a later run judged the Python at its end, or a newer one, and its uses pass.
+    That is so if a later run judged the Python at its end, or a newer one, and its uses pass. A use
+    that was skipped there, since a server is missing, has not passed.
     """
     if downtime.until is not None or status is None or status.as_of < downtime.known_until:
         return False
     last = version_key(downtime.last_bad.python)
     later = [s for s in status.judged if version_key(s.python) >= last]
-    return bool(later) and all(s.counts is not None and not _fails(s, downtime) for s in later)
+    return bool(later) and all(_passes(s, downtime) for s in later)
 
 
-def _fails(status: PythonStatus, downtime: Downtime) -> bool:
-    """Return whether a use of a downtime fails on a Python today."""
-    if status.counts is None or not status.counts.failed:
+def _passes(status: PythonStatus, downtime: Downtime) -> bool:
+    """Return whether every use of a downtime was tried on a Python today, and passed."""
+    counts = status.counts
+    if counts is None:
         return False
-    return status.counts.tested == 0 or bool(status.counts.names & downtime.uses)
+    return downtime.uses <= counts.passed or (
+        downtime.uses == {ALL_USES} and counts.severity is Severity.WORKS
+    )

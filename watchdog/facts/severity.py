@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from watchdog.model.evidence import Ended, Evidence, Outcome, Record, Stage, UseOutcome
@@ -42,11 +42,13 @@ class UseCounts:
     Attributes:
         tested: how many uses passed or failed; 0 if the smoke could not be loaded, or ended without
             a result of any of them.
+        passed: names of the uses that passed; a use that was skipped is not among them.
     """
 
     severity: Severity
     failed: tuple[FailedUse, ...] = ()
     tested: int = 0
+    passed: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def names(self) -> frozenset[str]:
@@ -63,7 +65,7 @@ def count_uses(record: Record) -> UseCounts | None:
     """Return which uses of a record fail; None if the record is no judgement of the subject."""
     judgement, last = record.judgement, record.evidence[-1]
     if judgement.outcome is Outcome.WORKS:
-        return UseCounts(severity=Severity.WORKS, tested=_tested(last))
+        return UseCounts(severity=Severity.WORKS, tested=_tested(last), passed=_passed(last))
     if judgement.outcome is not Outcome.BROKEN:
         return None
     failed = tuple(
@@ -85,7 +87,9 @@ def count_uses(record: Record) -> UseCounts | None:
     if last.during and last.ended is not Ended.REPORTED:
         return UseCounts(severity=Severity.FAILS, failed=(*failed, whole), tested=_tested(last) + 1)
     if failed:
-        return UseCounts(severity=Severity.FAILS, failed=failed, tested=_tested(last))
+        return UseCounts(
+            severity=Severity.FAILS, failed=failed, tested=_tested(last), passed=_passed(last)
+        )
     return UseCounts(severity=severity_of_stage(judgement.stage), failed=(whole,))
 
 
@@ -99,6 +103,10 @@ _SEVERITY_OF_STAGE: Mapping[Stage, Severity] = {
 def severity_of_stage(stage: Stage) -> Severity:
     """Return the severity of a failure of which only the stage is known, not which uses fail."""
     return _SEVERITY_OF_STAGE.get(stage, Severity.NOT_INSTALLED)
+
+
+def _passed(evidence: Evidence) -> frozenset[str]:
+    return frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.PASSED)
 
 
 def _tested(evidence: Evidence) -> int:

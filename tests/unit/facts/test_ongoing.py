@@ -225,6 +225,8 @@ def test_over_today() -> None:
     assert not is_over(downtime, status(python("3.11", works), python("3.12", fails)))
     assert is_over(downtime, status(python("3.12", works)))
     assert not is_over(downtime, status(python("3.10", works)))
+    # The use that failed was skipped: a server is missing on this machine.
+    assert not is_over(downtime, status(python("3.11", record_of(a=None))))
     # Nothing newer than the history, nothing judged, or blocked by the framework.
     assert not is_over(downtime, status(python("3.11", works), at=80))
     assert not is_over(downtime, status(python("3.11", None, State.UNJUDGED)))
