@@ -14,15 +14,14 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from watchdog.facts.announcements import announced
 from watchdog.facts.facts import DowntimeFacts, Facts
 from watchdog.facts.headline import make_headline
 from watchdog.facts.lookup import look_up
-from watchdog.facts.ongoing import is_over
 from watchdog.facts.rules import RuleBook, parse_version
 from watchdog.facts.today import SubjectStatus, version_key
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
+from watchdog.model.evidence import UseOutcome
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State, Verdict
 
@@ -71,7 +70,7 @@ def audit(matrix: Matrix, facts: Facts, book: RuleBook, verdicts: Sequence[Verdi
             _check_headline(matrix, facts),
             _check_words(facts, verdicts),
             _check_ongoing(facts, verdicts),
-            _check_open(facts),
+            _check_open(facts, verdicts),
             _check_works(facts),
             _check_stretches(facts),
             _check_culprits(facts),
@@ -181,7 +180,7 @@ def _check_ongoing(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
     broken = {
         (v.cell.subject, v.cell.python)
         for v in verdicts
-        if v.state in (State.BROKEN, State.BLOCKED)
+        if v.state in (State.BROKEN, State.BLOCKED) and v.cell.table in (Table.TODAY, Table.CORE)
     }
     findings, looked_at = [], 0
     for ongoing in facts.ongoing:
@@ -199,17 +198,25 @@ def _check_ongoing(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
     )
 
 
-def _check_open(facts: Facts) -> Check:
-    """Compare each breakage that is said to go on with the fresh installs of today."""
+def _check_open(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
+    """Find a use that fails today behind each breakage that is said to go on."""
     open_ones = [downtime for downtime in facts.downtimes if downtime.goes_on]
     findings, not_covered = [], []
     for published in open_ones:
-        status = facts.statuses.get(published.subject)
-        if status is None or not status.judged or status.as_of < published.downtime.known_until:
-            continue
-        if is_over(published.downtime, status):
+        downtime = published.downtime
+        outcomes = [
+            test.outcome
+            for verdict in verdicts
+            if verdict.record
+            and verdict.cell.table is Table.TODAY
+            and verdict.cell.subject == published.subject
+            and version_key(verdict.cell.python) >= version_key(downtime.last_bad.python)
+            for test in verdict.record.evidence[-1].tests
+            if test.name in downtime.uses
+        ]
+        if outcomes and all(outcome is UseOutcome.PASSED for outcome in outcomes):
             findings.append(f"{published.id} is said to go on, but its uses pass today")
-        elif not status.failing:
+        elif outcomes and UseOutcome.FAILED not in outcomes:
             not_covered.append(f"{published.id}: its uses were not all tried today")
     return Check(
         name="what is said to go on fails today",
@@ -305,7 +312,9 @@ def _check_announcements(facts: Facts) -> Check:
             if announcement is None:
                 continue
             looked_at += 1
-            if announced(cause.breakage, moments) != announcement:
+            day, text = announcement
+            said = (w.message for m in moments if m.since == day for w in m.warnings)
+            if text not in said:
                 findings.append(f"{published.id}: no warning says so")
             if announcement[0] >= cause.since:
                 findings.append(f"{published.id}: announced after it broke")
