@@ -204,6 +204,8 @@ def _check_open(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
     findings, not_covered = [], []
     for published in open_ones:
         downtime = published.downtime
+        if facts.as_of is None or facts.as_of < downtime.known_until:
+            continue
         outcomes = [
             test.outcome
             for verdict in verdicts

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from replayed import record_of, replayed, snapshot
 from samples import MATRIX, addresses
 
+from watchdog.facts.audit import Check, audit
 from watchdog.facts.facts import Facts, derive_facts
 from watchdog.facts.headline import make_headline
+from watchdog.facts.rules import RuleBook
 from watchdog.facts.today import Standing
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.evidence import CaughtWarning, Record
@@ -246,3 +248,49 @@ def test_most_downloaded_first() -> None:
 
     assert order(*cells) == ["other", "ext", "tutorial"]
     assert order(*cells[:2], replace(cells[2], new=True)) == ["tutorial", "other", "ext"]
+
+
+BOOK = RuleBook(as_of=day(95), rules=(), sets=(), versions={})
+
+
+def check(name: str, facts: Facts, *verdicts: Verdict) -> Check:
+    return next(c for c in audit(MATRIX, facts, BOOK, verdicts).checks if name in c.name)
+
+
+def test_audit_of_what_is_true() -> None:
+    """Nothing that is derived from the records contradicts them."""
+    fails, works = cell("ext/today/py3.11", FAILS), cell("ext/today/py3.11", WORKS)
+    for verdict in (fails, works):
+        facts = facts_of(verdict)
+        assert not check("said to go on", facts, verdict).findings
+        assert not check("announcement", facts, verdict).findings
+        assert not check("set that is said to work", facts, verdict).findings
+    older = facts_of(works, at=80)
+    assert not check("said to go on", older, works).findings
+
+
+def test_audit_finds_what_does_not_go_on() -> None:
+    """A breakage that is said to go on although its uses pass today is found."""
+    works = cell("ext/today/py3.13", WORKS)
+    facts = facts_of(works)
+    false = replace(facts, downtimes=tuple(replace(d, goes_on=True) for d in facts.downtimes))
+    assert check("said to go on", false, works).findings
+
+
+def test_audit_finds_an_invented_announcement() -> None:
+    """An announcement that no warning makes is found."""
+    facts = facts_of(cell("ext/today/py3.11", FAILS))
+    said = tuple(
+        replace(d, announcements=((day(1), "never said"),) * len(d.announcements))
+        for d in facts.downtimes
+    )
+    assert check("announcement", replace(facts, downtimes=said)).findings
+
+
+def test_audit_finds_a_set_that_fails() -> None:
+    """A set that is said to work although a use failed with it is found."""
+    facts = facts_of(cell("ext/today/py3.11", FAILS))
+    false = tuple(
+        replace(d, downtime=replace(d.downtime, works=OPEN.moments[1])) for d in facts.downtimes
+    )
+    assert check("set that is said to work", replace(facts, downtimes=false)).findings
