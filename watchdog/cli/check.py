@@ -30,10 +30,10 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.verdict import State
+from watchdog.project.project import Project, join_projects, typed_dependency
+from watchdog.project.reader import read_project
 from watchdog.report import site
 from watchdog.report.views.wording import state_symbols
-from watchdog.resolver import requirements_file
-from watchdog.resolver.requirements_file import Project
 from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.ledger import Ledger
@@ -48,9 +48,10 @@ _FAILED = "the infrastructure failed; try again"
     "-r",
     "files",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also the requirements in this file: requirements.txt, `pip freeze` output or "
-    "pyproject.toml; may be repeated.",
+    type=click.Path(path_type=Path),
+    help="Also the requirements in this file: requirements.txt, `pip freeze` output, "
+    "pyproject.toml, Pipfile, setup.cfg, setup.py, environment.yml or a lock file; or in the "
+    "folder that holds one; may be repeated.",
 )
 @click.option(
     "--framework",
@@ -130,16 +131,31 @@ def _read_project(
         problems.append("name at least one requirement, or a file of requirements with -r")
     if problems:
         raise ConfigurationError(tuple(problems))
-    every_requirement = [*requirements]
-    for path in files:
-        project = requirements_file.read_requirements(path)
-        every_requirement += project.requirements
-        for line, reason in project.skipped:
-            say(stderr_console(), f"left out, {reason}: {line}")
-    merged = Project(tuple(every_requirement))
+    typed = Project(dependencies=tuple(map(typed_dependency, requirements)))
+    merged = join_projects((typed, *_read_files(files))).limited()
+    for skipped in merged.skipped:
+        say(stderr_console(), f"left out, {skipped.reason}: {skipped.position}: {skipped.text}")
+    if merged.optional:
+        say(stderr_console(), f"left out by choice: {', '.join(merged.optional)}")
+    for limit in merged.constraints:
+        say(stderr_console(), f"not applied: {limit.position}: {limit.requirement}: not asked for")
     for replacement in replacements:
         merged = merged.replacing(replacement)
     return merged
+
+
+def _read_files(files: Sequence[Path]) -> tuple[Project, ...]:
+    """Read all files of requirements, and report what is wrong with any of them together."""
+    projects: list[Project] = []
+    problems: list[str] = []
+    for path in files:
+        try:
+            projects.append(read_project(path))
+        except ConfigurationError as e:
+            problems.extend(e.problems)
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return tuple(projects)
 
 
 def _result_json(result: checking.CheckResult, as_of: datetime) -> dict[str, Any]:

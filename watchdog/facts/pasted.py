@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +13,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from watchdog.resolver.requirements_file import parse_requirements
+from watchdog.project.pip_format import parse_requirements
 
-_POSITION = re.compile(r"^line:\d+: ")
 _ENVIRONMENT = {
     "implementation_name": "cpython",
     "os_name": "posix",
@@ -62,7 +60,7 @@ def read_pasted(text: str, pythons: Sequence[str], python: str | None = None) ->
     project = parse_requirements(text.removeprefix("\ufeff"))
     requests: dict[str, SpecifierSet] = {}
     names: dict[str, str] = {}
-    unread = [_POSITION.sub("", line) for line, _ in project.skipped]
+    unread = [skipped.text for skipped in project.skipped]
     left_out: list[str] = []
     by_python: list[str] = []
     for requirement in map(Requirement, project.requirements):

@@ -248,13 +248,14 @@
   const canonical = (name) => name.toLowerCase().replace(/[-_.]+/g, "-");
   const REQUIREMENT = /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[\s*([A-Za-z0-9][A-Za-z0-9._-]*(?:\s*,\s*[A-Za-z0-9][A-Za-z0-9._-]*)*)?\s*\])?\s*([^;@]*)(?:;(.*))?$/;
   const SHOWN = 100;
+  const LONGEST = 2000;
 
   // Lines, joined where a backslash continues them.
   function logicalLines(text) {
     const lines = [];
     let open = "";
     for (const raw of text.replace(/^\ufeff/, "").split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/)) {
-      if (raw.endsWith("\\")) { open += `${raw.slice(0, -1)} `; continue; }
+      if (raw.endsWith("\\") && !/^\s*#/.test(raw)) { open += `${raw.slice(0, -1)} `; continue; }
       lines.push(open + raw);
       open = "";
     }
@@ -263,8 +264,8 @@
 
   // Name, specifier and marker of a line; null where it is no requirement of a release.
   function parseLine(line) {
-    if (line.startsWith("-")) return null;
-    const match = REQUIREMENT.exec(line.replace(/\s--?[a-z][\w-]*([ =]\S+)?/g, "").trim());
+    if (line.startsWith("-") || line.length > LONGEST) return null;
+    const match = REQUIREMENT.exec(line.replace(/\s+-.*$/, ""));
     if (!match) return null;
     const spec = parseSpecifier(match[3]);
     return spec === null ? null : { name: match[1], spec, marker: match[4] };
@@ -278,7 +279,7 @@
       const requirement = parseLine(line);
       const marker = requirement && requirement.marker;
       const each = requirement && data.pythons.map((p) => (marker === undefined ? true : holds(marker, p)));
-      if (requirement === null || each.includes(null)) { asked.unread.push(line.slice(0, SHOWN)); continue; }
+      if (requirement === null || each.includes(null)) { asked.unread.push(line.replace(/:\/\/[^/@\s]+@/g, "://…@").slice(0, SHOWN)); continue; }
       const isRead = each[python === null ? each.length - 1 : data.pythons.indexOf(python)];
       if (python === null && new Set(each).size > 1) asked.byPython.push(line.slice(0, SHOWN));
       else if (!isRead) asked.leftOut.push(line.slice(0, SHOWN));
