@@ -208,7 +208,7 @@ async def _observe(
             return observation_of(await scheduler.record(trial))
         case Conflict(reason):
             return Observation(Outcome.CONFLICT, reason=reason)
-        case Unbuildable(symptom, _):
+        case Unbuildable(symptom=symptom):
             return Observation(Outcome.UNJUDGED, reason=f"it does not build: {symptom}")
         case NoAnswer(reason):
             return Observation(Outcome.ERROR, reason=reason)

@@ -167,7 +167,7 @@ def _not_installable(
     """Return the error for a release that cannot be installed alone."""
     text = source.requirement if isinstance(source, Wheel) else str(source)
     match answer:
-        case Unbuildable(symptom, _):
+        case Unbuildable(symptom=symptom):
             problem = f"{text} does not build on Python {request.python}: {symptom}"
         case NoAnswer(reason, True):
             return InfrastructureError(reason)

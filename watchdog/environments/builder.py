@@ -14,6 +14,9 @@ from datetime import datetime
 from email.parser import HeaderParser
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from watchdog.environments.links import SITE, Linker, create_venv
 from watchdog.environments.package_files import ALWAYS, Package, seed
 from watchdog.environments.store import Store
@@ -114,6 +117,49 @@ class Environments:
         """
         return Path(self._store.entry(package).path, SITE)
 
+    def failure(self, package: Package) -> InstallError | None:
+        """Fetch a package; return why it cannot be installed here, None if it can.
+
+        Raises:
+            InfrastructureError: index, network or disk failed.
+        """
+        try:
+            self._store.fetch(package)
+        except InstallError as error:
+            return error
+        return None
+
+    def requirements(self, package: Package) -> frozenset[str]:
+        """Return the names of the packages that an installed package requires on its Python.
+
+        What only an extra requires is left out.
+
+        Raises:
+            InstallError: the package cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        metadata = _metadata(self.site_packages(package))
+        environment = {"python_version": package.interpreter.series, "extra": ""}
+        names = set()
+        for text in HeaderParser().parsestr(metadata).get_all("Requires-Dist", []):
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement:
+                continue
+            if requirement.marker is None or requirement.marker.evaluate(environment):
+                names.add(str(canonicalize_name(requirement.name)))
+        return frozenset(names)
+
+    def top_levels(self, package: Package) -> frozenset[str]:
+        """Return the names of the modules and packages that an installed package brings.
+
+        Raises:
+            InstallError: the package cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        items = self._store.entry(package).items
+        return frozenset(name.partition(".")[0] for name, _ in items if ".dist-info" not in name)
+
     def release_files(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> Path:
@@ -125,11 +171,17 @@ class Environments:
     ) -> str | None:
         """Return the URL of a release's changelog; None if its metadata names none."""
         try:
-            site = self.release_files(name, version, interpreter, as_of)
-            metadata = next(site.glob("*.dist-info/METADATA"))
-            return changelog_in(metadata.read_text("utf-8", "replace"))
-        except (InstallError, InfrastructureError, OSError, StopIteration):
+            return changelog_in(_metadata(self.release_files(name, version, interpreter, as_of)))
+        except (InstallError, InfrastructureError):
             return None
+
+
+def _metadata(site_packages: Path) -> str:
+    """Return the metadata of the package in a folder; empty if it has none."""
+    try:
+        return next(site_packages.glob("*.dist-info/METADATA")).read_text("utf-8", "replace")
+    except (OSError, StopIteration):
+        return ""
 
 
 def changelog_in(metadata: str) -> str | None:

@@ -280,8 +280,8 @@ class Store:
 
         uv checks a file against the index's hash when it fetches it. What is unpacked in its cache
         may have been written to since, through a link from any environment; files that differ from
-        their RECORD are fetched again. Builds have a cache for each version of the build tools,
-        because uv does not distinguish them.
+        their RECORD are fetched again. Builds have a cache for each version of the build tools and
+        each Python, because uv does not distinguish them.
 
         Raises:
             InstallError: one of them cannot be installed on this Python.
@@ -291,7 +291,7 @@ class Store:
         for package in packages:
             groups[package.as_of, package.tools].append(package)
         for (as_of, tools), group in groups.items():
-            cache = self._folder / _BUILD_CACHES / tools if tools else None
+            cache = self._build_cache(tools, group[0].interpreter) if tools else None
             install = partial(
                 self._installer.install,
                 self._files.requirements(group),
@@ -306,6 +306,14 @@ class Store:
             target = prefix or (python.parent.parent if python else None)
             if target and has_altered_files(target) and not self._installer.uv.offline:
                 install(fresh=True)
+
+    def _build_cache(self, tools: str, interpreter: Interpreter) -> Path:
+        """Return the installer's cache for what is built with these tools for this Python.
+
+        Without the Python in its name, a `-none-any` wheel that another Python built would be
+        taken for a source distribution that does not build on this one.
+        """
+        return self._folder / _BUILD_CACHES / f"{tools}-py{interpreter.series}"
 
     def _path(self, package: Package) -> Path:
         """Return the folder of a package's entry."""

@@ -20,6 +20,7 @@ class LockRequest:
         oldest: names of packages to take in the oldest version that the others allow.
         constraints: requirements that limit versions, but add no package.
         later: packages with a later cutoff of their own.
+        without: names of packages that are left out, even where others require them.
     """
 
     requirements: tuple[str, ...]
@@ -28,6 +29,7 @@ class LockRequest:
     oldest: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def installed_as_of(self) -> datetime:
@@ -78,10 +80,17 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Unbuildable:
-    """Resolving needed to build a source distribution, and that failed, as it would for pip."""
+    """Resolving needed to build a source distribution, and that failed, as it would for pip.
+
+    Attributes:
+        symptom: the line of the log that names the failure.
+        name, version: the release; empty in answers stored by earlier versions.
+    """
 
     symptom: str
     log: str
+    name: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)

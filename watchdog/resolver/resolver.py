@@ -109,6 +109,7 @@ class Resolver:
             (self._framework, *request.oldest) if request.oldest else (),
             request.constraints,
             [name for name, _ in request.later],
+            *([("without", *request.without)] if request.without else ()),
             (interpreter.version, interpreter.platform),
         )
 
@@ -171,6 +172,7 @@ class Resolver:
                 request.as_of,
                 later=request.later,
                 constraints=request.constraints,
+                without=request.without,
                 lowest=lowest,
                 online=not consulted <= set(self._refreshed),
             )

@@ -230,6 +230,7 @@ class Uv:
         *,
         later: Iterable[tuple[str, datetime]] = (),
         constraints: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
         lowest: bool = False,
         online: bool = False,
     ) -> UvResult:
@@ -241,6 +242,7 @@ class Uv:
             as_of: only files uploaded before this instant count.
             later: packages with a cutoff of their own.
             constraints: pins that limit, but do not add.
+            without: names of packages to leave out, even where others require them.
             lowest: take the oldest versions that the requirements allow, not the newest.
             online: read all pages from the index, not only what the cache does not hold.
 
@@ -255,6 +257,8 @@ class Uv:
         if constraints:
             # uv reads constraints from a file only; overrides and requirements can come by stdin.
             flags += ["--constraint", str(self._constraints_file(constraints))]
+        if without:
+            flags += ["--override", str(self._constraints_file(_never(without)))]
         online = online and not self.offline
         compile_all = partial(self._compile_all, requirements, interpreter, online=online)
         result, log, read = compile_all(flags, cutoffs)
@@ -320,7 +324,7 @@ class Uv:
             InfrastructureError: building one of them was ended by a limit or by lack of memory.
         """
         pins = [f"{name}=={version}" for name, version in sorted(releases.items())]
-        never = [f"{name}; python_version < '0'" for name in sorted(without)]
+        never = _never(without)
         flags = (*cutoffs, "--override", str(self._constraints_file((*pins, *never))))
         result, log = self._compile(interpreter, flags, "\n".join(pins) + "\n", online=True)
         if reason := cut_short(result):  # running it again would take as long, and end as it did
@@ -355,6 +359,11 @@ class Uv:
         path = self._scratch / "constraints" / f"{digest(pins)}.txt"
         write_atomic(path, ("\n".join(pins) + "\n").encode())
         return path
+
+
+def _never(names: Iterable[str]) -> tuple[str, ...]:
+    """Return overrides by which packages are not installed, whoever requires them."""
+    return tuple(f"{name}; python_version < '0'" for name in sorted(names))
 
 
 def _was_stopped(result: ProcessResult) -> bool:

@@ -21,7 +21,19 @@ _MISSING_METADATA = re.compile(
     r"`([A-Za-z0-9._-]+)==([^`\s]+)` needs to be downloaded from a registry"
 )
 _BUILD_FAILED = re.compile(
-    r"Failed to build|build backend|Failed to download and build", re.IGNORECASE
+    # The backend ran and failed, or what it made or was given is invalid.
+    r"build backend returned an error|does not appear to be a Python project"
+    r"|Failed to parse metadata"
+    # The build requirements of the package cannot be had at the cutoff.
+    r"|No solution found when resolving: ",
+    re.IGNORECASE,
+)
+"""What proves that a source distribution does not build. Other messages (`Failed to download …`
+for a build tool) do not: what is not known to be the package's fault counts as a failure of the
+infrastructure."""
+
+_BUILT_RELEASE = re.compile(
+    r"Failed to (?:download and )?build `([A-Za-z0-9._-]+?)(?:==|@)([^`\s]+)`"
 )
 _NETWORK_FAILED = re.compile(
     r"error sending request|Failed to fetch|Connection refused|timed out|dns error"
@@ -65,8 +77,14 @@ def network_failed(result: ProcessResult) -> bool:
 
 
 def build_failed(result: ProcessResult) -> bool:
-    """Return whether a source distribution did not build."""
-    return bool(_BUILD_FAILED.search(result.errors))
+    """Return whether a source distribution did not build, by a fault of its own."""
+    return bool(_BUILT_RELEASE.search(result.errors) and _BUILD_FAILED.search(result.errors))
+
+
+def failed_release(log: str) -> tuple[str, str]:
+    """Return name and version of the release that did not build; empty if the log names none."""
+    match = _BUILT_RELEASE.search(log)
+    return (canonicalize_name(match[1]), match[2]) if match else ("", "")
 
 
 def no_wheel_fits(result: ProcessResult) -> bool:
@@ -109,7 +127,7 @@ def _parse_failure(result: ProcessResult) -> Conflict | Unbuildable | NoAnswer:
     log = redact(result.errors).strip()
     network = network_failed(result)
     if build_failed(result) and not network:
-        return Unbuildable(find_symptom(log), log)
+        return Unbuildable(find_symptom(log), log, *failed_release(log))
     if network:
         return NoAnswer(index_error(result.errors))
     if "No solution found" in result.errors or "unsatisfiable" in result.errors:

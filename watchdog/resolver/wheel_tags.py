@@ -56,6 +56,23 @@ def installer_choice(files: Iterable[File], interpreter: Interpreter) -> File | 
     return min(sources, key=lambda f: (not f.name.endswith(".tar.gz"), f.name), default=None)
 
 
+def pythons_with_wheel(files: Iterable[File], pythons: Iterable[str]) -> tuple[str, ...]:
+    """Return the Pythons, of these series, for which a release has a wheel that fits this system.
+
+    A `requires-python` of the file counts by its series.
+    """
+    wheels = [(file, _build_and_tags(file.name)[1]) for file in files if file.name.endswith(".whl")]
+    return tuple(
+        series
+        for series in pythons
+        if any(
+            _allows(file.requires_python, f"{series}.99") and not accepted.isdisjoint(tags_of_file)
+            for accepted in [tag_ranks(series).keys()]
+            for file, tags_of_file in wheels
+        )
+    )
+
+
 def arrivals(
     files: Iterable[File], interpreter: Interpreter
 ) -> list[tuple[datetime, datetime, File]]:

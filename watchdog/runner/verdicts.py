@@ -58,7 +58,7 @@ def verdict_of(run: CellRun, framework: str) -> Verdict:
         case NoAnswer(reason, infrastructure):
             state = State.ERROR if infrastructure else State.UNJUDGED
             return replace(base, state=state, reason=reason)
-        case Unbuildable(symptom, _):
+        case Unbuildable(symptom=symptom):
             return _unbuildable(base, symptom)
         case Lock():
             return _run_verdict(replace(base, lock=run.resolution), run, framework)

@@ -156,7 +156,7 @@ async def _observe_step(experiment: Experiment, step: Step, *, auto: bool) -> Sn
                 snapshot = replace(snapshot, uses={}, gap=reason)
         case Conflict(reason) | NoAnswer(reason):
             snapshot = Snapshot(step.since, step.python, None, gap=reason)
-        case Unbuildable(symptom, log):
+        case Unbuildable(symptom=symptom, log=log):
             reason = f"it does not build: {symptom}"
             snapshot = Snapshot(step.since, step.python, None, gap=reason, unbuilt=symptom, log=log)
     experiment.scheduler.observer.advance()
