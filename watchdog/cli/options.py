@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
 
 from watchdog.cli.published import load_field
 from watchdog.errors import ConfigurationError
-from watchdog.harness import SMOKES
+from watchdog.harness import PACKAGE, SMOKES
+from watchdog.matrix.load import is_matrix
 from watchdog.matrix.shards import Shard, read_plan
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Isolation
@@ -27,6 +29,14 @@ Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 _AUTO = "auto"
 DEFAULT_MATRIX = Path("matrix.yaml")
+BUILT_IN_MATRIX = next(
+    (path for path in (PACKAGE / "matrix.yaml", PACKAGE.parent / "matrix.yaml") if path.is_file()),
+    DEFAULT_MATRIX,
+)
+"""The matrix of this project: in an installed package inside it, in a checkout beside it."""
+
+_OWN_FIELD = "watchdog.own_field"
+"""Key of the click context: whether the matrix is one of the user's own."""
 
 
 class Instant(click.ParamType[datetime]):
@@ -83,19 +93,44 @@ jobs_option = click.option(
     metavar="NUMBER",
     help="How many cells run at once.",
 )
+
+
+def _find_matrix(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path:
+    """Return the matrix file: the one that is named, that of the current folder, or the built-in.
+
+    Which it is decides where results are kept by default, see `_find_reports`.
+    """
+    here = is_matrix(DEFAULT_MATRIX)
+    ctx.meta[_OWN_FIELD] = value is not None or here
+    return value or (DEFAULT_MATRIX if here else BUILT_IN_MATRIX)
+
+
+def _find_reports(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path:
+    """Return the folder of results: beside a matrix of one's own, else one of this user.
+
+    In the folder of an application nothing is written.
+    """
+    if value is not None:
+        return value
+    if ctx.meta.get(_OWN_FIELD):
+        return Path("reports")
+    return Path(platformdirs.user_data_dir("flask-watchdog")) / "reports"
+
+
 matrix_option = click.option(
     "--matrix",
     "matrix_path",
     type=click.Path(path_type=Path),
-    default=DEFAULT_MATRIX,
-    show_default=True,
+    callback=_find_matrix,
+    is_eager=True,
+    show_default="matrix.yaml here, else the built-in one",
     help="The file that describes what is tested.",
 )
 reports_option = click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
+    callback=_find_reports,
+    show_default="reports here; without a matrix.yaml here, a folder of this user",
     help="Folder for the pages and all stored results.",
 )
 smokes_option = click.option(
@@ -254,7 +289,7 @@ def _pass_settings(command: Command, *, settled: timedelta, auto_python: bool) -
 def _field_options(matrix_path: Path, smokes: Path) -> tuple[str, ...]:
     """Return the options that name this matrix and these smokes in the current folder."""
     chosen: list[str] = []
-    if matrix_path != DEFAULT_MATRIX:
+    if matrix_path not in (DEFAULT_MATRIX, BUILT_IN_MATRIX):
         chosen += ["--matrix", _relative(matrix_path)]
     if smokes.resolve() != SMOKES.resolve():
         chosen += ["--smokes", _relative(smokes)]

@@ -38,6 +38,23 @@ from watchdog.matrix.schema import (
 )
 
 _Steps = tuple[Any, ...]
+_OWN_KEYS = {"extensions", "core", "tables"}
+"""Keys by which a matrix file of this program is told from another file of that name."""
+
+
+def is_matrix(path: Path) -> bool:
+    """Return whether a file is a matrix of this program; also if it is one with a syntax error."""
+    try:
+        content = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  text only
+    except OSError:
+        return False
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return True
+    if not isinstance(content, dict):
+        return False
+    return not _OWN_KEYS.isdisjoint(content) or content.keys() <= Matrix.model_fields.keys()
+
+
 """A path in the file: keys and indexes."""
 
 
