@@ -17,8 +17,8 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from watchdog import pipeline
-from watchdog.analysis import check as checking
-from watchdog.analysis.check import CheckResult
+from watchdog.analysis.check.explain import explain
+from watchdog.analysis.check.result import CheckResult
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import DEFAULT_CORE, Matrix
 from watchdog.model.cell import Cell, Table, smoke_name
@@ -152,7 +152,7 @@ def check_extension(
             explained = scheduler.run_with_scheduler(
                 workspace,
                 observer,
-                lambda s: scheduler.gather(checking.explain(s, cell) for cell in cells),
+                lambda s: scheduler.gather(explain(s, cell) for cell in cells),
             )
     findings = tuple(map(_finding, breakages, explained))
     return ExtensionReport(request.wheel, result.verdicts, findings)

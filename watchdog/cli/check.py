@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import click
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from watchdog import pipeline
-from watchdog.analysis import check as checking
-from watchdog.analysis.history.cure import pip_arguments
+from watchdog.analysis.check import check as checking
+from watchdog.analysis.check.explain import explain as explain_cell
+from watchdog.analysis.check.result import CheckRequest, CheckResult
+from watchdog.analysis.check.upgrade import Upgrade, find_upgrade
 from watchdog.cli import history_text
-from watchdog.cli.console import observe, say, stderr_console
+from watchdog.cli.check_text import (
+    Wording,
+    cause_lines,
+    cure_lines,
+    result_json,
+    verdict_lines,
+)
+from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import (
     Pythons,
-    choose_python,
     options,
     output_format,
     requirement_problem,
 )
+from watchdog.cli.project import choose_project_python, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
-from watchdog.facts.severity import count_uses, describe
-from watchdog.matrix.schema import Matrix
-from watchdog.model.evidence import Outcome, Record
-from watchdog.model.history import Culprit, ExplainedCause
-from watchdog.model.verdict import State
+from watchdog.model.evidence import Outcome
+from watchdog.project.edit import apply_changes, diff
 from watchdog.project.project import Project, join_projects, typed_dependency
-from watchdog.project.reader import read_project
 from watchdog.report import site
-from watchdog.report.views.wording import state_symbols
 from watchdog.runner import scheduler
-from watchdog.runner.workspace import Settings, open_workspace
+from watchdog.runner.scheduler import Observer, Scheduler
+from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.storage.ledger import Ledger
 
 _FAILED = "the infrastructure failed; try again"
+_SECONDS = 120
 
 
 @click.command()
@@ -54,11 +61,19 @@ _FAILED = "the infrastructure failed; try again"
     "folder that holds one; may be repeated.",
 )
 @click.option(
+    "-c",
+    "constraints",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of constraints, as for pip: they limit versions, but install nothing.",
+)
+@click.option(
     "--framework",
     "--flask",
     "framework",
     metavar="X.Y",
-    help="Use this series of Flask instead of the one in the requirements.",
+    help="Use this series of Flask instead of the one in the requirements, and report what else "
+    "must change.",
 )
 @click.option(
     "--upgrade-to",
@@ -68,17 +83,31 @@ _FAILED = "the infrastructure failed; try again"
     help="Replace the requirement of the same package by this one, and report what else must "
     "change; may be repeated.",
 )
+@click.option(
+    "--within",
+    type=click.FloatRange(1),
+    default=_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to look for the cause and the cure after the verdict.",
+)
+@click.option("--quick", is_flag=True, help="Print the verdict only.")
+@click.option("--lock", "show_lock", is_flag=True, help="Also print the versions that were run.")
 @click.argument("requirements", nargs=-1)
 def check(
     settings: Settings,
     python: str | None,
     format_: str,
     files: tuple[Path, ...],
+    constraints: tuple[Path, ...],
     framework: str | None,
     upgrades: tuple[str, ...],
+    within: float,
+    quick: bool,  # noqa: FBT001  click hands options over by name
+    show_lock: bool,  # noqa: FBT001
     requirements: tuple[str, ...],
 ) -> int:
-    """Test whether packages work together, for any extension.
+    """Test whether packages work together, for any extension or application.
 
     The packages need not be in matrix.yaml. If they do not work, find the release that broke them
     and versions that work.
@@ -86,40 +115,166 @@ def check(
     replacements = upgrades
     if framework:
         replacements = (*upgrades, f"{settings.matrix.framework}=={framework}.*")
-    wanted = _read_project(files, requirements, replacements).requirements
-    is_project, moves = bool(files), None
+    project = _read_project(files, constraints, requirements, replacements)
+    answer = _Answer(
+        settings=settings,
+        project=project,
+        files=files,
+        within=None if quick else within,
+        show_lock=show_lock,
+        printed=format_ != "json",
+        fixed=frozenset(canonicalize_name(Requirement(r).name) for r in replacements),
+    )
     console = stderr_console()
-    with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
-        version = choose_python(workspace, python)
-        result = scheduler.run_with_scheduler(
-            workspace,
-            observer,
-            lambda s: checking.check(s, wanted, version, project=is_project),
-        )
-        if upgrades and result.outcome in (Outcome.CONFLICT, Outcome.BROKEN):
-            moves = scheduler.run_with_scheduler(
-                workspace,
-                observer,
-                lambda s: checking.upgrade_moves(s, wanted, upgrades, version, project=is_project),
-            )
+    with (
+        open_workspace(settings) as workspace,
+        observe(console, settings.matrix, breakages=False) as observer,
+    ):
+        version = choose_project_python(workspace, python, files, project)
+        result = answer.find(workspace, observer, version)
     if format_ == "json":
-        data = _result_json(result, settings.as_of)
-        if upgrades:
-            data["moves"] = None if moves is None else list(moves)
-        click.echo(json.dumps(data))
-    else:
-        _print_result(result, settings)
-        if moves:
-            click.echo("  what must change as well: " + " ".join(moves))
-        elif upgrades and result.outcome is not Outcome.WORKS:
-            click.echo("  no other changes were found that make it work")
+        click.echo(json.dumps(answer.json(result)))
     if result.outcome is Outcome.ERROR:
         raise InfrastructureError(result.reason or _FAILED)
-    return ExitCode.NEW_BREAKAGE if result.outcome is Outcome.BROKEN else ExitCode.NOTHING_NEW
+    fails = result.outcome in (Outcome.BROKEN, Outcome.CONFLICT)
+    return ExitCode.NEW_BREAKAGE if fails else ExitCode.NOTHING_NEW
+
+
+@dataclass(kw_only=True)
+class _Answer:
+    """Finds an answer and prints each part of it as soon as it is known.
+
+    Attributes:
+        within: seconds to look for cause and cure; None for the verdict alone.
+        printed: whether text is printed on the way.
+        fixed: packages whose requirement was replaced by an option.
+        upgrade: what else must change with them, once it is known.
+    """
+
+    settings: Settings
+    project: Project
+    files: tuple[Path, ...]
+    within: float | None
+    show_lock: bool
+    printed: bool
+    fixed: frozenset[str]
+    upgrade: Upgrade | None = None
+    _parts: list[str] = field(default_factory=list)
+
+    def find(self, workspace: Workspace, observer: Observer, python: str) -> CheckResult:
+        """Check the project; with fixed requirements also find what must change with them."""
+        request = CheckRequest(
+            requirements=self.project.requirements,
+            python=python,
+            constraints=self.project.limits,
+            is_project=bool(self.files),
+            fixed=self.fixed,
+        )
+        explain = self.within is not None and not self.fixed
+
+        async def run(s: Scheduler) -> CheckResult:
+            result = await checking.check(
+                s, request, report=self._report, seconds=self.within, explain=explain
+            )
+            fails = result.outcome in (Outcome.CONFLICT, Outcome.BROKEN)
+            if self.fixed and fails and self.within is not None:
+                result = await self._find_upgrade(s, request, result)
+            return result
+
+        result = scheduler.run_with_scheduler(workspace, observer, run)
+        if self.printed:
+            self._print_rest(result)
+        return result
+
+    async def _find_upgrade(
+        self, s: Scheduler, request: CheckRequest, result: CheckResult
+    ) -> CheckResult:
+        try:
+            async with asyncio.timeout(self.within):
+                self.upgrade = await find_upgrade(s, request)
+        except TimeoutError:
+            s.stop()
+            return replace(result, stopped="the search for what else must change")
+        return result
+
+    def _report(self, result: CheckResult) -> None:
+        """Print the parts of a result that were not printed yet: the verdict, then the cause."""
+        if not self.printed:
+            return
+        if "verdict" not in self._parts:
+            self._parts.append("verdict")
+            wording = Wording(
+                matrix=self.settings.matrix, title=self._title(), as_of=self.settings.as_of
+            )
+            for line in verdict_lines(wording, result):
+                click.echo(line)
+        if "cause" not in self._parts and (result.since or result.culprit):
+            self._parts.append("cause")
+            for line in cause_lines(result):
+                click.echo(f"  {line}")
+
+    def _print_rest(self, result: CheckResult) -> None:
+        self._report(result)
+        changes = self._cure_changes(result)
+        edit = apply_changes(self.project, changes) if changes and self.files else None
+        for line in cure_lines(result, diff(edit) if edit else ""):
+            click.echo(f"  {line}")
+        for note in edit.notes if edit else ():
+            click.echo(f"  {note}")
+        if self.fixed:
+            for line in self._upgrade_lines(result):
+                click.echo(f"  {line}")
+        if self.show_lock and result.lock:
+            click.echo("  " + " ".join(result.lock.requirements))
+
+    def _cure_changes(self, result: CheckResult) -> dict[str, str]:
+        if result.cure is None:
+            return {}
+        return {canonicalize_name(Requirement(p).name): p for p in result.cure.pins}
+
+    def _upgrade_lines(self, result: CheckResult) -> Sequence[str]:
+        if self.upgrade is None:
+            return ()
+        if self.upgrade.moves is None:
+            failing = "; ".join(
+                f"{subject.subject}: {subject.failed[0].symptom}"
+                for subject in self.upgrade.open_result.broken
+            )
+            reason = failing or self.upgrade.open_result.reason or "nothing was found"
+            return (f"no other changes were found that make it work ({reason})",)
+        if not self.upgrade.moves:
+            return () if result.outcome is Outcome.WORKS else ("nothing else must change",)
+        return ("what must change as well: " + " ".join(self.upgrade.moves),)
+
+    def _title(self) -> str:
+        """Return what was checked: the requirements that were typed, or the files."""
+        typed = [d.requirement for d in self.project.dependencies if d.line is None]
+        if not self.files:
+            return " ".join(typed)
+        names = " ".join(path.name or str(path) for path in self.files)
+        return f"{names} ({len(self.project.requirements)} requirements)"
+
+    def json(self, result: CheckResult) -> dict[str, object]:
+        """Return the answer as JSON."""
+        data: dict[str, object] = result_json(result, self.settings.as_of)
+        data["left_out"] = [
+            {"position": s.position, "text": s.text, "reason": s.reason}
+            for s in self.project.skipped
+        ]
+        data["optional"] = list(self.project.optional)
+        if self.fixed:
+            moves = self.upgrade.moves if self.upgrade else None
+            data["moves"] = [] if result.outcome is Outcome.WORKS else moves and list(moves)
+        if self.files and (changes := self._cure_changes(result)):
+            data["diff"] = diff(apply_changes(self.project, changes))
+        return data
 
 
 def _read_project(
-    files: Sequence[Path], requirements: tuple[str, ...], replacements: tuple[str, ...]
+    files: Sequence[Path],
+    constraints: Sequence[Path],
+    requirements: tuple[str, ...],
+    replacements: tuple[str, ...],
 ) -> Project:
     """Join the requirements typed and those of files; let replacements override both.
 
@@ -132,146 +287,12 @@ def _read_project(
     if problems:
         raise ConfigurationError(tuple(problems))
     typed = Project(dependencies=tuple(map(typed_dependency, requirements)))
-    merged = join_projects((typed, *_read_files(files))).limited()
-    for skipped in merged.skipped:
-        say(stderr_console(), f"left out, {skipped.reason}: {skipped.position}: {skipped.text}")
-    if merged.optional:
-        say(stderr_console(), f"left out by choice: {', '.join(merged.optional)}")
-    for limit in merged.constraints:
-        say(stderr_console(), f"not applied: {limit.position}: {limit.requirement}: not asked for")
+    limits = Project(constraints=tuple(d for p in read_files(constraints) for d in p.dependencies))
+    merged = join_projects((typed, *read_files(files), limits))
+    print_left_out(merged)
     for replacement in replacements:
         merged = merged.replacing(replacement)
     return merged
-
-
-def _read_files(files: Sequence[Path]) -> tuple[Project, ...]:
-    """Read all files of requirements, and report what is wrong with any of them together."""
-    projects: list[Project] = []
-    problems: list[str] = []
-    for path in files:
-        try:
-            projects.append(read_project(path))
-        except ConfigurationError as e:
-            problems.extend(e.problems)
-    if problems:
-        raise ConfigurationError(tuple(problems))
-    return tuple(projects)
-
-
-def _result_json(result: checking.CheckResult, as_of: datetime) -> dict[str, Any]:
-    since = history_text.instant(result.since)
-    culprit = cure = None
-    if result.culprit:
-        culprit = {
-            "name": result.culprit.name,
-            "version": result.culprit.version,
-            "last_good": result.culprit.last_good,
-            "released": since,
-        }
-    if result.cure:
-        cure = {"pins": list(result.cure.pins), "verified": True, "how": result.cure.how}
-    return {
-        "as_of": as_of.isoformat(),
-        "python": result.python,
-        "requirements": list(result.requirements),
-        "lock": dict(result.lock.pins) if result.lock else None,
-        "outcome": result.outcome,
-        "stage": result.stage,
-        "symptom": result.symptom,
-        "blocked_by_core": result.blocked_by_core,
-        "reason": result.reason,
-        "subjects": [_record_json(record) for record in result.records],
-        "since": since,
-        "culprit": culprit,
-        "proof": result.proof,
-        "later": _later_json(result.later),
-        "changelog": result.changelog,
-        "missing": result.missing,
-        "cure": cure,
-    }
-
-
-def _later_json(later: ExplainedCause | None) -> dict[str, Any] | None:
-    if later is None:
-        return None
-    return {
-        "since": history_text.instant(later.since),
-        "culprit": asdict(later.culprit) if later.culprit else None,
-        "proof": later.proof,
-        "symptom": later.symptom,
-    }
-
-
-def _record_json(record: Record) -> dict[str, Any]:
-    return {
-        "subject": record.subject,
-        "outcome": record.judgement.outcome,
-        "severity": describe(counts) if (counts := count_uses(record)) else None,
-        "symptom": record.judgement.symptom,
-        "reason": record.judgement.reason,
-    }
-
-
-def _print_result(result: checking.CheckResult, settings: Settings) -> None:
-    """Print the outcome in one line, then its details, indented."""
-    symbol, word = state_symbols(settings.matrix)[State(result.outcome.value)]
-    if len(result.records) == 1 and (counts := count_uses(result.records[0])):
-        word = describe(counts)
-    click.echo(
-        f"{symbol} {' '.join(result.requirements)}: {word} on Python {result.python} "
-        f"as of {settings.as_of:%Y-%m-%d %H:%M} UTC"
-    )
-    for line in (
-        *_symptom_lines(result, settings.matrix),
-        *_cause_lines(result),
-        *_cure_lines(result),
-    ):
-        click.echo(f"  {line}")
-    if result.lock:
-        click.echo("  " + " ".join(result.lock.requirements))
-
-
-def _symptom_lines(result: checking.CheckResult, matrix: Matrix) -> Iterator[str]:
-    """Yield the symptom, or a line for each subject if several were run; then the reason."""
-    if len(result.records) > 1:
-        words = state_symbols(matrix)
-        for record in result.records:
-            judgement = record.judgement
-            symbol = words[State(judgement.outcome.value)][0]
-            text = judgement.symptom or judgement.reason or judgement.outcome
-            yield f"{symbol} {record.subject}: {text}"
-    elif result.symptom:
-        yield f"{result.stage}: {result.symptom}"
-    if result.reason:
-        yield result.reason
-
-
-def _cause_lines(result: checking.CheckResult) -> Iterator[str]:
-    if result.since:
-        cause = _cause_text(result.culprit, result.proof, "it worked with")
-        yield f"since {result.since:%Y-%m-%d %H:%M} UTC, {cause}"
-    if later := result.later:
-        # It failed with the release before as well, in another way.
-        cause = _cause_text(later.culprit, later.proof, "the release before it was")
-        yield f"the error of today since {later.since:%Y-%m-%d %H:%M} UTC, {cause}"
-    if result.changelog:
-        yield f"what it changed: {result.changelog}"
-
-
-def _cause_text(culprit: Culprit | None, proof: str | None, before: str) -> str:
-    if culprit is None:
-        return "no single release could be proved to be the cause"
-    return (
-        f"caused by {culprit.name} {culprit.version} ({before} {culprit.last_good}; proof: {proof})"
-    )
-
-
-def _cure_lines(result: checking.CheckResult) -> Iterator[str]:
-    if result.cure:
-        arguments = pip_arguments(result.requirements, result.cure.pins)
-        yield f"it works with: pip install {shlex.join(arguments)}"
-    elif result.outcome is Outcome.BROKEN:
-        yield "no pins were found that make it work"
 
 
 @click.command()
@@ -287,9 +308,16 @@ def explain(settings: Settings, format_: str, name: str) -> None:
         return
     result = _explain_cell(settings, name)
     if format_ == "json":
-        click.echo(json.dumps(_result_json(result, settings.as_of)))
+        click.echo(json.dumps(result_json(result, settings.as_of)))
     else:
-        _print_result(result, settings)
+        title = " ".join(result.requirements)
+        wording = Wording(matrix=settings.matrix, title=title, as_of=settings.as_of)
+        for line in verdict_lines(wording, result):
+            click.echo(line)
+        for line in (*cause_lines(result), *cure_lines(result, "")):
+            click.echo(f"  {line}")
+        if result.lock:
+            click.echo("  " + " ".join(result.lock.requirements))
     if result.outcome is Outcome.ERROR:
         raise InfrastructureError(result.reason or _FAILED)
 
@@ -320,7 +348,7 @@ def _explain_breakage(settings: Settings, format_: str, name: str) -> bool:
     return True
 
 
-def _explain_cell(settings: Settings, cell_id: str) -> checking.CheckResult:
+def _explain_cell(settings: Settings, cell_id: str) -> CheckResult:
     console = stderr_console()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
         _, cells = pipeline.prepare(workspace, pipeline.Selection(only=(cell_id,)), observer)
@@ -330,5 +358,5 @@ def _explain_cell(settings: Settings, cell_id: str) -> checking.CheckResult:
                 (f"there is no cell or breakage {cell_id!r}; `plan` lists the cells",)
             )
         return scheduler.run_with_scheduler(
-            workspace, observer, lambda s: checking.explain(s, planned.cell)
+            workspace, observer, lambda s: explain_cell(s, planned.cell)
         )

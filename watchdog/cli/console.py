@@ -41,9 +41,11 @@ _SECONDS_BETWEEN_LINES = 10
 class ProgressBar:
     """Progress on a terminal: a bar with counts and remaining time, new breakages above it."""
 
-    def __init__(self, console: Console, matrix: Matrix) -> None:
+    def __init__(self, console: Console, matrix: Matrix, *, breakages: bool = True) -> None:
+        """Show progress; with `breakages` also print each breakage at its first cell."""
         self._console = console
         self._matrix = matrix
+        self._breakages = breakages
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -79,7 +81,8 @@ class ProgressBar:
 
     def ran(self, record: Record) -> None:
         """Count the result of a trial, and print a breakage that is seen for the first time."""
-        if line := _first_breakage_line(self._matrix, record, self._printed_signatures):
+        line = _first_breakage_line(self._matrix, record, self._printed_signatures)
+        if line and self._breakages:
             self._progress.console.print(line, markup=False, highlight=False)
         self._broken += record.judgement.outcome is Outcome.BROKEN
         if self._task is not None and self._broken:
@@ -89,9 +92,11 @@ class ProgressBar:
 class ProgressLines:
     """Progress in logs and pipes: stages, new breakages, and a line every few seconds."""
 
-    def __init__(self, console: Console, matrix: Matrix) -> None:
+    def __init__(self, console: Console, matrix: Matrix, *, breakages: bool = True) -> None:
+        """Print progress; with `breakages` also each breakage at its first cell."""
         self._console = console
         self._matrix = matrix
+        self._breakages = breakages
         self._printed_signatures: set[str] = set()
         self._text, self._total, self._done, self._broken = "", 0, 0, 0
         self._stage_started = self._last_line = 0.0
@@ -111,7 +116,8 @@ class ProgressLines:
     def ran(self, record: Record) -> None:
         """Count the result of a trial, and print a breakage that is seen for the first time."""
         self._broken += record.judgement.outcome is Outcome.BROKEN
-        if line := _first_breakage_line(self._matrix, record, self._printed_signatures):
+        line = _first_breakage_line(self._matrix, record, self._printed_signatures)
+        if line and self._breakages:
             say(self._console, line)
 
     def advance(self, by: int = 1) -> None:
@@ -154,13 +160,16 @@ def _first_breakage_line(
 
 
 @contextmanager
-def observe(console: Console, matrix: Matrix) -> Iterator[ProgressBar | ProgressLines]:
-    """Show progress while the block runs: a bar on a terminal, lines everywhere else."""
-    observer: ProgressBar | ProgressLines
-    if console.is_terminal:
-        observer = ProgressBar(console, matrix)
-    else:
-        observer = ProgressLines(console, matrix)
+def observe(
+    console: Console, matrix: Matrix, *, breakages: bool = True
+) -> Iterator[ProgressBar | ProgressLines]:
+    """Show progress while the block runs: a bar on a terminal, lines everywhere else.
+
+    With `breakages` each breakage is printed when it is seen for the first time. A search runs much
+    that is expected to fail, so there it is off.
+    """
+    kind = ProgressBar if console.is_terminal else ProgressLines
+    observer = kind(console, matrix, breakages=breakages)
     with observer:
         yield observer
 

@@ -43,6 +43,9 @@ COMMANDS = {
     "explain": _source(
         _EVERYDAY, "check:explain", "Find which release broke something, and what to pin instead."
     ),
+    "bisect": _source(
+        _EVERYDAY, "bisect:bisect", "Find the release that made your tests or application fail."
+    ),
     "doctor": _source(_EVERYDAY, "doctor:doctor", "Check that this machine has what a run needs."),
     "run": _source(_MATRIX, "run:run", "Run the matrix and write the report."),
     "report": _source(_MATRIX, "run:report", "Write the report again without running anything."),

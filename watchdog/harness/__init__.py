@@ -5,6 +5,8 @@ The programs use only the standard library and run on the oldest Python of the m
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from watchdog.model.cell import smoke_name
@@ -24,6 +26,12 @@ API = PACKAGE / "harness" / "api.py"
 COVERAGE = PACKAGE / "harness" / "coverage.py"
 """Lists which functions of a package a smoke runs."""
 
+IMPORTS = PACKAGE / "harness" / "imports.py"
+"""Imports what distributions ship."""
+
+COMMAND = PACKAGE / "harness" / "command.py"
+"""Runs a command in a copy of a project."""
+
 SMOKES = PACKAGE / "smokes"
 AUTOMATIC = SMOKES / "automatic.py"
 """The smoke of packages that have none of their own."""
@@ -39,3 +47,38 @@ def smoke_file(subject: str, folder: Path = SMOKES) -> Path:
 def has_smoke(subject: str, folder: Path = SMOKES) -> bool:
     """Return whether somebody wrote a smoke for a subject."""
     return smoke_file(subject, folder).name != AUTOMATIC.name
+
+
+def imports_smoke(distributions: Iterable[str]) -> str:
+    """Return the source of a smoke with one test for each distribution: that it can be imported.
+
+    Args:
+        distributions: normalised names.
+    """
+    tests = "".join(
+        f"\n\ndef {test_of_import(name)}():\n"
+        f'    """{name} can be imported"""\n'
+        f"    import_distribution({name!r})\n"
+        for name in distributions
+    )
+    return IMPORTS.read_text("utf-8") + tests
+
+
+def test_of_import(distribution: str) -> str:
+    """Return the name of the test that imports a distribution."""
+    return "test_" + distribution.replace("-", "_").replace(".", "_")
+
+
+def command_smoke(argv: Sequence[str], title: str, project: str) -> str:
+    """Return the source of a smoke with one test: that a command succeeds in a project.
+
+    Args:
+        argv: the command and its arguments; without any, the application is imported.
+        title: the command as a person wrote it.
+        project: digest of the project's files; it makes the trials of other files other ones.
+    """
+    call = f"run_command({list(argv)!r}, {title!r})" if argv else "import_application()"
+    return (
+        f"{COMMAND.read_text('utf-8')}\n\n# project {project}\n\n\ndef test_command():\n"
+        f"    {json.dumps(title)}\n    {call}\n"
+    )

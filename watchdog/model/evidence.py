@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter
@@ -169,6 +170,9 @@ class Trial:
         distributions: the packages that an automatic smoke tries.
         services: the servers that its smoke needs and this machine has.
         as_of: the cutoff that its packages are installed at, UTC.
+        source: the text of a smoke that was made for this trial; None for a smoke that is a file.
+        environment: variables for it; their values are kept out of logs.
+        shared: folders that it may read.
     """
 
     subject: str
@@ -179,6 +183,9 @@ class Trial:
     services: tuple[str, ...]
     fingerprint: str
     as_of: datetime
+    source: str | None = None
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    shared: tuple[Path, ...] = ()
 
     @property
     def installation(self) -> Installation:

@@ -84,11 +84,15 @@ class Scheduler:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self.workspace.runner.stopping.set()
-            self.workspace.processes.stop_all()
+            self.stop()
         self._workers.stop()
         for pool in (self._fetching, self._resolving):
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """Kill what runs, and store nothing more: the time of a command is up."""
+        self.workspace.runner.stopping.set()
+        self.workspace.processes.stop_all()
 
     async def prefetch_pages(self, requests: Iterable[LockRequest]) -> None:
         """Read at once the index pages that the last answers to these requests depended on."""
@@ -118,6 +122,19 @@ class Scheduler:
             self.report_failure(answer.reason)
         return answer, names
 
+    async def record_once(self, trial: Trial) -> Record:
+        """Return the record of a trial, from the ledger or of one attempt.
+
+        For searches: a failure is not repeated, and not stored. What a search finds has to be
+        confirmed with `record`.
+        """
+        known = self._tasks.get(("record", trial.fingerprint))
+        if known is not None and known.done():
+            return await self.record(trial)
+        key = ("record once", trial.fingerprint)
+        run = self.workspace.runner.run_once
+        return await self.once(key, lambda: self._record(trial, first=False, run=run))
+
     async def record(self, trial: Trial, *, first: bool = False) -> Record:
         """Return the record of a trial, from the ledger or by running it now.
 
@@ -128,9 +145,10 @@ class Scheduler:
             first: run it before trials for which this is false.
         """
         key = ("record", trial.fingerprint)
-        return await self.once(key, lambda: self._record(trial, first=first))
+        run = self.workspace.runner.run
+        return await self.once(key, lambda: self._record(trial, first=first, run=run))
 
-    async def _record(self, trial: Trial, *, first: bool) -> Record:
+    async def _record(self, trial: Trial, *, first: bool, run: Callable[[Trial], Record]) -> Record:
         workspace = self.workspace
         if (stored := workspace.ledger.get(trial.fingerprint)) is not None:
             self.reused += 1
@@ -139,9 +157,7 @@ class Scheduler:
         await self.prefetch_packages(trial)
         seconds = workspace.ledger.seconds(trial.subject, trial.interpreter.version)
         rank = (not first, -seconds)
-        record = await asyncio.wrap_future(
-            self._workers.submit(rank, lambda: workspace.runner.run(trial))
-        )
+        record = await asyncio.wrap_future(self._workers.submit(rank, lambda: run(trial)))
         if record.judgement.outcome is Outcome.ERROR:
             self.report_failure(record.judgement.reason or "a trial could not be run")
         self.ran += 1

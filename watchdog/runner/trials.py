@@ -38,6 +38,9 @@ from watchdog.storage.ledger import Ledger
 LOG_LIMIT = 16_000
 """Characters of a smoke's output that are kept."""
 
+_SHORTEST_SECRET = 5
+"""Characters of a variable's value from which on it is kept out of logs; `1` is in every log."""
+
 EVENTS = "events.jsonl"
 LINKED = "composed"
 REFERENCE = "plain"
@@ -84,9 +87,22 @@ class TrialRunner:
             return record
         return self.ledger.append(record)
 
+    def run_once(self, trial: Trial) -> Record:
+        """Run a trial once; add its record to the ledger only if it works.
+
+        A failure that was seen once is enough to guide a search, whose result is run in full.
+        """
+        record = self._record_of(trial, [self.attempt(trial)])
+        if record.judgement.outcome is Outcome.WORKS and not self.stopping.is_set():
+            return self.ledger.append(record)
+        return record
+
     def execute(self, trial: Trial) -> Record:
         """Run a trial, twice if it fails, and return its record without storing it."""
-        attempts = self._attempts(trial)
+        return self._record_of(trial, self._attempts(trial))
+
+    def _record_of(self, trial: Trial, attempts: Sequence[Evidence]) -> Record:
+        """Return the record that attempts at a trial give."""
         judgement = agree(attempts)
         packages = self.environments.packages(trial.installation)
         setuptools = dict(self.environments.pins(trial.installation)).get("setuptools")
@@ -176,6 +192,9 @@ class TrialRunner:
     def _copy_smoke(self, trial: Trial, folder: Path) -> Path:
         """Copy the smoke into the cell's folder and return the copy."""
         copied = folder / f"{trial.smoke}.py"
+        if trial.source is not None:
+            copied.write_text(trial.source, "utf-8")
+            return copied
         smoke = self.smokes / copied.name
         shutil.copyfile(smoke if smoke.is_file() else AUTOMATIC, copied)
         return copied
@@ -201,6 +220,8 @@ class TrialRunner:
             services=trial.services,
             number=number,
             distributions=trial.distributions,
+            environment=dict(trial.environment),
+            shared=trial.shared,
         )
 
     def smoke_job(
@@ -215,6 +236,8 @@ class TrialRunner:
         services: Sequence[str],
         number: int,
         distributions: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        shared: tuple[Path, ...] = (),
     ) -> Job:
         """Return a job that runs a smoke, with its services and the limits of a cell.
 
@@ -228,6 +251,8 @@ class TrialRunner:
             services: names of the services that the smoke connects to.
             number: keeps the data of jobs apart that run at the same time.
             distributions: what the automatic smoke tests; other smokes do not read it.
+            environment: further variables.
+            shared: further folders of the scratch folder that it may read.
         """
         return Job(
             argv=argv,
@@ -235,6 +260,7 @@ class TrialRunner:
                 **cell_environment(folder, python),
                 **self.services.environment(services, number),
                 "WATCHDOG_DISTRIBUTIONS": " ".join(distributions),
+                **(environment or {}),
             },
             folder=folder,
             visible=visible,
@@ -242,7 +268,7 @@ class TrialRunner:
             stdin=stdin,
             seconds=self.seconds,
             memory_mb=self.memory_mb,
-            shared=self.services.folders(services),
+            shared=(*self.services.folders(services), *shared),
             output_limit=LOG_LIMIT,
         )
 
@@ -250,14 +276,20 @@ class TrialRunner:
         self, evidence: Evidence, result: JobResult, trial: Trial, folder: Path, environment: str
     ) -> Evidence:
         """Return the evidence with its log, every text redacted."""
-        redact = self.redactor(trial.interpreter, folder)
+        redact = self.redactor(trial.interpreter, folder, hidden=dict(trial.environment))
         fields: dict[str, Any] = _EVIDENCE.dump_python(replace(evidence, sandbox=result.isolation))
         fields |= {"environment": environment, "log": result.finished.output}
         return _EVIDENCE.validate_python(_redact_all(fields, redact))
 
-    def redactor(self, interpreter: Interpreter, folder: Path) -> Redactor:
-        """Return what removes hosts and paths of this machine from the output of a cell."""
-        paths = dict.fromkeys(prefixes(interpreter), "<python>")
+    def redactor(
+        self, interpreter: Interpreter, folder: Path, *, hidden: Mapping[str, str] | None = None
+    ) -> Redactor:
+        """Return what removes hosts and paths of this machine from the output of a cell.
+
+        Also the values of `hidden` variables, in place of which their names stand.
+        """
+        secrets_ = {v: f"<{n}>" for n, v in (hidden or {}).items() if len(v) >= _SHORTEST_SECRET}
+        paths = secrets_ | dict.fromkeys(prefixes(interpreter), "<python>")
         for part in ("env", "work", "home", "tmp", ""):
             path = folder / part if part else folder
             paths |= {str(path): f"<{part or 'cell'}>", str(path.resolve()): f"<{part or 'cell'}>"}

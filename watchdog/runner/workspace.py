@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,7 @@ class Settings:
         own: the smokes belong to a maintainer, who vouches that they fit every version.
         sandbox: how cells are isolated; None for the strongest isolation that works here.
         builds: the packages that may be built from source; None for all.
+        network: cells use the network of the machine, not one with loopback only.
         options: `--matrix` and `--smokes` as a shell takes them in the current folder, unless they
             have their defaults; by them a smoke of this field can be run again.
     """
@@ -84,6 +85,7 @@ class Settings:
     own: bool = False
     sandbox: Isolation | None = None
     builds: frozenset[str] | None = None
+    network: bool = False
     options: tuple[str, ...] = ()
 
 
@@ -164,29 +166,72 @@ class Workspace:
         smoke = self._smoke(subject)
         names = distributions or ((subject,) if lock.version(subject) else ())
         extension = self.settings.matrix.extensions.get(subject)
-        services = self.services.available(extension.services if extension else ())
-        interpreter = self.interpreters[python]
-        limits = self.settings.matrix.limits
-        installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
-        packages = self.environments.packages(installation)
-        return Trial(
+        trial = Trial(
             subject=subject,
             lock=lock,
-            interpreter=interpreter,
+            interpreter=self.interpreters[python],
             smoke=smoke.stem,
             distributions=names,
-            services=services,
+            services=self.services.available(extension.services if extension else ()),
+            fingerprint="",
+            as_of=as_of,
+        )
+        is_automatic = smoke.name == AUTOMATIC.name
+        return self._identified(trial, self._digest(smoke), names if is_automatic else ())
+
+    def made_trial(
+        self,
+        subject: str,
+        source: str,
+        lock: Lock,
+        python: str,
+        as_of: datetime,
+        *,
+        environment: tuple[tuple[str, str], ...] = (),
+        shared: tuple[Path, ...] = (),
+    ) -> Trial:
+        """Return the trial of a smoke that is made now and is no file.
+
+        Args:
+            subject: a name for what it tests, which is also the name of its module.
+            source: text of the smoke.
+            lock: what is installed.
+            python: series, `3.11`.
+            as_of: the instant the index is read at.
+            environment: variables for it.
+            shared: folders of the scratch folder that it may read.
+        """
+        trial = Trial(
+            subject=subject,
+            lock=lock,
+            interpreter=self.interpreters[python],
+            smoke=subject,
+            distributions=(),
+            services=(),
+            fingerprint="",
+            as_of=as_of,
+            source=source,
+            environment=environment,
+            shared=shared,
+        )
+        return self._identified(trial, fingerprint.content_digest(source.encode()), ())
+
+    def _identified(self, trial: Trial, smoke: str, distributions: tuple[str, ...]) -> Trial:
+        """Return a trial with its fingerprint; `smoke` is the digest of the smoke's content."""
+        limits = self.settings.matrix.limits
+        packages = self.environments.packages(trial.installation)
+        return replace(
+            trial,
             fingerprint=fingerprint.fingerprint(
-                lock,
-                interpreter,
-                smoke=self._digest(smoke),
+                trial.lock,
+                trial.interpreter,
+                smoke=smoke,
                 probe=self._digest(PROBE),
-                distributions=names if smoke.name == AUTOMATIC.name else (),
-                services=services,
+                distributions=distributions,
+                services=trial.services,
                 limits=(limits.seconds, limits.memory_mb),
                 files=tuple(p.digest for p in packages),
             ),
-            as_of=as_of,
         )
 
     def refused(self, lock: Lock, python: str, as_of: datetime) -> str | None:
@@ -289,6 +334,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
             packages,
             pythons.values(),
             wanted=settings.sandbox,
+            network=settings.network,
             # Cells run copies of these programs. Tracebacks take their lines from the originals.
             programs=(PROBE, API),
         )

@@ -134,6 +134,7 @@ class Sandbox:
         interpreters: Iterable[Interpreter],
         *,
         wanted: Isolation | None = None,
+        network: bool = False,
         programs: Iterable[Path] = (),
     ) -> None:
         """Prepare to confine jobs; nothing is started before the first one.
@@ -144,6 +145,7 @@ class Sandbox:
             store: the package store, which every job may read.
             interpreters: the Pythons of the run.
             wanted: the isolation to use; None for the strongest that works.
+            network: jobs use the network of the machine, not one with loopback only.
             programs: further files that every job may read.
         """
         self._processes = processes
@@ -152,6 +154,7 @@ class Sandbox:
         self._interpreters = tuple(interpreters)
         self._programs = tuple(programs)
         self._wanted = wanted
+        self._network = network
         self._choosing = threading.Lock()
         self._client: SupervisorClient | None = None
         self.isolation: Isolation | None = None
@@ -204,6 +207,7 @@ class Sandbox:
             links=links,
             store=self._store,
             bwrap=program,
+            network=self._network,
         )
         client.start()
         try:

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import combinations
 
 from watchdog.analysis.history import timeline
+from watchdog.model.evidence import Trial
 from watchdog.model.history import ALL_USES, Culprit, ExplainedCause, Outage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, changed_packages, swap_versions
 from watchdog.resolver.simple_api import just_after
@@ -30,6 +31,7 @@ class Experiment:
         requirements: what is typed after `pip install`.
         others: further subjects whose smokes run in the same environment, as in a project.
         later: packages with a later cutoff than the rest: name and cutoff.
+        trial_of: makes the trial of a subject from lock, Python and cutoff; None for its smoke.
     """
 
     scheduler: Scheduler
@@ -37,6 +39,7 @@ class Experiment:
     requirements: tuple[str, ...]
     others: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
+    trial_of: Callable[[str, Lock, str, datetime], Trial] | None = None
 
     async def observe_lock(self, lock: Lock, python: str, as_of: datetime) -> Snapshot:
         """Run the smokes of all its subjects with a lock and return what was observed.
@@ -54,7 +57,8 @@ class Experiment:
     ) -> Snapshot:
         """Run the smoke of one subject with a lock and return what was observed."""
         installed_as_of = max([as_of, *(cutoff for _, cutoff in self.later)])
-        trial = self.scheduler.workspace.trial(subject, lock, python, installed_as_of)
+        trial_of = self.trial_of or self.scheduler.workspace.trial
+        trial = trial_of(subject, lock, python, installed_as_of)
         record = await self.scheduler.record(trial)
         return replace(timeline.snapshot_of(record, as_of, python), at=as_of)
 
@@ -380,6 +384,8 @@ def _arrivals_between(
                 latest = settled.get(arrival.instant, arrival.settled)
                 settled[arrival.instant] = max(latest, arrival.settled)
     instants = sorted(settled)
+    if not instants:
+        return []
     arrivals = []
     for instant, following in zip(instants, [*instants[1:], late], strict=True):
         # When the release is whole, unless another one arrives before that.

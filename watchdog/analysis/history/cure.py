@@ -32,13 +32,15 @@ class Cure:
 
     Attributes:
         pins: to be typed beside the requirements, or in place of one for the same package.
-        how: `newer` subject, `bound` on what it needs, or `older` subject.
+        how: `newer` subject, `bound` on what it needs, `older` subject, or older `python`.
         lock: what they give, which ran.
+        python: an older Python on which it works without any pins; None if none was found.
     """
 
     pins: tuple[str, ...]
     how: str
     lock: Lock
+    python: str | None = None
 
 
 async def find_cure(

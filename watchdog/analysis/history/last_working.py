@@ -19,7 +19,7 @@ _DAYS_BACK = (0.04, 1, 4, 16, 60, 180, 365, 540, 730, 1095, 1460, 1825, 2190, 25
 _EVEN = timedelta(days=45)
 """Distance between the cutoffs at which it is looked for last."""
 _MOST_RELEASES = 30
-"""Number of releases of the subject at which it is looked for in between."""
+"""Number of releases at which it is looked for in between."""
 
 
 async def last_working_snapshot(
@@ -54,11 +54,14 @@ def _cutoffs_to_try(experiment: Experiment, as_of: datetime) -> list[list[dateti
     floor = _pinned_since(experiment, as_of)
     growing = [as_of - timedelta(days=days) for days in _DAYS_BACK]
     even = [as_of - _EVEN * number for number in range(1, (as_of - floor) // _EVEN + 1)]
-    releases: list[datetime] = []
-    if experiment.subject not in _exact_pins(experiment):
-        index = experiment.scheduler.workspace.index
-        newest = index.releases_of(experiment.subject, as_of)[-_MOST_RELEASES:]
-        releases = [just_after(release.uploaded) for release in newest if release.uploaded]
+    index = experiment.scheduler.workspace.index
+    dates = [
+        release.uploaded
+        for name in _open_packages(experiment)
+        for release in index.releases_of(name, as_of)
+        if release.uploaded
+    ]
+    releases = [just_after(date) for date in sorted(dates)[-_MOST_RELEASES:]]
     return [
         [*(cutoff for cutoff in series if cutoff > floor), just_after(floor)]
         for series in (growing, sorted(releases, reverse=True), even)
@@ -84,6 +87,14 @@ async def _least_broken(
         experiment, best, as_of, lambda snapshot: bool(snapshot.failing - failing_then)
     )
     return transition or (best, None)
+
+
+def _open_packages(experiment: Experiment) -> set[str]:
+    """Return the subject, or what a command is run with, unless its version is pinned."""
+    names = {experiment.subject}
+    if experiment.trial_of is not None:
+        names = {canonicalize_name(Requirement(r).name) for r in experiment.requirements}
+    return names - _exact_pins(experiment).keys()
 
 
 def _pinned_since(experiment: Experiment, as_of: datetime) -> datetime:

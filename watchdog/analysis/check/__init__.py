@@ -1,0 +1,1 @@
+"""Answers `check`: do these packages work together, why not, and what to change."""

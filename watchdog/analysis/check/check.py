@@ -1,0 +1,199 @@
+"""Checks requirements step by step: install, run, judge, explain, cure.
+
+The verdict is reported as soon as the smokes have ended; culprit and cure follow, as long as there
+is time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from packaging.requirements import Requirement
+
+from watchdog.analysis.check.cause import explain_project
+from watchdog.analysis.check.explain import Report, explain_open, result_without_lock
+from watchdog.analysis.check.installing import Installable, find_installable
+from watchdog.analysis.check.result import (
+    IMPORTS,
+    CheckRequest,
+    CheckResult,
+    SubjectResult,
+)
+from watchdog.analysis.check.subjects import (
+    choose_subjects,
+    named_packages,
+    subjects_of_project,
+)
+from watchdog.analysis.check.validity import judge_records
+from watchdog.analysis.history.bisect import Experiment
+from watchdog.harness import imports_smoke
+from watchdog.model.evidence import Outcome, Record, Stage, Trial
+from watchdog.model.lock import Lock
+from watchdog.runner.controls import core_control
+from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.runner.verdicts import core_is_broken
+
+_BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
+
+
+def _ignore(_: CheckResult) -> None:
+    """Take no notice of a result that is not complete."""
+
+
+async def check(
+    scheduler: Scheduler,
+    request: CheckRequest,
+    *,
+    report: Report = _ignore,
+    seconds: float | None = None,
+    explain: bool = True,
+) -> CheckResult:
+    """Install requirements as a person would type them, and run the smokes for them.
+
+    Args:
+        scheduler: resolves, fetches and runs.
+        request: what is checked.
+        report: receives the verdict, then the result each time something is added to it.
+        seconds: when to stop looking for culprit and cure, from now; None for no limit.
+        explain: look for culprit and cure of a breakage.
+    """
+    deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    scheduler.observer.stage("Resolving and fetching")
+    installable = await find_installable(
+        scheduler, request.requirements, request.python, constraints=request.constraints
+    )
+    result = await _verdict(scheduler, request, installable)
+    if result.outcome is Outcome.BROKEN and result.lock is not None:
+        result = await _compare_with_core(scheduler, result, result.lock)
+    report(result)
+    if not explain or result.outcome not in (Outcome.BROKEN, Outcome.CONFLICT):
+        return result
+    latest = [result]
+
+    def update(known: CheckResult) -> None:
+        latest[0] = known
+        report(known)
+
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await _explain(scheduler, request, installable, result, update)
+    except TimeoutError:
+        scheduler.stop()
+        return replace(latest[0], stopped="the search for the cause and the cure")
+
+
+async def _verdict(
+    scheduler: Scheduler, request: CheckRequest, installable: Installable
+) -> CheckResult:
+    """Return the result of installing and running, without cause and cure."""
+    if not isinstance(installable.answer, Lock):
+        result = result_without_lock(request.python, request.requirements, installable.answer)
+        return replace(result, obstacles=installable.obstacles, is_project=request.is_project)
+    subjects = await _run_subjects(scheduler, request, installable, installable.answer)
+    return _result_of(request, installable, subjects)
+
+
+async def _run_subjects(
+    scheduler: Scheduler, request: CheckRequest, installable: Installable, lock: Lock
+) -> list[SubjectResult]:
+    """Run the smokes that test the requirements, and judge their failures."""
+    workspace = scheduler.workspace
+    python, as_of = request.python, workspace.settings.as_of
+    framework = workspace.settings.matrix.framework
+    if request.is_project:
+        names = subjects_of_project(workspace, request.requirements, lock, installable)
+    else:
+        names = choose_subjects(workspace, request.requirements, lock)
+    workspace.start_services(names)
+    trials: list[Trial] = [workspace.trial(name, lock, python, as_of) for name in names]
+    named = named_packages(request.requirements, lock)
+    if request.is_project or len(named) > len(names):
+        source = imports_smoke(named)
+        trials.insert(0, workspace.made_trial(IMPORTS, source, lock, python, as_of))
+    scheduler.observer.stage(f"Running the tests of {len(trials)} packages", len(trials))
+
+    async def record(trial: Trial) -> Record:
+        result = await scheduler.record(trial, first=trial.subject in (IMPORTS, framework))
+        scheduler.observer.advance()
+        return result
+
+    records = await gather(record(trial) for trial in trials)
+    scheduler.observer.stage("Judging what fails")
+    return await judge_records(scheduler, records, installable)
+
+
+def _result_of(
+    request: CheckRequest, installable: Installable, subjects: Sequence[SubjectResult]
+) -> CheckResult:
+    """Return the result that the worst of the subjects gives."""
+    assert isinstance(installable.answer, Lock)  # noqa: S101  for the type checker
+    worst = min(subjects, key=_badness, default=None)
+    blocking = next((o for o in installable.obstacles if o.is_breakage), None)
+    result = CheckResult(
+        python=request.python,
+        requirements=request.requirements,
+        lock=installable.answer,
+        outcome=worst.outcome if worst else Outcome.UNJUDGED,
+        stage=worst.record.judgement.stage if worst else Stage.INSTALL,
+        reason=worst.record.judgement.reason if worst else "no package of it has a test",
+        obstacles=installable.obstacles,
+        subjects=tuple(subjects),
+        is_project=request.is_project,
+        requires=installable.requires,
+    )
+    if worst and worst.failed:
+        result = replace(result, symptom=worst.failed[0].symptom)
+    elif worst and worst.outcome is not Outcome.WORKS and worst.not_judged:
+        use, why = worst.not_judged[0]
+        result = replace(result, reason=why, symptom=use.symptom)
+    elif worst and worst.outcome is not Outcome.WORKS:
+        result = replace(result, symptom=worst.record.judgement.symptom)
+    if blocking is not None:
+        result = replace(
+            result,
+            outcome=Outcome.BROKEN,
+            stage=Stage.INSTALL,
+            symptom=blocking.symptom,
+            reason=f"{blocking.name} {blocking.version} does not build",
+        )
+    return result
+
+
+def _badness(subject: SubjectResult) -> tuple[int, bool]:
+    return _BAD_FIRST.index(subject.outcome), subject.subject == IMPORTS
+
+
+async def _explain(
+    scheduler: Scheduler,
+    request: CheckRequest,
+    installable: Installable,
+    result: CheckResult,
+    report: Report,
+) -> CheckResult:
+    """Add culprit and cure."""
+    if _everything_is_open(request) and not result.obstacles and len(result.broken) == 1:
+        experiment = Experiment(scheduler, result.broken[0].subject, request.requirements)
+        if result.broken[0].subject != IMPORTS:
+            return await explain_open(experiment, result, report)
+    return await explain_project(scheduler, request, installable, result, report)
+
+
+def _everything_is_open(request: CheckRequest) -> bool:
+    """Return whether requirements stand for what an installer would take today."""
+    exact = any("==" in str(Requirement(r).specifier) for r in request.requirements)
+    return not request.is_project and not request.constraints and not exact
+
+
+async def _compare_with_core(scheduler: Scheduler, result: CheckResult, lock: Lock) -> CheckResult:
+    """Mark a breakage as the core's if the core breaks alone, with the versions of the lock."""
+    matrix = scheduler.workspace.settings.matrix
+    if not {subject.subject for subject in result.broken} - set(matrix.core_names):
+        return result
+    trial = await core_control(scheduler, lock, result.python)
+    record = await scheduler.record(trial) if trial else None
+    if not core_is_broken(record):
+        return result
+    reason = f"{matrix.title(matrix.framework)} itself breaks in this set"
+    return replace(result, blocked_by_core=True, reason=reason)

@@ -1,0 +1,357 @@
+"""Finds the fewest and nearest changes of some requirements with which everything works.
+
+Two ways are tried. *Forward*: what a failure names (the package that does not build, the pin that
+the resolver objects to, the package whose code raised) may have later versions, one package after
+another, until it works; or all at once. *Back*: the packages around a subject get the versions of
+the subject's own time, from the environment in which it was seen to work. Then each change that is
+not needed is taken back, and each bound is moved to the first version that works, or that breaks.
+So every change was seen to be needed, and the whole was run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from watchdog.analysis.check.installing import Installable, find_installable
+from watchdog.analysis.check.result import COMMAND, IMPORTS, CheckRequest, Control, SubjectResult
+from watchdog.analysis.check.subjects import named_packages
+from watchdog.analysis.check.validity import judge_records
+from watchdog.analysis.history.cure import first
+from watchdog.harness import imports_smoke
+from watchdog.model.evidence import Outcome, Trial
+from watchdog.model.lock import Conflict, Lock
+from watchdog.model.release import Release, short_version
+from watchdog.runner.scheduler import Scheduler, gather
+
+_MOST_STEPS = 12
+_LOWER_BOUNDS = ("==", ">=", "~=")
+_MADE = (IMPORTS, COMMAND)
+_PASSES = (Outcome.WORKS, Outcome.UNJUDGED)
+
+Changes = Mapping[str, str]
+"""What a package's requirement becomes: the version specifier, by normalised name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What has to pass.
+
+    Attributes:
+        subjects: whose smokes are run, those that failed first.
+        may_lack: packages that cannot be installed on this machine.
+    """
+
+    subjects: tuple[str, ...]
+    may_lack: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """The result of some changes.
+
+    Attributes:
+        suspects: packages that the failure names, the likeliest first; none if it works.
+        signatures: of what fails.
+    """
+
+    works: bool
+    lock: Lock | None = None
+    suspects: tuple[str, ...] = ()
+    signatures: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaking:
+    """The first release of a package that breaks, while the others are held back.
+
+    Attributes:
+        signatures: of what fails with it.
+    """
+
+    release: Version
+    last_good: Version
+    signatures: frozenset[str]
+
+
+@dataclass(kw_only=True)
+class MoveSearch:
+    """Searches changes of some requirements.
+
+    Attributes:
+        attempts: results so far, by changes.
+        command: makes the trial of a command, if the goal has one.
+        breaking: the release that breaks, by the name of a package that is held back.
+    """
+
+    scheduler: Scheduler
+    request: CheckRequest
+    goal: Goal
+    command: Callable[[str, Lock, str, datetime], Trial] | None = None
+    breaking: dict[str, Breaking] = field(default_factory=dict)
+    attempts: dict[frozenset[tuple[str, str]], Attempt] = field(default_factory=dict)
+
+    # --- running -----------------------------------------------------------------------------
+
+    async def attempt(self, changes: Changes) -> Attempt:
+        """Install the requirements with some changes and run what has to pass."""
+        key = frozenset(changes.items())
+        if key not in self.attempts:
+            self.attempts[key] = await self._attempt(changes)
+        return self.attempts[key]
+
+    async def works(self, changes: Changes) -> bool:
+        """Return whether everything passes with some changes."""
+        return (await self.attempt(changes)).works
+
+    async def _attempt(self, changes: Changes) -> Attempt:
+        requirements = changed_requirements(self.request.requirements, changes)
+        may_lack = self.goal.may_lack - changes.keys()
+        installable = await find_installable(
+            self.scheduler,
+            requirements,
+            self.request.python,
+            constraints=self.request.constraints,
+            without=may_lack,
+        )
+        new = [obstacle for obstacle in installable.obstacles if obstacle.name not in may_lack]
+        if new:
+            names = [name for o in new for name in (o.name, *o.required_by)]
+            return Attempt(works=False, suspects=tuple(names))
+        if not isinstance(installable.answer, Lock):
+            return Attempt(works=False, suspects=self._named_by(installable))
+        return await self._run(installable, installable.answer)
+
+    def _named_by(self, installable: Installable) -> tuple[str, ...]:
+        """Return the pinned packages that a conflict names, in its order."""
+        if not isinstance(installable.answer, Conflict):
+            return ()
+        reason = installable.answer.reason
+        names = [_name(r) for r in self.request.requirements if Requirement(r).specifier]
+        places = {name: place for name in names if (place := _place(reason, name)) >= 0}
+        return tuple(sorted(places, key=lambda name: places[name]))
+
+    async def _run(self, installable: Installable, lock: Lock) -> Attempt:
+        """Run the smokes, a few at a time, until one fails."""
+        python = self.request.python
+        at_once = self.scheduler.workspace.settings.jobs
+        subjects = [s for s in self.goal.subjects if s in _MADE or lock.version(s)]
+        for start in range(0, len(subjects), at_once):
+            batch = subjects[start : start + at_once]
+            trials = [self._trial(subject, lock, python) for subject in batch]
+            records = await gather(self.scheduler.record_once(trial) for trial in trials)
+            for result in await judge_records(self.scheduler, records, installable):
+                if result.outcome not in _PASSES:
+                    return Attempt(
+                        works=False,
+                        lock=lock,
+                        suspects=suspects_of(result, installable.modules),
+                        signatures=frozenset(use.signature for use in result.failed),
+                    )
+        return Attempt(works=True, lock=lock)
+
+    def _trial(self, subject: str, lock: Lock, python: str) -> Trial:
+        workspace = self.scheduler.workspace
+        as_of = workspace.settings.as_of
+        if subject == COMMAND and self.command:
+            return self.command(subject, lock, python, as_of)
+        if subject != IMPORTS:
+            return workspace.trial(subject, lock, python, as_of)
+        source = imports_smoke(named_packages(self.request.requirements, lock))
+        return workspace.made_trial(IMPORTS, source, lock, python, as_of)
+
+    # --- searching ---------------------------------------------------------------------------
+
+    async def forward(self, *, narrow: bool = True) -> dict[str, str] | None:
+        """Return the fewest requirements that must allow later versions; None if that fails.
+
+        With `narrow` each bound is lowered to the first version that works.
+        """
+        loosened = self._loosened()
+        changes: dict[str, str] = {}
+        for _ in range(_MOST_STEPS):
+            attempt = await self.attempt(changes)
+            if attempt.works:
+                break
+            suspects = [s for s in attempt.suspects if s in loosened and s not in changes]
+            suspect = suspects[0] if suspects else None
+            if suspect is None:
+                break
+            changes[suspect] = loosened[suspect]
+        if not await self.works(changes):
+            changes = loosened
+        if not await self.works(changes):
+            return None
+        needed = await self.fewest(changes)
+        return await self.nearest(needed) if narrow else needed
+
+    def _loosened(self) -> dict[str, str]:
+        """Return, for each bounded requirement that may change, a bound that allows later ones."""
+        loosened: dict[str, str] = {}
+        for requirement in map(Requirement, self.request.requirements):
+            name = canonicalize_name(requirement.name)
+            if name in self.request.fixed or not requirement.specifier:
+                continue
+            bounds = [s for s in requirement.specifier if s.operator in _LOWER_BOUNDS]
+            versions = [bound.version.removesuffix(".*") for bound in bounds]
+            low = max(versions, key=Version, default=None)
+            loosened[name] = f">={low}" if low else ""
+        return loosened
+
+    async def back(
+        self, control: Control, installed: Lock, around: Iterable[str]
+    ) -> dict[str, str]:
+        """Return the fewest packages to hold back to the versions of a control; none if it fails.
+
+        Args:
+            control: an environment in which the subject works.
+            installed: the lock in which it fails.
+            around: the packages that may be held back.
+        """
+        now, then = dict(installed.pins), dict(control.lock.pins)
+        holds = {
+            name: f"<={then[name]}"
+            for name in sorted(around)
+            if name in now
+            and name in then
+            and name not in self.request.fixed
+            and Version(then[name]) < Version(now[name])
+        }
+        if not holds or not await self.works(holds):
+            return {}
+        return await self.widest(await self.fewest(holds), now)
+
+    async def fewest(self, changes: Changes) -> dict[str, str]:
+        """Take back changes while it works: first half of them at once, as most are not needed."""
+        needed = dict(changes)
+        names, size = list(needed), len(needed)
+        while size:
+            for start in range(0, len(names), size):
+                part = names[start : start + size]
+                rest = {name: bound for name, bound in needed.items() if name not in part}
+                if len(rest) < len(needed) and await self.works(rest):
+                    needed = rest
+            names = [name for name in names if name in needed]
+            size //= 2
+        return needed
+
+    async def nearest(self, changes: dict[str, str]) -> dict[str, str]:
+        """Lower each bound to the first later version that works, with the others as they are."""
+        for name in list(changes):
+            attempt = await self.attempt(changes)
+            newest = attempt.lock.version(name) if attempt.lock else None
+            low = changes[name].removeprefix(">=")
+            if newest is None or not low:
+                continue
+            between = [
+                release.version
+                for release in self._releases(name)
+                if Version(low) < release.version <= Version(newest)
+            ]
+            lowest = await first(between, partial(self._works_with, changes, name))
+            if lowest is not None and await self.works(changes | {name: f">={lowest}"}):
+                changes = changes | {name: f">={lowest}"}
+        short = {n: _short(b) for n, b in changes.items()}
+        return short if await self.works(short) else changes
+
+    async def _works_with(self, changes: Changes, name: str, version: Version) -> bool:
+        return await self.works({**changes, name: f"=={version}"})
+
+    async def widest(self, holds: dict[str, str], now: Mapping[str, str]) -> dict[str, str]:
+        """Raise each upper bound to the first version that breaks."""
+        for name in list(holds):
+            low = Version(holds[name].removeprefix("<="))
+            between = [
+                release.version
+                for release in self._releases(name)
+                if low < release.version <= Version(now[name])
+            ]
+            broken = await first(between, partial(self._fails_at, holds, name))
+            if broken is None:
+                continue
+            good = max([low, *(version for version in between if version < broken)])
+            failing = await self.attempt(holds | {name: f"<={broken}"})
+            self.breaking[name] = Breaking(
+                release=broken, last_good=good, signatures=failing.signatures
+            )
+            if await self.works(holds | {name: f"<{broken}"}):
+                holds = holds | {name: f"<{broken}"}
+        short = {name: _short(bound) for name, bound in holds.items()}
+        return short if await self.works(short) else holds
+
+    async def _fails_at(self, holds: Changes, name: str, version: Version) -> bool:
+        return not await self.works({**holds, name: f"<={version}"})
+
+    def _releases(self, name: str) -> tuple[Release, ...]:
+        workspace = self.scheduler.workspace
+        return workspace.index.final_releases(name, workspace.settings.as_of)
+
+
+def changed_requirements(requirements: Sequence[str], changes: Changes) -> tuple[str, ...]:
+    """Return requirements with some changed, and added where no requirement names the package."""
+    rest = dict(changes)
+    changed: list[str] = []
+    for text in requirements:
+        requirement = Requirement(text)
+        name = canonicalize_name(requirement.name)
+        if name in changes:
+            rest.pop(name, None)
+            requirement = changed_requirement(requirement, changes[name])
+        changed.append(str(requirement))
+    return (*changed, *(f"{name}{bound}" for name, bound in rest.items()))
+
+
+def changed_requirement(requirement: Requirement, bound: str) -> Requirement:
+    """Return a requirement with another version; extras and marker stay.
+
+    An upper bound joins a range; it replaces an exact version.
+    """
+    changed = Requirement(str(requirement))
+    exact = any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
+    is_joined = bound.startswith("<") and not exact
+    bounds = [*map(str, requirement.specifier), bound] if is_joined else [bound]
+    changed.specifier = SpecifierSet(",".join(filter(None, bounds)))
+    return changed
+
+
+def suspects_of(result: SubjectResult, modules: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the packages whose code a failure passed through, the innermost first."""
+    record, failed = result.record, {use.name for use in result.failed}
+    evidence = record.evidence[-1]
+    failures = [test.failure for test in evidence.tests if test.failure and test.name in failed]
+    names: list[str] = []
+    for failure in [*([evidence.failure] if evidence.failure else []), *failures]:
+        for frame in reversed(failure.frames):
+            if frame.file.startswith("site-packages/"):
+                top = frame.file.split("/")[1].removesuffix(".py")
+                names.append(modules.get(top, ""))
+    own = [] if record.subject == IMPORTS else [record.subject]
+    return tuple(dict.fromkeys([*filter(None, names), *own]))
+
+
+def _place(text: str, name: str) -> int:
+    """Return where `you require NAME` stands in a resolver's reason, else where the name does."""
+    lowered = text.lower()
+    place = lowered.find(f"you require {name}")
+    return place if place >= 0 else (lowered.find(name) + len(text) if name in lowered else -1)
+
+
+def _short(bound: str) -> str:
+    """Return a bound without trailing zeros in its version: `>=3.1` for `>=3.1.0`."""
+    for operator in (">=", "<=", "=="):
+        if bound.startswith(operator):
+            if operator != ">=":
+                return bound
+            return f">={short_version(Version(bound.removeprefix(operator)))}"
+    return f"<{short_version(Version(bound.removeprefix('<')))}" if bound.startswith("<") else bound
+
+
+def _name(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)

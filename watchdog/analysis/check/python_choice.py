@@ -1,0 +1,96 @@
+"""Chooses the Python that the owner of some requirements would use. Pure, but for the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from watchdog.model.release import PYTHON_RELEASES, File
+from watchdog.project.project import WantedPython
+from watchdog.resolver.index import Index
+from watchdog.resolver.wheel_tags import pythons_with_wheel
+
+_SETTLED = timedelta(days=60)
+"""How long a Python has to be out before the owner of an application is expected to use it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenPython:
+    """The Python to check on.
+
+    Attributes:
+        series: `3.11`.
+        reason: why it is this one, in words.
+    """
+
+    series: str
+    reason: str
+
+
+def choose_python_of_project(
+    wanted: Sequence[WantedPython],
+    requirements: Iterable[str],
+    available: Sequence[str],
+    index: Index,
+    as_of: datetime,
+) -> ChosenPython:
+    """Return the Python that files ask for, else the one that fits the newest pin.
+
+    Args:
+        wanted: what the files of the project ask for, the most binding first.
+        requirements: of the project.
+        available: the series on this machine, the oldest first.
+        index: tells when versions were published, and which wheels they have.
+        as_of: the cutoff.
+    """
+    allowed = list(available)
+    for want in wanted:
+        fitting = [s for s in allowed if SpecifierSet(want.specifier).contains(f"{s}.99")]
+        if want.exact and fitting:
+            return ChosenPython(series=fitting[-1], reason=want.position)
+        allowed = fitting or allowed
+    pins = [pin for pin in map(_exact_pin, requirements) if pin]
+    files = {pin: _files(index, pin, as_of) for pin in pins}
+    dates = [min(dates) for f in files.values() if (dates := [x.uploaded for x in f if x.uploaded])]
+    if not dates:
+        newest = allowed[-1]
+        reason = wanted[0].position if wanted else "the newest here; no version is pinned"
+        return ChosenPython(series=newest, reason=reason)
+    written = max(dates)
+    known = [s for s in allowed if s in PYTHON_RELEASES]
+    of_time = [s for s in known if PYTHON_RELEASES[s] <= (written - _SETTLED).date()]
+    binary = [f for f in files.values() if _is_binary(f)]
+    with_wheels = [s for s in of_time if all(pythons_with_wheel(f, [s]) for f in binary)]
+    series = (with_wheels or of_time or known or allowed)[-1 if of_time else 0]
+    return ChosenPython(
+        series=series,
+        reason=f"the newest of {written:%B %Y}, when the newest pinned version was published",
+    )
+
+
+def _exact_pin(requirement: str) -> tuple[str, Version] | None:
+    parsed = Requirement(requirement)
+    for specifier in parsed.specifier:
+        if specifier.operator == "==" and not specifier.version.endswith(".*"):
+            try:
+                return canonicalize_name(parsed.name), Version(specifier.version)
+            except InvalidVersion:
+                return None
+    return None
+
+
+def _files(index: Index, pin: tuple[str, Version], as_of: datetime) -> tuple[File, ...]:
+    releases = index.releases_of(pin[0], as_of)
+    return next((r.files for r in releases if r.version == pin[1]), ())
+
+
+def _is_binary(files: Sequence[File]) -> bool:
+    """Return whether a release has wheels, but none for every Python and system."""
+    wheels = [file.name for file in files if file.name.endswith(".whl")]
+    return bool(wheels) and not any(name.endswith("-none-any.whl") for name in wheels)

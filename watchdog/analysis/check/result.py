@@ -1,0 +1,174 @@
+"""The question and the answer of a check, as immutable values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from watchdog.analysis.history.cure import Cure
+from watchdog.facts.severity import FailedUse
+from watchdog.model.evidence import Outcome, Record, Stage
+from watchdog.model.history import Culprit, ExplainedCause
+from watchdog.model.lock import Lock
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest:
+    """What is to be checked.
+
+    Attributes:
+        requirements: as a person would type them after `pip install`; markers count.
+        python: series, `3.11`.
+        constraints: requirements that limit versions, but add no package.
+        is_project: the requirements are those of an application: every known subject among what
+            they install is run, and everything they name is imported.
+        fixed: normalised names of packages whose requirement must stay as it is.
+    """
+
+    requirements: tuple[str, ...]
+    python: str
+    constraints: tuple[str, ...] = ()
+    is_project: bool = False
+    fixed: frozenset[str] = frozenset()
+
+
+class ObstacleKind(StrEnum):
+    """Why a package cannot be installed here."""
+
+    DOES_NOT_BUILD = "does not build"
+    MACHINE = "this machine lacks something"
+    REFUSED_BY_UV = "uv refuses it"
+    NOT_ON_INDEX = "not on the index"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """A package that cannot be installed here; the rest was judged without it.
+
+    Attributes:
+        version: empty if none was chosen.
+        reason: a phrase that follows the kind.
+        symptom: the line of the installer that names the failure.
+        debian: the Debian package that brings what the machine lacks, if it is known.
+        required_by: what requires it; empty if the requirements name it themselves.
+        wheels: the Pythons for which it has a wheel.
+        later: the lowest later version that has a wheel for this Python.
+    """
+
+    kind: ObstacleKind
+    name: str
+    version: str = ""
+    reason: str = ""
+    symptom: str = ""
+    debian: str | None = None
+    required_by: tuple[str, ...] = ()
+    wheels: tuple[str, ...] = ()
+    later: str | None = None
+
+    @property
+    def is_breakage(self) -> bool:
+        """Whether it fails on every machine like this one, by its own fault."""
+        return self.kind is ObstacleKind.DOES_NOT_BUILD
+
+
+IMPORTS = "imports"
+"""The name under which the import of everything that is named is run."""
+
+COMMAND = "command"
+"""The name under which a command of the user is run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectResult:
+    """The result of one smoke.
+
+    Attributes:
+        subject: a package, or IMPORTS.
+        failed: uses that fail, and that passed with the packages of the version's own time.
+        not_judged: uses that fail, with the reason why that says nothing.
+        passed: names of the uses that passed.
+        tested: how many uses passed or failed and were judged.
+        control: the environment in which the failed uses passed.
+    """
+
+    subject: str
+    record: Record
+    failed: tuple[FailedUse, ...] = ()
+    not_judged: tuple[tuple[FailedUse, str], ...] = ()
+    passed: frozenset[str] = frozenset()
+    tested: int = 0
+    control: Control | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome, of what was judged."""
+        if self.failed:
+            return Outcome.BROKEN
+        if self.passed and self.record.judgement.outcome is Outcome.BROKEN:
+            return Outcome.WORKS
+        if self.not_judged and self.record.judgement.outcome is Outcome.BROKEN:
+            return Outcome.UNJUDGED
+        return self.record.judgement.outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """An environment of a version's own time, in which its uses pass."""
+
+    lock: Lock
+    python: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """The answer of a check.
+
+    Attributes:
+        lock: what the requirements give; None if there is no lock.
+        blocked_by_core: the core alone breaks in this lock, so no extension is the cause.
+        obstacles: packages that could not be installed, and that the rest was judged without.
+        subjects: one result for each smoke that was run.
+        since: when it broke, UTC.
+        proof: how the culprit was proved.
+        later: the cause of the failure of today, if it failed in another way at first.
+        missing: the symbol that is missing, if the failure names one.
+        changelog: URL of the culprit's list of changes.
+        cure: what to change, verified; None if none is known.
+        cure_searched: whether the search for a cure came to its end.
+        stopped: what was being searched when the time was up.
+    """
+
+    python: str
+    requirements: tuple[str, ...]
+    lock: Lock | None
+    outcome: Outcome
+    stage: Stage
+    symptom: str | None = None
+    reason: str | None = None
+    blocked_by_core: bool = False
+    obstacles: tuple[Obstacle, ...] = ()
+    subjects: tuple[SubjectResult, ...] = ()
+    is_project: bool = False
+    since: datetime | None = None
+    culprit: Culprit | None = None
+    proof: str | None = None
+    later: ExplainedCause | None = None
+    missing: str | None = None
+    cure: Cure | None = None
+    cure_searched: bool = False
+    changelog: str | None = None
+    stopped: str | None = None
+    requires: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The evidence, one record for each smoke."""
+        return tuple(subject.record for subject in self.subjects)
+
+    @property
+    def broken(self) -> tuple[SubjectResult, ...]:
+        """The results with a use that fails."""
+        return tuple(subject for subject in self.subjects if subject.failed)

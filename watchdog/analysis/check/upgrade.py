@@ -1,0 +1,57 @@
+"""Finds the fewest requirements that must change together with one that is upgraded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from watchdog.analysis.check.cause import goal_of, opened_requirement
+from watchdog.analysis.check.check import check
+from watchdog.analysis.check.moves import MoveSearch
+from watchdog.analysis.check.result import CheckRequest, CheckResult
+from watchdog.model.evidence import Outcome
+from watchdog.model.lock import Lock
+from watchdog.runner.scheduler import Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """What must change beside the upgraded requirements.
+
+    Attributes:
+        moves: each package with its new version; None if it fails even with all others open.
+        lock: what ran; None if nothing worked.
+        open_result: the result with all other requirements open.
+    """
+
+    moves: tuple[str, ...] | None
+    lock: Lock | None
+    open_result: CheckResult
+
+
+async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
+    """Return the fewest changes with which the fixed requirements of a request work.
+
+    Everything that can be tested with all other requirements open has to pass.
+    """
+    scheduler.observer.stage("Trying the upgrade with all other versions open")
+    loose = tuple(
+        requirement
+        if canonicalize_name(Requirement(requirement).name) in request.fixed
+        else opened_requirement(requirement)
+        for requirement in request.requirements
+    )
+    open_result = await check(scheduler, replace(request, requirements=loose), explain=False)
+    if open_result.lock is None or open_result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
+        return Upgrade(moves=None, lock=None, open_result=open_result)
+    scheduler.observer.stage("Looking for the fewest other changes")
+    search = MoveSearch(scheduler=scheduler, request=request, goal=goal_of(open_result))
+    moved = await search.forward(narrow=False)
+    if moved is None:
+        return Upgrade(moves=None, lock=None, open_result=open_result)
+    lock = (await search.attempt(moved)).lock
+    versions = dict(lock.pins) if lock else {}
+    moves = tuple(f"{name}=={versions[name]}" for name in sorted(moved) if name in versions)
+    return Upgrade(moves=moves, lock=lock, open_result=open_result)

@@ -1,0 +1,206 @@
+"""Decides which failures say something: a smoke may use what an old version does not have yet.
+
+A use that fails counts only if it passes with the same version in an environment of the version's
+own time (a contemporary control). What fails because a package was left out, or because this
+machine lacks something, does not count either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from watchdog.analysis.check.installing import Installable, needs_left_out
+from watchdog.analysis.check.result import COMMAND, IMPORTS, Control, SubjectResult
+from watchdog.facts.severity import FailedUse, UseCounts, count_uses
+from watchdog.harness import has_smoke, imports_smoke, test_of_import
+from watchdog.model.evidence import Outcome, Record, Stage, Trial
+from watchdog.model.history import ALL_USES
+from watchdog.model.lock import Lock
+from watchdog.resolver.build_failure import missing_of_machine
+from watchdog.runner.controls import contemporary_requests
+from watchdog.runner.scheduler import Scheduler, gather
+
+_TOO_OLD = "with {version} it fails in packages of its own time as well"
+_IMPORT_ERRORS = ("ModuleNotFoundError", "ImportError")
+
+
+async def judge_records(
+    scheduler: Scheduler, records: Sequence[Record], installable: Installable
+) -> list[SubjectResult]:
+    """Return a result for each record: which failures count, and why the others do not."""
+    results: list[SubjectResult] = []
+    for part in await gather(_judge(scheduler, record, installable) for record in records):
+        results += part
+    return results
+
+
+async def _judge(
+    scheduler: Scheduler, record: Record, installable: Installable
+) -> list[SubjectResult]:
+    counts = count_uses(record)
+    if counts is None or not counts.failed:
+        tested = counts.tested if counts else 0
+        passed = counts.passed if counts else frozenset()
+        return [SubjectResult(subject=record.subject, record=record, passed=passed, tested=tested)]
+    if record.subject == COMMAND:
+        return [
+            SubjectResult(
+                subject=COMMAND, record=record, failed=counts.failed, tested=counts.tested
+            )
+        ]
+    if record.subject == IMPORTS:
+        return [await _judge_imports(scheduler, record, counts, installable)]
+    return [await _judge_subject(scheduler, record, counts, installable)]
+
+
+async def _judge_subject(
+    scheduler: Scheduler, record: Record, counts: UseCounts, installable: Installable
+) -> SubjectResult:
+    subject = record.subject
+    excused = [(use, _excuse(scheduler, subject, use, installable)) for use in counts.failed]
+    open_uses = [use for use, excuse in excused if excuse is None]
+    not_judged = [(use, excuse) for use, excuse in excused if excuse]
+    control: Control | None = None
+    version = record.lock.get(subject)
+    if open_uses and version and _needs_control(scheduler, subject, version):
+        passed, control = await _passed_in_controls(
+            scheduler,
+            subject,
+            version,
+            {use.name for use in open_uses},
+            lambda lock, python, as_of: scheduler.workspace.trial(subject, lock, python, as_of),
+        )
+        reason = _TOO_OLD.format(version=version)
+        not_judged += [(use, reason) for use in open_uses if use.name not in passed]
+        open_uses = [use for use in open_uses if use.name in passed]
+    return SubjectResult(
+        subject=subject,
+        record=record,
+        failed=tuple(open_uses),
+        not_judged=tuple(not_judged),
+        passed=counts.passed,
+        tested=len(counts.passed) + len(open_uses),
+        control=control,
+    )
+
+
+def _needs_control(scheduler: Scheduler, subject: str, version: str) -> bool:
+    """Return whether the smoke of a subject may be wrong about a version.
+
+    Smokes are written for the newest version. The automatic smoke is written for none.
+    """
+    settings = scheduler.workspace.settings
+    if settings.own:
+        return False
+    if not has_smoke(subject, settings.smokes):
+        return True
+    newest = scheduler.workspace.index.final_releases(subject, settings.as_of)
+    return not newest or newest[-1].version != Version(version)
+
+
+async def _judge_imports(
+    scheduler: Scheduler, record: Record, counts: UseCounts, installable: Installable
+) -> SubjectResult:
+    """Judge the import of each package by a control of its own."""
+    by_test = {test_of_import(name): name for name in record.lock}
+
+    async def judged(use: FailedUse) -> tuple[FailedUse, str | None, Control | None]:
+        name = by_test.get(use.name)
+        if name is None:
+            return use, "the process of all imports ended", None
+        if excuse := _excuse(scheduler, name, use, installable):
+            return use, excuse, None
+        version = record.lock[name]
+        source = imports_smoke([name])
+        passed, control = await _passed_in_controls(
+            scheduler,
+            name,
+            version,
+            {use.name},
+            lambda lock, python, as_of: scheduler.workspace.made_trial(
+                IMPORTS, source, lock, python, as_of
+            ),
+        )
+        return use, None if passed else _TOO_OLD.format(version=version), control
+
+    results = await gather(judged(use) for use in counts.failed)
+    failed = tuple(use for use, excuse, _ in results if excuse is None)
+    return SubjectResult(
+        subject=IMPORTS,
+        record=record,
+        failed=failed,
+        not_judged=tuple((use, excuse) for use, excuse, _ in results if excuse),
+        passed=counts.passed,
+        tested=len(counts.passed) + len(failed),
+        control=next((control for _, excuse, control in results if excuse is None), None),
+    )
+
+
+def _excuse(
+    scheduler: Scheduler, subject: str, use: FailedUse, installable: Installable
+) -> str | None:
+    """Return why a failure says nothing about a package; None if it may say something."""
+    if missing := missing_of_machine(use.symptom):
+        return missing.reason
+    if not use.symptom.startswith(_IMPORT_ERRORS):
+        return None
+    if left_out := needs_left_out(installable, subject):
+        return f"{', '.join(sorted(left_out))} could not be installed here"
+    extension = scheduler.workspace.settings.matrix.extensions.get(subject)
+    answer = installable.answer
+    for required in extension.requires if extension else ():
+        name = canonicalize_name(Requirement(required).name)
+        absent = isinstance(answer, Lock) and answer.version(name) is None
+        if absent and f"'{name.replace('-', '_')}" in use.symptom:
+            return f"this use needs {name}, which is not among the requirements"
+    return None
+
+
+async def _passed_in_controls(
+    scheduler: Scheduler,
+    subject: str,
+    version: str,
+    uses: set[str],
+    trial_of: Callable[..., Trial],
+) -> tuple[set[str], Control | None]:
+    """Run contemporary controls until each of some uses has passed once.
+
+    Returns:
+        The uses that passed, and the first environment in which most of them did.
+    """
+    workspace = scheduler.workspace
+    releases = {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
+    passed: set[str] = set()
+    best: tuple[int, Control] | None = None
+    for request in contemporary_requests(workspace, releases, subject, version):
+        lock = await scheduler.lock(request)
+        if not isinstance(lock, Lock):
+            continue
+        trial = trial_of(lock, request.python, request.installed_as_of)
+        record = await scheduler.record_once(trial)
+        counts = count_uses(record)
+        if counts is None:
+            continue
+        here = {use for use in uses if use in counts.passed or _loads(use, record)}
+        if here and (best is None or len(here) > best[0]):
+            control = Control(lock=lock, python=request.python, as_of=request.installed_as_of)
+            best = (len(here), control)
+        passed |= here
+        if passed == uses:
+            break
+    return passed, best[1] if best else None
+
+
+def _loads(use: str, record: Record) -> bool:
+    """Return whether a failure of the whole smoke is contradicted: it loads, and a use passes."""
+    if use != ALL_USES:
+        return False
+    counts = count_uses(record)
+    is_loaded = record.judgement.stage is Stage.SMOKE
+    return bool(counts and counts.passed and is_loaded) or (
+        record.judgement.outcome is Outcome.WORKS
+    )
