@@ -236,8 +236,10 @@ def make_rule_book(sources: RuleSources) -> RuleBook:
     """Return the rules and the tested sets.
 
     A rule that a working set contradicts holds only for versions with which it was seen to fail; if
-    it is contradicted even then, it is dropped.
+    it is contradicted even then, it is dropped. The order of verdicts and explanations, which
+    depends on the machines that made them, changes nothing.
     """
+    sources = _in_order(sources)
     sets = tuple(_tested_sets(sources))
     working = _working_sets(sources)
     kept, dropped = [], []
@@ -259,6 +261,18 @@ def make_rule_book(sources: RuleSources) -> RuleBook:
         requires={subject: matrix.requirements(subject) for subject in subjects},
         titles={subject: matrix.title(subject) for subject in subjects},
         cures=_cures(sources),
+    )
+
+
+def _in_order(sources: RuleSources) -> RuleSources:
+    """Return the sources with verdicts and explanations by subject, then by Python."""
+    return replace(
+        sources,
+        verdicts=sorted(
+            sources.verdicts,
+            key=lambda v: (v.cell.subject, version_key(v.cell.python), v.cell.id),
+        ),
+        explanations=sorted(sources.explanations, key=lambda e: (e.subject, version_key(e.python))),
     )
 
 
@@ -526,8 +540,16 @@ def _tested_sets(sources: RuleSources) -> Iterator[TestedSet]:
             symptom=verdict.symptom or "",
             record=record.fingerprint,
         )
-    for (subject, lock, pins), by_python in results.items():
+    for (subject, lock, pins), by_python in sorted(results.items(), key=_fresh_sets_first):
         yield TestedSet(subject=subject, lock=lock, pins=pins, results=by_python)
+
+
+def _fresh_sets_first(
+    item: tuple[tuple[str, Lock, frozenset[str]], object],
+) -> tuple[str, bool, tuple[tuple[str, str], ...], list[str]]:
+    """Return the sort key of a set: its subject, whether it needs pins, its lock."""
+    subject, lock, pins = item[0]
+    return subject, bool(pins), lock.pins, sorted(pins)
 
 
 def _newest_by_python(
@@ -546,7 +568,7 @@ def _newest_by_python(
         by_package = newest[verdict.cell.python]
         for name, version in verdict.record.lock.items():
             if verdict.cell.table is Table.TODAY:
-                by_package[verdict.record.subject, name] = {version}
+                by_package.setdefault((verdict.record.subject, name), set()).add(version)
             known = by_package.get(("", name), set())
             by_package["", name] = {max({version, *known}, key=parse_version)}
     return newest

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 
 import jinja2
@@ -251,8 +252,11 @@ def build_facts(matrix: Matrix, stored: StoredResults) -> Facts:
 
 
 def recall_verdicts(run: Run | None, recall: Callable[[str], Record | None]) -> list[Verdict]:
-    """Return the verdicts on all cells of a run; none before the first run."""
-    entries = run.cells.items() if run else ()
+    """Return the verdicts on all cells of a run, by id; none before the first run.
+
+    They are sorted because the order in a run depends on the machines that did its parts.
+    """
+    entries = sorted(run.cells.items(), key=itemgetter(0)) if run else ()
     return [journal.recall_verdict(parse_cell_id(i), entry, recall) for i, entry in entries]
 
 

@@ -12,6 +12,7 @@ from samples import MATRIX
 
 from watchdog.facts.downtimes import find_downtimes
 from watchdog.facts.rules import Interval, RuleBook, RuleSources, make_rule_book
+from watchdog.facts.today import version_key
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Ended, Evidence, Judgement, Outcome, Record, Stage
 from watchdog.model.history import (
@@ -29,6 +30,7 @@ from watchdog.model.history import (
 )
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State, Verdict
+from watchdog.report.views.paste import paste_script
 
 GONE = "ImportError: cannot import name 'gone' from 'werkzeug'"
 
@@ -279,6 +281,44 @@ def test_sets_of_the_run() -> None:
     assert made.sets[0].results["3.12"].words == "cannot be imported"
     assert made.versions["werkzeug"] == ("2.0.0", "3.1.0")
     assert (made.titles["ext"], made.requires["ext"]) == ("Ext", ("ext",))
+
+
+MANY_VERDICTS = [
+    verdict(table, python, state, ext=version, werkzeug=werkzeug)
+    for table in (Table.TODAY, Table.GRID)
+    for python in ("3.9", "3.11", "3.12")
+    for state, version, werkzeug in (
+        (State.WORKS, "1.1", "2.0.0" if table is Table.GRID else "3.1.0"),
+        (State.BROKEN, "1.0", "3.1.0"),
+    )
+]
+
+
+@given(st.permutations(MANY_VERDICTS))
+def test_rule_book_of_verdicts_in_any_order(verdicts: list[Verdict]) -> None:
+    """The order of the verdicts, which depends on how shards were merged, changes no byte."""
+    explanations = [
+        Explanation(
+            subject="ext",
+            python=v.cell.python,
+            fails=(GONE,),
+            breaks=Lock.of({"ext": "1.0"}),
+            checked=day(60),
+            typed=("ext", "werkzeug<3"),
+            how="bound",
+            lock=Lock.of({"ext": "1.0", "werkzeug": "2.3.0"}),
+        )
+        for v in verdicts
+        if v.cell.table is Table.TODAY and v.state is State.BROKEN
+    ]
+    made, expected = (
+        book(MENDED_BY_SUBJECT, WERKZEUG, verdicts=given, explanations=explained)
+        for given, explained in (
+            (verdicts, explanations),
+            (MANY_VERDICTS, sorted(explanations, key=lambda e: version_key(e.python))),
+        )
+    )
+    assert paste_script(made) == paste_script(expected)
 
 
 def test_cures_of_today() -> None:
