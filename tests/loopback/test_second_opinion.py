@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +108,30 @@ def test_second_opinion_finds_forged_records(home: Home) -> None:
     assert f'href="subjects/ext-import.html#{name}"' in page
     assert "the watchdog, asked again, says broken" in page
     assert page.count("1 of 1 (100%)") == 2
+
+
+@pytest.mark.slow
+def test_second_opinion_interrupted(home: Home) -> None:
+    """Ctrl-C ends second-opinion with exit code 130 and keeps the results that it has."""
+    assert home("run", *only("ext-works", "ext-hangs")).returncode == 0
+    process = subprocess.Popen(
+        home.argv("second-opinion"),
+        cwd=home.folder,
+        env=home.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs are born deaf to Ctrl-C, and so would be their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no threads
+    )
+    kept = home.folder / "reports" / "second-opinions.jsonl"
+    while not kept.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert {name: line["finding"] for name, line in lines(home).items()} == {"ext-works": "agrees"}
 
 
 def test_second_opinion_unreachable_index(home: Home) -> None:

@@ -47,16 +47,29 @@ class Answers:
 
 
 def ask_second_opinions(
-    workspace: Workspace, observer: Observer, run: Run, sample: Sequence[SampledCell]
+    workspace: Workspace,
+    observer: Observer,
+    run: Run,
+    sample: Sequence[SampledCell],
+    keep: Callable[[SecondOpinion], None],
 ) -> Answers:
-    """Run the cells of a sample again with venv and pip, as many at once as there are jobs."""
+    """Run the cells of a sample again with venv and pip, as many at once as there are jobs.
+
+    Args:
+        workspace: what a run needs.
+        observer: receives the progress.
+        run: that the sample was drawn from.
+        sample: what to run again.
+        keep: called with each opinion as soon as there is one, so that an interrupt loses none.
+    """
     workspace.start_services({cell.record.subject for cell in sample})
     installer = PipInstaller(
         runner=workspace.runner,
         build_sandbox=workspace.build_sandbox,
         indexes=Uv(workspace.processes, workspace.scratch).indexes().urls,
     )
-    results = run_with_scheduler(workspace, observer, partial(_compare_all, installer, run, sample))
+    work = partial(_compare_all, installer, run, sample, keep)
+    results = run_with_scheduler(workspace, observer, work)
     opinions = tuple(result for result in results if isinstance(result, SecondOpinion))
     failures = tuple(
         (cell.cell, result)
@@ -67,11 +80,22 @@ def ask_second_opinions(
 
 
 async def _compare_all(
-    installer: PipInstaller, run: Run, sample: Sequence[SampledCell], scheduler: Scheduler
+    installer: PipInstaller,
+    run: Run,
+    sample: Sequence[SampledCell],
+    keep: Callable[[SecondOpinion], None],
+    scheduler: Scheduler,
 ) -> list[SecondOpinion | str]:
     scheduler.observer.stage("Asking for a second opinion", len(sample))
     comparer = _Comparer(scheduler, installer, run)
-    return await gather(comparer.compare(cell) for cell in sample)
+
+    async def compare(cell: SampledCell) -> SecondOpinion | str:
+        result = await comparer.compare(cell)
+        if isinstance(result, SecondOpinion):
+            keep(result)
+        return result
+
+    return await gather(map(compare, sample))
 
 
 @dataclass

@@ -39,6 +39,8 @@ from watchdog.storage.second_opinions import Agreement, SecondOpinion
 def second_opinion(settings: Settings, cells: int, statements: int) -> int:
     """Repeat a sample of the last run with venv and pip, and report where the results differ.
 
+    Each result is stored as soon as there is one; Ctrl-C keeps those.
+
     Exit codes: 0 they agree, 1 they disagree, 2 usage, 3 infrastructure (some cells could not be
     repeated).
     """
@@ -61,9 +63,9 @@ def second_opinion(settings: Settings, cells: int, statements: int) -> int:
             each=statements,
             seed=str(run.as_of.date()),
         )
-        answers = second_opinions.ask_second_opinions(workspace, observer, run, sample)
-        for opinion in answers.opinions:
-            archive.add_opinion(opinion)
+        answers = second_opinions.ask_second_opinions(
+            workspace, observer, run, sample, archive.add_opinion
+        )
         page = site.write_site(settings.matrix, ledger, settings.reports).page
     _print_differences(console, answers)
     counts = tally(answers.opinions)
