@@ -216,3 +216,21 @@ class Record:
     files: dict[str, str] = field(default_factory=dict)
     built: dict[str, str] = field(default_factory=dict)
     schema_version: int = 1
+
+    @property
+    def failed_uses(self) -> frozenset[str]:
+        """The names of the uses that failed; empty if the smoke could not be loaded."""
+        last = self.evidence[-1]
+        failed = {use.name for use in last.tests if use.outcome is UseOutcome.FAILED}
+        died_in = {last.during} if last.during and last.ended is not Ended.REPORTED else set()
+        return frozenset(failed | died_in)
+
+    def leaves_open(self, uses: frozenset[str]) -> bool:
+        """Return whether it says nothing of some uses: it tried others, and none of these.
+
+        That is so for uses that were skipped, as a server was missing, and for those that its smoke
+        did not have yet.
+        """
+        tests = self.evidence[-1].tests
+        tried = {use.name for use in tests if use.outcome is not UseOutcome.SKIPPED}
+        return bool(tests and uses) and tried.isdisjoint(uses)

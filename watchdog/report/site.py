@@ -207,9 +207,9 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     run, facts = stored.run, build_facts(matrix, stored)
     verdicts = recall_verdicts(run, stored.recall)
     history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
-    site = site_view(matrix, run, facts, verdicts, history, stored.runs) if run else None
-    rules = None
+    site = rules = None
     if run:
+        site = site_view(matrix, run, facts, verdicts, history, stored.runs, stored.recall)
         rules = rule_book(
             matrix,
             run=run,

@@ -117,7 +117,8 @@ def mark_news(
     """Return the verdicts with `new` and `since` set.
 
     A cell is new if it is broken and the last run with a definite result for it found another
-    state, or another signature.
+    state, or another signature. A run that did not try the uses that fail now, for instance since a
+    server was missing, has no such result.
 
     Args:
         verdicts: of the current run.
@@ -126,13 +127,17 @@ def mark_news(
     """
     verdicts = tuple(verdicts)
     past: dict[str, list[tuple[datetime, State, str | None]]] = defaultdict(list)
-    for cell_id in [v.cell.id for v in verdicts if v.state is State.BROKEN]:
+    for verdict in [v for v in verdicts if v.state is State.BROKEN]:
+        failed = verdict.record.failed_uses if verdict.record else frozenset()
         for run in runs:
-            entry = run.cells.get(cell_id)
-            if entry and entry.state in _DEFINITE:
-                record = find_record(entry.record) if entry.record else None
-                signature = record.judgement.signature if record else None
-                past[cell_id].append((run.as_of, entry.state, signature))
+            entry = run.cells.get(verdict.cell.id)
+            if entry is None or entry.state not in _DEFINITE:
+                continue
+            record = find_record(entry.record) if entry.record else None
+            signature = record.judgement.signature if record else None
+            same = entry.state is State.BROKEN and signature == verdict.signature
+            if same or record is None or not record.leaves_open(failed):
+                past[verdict.cell.id].append((run.as_of, entry.state, signature))
     return tuple(_dated(v, past.get(v.cell.id, [])) for v in verdicts)
 
 
@@ -242,8 +247,17 @@ def join_runs(runs: Sequence[Run], wanted: Iterable[str] = ()) -> Run:
     )
 
 
-def fixed_cells(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...]] | None:
+def fixed_cells(
+    run: Run, runs: Iterable[Run], find_record: FindRecord
+) -> tuple[datetime, tuple[str, ...]] | None:
     """Find the cells that were broken in the run before this one and work in it.
+
+    A cell in which the uses that failed were not tried this time is not among them.
+
+    Args:
+        run: the current run.
+        runs: all runs.
+        find_record: returns the record with a fingerprint.
 
     Returns:
         The cutoff of the last earlier run with cells of this one, and the ids of those cells;
@@ -253,6 +267,17 @@ def fixed_cells(run: Run, runs: Iterable[Run]) -> tuple[datetime, tuple[str, ...
     if not earlier:
         return None
     last = max(earlier, key=lambda r: (r.as_of, r.finished))
-    broken = {i for i, entry in last.cells.items() if entry.state is State.BROKEN}
-    fixed = [i for i, e in run.cells.items() if e.state is State.WORKS and i in broken]
+    broken = {i: entry for i, entry in last.cells.items() if entry.state is State.BROKEN}
+    fixed = [
+        i
+        for i, entry in run.cells.items()
+        if entry.state is State.WORKS and i in broken and _tries(entry, broken[i], find_record)
+    ]
     return last.as_of, tuple(fixed)
+
+
+def _tries(now: JournalEntry, before: JournalEntry, find_record: FindRecord) -> bool:
+    """Return whether a use that failed before was tried now; True where no record can tell."""
+    record = find_record(now.record) if now.record else None
+    earlier = find_record(before.record) if before.record else None
+    return record is None or earlier is None or not record.leaves_open(earlier.failed_uses)

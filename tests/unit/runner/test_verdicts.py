@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,16 @@ from samples import LOCK, record
 from samples import RUN_AT as NOW
 
 from watchdog.model.cell import Cell, Table
-from watchdog.model.evidence import Outcome, Record
+from watchdog.model.evidence import (
+    Ended,
+    Evidence,
+    Failure,
+    Outcome,
+    Record,
+    Stage,
+    UseOutcome,
+    UseResult,
+)
 from watchdog.model.lock import Conflict, NoAnswer, Resolution, Unbuildable
 from watchdog.model.verdict import JournalEntry, Run, State, Verdict, group_breakages
 from watchdog.runner.verdicts import CellRun, verdict_of
@@ -101,6 +111,59 @@ def test_mark_news_expected_failure() -> None:
     verdict = Verdict(cell(), State.BROKEN, signature="x", expected="known since long ago")
     (found,) = journal.mark_news([verdict], runs, records.get)
     assert not found.new
+
+
+def with_uses(name: str, **outcomes: str) -> Record:
+    """Return a record whose uses passed, failed or were skipped."""
+    tests = tuple(
+        UseResult(use, "", UseOutcome(outcome), failure=FAILURE if outcome == "failed" else None)
+        for use, outcome in outcomes.items()
+    )
+    broken = "failed" in outcomes.values()
+    plain = record(Outcome.BROKEN if broken else Outcome.WORKS, name, "x" if broken else None)
+    return replace(plain, evidence=(Evidence(Ended.REPORTED, Stage.SMOKE, tests=tests),))
+
+
+FAILURE = Failure("Error", "x")
+
+
+@pytest.mark.parametrize(
+    ("past", "new"),
+    [
+        ([{"test_redis": "skipped", "test_page": "passed"}], False),
+        ([{"test_page": "passed"}], False),
+        ([{"test_redis": "passed", "test_page": "passed"}], True),
+        ([{"test_redis": "passed"}, {"test_redis": "skipped", "test_page": "passed"}], True),
+        ([{"test_redis": "failed"}, {"test_redis": "skipped", "test_page": "passed"}], False),
+    ],
+)
+def test_mark_news_of_uses_not_tried_before(past: list[dict[str, str]], new: bool) -> None:
+    """A use that fails is no news against a run that did not try it, for want of a server."""
+    runs, records = [], {}
+    for number, outcomes in enumerate(past):
+        known = with_uses(f"{number}", **outcomes)
+        records[known.fingerprint] = known
+        at = NOW - timedelta(days=len(past) - number)
+        state = State.BROKEN if "failed" in outcomes.values() else State.WORKS
+        runs.append(Run(at, at, {cell().id: JournalEntry(state, known.fingerprint)}))
+    failing = with_uses("now", test_redis="failed", test_page="passed")
+    verdict = Verdict(cell(), State.BROKEN, record=failing, symptom="Error: x", signature="x")
+    (found,) = journal.mark_news([verdict], runs, records.get)
+    assert found.new is new
+
+
+@pytest.mark.parametrize(("redis", "fixed"), [("passed", True), ("skipped", False)])
+def test_fixed_cells_of_uses_not_tried_now(redis: str, fixed: bool) -> None:
+    """A cell is not told as mended while the use that failed in it is not tried."""
+    records = {
+        "before": with_uses("before", test_redis="failed", test_page="passed"),
+        "now": with_uses("now", test_redis=redis, test_page="passed"),
+    }
+    before = NOW - timedelta(days=1)
+    earlier = Run(before, before, {cell().id: JournalEntry(State.BROKEN, "before")})
+    now = Run(NOW, NOW, {cell().id: JournalEntry(State.WORKS, "now")})
+    found = journal.fixed_cells(now, [earlier, now], records.get)
+    assert found == (before, (cell().id,) if fixed else ())
 
 
 def test_group_breakages_by_signature() -> None:

@@ -36,6 +36,7 @@ from watchdog.report.views.tables import (
 )
 from watchdog.report.views.wording import state_symbols
 from watchdog.storage import journal
+from watchdog.storage.journal import FindRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,7 @@ def site_view(
     verdicts: Sequence[Verdict],
     history: HistoryView = NOTHING_PAST,
     runs: Sequence[Run] = (),
+    find_record: FindRecord = lambda _: None,
 ) -> SiteView:
     """Return the whole site for a run.
 
@@ -149,7 +151,9 @@ def site_view(
         verdicts: of the run.
         history: what is known of the past.
         runs: all runs of the journal; earlier ones give the news.
+        find_record: returns the record with a fingerprint.
     """
+    fixed = journal.fixed_cells(run, runs, find_record)
     by_subject: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_subject[verdict.cell.subject].append(verdict)
@@ -161,7 +165,7 @@ def site_view(
     subjects = sorted(by_subject.keys() | controls.keys())
     fresh = {s: _fresh_install(matrix, facts.statuses.get(s)) for s in subjects}
     return SiteView(
-        front=_front(matrix, run, facts, verdicts, history, journal.fixed_cells(run, runs)),
+        front=_front(matrix, run, facts, verdicts, history, fixed),
         subjects=tuple(
             subject_view(matrix, facts, s, by_subject[s], controls[s], run.options)
             for s in subjects
