@@ -274,6 +274,26 @@ def test_damaged_bytecode_is_replaced(world: World, tell: Tell) -> None:
     tell("damaged bytecode in the package store", seen, world.next_run(), done.returncode)
 
 
+def test_damaged_bytecode_behind_an_error_page(world: World) -> None:
+    """Damaged bytecode is found in the log where the symptom is the answer of a server."""
+    assert world.run().returncode == 0
+    found = (world.home.caches / "watchdog" / "packages").rglob("*.pyc")
+    (damaged,) = (p for p in found if p.name.startswith("ext_one."))
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    smoke = world.home.folder / "smokes" / "smoke_ext_one.py"
+    smoke.write_text(
+        "import traceback\n\n\ndef test_answer():\n    try:\n        import ext_one\n"
+        "    except Exception:\n        traceback.print_exc()\n"
+        "        raise RuntimeError('HTTP Error 500') from None\n"
+        "    assert ext_one.use() is not None\n",
+        "utf-8",
+    )
+    shutil.rmtree(world.reports())
+    assert world.run().returncode == 0
+    assert world.home.states() == GOOD
+    assert damaged.stat().st_size > 40
+
+
 def test_two_runs_in_one_folder(world: World, tell: Tell) -> None:
     """Two runs at once in one folder both finish and lose nothing."""
     started = [

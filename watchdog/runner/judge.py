@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from watchdog.model.evidence import (
@@ -21,6 +22,16 @@ _KILLED_ONCE = "its process was killed from outside (is memory short here?); run
 _READ_ONLY = "[Errno 30]"
 """EROFS. In the environment that a user has, nothing is read-only."""
 
+_DAMAGED = re.compile(
+    r"in _compile_bytecode\n(?:[ \t].*\n|\n)*(?:EOFError|ValueError|TypeError): "
+    r"|ImportError: Non-code object in '.*\.pyc'"
+)
+"""How a traceback ends if the import system read a file of bytecode that is not whole.
+
+Python writes such a file where the disk is full: https://github.com/python/cpython/issues/126606.
+"""
+_DAMAGED_REASON = "bytecode was damaged on this machine (was its disk full?)"
+
 _DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
 """The exception type that a failure gets if the probe's process ended without a report."""
 
@@ -33,6 +44,22 @@ def judge(evidence: Evidence) -> Judgement:
     """
     if evidence.ended in (Ended.NOT_STARTED, Ended.INTERRUPTED):
         return Judgement(Outcome.ERROR, evidence.stage, reason=evidence.detail)
+    judgement = _judge_ended(evidence)
+    if judgement.outcome is Outcome.BROKEN and shows_damaged_bytecode(evidence):
+        return Judgement(Outcome.ERROR, judgement.stage, reason=_DAMAGED_REASON)
+    return judgement
+
+
+def shows_damaged_bytecode(evidence: Evidence) -> bool:
+    """Return whether the import of a module failed since its bytecode is not whole.
+
+    The symptom may hide it: a server answers with an error, and only its log tells why.
+    """
+    return _DAMAGED.search(evidence.log) is not None
+
+
+def _judge_ended(evidence: Evidence) -> Judgement:
+    """Judge an attempt that was made and not interrupted."""
     if evidence.failure is not None:
         return _broken(evidence, evidence.stage, evidence.failure, test=evidence.during)
     if evidence.ended is not Ended.REPORTED:

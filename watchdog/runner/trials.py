@@ -27,7 +27,7 @@ from watchdog.errors import InfrastructureError, InstallError
 from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.release import Interpreter
-from watchdog.runner.judge import agree, judge
+from watchdog.runner.judge import agree, judge, shows_damaged_bytecode
 from watchdog.runner.probe_report import defined_tests, read_events
 from watchdog.sandbox.redaction import Redactor
 from watchdog.sandbox.sandbox import Job, JobResult, Sandbox, cell_environment
@@ -123,6 +123,9 @@ class TrialRunner:
 
     def _attempts(self, trial: Trial) -> list[Evidence]:
         linked = self.attempt(trial)
+        if shows_damaged_bytecode(linked):
+            self.environments.repair_bytecode(trial.installation)
+            linked = self.attempt(trial)
         first = judge(linked)
         if first.outcome is not Outcome.BROKEN:
             return [linked]

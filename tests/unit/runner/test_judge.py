@@ -55,6 +55,35 @@ def test_judge_names_test_of_crash() -> None:
     assert judge(evidence).symptom == "Killed: ended by SIGSEGV in test_x"
 
 
+DAMAGED = """Error on request:
+Traceback (most recent call last):
+    from .models import glacier_backends
+  File "<frozen importlib._bootstrap_external>", line 978, in get_code
+    
+  File "<frozen importlib._bootstrap_external>", line 647, in _compile_bytecode
+    
+EOFError: marshal data too short
+Traceback (most recent call last):
+urllib.error.HTTPError: HTTP Error 500: INTERNAL SERVER ERROR
+"""  # noqa: W293  as Python 3.9 prints it
+
+
+@pytest.mark.parametrize(
+    ("log", "outcome"),
+    [
+        (DAMAGED, Outcome.ERROR),
+        (DAMAGED.replace("EOFError: marshal data too", "ValueError: bad marshal"), Outcome.ERROR),
+        ("ImportError: Non-code object in '<env>/__pycache__/m.cpython-39.pyc'", Outcome.ERROR),
+        ("EOFError: marshal data too short", Outcome.BROKEN),
+        ("", Outcome.BROKEN),
+    ],
+)
+def test_judge_damaged_bytecode(log: str, outcome: Outcome) -> None:
+    """Damaged bytecode is this machine's failure, also where the symptom does not show it."""
+    assert judge(Evidence(Ended.REPORTED, Stage.SMOKE, (FAILED,), log=log)).outcome is outcome
+    assert judge(Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED,), log=log)).outcome is Outcome.WORKS
+
+
 WORKS = Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED,))
 BROKEN = Evidence(Ended.REPORTED, Stage.SMOKE, (FAILED,))
 KILLED = Evidence(Ended.SIGNAL, Stage.SMOKE, detail="the process was ended by SIGKILL")

@@ -133,7 +133,10 @@ def test_smoke_file_of_folder(tmp_path: Path) -> None:
 class Scripted(TrialRunner):
     """A runner that attempts nothing, and says how it would have ended."""
 
-    def __init__(self, *, reference: bool, damaged: bool = False, linked: bool = False) -> None:
+    def __init__(
+        self, *, reference: bool, damaged: bool = False, linked: bool = False, log: str = ""
+    ) -> None:
+        self.log = log
         self.works = {True: reference, False: linked}
         self.damaged = damaged
         self.asked: list[bool] = []
@@ -150,7 +153,9 @@ class Scripted(TrialRunner):
             return Evidence(
                 Ended.REPORTED, Stage.SMOKE, (UseResult("test_a", "", UseOutcome.PASSED),)
             )
-        return Evidence(Ended.REPORTED, Stage.IMPORT, failure=Failure("EOFError", "too short"))
+        return Evidence(
+            Ended.REPORTED, Stage.IMPORT, failure=Failure("EOFError", "too short"), log=self.log
+        )
 
 
 TRIAL = cast("Trial", SimpleNamespace(subject="ext", installation=None))
@@ -179,3 +184,19 @@ def test_attempts_after_repaired_bytecode() -> None:
     runner = Scripted(reference=True, linked=True, damaged=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.WORKS, Outcome.WORKS]
     assert runner.asked == [False, True, False, False]
+
+
+DAMAGED = "in _compile_bytecode\nEOFError: marshal data too short\n"
+
+
+def test_attempts_repair_bytecode_that_the_log_shows() -> None:
+    """A log that shows damaged bytecode leads to a repair and another attempt."""
+    runner = Scripted(reference=False, linked=True, damaged=True, log=DAMAGED)
+    assert outcome(runner) is Outcome.WORKS
+    assert runner.asked == [False, False]
+
+
+def test_attempts_with_bytecode_damaged_again() -> None:
+    """If bytecode is damaged again in both environments, the infrastructure has failed."""
+    runner = Scripted(reference=False, log=DAMAGED)
+    assert outcome(runner) is Outcome.ERROR
