@@ -26,10 +26,9 @@ def find_known_good(workspace: Workspace, observer: Observer, python: str) -> Kn
     Raises:
         IncompleteError: an infrastructure failure may have kept a subject out of it.
     """
-    extensions = workspace.settings.matrix.extensions
-    unranked = max((extension.rank or 0 for extension in extensions.values()), default=0) + 1
-    subjects = [name for name, extension in extensions.items() if not extension.install]
-    subjects.sort(key=lambda name: (extensions[name].rank or unranked, name))
+    matrix = workspace.settings.matrix
+    subjects = [name for name, extension in matrix.extensions.items() if not extension.install]
+    subjects.sort(key=lambda name: (matrix.download_rank(name), name))
     workspace.start_services(subjects)
     return run_complete(workspace, observer, partial(_find, subjects, python))
 

@@ -153,7 +153,7 @@ def derive_facts(
             _last_python(histories.get(status.subject)),
         )
     ]
-    ongoing.sort(key=lambda o: (not o.breakage.new, _rank(matrix, o.breakage.subject)))
+    ongoing.sort(key=lambda o: (not o.breakage.new, matrix.download_rank(o.breakage.subject)))
     return Facts(
         as_of=run.as_of if run else None,
         statuses=by_subject,
@@ -162,15 +162,6 @@ def derive_facts(
         addresses=addresses,
         histories=histories,
     )
-
-
-_UNRANKED = 10**9
-
-
-def _rank(matrix: Matrix, subject: str) -> int:
-    """Return the rank of a subject by downloads; 1 is the most downloaded."""
-    extension = matrix.extensions.get(subject)
-    return extension.rank if extension and extension.rank else _UNRANKED
 
 
 def _last_python(history: History | None) -> str | None:

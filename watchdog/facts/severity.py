@@ -139,18 +139,29 @@ def count_uses_of_snapshot(snapshot: Snapshot, titles: Mapping[str, str]) -> Use
     return UseCounts(severity=Severity.FAILS, failed=failed, tested=len(snapshot.uses))
 
 
-def describe(counts: UseCounts, *, name_uses: bool = True) -> str:
-    """Return a severity in words: `fails in 1 of 4 tested uses (uploads)`."""
-    if counts.severity is not Severity.FAILS:
-        return counts.severity.value
-    part, whole = len(counts.failed), counts.tested
-    if whole == 0:
+def severity_words(severity: Severity, failed: int, tested: int) -> str:
+    """Return a severity in words: `fails in 1 of 4 tested uses`.
+
+    Args:
+        severity: how much works.
+        failed: how many of the tested uses fail.
+        tested: how many uses passed or failed; 0 if that is not known.
+    """
+    if severity is not Severity.FAILS:
+        return severity.value
+    if tested == 0:
         return "fails in use"
-    if part == whole:
-        text = "fails in its only tested use" if whole == 1 else f"fails in all {whole} tested uses"
-    else:
-        text = f"fails in {part} of {whole} tested uses"
-    if not name_uses:
+    if failed == tested:
+        return (
+            "fails in its only tested use" if tested == 1 else f"fails in all {tested} tested uses"
+        )
+    return f"fails in {failed} of {tested} tested uses"
+
+
+def describe(counts: UseCounts, *, name_uses: bool = True) -> str:
+    """Return the severity of counts in words: `fails in 1 of 4 tested uses (uploads)`."""
+    text = severity_words(counts.severity, len(counts.failed), counts.tested)
+    if not name_uses or counts.severity is not Severity.FAILS or counts.tested == 0:
         return text
     named = "; ".join(use.title.rstrip(".") for use in counts.failed)
     return f"{text} ({named})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
@@ -259,6 +260,11 @@ class Matrix(_Strict):
         """Return the name of a subject as people write it."""
         extension = self.extensions.get(subject)
         return extension.name if extension else self.core.get(subject, subject)
+
+    def download_rank(self, subject: str) -> float:
+        """Return the rank of a subject by downloads, 1 for the most downloaded; else infinity."""
+        extension = self.extensions.get(subject)
+        return extension.rank if extension and extension.rank else math.inf
 
     def is_package(self, subject: str) -> bool:
         """Return whether a subject is one package; a scenario is not."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from watchdog.facts.facts import Facts
-from watchdog.facts.rules import RuleBook, RuleSources, make_rule_book
+from watchdog.facts.rule_making import RuleSources, make_rule_book
+from watchdog.facts.rules import RuleBook
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import CureRecord, Explanation, PinStatus
 from watchdog.model.verdict import Run, Verdict

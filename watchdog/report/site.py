@@ -224,7 +224,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         run=run,
         facts=facts,
         rules=rules,
-        audit=audit(matrix, facts, rules, verdicts) if rules else None,
+        audit=audit(matrix, facts, rules, verdicts, stored.published) if rules else None,
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),

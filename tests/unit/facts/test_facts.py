@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from replayed import record_of, replayed, snapshot
 from samples import MATRIX, addresses
 
-from watchdog.facts.audit import Check, audit
+from watchdog.facts.audit import audit
+from watchdog.facts.audit_check import Check
 from watchdog.facts.facts import Facts, derive_facts
 from watchdog.facts.headline import make_headline
 from watchdog.facts.rules import RuleBook
 from watchdog.facts.today import Standing
 from watchdog.model.cell import parse_cell_id
-from watchdog.model.evidence import CaughtWarning, Record
+from watchdog.model.evidence import CaughtWarning, Judgement, Outcome, Record, Stage
 from watchdog.model.history import CureRecord, History
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import Run, State, Verdict
@@ -58,6 +59,7 @@ def facts_of(
 
 
 WORKS, FAILS = record_of(a=None, b=None), record_of(a=None, b="y")
+IMPORT = Judgement(Outcome.BROKEN, Stage.IMPORT, "y", "y")
 
 
 def test_open_history_that_works_today_does_not_go_on() -> None:
@@ -254,7 +256,8 @@ BOOK = RuleBook(as_of=day(95), rules=(), sets=(), versions={})
 
 
 def check(name: str, facts: Facts, *verdicts: Verdict) -> Check:
-    return next(c for c in audit(MATRIX, facts, BOOK, verdicts).checks if name in c.name)
+    checks = audit(MATRIX, facts, BOOK, verdicts, addresses(OPEN)).checks
+    return next(c for c in checks if name in c.name)
 
 
 def test_audit_of_what_is_true() -> None:
@@ -294,3 +297,28 @@ def test_audit_finds_a_set_that_fails() -> None:
         replace(d, downtime=replace(d.downtime, works=OPEN.moments[1])) for d in facts.downtimes
     )
     assert check("set that is said to work", replace(facts, downtimes=false)).findings
+
+
+@pytest.mark.parametrize("false", [WORKS, replace(FAILS, judgement=IMPORT)])
+def test_audit_finds_a_subject_in_a_wrong_number(false: Record) -> None:
+    """A subject that the headline counts otherwise than its newest cell shows is found."""
+    fails, other = cell("ext/today/py3.11", FAILS), cell("other/today/py3.11", WORKS)
+    facts = facts_of(fails, other)
+    assert not check("headline", facts, fails, other).findings
+    assert check("headline", facts, cell("ext/today/py3.11", false), other).findings
+    assert check("headline", facts, fails).findings
+
+
+def test_audit_finds_an_address_that_leads_nowhere() -> None:
+    """A published address without a page, and one about another subject, are found."""
+    fails = cell("ext/today/py3.11", FAILS)
+    facts = facts_of(fails)
+    assert not check("address", facts, fails).findings
+    lost = replace(facts, downtimes=())
+    assert check("address", lost, fails).findings
+    withdrawn = replace(facts.addresses, moved={}, withdrawn=tuple(addresses(OPEN)))
+    assert not check("address", replace(lost, addresses=withdrawn, histories={}), fails).findings
+    (published,) = facts.downtimes
+    other = replace(published, downtime=replace(published.downtime, subject="other"))
+    told = replace(facts, downtimes=(other,), histories={"ext": OPEN, "other": OPEN})
+    assert check("address", told, fails).findings

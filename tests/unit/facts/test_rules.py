@@ -11,7 +11,8 @@ from packaging.version import Version
 from samples import MATRIX
 
 from watchdog.facts.downtimes import find_downtimes
-from watchdog.facts.rules import Interval, RuleBook, RuleSources, make_rule_book
+from watchdog.facts.rule_making import RuleSources, make_rule_book
+from watchdog.facts.rules import Interval, RuleBook
 from watchdog.facts.today import version_key
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Ended, Evidence, Judgement, Outcome, Record, Stage

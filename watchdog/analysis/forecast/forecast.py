@@ -26,8 +26,6 @@ from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 
 T = TypeVar("T")
 
-_UNRANKED = 10**9
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -99,8 +97,7 @@ async def _forecast_examined(
     every = [risk for risks_ in by_reading for risk in risks_ or ()]
     scheduler.observer.stage("Running prereleases")
     every += await _risks_of_prereleases(scheduler, readings, python)
-    extensions = settings.matrix.extensions
-    ranks = {name: extension.rank or _UNRANKED for name, extension in extensions.items()}
+    ranks = {name: settings.matrix.download_rank(name) for name in settings.matrix.extensions}
     kinds = list(Kind)
     merged = sorted(
         risks.merge_risks(every),

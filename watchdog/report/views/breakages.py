@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -212,19 +213,13 @@ def pinned_breakages(matrix: Matrix, verdicts: Sequence[Verdict]) -> list[Pinned
     return [_pinned_view(matrix, breakage) for breakage in breakages]
 
 
-_UNRANKED = 10**9
-
-
 def by_people_hurt(matrix: Matrix, breakages: Iterable[Breakage]) -> list[Breakage]:
     """Return new breakages first, then by the most downloaded of the subjects that fail."""
-    return sorted(breakages, key=lambda b: (not b.new, _download_rank(matrix, b)))
 
+    def rank(breakage: Breakage) -> float:
+        return min(map(matrix.download_rank, breakage.victims), default=math.inf)
 
-def _download_rank(matrix: Matrix, breakage: Breakage) -> int:
-    """Return the rank by downloads of the most downloaded subject that fails; 1 is the best."""
-    extensions = [matrix.extensions.get(subject) for subject in breakage.victims]
-    ranks = [extension.rank for extension in extensions if extension and extension.rank]
-    return min(ranks, default=_UNRANKED)
+    return sorted(breakages, key=lambda b: (not b.new, rank(b)))
 
 
 def _pinned_view(matrix: Matrix, breakage: Breakage) -> PinnedBreakageView:

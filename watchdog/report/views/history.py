@@ -11,7 +11,7 @@ from statistics import median
 
 from watchdog.facts.downtimes import Cause, Downtime
 from watchdog.facts.facts import Announcement, DowntimeFacts, Facts, TestTitles
-from watchdog.facts.severity import Severity, severity_of_stage
+from watchdog.facts.severity import Severity, severity_of_stage, severity_words
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import ALL_USES, Culprit, Effort, History, PinStatus
 from watchdog.model.lock import Lock
@@ -267,7 +267,7 @@ def past_breakage_view(
         title=title,
         who=f"{title} {first.subject_version}".rstrip(),
         error=facts.title,
-        severity=severity(downtime),
+        severity=_severity(downtime),
         uses=_uses(downtime, titles),
         began=downtime.since,
         ended=facts.until,
@@ -295,16 +295,12 @@ def past_breakage_view(
     )
 
 
-def severity(downtime: Downtime) -> str:
+def _severity(downtime: Downtime) -> str:
     """Return how badly a subject failed when a downtime began, in words."""
     first = downtime.first_bad
     if ALL_USES in first.uses:
-        of_all = severity_of_stage(first.uses[ALL_USES].stage)
-        return "fails in use" if of_all is Severity.FAILS else of_all.value
-    part, whole = len(downtime.uses), downtime.of
-    if part == whole:
-        return "fails in its only tested use" if whole == 1 else f"fails in all {whole} tested uses"
-    return f"fails in {part} of {whole} tested uses"
+        return severity_words(severity_of_stage(first.uses[ALL_USES].stage), failed=0, tested=0)
+    return severity_words(Severity.FAILS, failed=len(downtime.uses), tested=downtime.of)
 
 
 def _uses(downtime: Downtime, titles: Mapping[str, str]) -> tuple[str, ...]:
