@@ -24,7 +24,9 @@ def test_check_json_output(home: Home) -> None:
         "symptom",
         "blocked_by_core",
         "reason",
+        "not_installed",
         "subjects",
+        "imports",
         "since",
         "culprit",
         "proof",
@@ -32,6 +34,10 @@ def test_check_json_output(home: Home) -> None:
         "changelog",
         "missing",
         "cure",
+        "cure_searched",
+        "stopped",
+        "left_out",
+        "optional",
     ]
     assert answer["as_of"] == NOW.isoformat()
     assert answer["requirements"] == ["ext-import"]

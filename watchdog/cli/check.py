@@ -252,7 +252,8 @@ class _Answer:
         if not self.files:
             return " ".join(typed)
         names = " ".join(path.name or str(path) for path in self.files)
-        return f"{names} ({len(self.project.requirements)} requirements)"
+        count = len(self.project.requirements)
+        return f"{names} ({count} requirement{'' if count == 1 else 's'})"
 
     def json(self, result: CheckResult) -> dict[str, object]:
         """Return the answer as JSON."""

@@ -87,7 +87,8 @@ def _failure(output: str, code: int) -> Exception:
 
 
 def _exception(name: str, message: str) -> Exception:
-    kind = type(name.rpartition(".")[2], (Exception,), {})
+    # As a built-in exception it is printed without the name of this module before its own.
+    kind = type(name.rpartition(".")[2], (Exception,), {"__module__": "builtins"})
     error: Exception = kind(message)
     return error
 

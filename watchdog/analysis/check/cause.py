@@ -31,9 +31,11 @@ from watchdog.analysis.check.result import (
     ObstacleKind,
     SubjectResult,
 )
+from watchdog.analysis.check.validity import find_control
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure
 from watchdog.harness import test_of_import
+from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit
 from watchdog.model.lock import Lock
 from watchdog.model.signature import missing_symbol
@@ -85,7 +87,11 @@ async def explain_project(
     report(result)
     if result.culprit is None and primary is not None and primary.subject != IMPORTS:
         changes = chosen or {}
-        result = await _explain_by_the_past(scheduler, request, primary, changes, result, report)
+        explained = await _explain_by_the_past(
+            scheduler, request, primary, changes, result, report
+        )
+        # The past may know a cure where the package's own time does not.
+        result = replace(explained, cure=result.cure or explained.cure, cure_searched=True)
     return result
 
 
@@ -129,12 +135,13 @@ async def _hold_back(
 ) -> dict[str, str]:
     """Return the packages around a failing one that must be older; none if that is not it."""
     lock = installable.answer
-    if primary.control is None or not isinstance(lock, Lock):
-        return {}
     package = _package_of(primary)
     search.scheduler.observer.stage(f"Looking for the release that broke {package}")
+    control = await find_control(search.scheduler, primary)
+    if control is None or not isinstance(lock, Lock):
+        return {}
     around = _closure(installable.requires, package) - search.request.fixed
-    return await search.back(primary.control, lock, around)
+    return await search.back(control, lock, around)
 
 
 def _closure(requires: Mapping[str, frozenset[str]], name: str) -> set[str]:
@@ -190,13 +197,17 @@ async def _explain_by_the_past(
     compared with anything. So are those that the cure changes, but for the failing package itself.
     """
     name = primary.subject
+    judged = [s.subject for s in result.subjects if s.outcome in (Outcome.WORKS, Outcome.BROKEN)]
+    others = tuple(subject for subject in judged if subject not in (name, IMPORTS))
     opened = (_closure(result.requires, name) | changes.keys()) - {name} - request.fixed
     requirements = tuple(
         opened_requirement(r) if canonicalize_name(Requirement(r).name) in opened else r
         for r in request.requirements
     )
-    experiment = Experiment(scheduler, name, requirements)
-    return await explain_open(experiment, result, report, with_cure=False)
+    is_as_typed = requirements == request.requirements
+    experiment = Experiment(scheduler, name, requirements, others if is_as_typed else ())
+    with_cure = is_as_typed and result.cure is None
+    return await explain_open(experiment, result, report, with_cure=with_cure)
 
 
 def opened_requirement(requirement: str) -> str:

@@ -129,7 +129,10 @@ def _result_of(
 ) -> CheckResult:
     """Return the result that the worst of the subjects gives."""
     assert isinstance(installable.answer, Lock)  # noqa: S101  for the type checker
-    worst = min(subjects, key=_badness, default=None)
+    # What could not be judged hides nothing that was.
+    works = any(subject.outcome is Outcome.WORKS for subject in subjects)
+    judged = [s for s in subjects if not (works and s.outcome is Outcome.UNJUDGED)]
+    worst = min(judged, key=_badness, default=None)
     blocking = next((o for o in installable.obstacles if o.is_breakage), None)
     result = CheckResult(
         python=request.python,

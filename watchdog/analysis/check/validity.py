@@ -88,6 +88,21 @@ async def _judge_subject(
     )
 
 
+async def find_control(scheduler: Scheduler, result: SubjectResult) -> Control | None:
+    """Return an environment of a subject's own time in which what fails now passes."""
+    subject, version = result.subject, result.record.lock.get(result.subject)
+    if result.control is not None or version is None:
+        return result.control
+    _, control = await _passed_in_controls(
+        scheduler,
+        subject,
+        version,
+        {use.name for use in result.failed},
+        lambda lock, python, as_of: scheduler.workspace.trial(subject, lock, python, as_of),
+    )
+    return control
+
+
 def _needs_control(scheduler: Scheduler, subject: str, version: str) -> bool:
     """Return whether the smoke of a subject may be wrong about a version.
 
