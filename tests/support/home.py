@@ -59,12 +59,14 @@ class Home:
     def argv(self, command: str, *args: str) -> list[str]:
         """Return the arguments that run a command, or a program such as `benchmarks/x.py`."""
         program = [str(ROOT / command)] if command.endswith(".py") else ["-m", "watchdog", command]
-        argv = [sys.executable, *program, *args]
+        # What follows `--` is a command of its own.
+        end = args.index("--") if "--" in args else len(args)
+        argv = [sys.executable, *program, *args[:end]]
         if command not in WITHOUT_INDEX:
             argv += ["--smokes", str(self.folder / "smokes")]
             if "--as-of" not in args:
                 argv += ["--as-of", ecosystem.NOW.isoformat()]
-        return argv
+        return [*argv, *args[end:]]
 
     def __call__(self, command: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command, in this process if possible.

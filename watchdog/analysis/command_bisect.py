@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure, first
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.analysis.history.timeline import snapshot_of
-from watchdog.errors import ConfigurationError
+from watchdog.errors import ConfigurationError, InfrastructureError
 from watchdog.model.evidence import Outcome, Record, Trial
 from watchdog.model.history import Culprit, Snapshot
 from watchdog.model.lock import Lock
@@ -87,6 +88,8 @@ async def bisect_time(
     request: CheckRequest,
     good: datetime | None,
     report: Report,
+    *,
+    seconds: float | None = None,
 ) -> Bisection:
     """Find the release that made a command fail, and what to pin.
 
@@ -96,10 +99,35 @@ async def bisect_time(
         request: the requirements and the Python.
         good: when it succeeded, UTC; None to look for that in the past.
         report: receives the verdict, and the culprit when it is known.
+        seconds: when to stop the search, from now; None for no limit.
 
     Raises:
         ConfigurationError: it fails at `good` as well.
     """
+    latest: list[CheckResult] = []
+
+    def update(known: CheckResult) -> None:
+        latest.append(known)
+        report(known)
+
+    try:
+        async with asyncio.timeout(seconds):
+            return await _bisect_time(scheduler, command, request, good, update)
+    except TimeoutError:
+        scheduler.stop()
+        if not latest:
+            raise InfrastructureError("the time was up before the command had ended") from None
+        result = replace(latest[-1], stopped="the search")
+        return Bisection(result=result, runs=scheduler.ran)
+
+
+async def _bisect_time(
+    scheduler: Scheduler,
+    command: Command,
+    request: CheckRequest,
+    good: datetime | None,
+    report: Report,
+) -> Bisection:
     runs = CommandRuns(scheduler=scheduler, command=command, python=request.python)
     as_of = scheduler.workspace.settings.as_of
     experiment = Experiment(scheduler, COMMAND, request.requirements, trial_of=runs.trial)

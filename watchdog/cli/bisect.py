@@ -29,6 +29,7 @@ from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, open_workspace
 
 _SECONDS = 600
+_WITHIN = 900
 _PYTEST = "pytest"
 
 
@@ -96,6 +97,14 @@ class DateOrLock(click.ParamType[datetime | Path]):
     help="How long the command may run.",
 )
 @click.option(
+    "--within",
+    type=click.FloatRange(1),
+    default=_WITHIN,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to search.",
+)
+@click.option(
     "--format",
     "format_",
     type=click.Choice(["table", "json", "markdown"]),
@@ -115,6 +124,7 @@ def bisect(
     names: tuple[str, ...],
     network: bool,  # noqa: FBT001  click hands options over by name
     timeout: int,
+    within: float,
     format_: str,
     argv: tuple[str, ...],
 ) -> int:
@@ -160,7 +170,7 @@ def bisect(
             bisection = scheduler.run_with_scheduler(
                 workspace,
                 observer,
-                lambda s: bisect_time(s, command, request, since, printer.report),
+                lambda s: bisect_time(s, command, request, since, printer.report, seconds=within),
             )
     return _finish(printer, settings, bisection, format_)
 

@@ -282,9 +282,7 @@ def result_json(result: CheckResult, as_of: datetime) -> dict[str, Any]:
         "reason": result.reason,
         "not_installed": [asdict(obstacle) for obstacle in result.obstacles],
         "subjects": [_subject_json(s) for s in result.subjects if s.subject != IMPORTS],
-        "imports": next(
-            (_subject_json(s) for s in result.subjects if s.subject == IMPORTS), None
-        ),
+        "imports": next((_subject_json(s) for s in result.subjects if s.subject == IMPORTS), None),
         "since": since,
         "culprit": culprit,
         "proof": result.proof,

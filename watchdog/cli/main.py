@@ -46,6 +46,9 @@ COMMANDS = {
     "bisect": _source(
         _EVERYDAY, "bisect:bisect", "Find the release that made your tests or application fail."
     ),
+    "upgrade": _source(
+        _EVERYDAY, "upgrade:upgrade", "Find what must change to reach a newer Flask."
+    ),
     "doctor": _source(_EVERYDAY, "doctor:doctor", "Check that this machine has what a run needs."),
     "run": _source(_MATRIX, "run:run", "Run the matrix and write the report."),
     "report": _source(_MATRIX, "run:report", "Write the report again without running anything."),

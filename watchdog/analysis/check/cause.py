@@ -87,9 +87,7 @@ async def explain_project(
     report(result)
     if result.culprit is None and primary is not None and primary.subject != IMPORTS:
         changes = chosen or {}
-        explained = await _explain_by_the_past(
-            scheduler, request, primary, changes, result, report
-        )
+        explained = await _explain_by_the_past(scheduler, request, primary, changes, result, report)
         # The past may know a cure where the package's own time does not.
         result = replace(explained, cure=result.cure or explained.cure, cure_searched=True)
     return result

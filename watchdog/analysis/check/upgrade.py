@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis.check.cause import goal_of, opened_requirement
 from watchdog.analysis.check.check import check
-from watchdog.analysis.check.moves import MoveSearch
+from watchdog.analysis.check.moves import Changes, MoveSearch
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Lock
@@ -23,12 +23,14 @@ class Upgrade:
     Attributes:
         moves: each package with its new version; None if it fails even with all others open.
         lock: what ran; None if nothing worked.
+        changes: how the requirements of the moved packages change, by name.
         open_result: the result with all other requirements open.
     """
 
     moves: tuple[str, ...] | None
     lock: Lock | None
     open_result: CheckResult
+    changes: Changes = field(default_factory=dict)
 
 
 async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
@@ -54,4 +56,4 @@ async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
     lock = (await search.attempt(moved)).lock
     versions = dict(lock.pins) if lock else {}
     moves = tuple(f"{name}=={versions[name]}" for name in sorted(moved) if name in versions)
-    return Upgrade(moves=moves, lock=lock, open_result=open_result)
+    return Upgrade(moves=moves, lock=lock, open_result=open_result, changes=moved)

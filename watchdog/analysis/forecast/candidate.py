@@ -75,7 +75,7 @@ async def _scan(
     for group in group_by_version(readings, package).values():
         old = await offers_used(scheduler, package, group, python, smallest_lock(group), as_of)
         for reading in group:
-            worse = [use for use in reading.uses if _is_worse(use, old, new)]
+            worse = [use for use in reading.uses if is_worse(use, old, new)]
             lost += risks.risks_of_uses(
                 reading.subject, reading.version, worse, new, {package: version}
             )
@@ -98,7 +98,7 @@ def _offers_of_candidate(
     return offers
 
 
-def _is_worse(use: SymbolUse, old: Mapping[str, Offer], new: Mapping[str, Offer]) -> bool:
+def is_worse(use: SymbolUse, old: Mapping[str, Offer], new: Mapping[str, Offer]) -> bool:
     """Return whether a candidate removes or announces what was there without a warning."""
     keywords = use.keywords if use.how is How.CALL else ()
     for key in (use.symbol, *(f"{use.symbol}({keyword})" for keyword in keywords)):

@@ -1,0 +1,263 @@
+"""The command `upgrade`: what must change for a newer release, in the pins and in the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from watchdog.analysis.check.check import check
+from watchdog.analysis.check.installing import Installable, find_installable
+from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
+from watchdog.analysis.check.upgrade import Upgrade, find_upgrade
+from watchdog.analysis.command import Command, copy_project, project_files
+from watchdog.analysis.own_source import AffectedLine, find_affected_lines, read_own_source
+from watchdog.cli.check_text import Wording, result_json, verdict_lines
+from watchdog.cli.console import observe, stderr_console
+from watchdog.cli.options import Pythons, options, output_format, requirement_problem
+from watchdog.cli.project import choose_project_python, print_left_out, read_files
+from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
+from watchdog.model.evidence import Outcome, Record
+from watchdog.model.lock import Lock
+from watchdog.project.edit import Edit, apply_changes, diff
+from watchdog.project.project import Project, join_projects
+from watchdog.runner import scheduler
+from watchdog.runner.scheduler import Scheduler
+from watchdog.runner.workspace import Settings, open_workspace
+from watchdog.storage.files import write_atomic
+from watchdog.storage.forecast import Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an upgrade takes.
+
+    Attributes:
+        result: the requirements with the upgrade and no other change.
+        upgrade: what else must change; None if nothing must.
+        lock: what the upgrade installs; None if nothing was found that works.
+        lines: of the application's source, that the upgrade affects.
+        command: the run of the command with it; None without a command.
+    """
+
+    result: CheckResult
+    upgrade: Upgrade | None
+    lock: Lock | None
+    lines: tuple[AffectedLine, ...] = ()
+    command: Record | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether everything that was run succeeds."""
+        if self.command and self.command.judgement.outcome is not Outcome.WORKS:
+            return False
+        return self.lock is not None
+
+
+@click.command()
+@options(python=Pythons.ONE)
+@output_format
+@click.option(
+    "--to",
+    "targets",
+    multiple=True,
+    required=True,
+    metavar="REQUIREMENT",
+    help="What to reach, such as flask==3.1.*; may be repeated.",
+)
+@click.option(
+    "-r",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The file of the requirements, in any format that `check` reads; by default the one of "
+    "this folder.",
+)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    show_default="this folder",
+    help="The folder of the application's code; it is read, and the command runs in a copy of it.",
+)
+@click.option("--env", "names", multiple=True, metavar="NAME", help="Let it see this variable.")
+@click.option("--network", is_flag=True, help="Let the command use the network of this machine.")
+@click.option("--write", is_flag=True, help="Change the files of requirements.")
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
+def upgrade(
+    settings: Settings,
+    python: str | None,
+    format_: str,
+    targets: tuple[str, ...],
+    files: tuple[Path, ...],
+    source: Path,
+    names: tuple[str, ...],
+    network: bool,  # noqa: FBT001  click hands options over by name
+    write: bool,  # noqa: FBT001
+    argv: tuple[str, ...],
+) -> int:
+    """Find the fewest changes with which your application reaches a newer release.
+
+    The pins that must change with it are found by running the tests of everything that is
+    installed. The application's own code is read: each line that uses what is removed or deprecated
+    between the two sets of versions is listed. With a command, such as `pytest`, that is run too.
+    """
+    if problems := tuple(p for p in map(requirement_problem, targets) if p):
+        raise ConfigurationError(problems)
+    current = join_projects(read_files(files or (source,)))
+    print_left_out(current)
+    wanted = current
+    for target in targets:
+        wanted = wanted.replacing(target)
+    console = stderr_console()
+    settings = replace(settings, network=network)
+    with (
+        open_workspace(settings) as workspace,
+        observe(console, settings.matrix, breakages=False) as observer,
+    ):
+        version = choose_project_python(workspace, python, files or (source,), current)
+        command = copy_project(workspace, source, argv, names) if argv else None
+        request = CheckRequest(
+            requirements=wanted.requirements,
+            python=version,
+            constraints=wanted.limits,
+            is_project=True,
+            fixed=frozenset(canonicalize_name(Requirement(t).name) for t in targets),
+        )
+        source_files = project_files(source, workspace.processes)
+        plan = scheduler.run_with_scheduler(
+            workspace,
+            observer,
+            lambda s: _plan(s, current, request, command, source, source_files),
+        )
+    edit = apply_changes(current, _changes(plan, targets))
+    if write:
+        for file in edit.files:
+            write_atomic(Path(file.source.file), file.source.encode(file.text))
+    if format_ == "json":
+        click.echo(json.dumps(_plan_json(plan, settings, edit)))
+    else:
+        for line in _plan_lines(plan, settings, targets, edit):
+            click.echo(line)
+    if plan.result.outcome is Outcome.ERROR:
+        raise InfrastructureError(plan.result.reason or "the infrastructure failed; try again")
+    return ExitCode.NOTHING_NEW if plan.works else ExitCode.NEW_BREAKAGE
+
+
+async def _plan(
+    s: Scheduler,
+    current: Project,
+    request: CheckRequest,
+    command: Command | None,
+    source: Path,
+    source_files: Sequence[Path],
+) -> Plan:
+    """Find what must change beside the upgrade, and the lines that it affects."""
+    old = await find_installable(
+        s, current.requirements, request.python, constraints=current.limits
+    )
+    result = await check(s, request, explain=False)
+    upgrade: Upgrade | None = None
+    lock = result.lock
+    if result.outcome in (Outcome.BROKEN, Outcome.CONFLICT):
+        upgrade = await find_upgrade(s, request)
+        lock = upgrade.lock
+    reached = lock or (upgrade.open_result.lock if upgrade else None)
+    lines: tuple[AffectedLine, ...] = ()
+    if isinstance(old.answer, Lock) and reached is not None:
+        lines = await _affected_lines(s, old, old.answer, reached, request, source, source_files)
+    record = None
+    if command is not None and reached is not None:
+        s.observer.stage(f"Running {command.title}")
+        as_of = s.workspace.settings.as_of
+        trial = command.trial(s.workspace, COMMAND, reached, request.python, as_of)
+        record = await s.record(trial)
+    return Plan(result=result, upgrade=upgrade, lock=lock, lines=lines, command=record)
+
+
+async def _affected_lines(
+    s: Scheduler,
+    old: Installable,
+    before: Lock,
+    after: Lock,
+    request: CheckRequest,
+    source: Path,
+    source_files: Sequence[Path],
+) -> tuple[AffectedLine, ...]:
+    modules = {module: name for module, name in old.modules.items() if not module.startswith("_")}
+    uses = read_own_source(source, source_files, frozenset(modules))
+    return await find_affected_lines(s, uses, modules, before, after, request.python)
+
+
+def _changes(plan: Plan, targets: Sequence[str]) -> dict[str, str]:
+    """Return the new requirement of each package that changes, by name."""
+    changes: dict[str, str] = {}
+    for target in targets:
+        changes[canonicalize_name(Requirement(target).name)] = target
+    if plan.upgrade and plan.upgrade.moves:
+        changes |= {move.partition("==")[0]: move for move in plan.upgrade.moves}
+    return changes
+
+
+def _plan_lines(
+    plan: Plan, settings: Settings, targets: Sequence[str], edit: Edit
+) -> Iterator[str]:
+    title = " ".join(targets)
+    if plan.lock is None:
+        wording = Wording(matrix=settings.matrix, title=title, as_of=settings.as_of)
+        yield from verdict_lines(wording, plan.result)
+        if plan.upgrade:
+            yield "  with all other versions open:"
+            yield from verdict_lines(wording, plan.upgrade.open_result)
+    else:
+        moves = plan.upgrade.moves if plan.upgrade and plan.upgrade.moves else ()
+        also = f", with {len(moves)} other changes" if moves else ", nothing else must change"
+        yield f"✓ {title} can be reached on Python {plan.result.python}{also} (run):"
+        for line in diff(edit).splitlines():
+            yield f"  {line}"
+        for note in edit.notes:
+            yield f"  {note}"
+    yield from _source_lines(plan)
+    if plan.command:
+        judgement = plan.command.judgement
+        word = "succeeds" if judgement.outcome is Outcome.WORKS else "fails"
+        symptom = f": {judgement.symptom}" if judgement.symptom else ""
+        title = plan.command.evidence[-1].tests[0].title if plan.command.evidence[-1].tests else ""
+        yield f"{title or 'the command'} {word} with these versions{symptom}"
+
+
+def _source_lines(plan: Plan) -> Iterator[str]:
+    if not plan.lines:
+        yield "No line of the source was found that uses what these releases remove or deprecate."
+        return
+    gone = [line for line in plan.lines if line.kind is not Kind.ANNOUNCED]
+    yield f"{len(plan.lines)} lines of the source use what changes ({len(gone)} must change now):"
+    for line in plan.lines:
+        word = "deprecated" if line.kind is Kind.ANNOUNCED else "removed"
+        by = f" by {line.release}" if line.release else ""
+        yield f"  {line.file}:{line.line}: {line.symbol} is {word}{by}: {line.text}"
+        if line.code:
+            yield f"      {line.code.strip()}"
+
+
+def _plan_json(plan: Plan, settings: Settings, edit: Edit) -> dict[str, object]:
+    moves = plan.upgrade.moves if plan.upgrade else ()
+    return {
+        **result_json(plan.result, settings.as_of),
+        "works": plan.works,
+        "reached": dict(plan.lock.pins) if plan.lock else None,
+        "moves": None if moves is None else list(moves),
+        "diff": diff(edit),
+        "lines": [asdict(line) for line in plan.lines],
+        "command": {
+            "outcome": plan.command.judgement.outcome,
+            "symptom": plan.command.judgement.symptom,
+        }
+        if plan.command
+        else None,
+    }
