@@ -20,7 +20,10 @@ PAGE = """<!doctype html><meta charset="utf-8">
 <textarea id="requirements"></textarea>
 <select id="python"><option value="">any</option>{options}</select>
 <div id="answer"></div>
-<script src="paste-data.js"></script><script src="paste.js"></script>
+<script src="paste-data.js"></script>
+<script src="paste-requirements.js"></script>
+<script src="paste-answers.js"></script>
+<script src="paste.js"></script>
 """
 ANSWER = """(cases) => cases.map(([text, python]) => {
   const asked = PasteBox.read(text, python);
@@ -45,8 +48,8 @@ def box(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
     options = "".join(f"<option>{python}</option>" for python in PYTHONS)
     (folder / "paste.html").write_text(PAGE.format(options=options), "utf-8")
     (folder / "paste-data.js").write_text(paste_script(BOOK), "utf-8")
-    script = ROOT / "watchdog" / "report" / "static" / "paste.js"
-    (folder / "paste.js").write_bytes(script.read_bytes())
+    for script in (ROOT / "watchdog" / "report" / "static").glob("paste*.js"):
+        (folder / script.name).write_bytes(script.read_bytes())
     errors: list[str] = []
     tab = browser.new_page()
     tab.on("pageerror", lambda error: errors.append(str(error)))

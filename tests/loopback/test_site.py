@@ -155,7 +155,8 @@ def test_package_output_is_escaped(home: Home) -> None:
     home("run", "--only", "ext-works")
     for page in pages(home).values():
         shown = page.path.read_text("utf-8")
-        ours = {"page.js", "../page.js", "paste-data.js", "paste.js"}
+        ours = {"page.js", "../page.js", "paste-data.js"}
+        ours |= {"paste-requirements.js", "paste-answers.js", "paste.js"}
         assert set(re.findall(r"<script([^>]*)>", shown)) <= {f' src="{name}"' for name in ours}
         assert set(re.findall(r"<img([^>]{,21})", shown)) <= {' src="../badges/ext-w'}
         assert not set(shown) & {"\x1b", "\x00", "\u202e"}

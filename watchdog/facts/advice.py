@@ -1,6 +1,6 @@
 """Says of requirements what is known to fail, and what to type instead: only what was run.
 
-`report/static/paste.js` does the same in a browser; a test asks both the same questions.
+`report/static/paste-answers.js` does the same in a browser; a test asks both the same questions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Looks requirements up in the rule book: which of them are known to fail, and on which Python.
 
-`report/static/paste.js` does the same in a browser; a test asks both the same questions.
+`report/static/paste-answers.js` does the same in a browser; a test asks both the same questions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads requirements that were pasted: lines as in requirements.txt or from `pip freeze`.
 
-`report/static/paste.js` does the same in a browser.
+`report/static/paste-answers.js` does the same in a browser.
 """
 
 from __future__ import annotations

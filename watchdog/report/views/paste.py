@@ -38,7 +38,7 @@ def paste_script(book: RuleBook) -> str:
 def paste_data(book: RuleBook) -> dict[str, Any]:
     """Return the rule book with locks, results and advice as indexes into tables.
 
-    The keys are read by `static/paste.js`.
+    The keys are read by `static/paste-answers.js`.
     """
     tables = _Tables()
     sets = [_set_row(tables, tested) for tested in book.sets]
