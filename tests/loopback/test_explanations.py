@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecosystem import PYTHON, SMOKE, begin, day
+from ecosystem import BACKEND, PYTHON, SMOKE, begin, day
 from home import Home
 from loopback_index import LoopbackIndex
 
@@ -159,6 +159,33 @@ def test_cures_say_what_was_tried(twice: Home, empty_index: LoopbackIndex) -> No
     assert twice("report").returncode == 0
     page = (twice.folder / "reports" / "index.html").read_text("utf-8")
     assert "No versions were found that work. Tried: every earlier set on Python" in page
+
+
+def test_cures_explain_a_failed_build(twice: Home, empty_index: LoopbackIndex) -> None:
+    """Of a subject that cannot be installed, `cures` finds the release that does not build."""
+    files = {
+        "pyproject.toml": BACKEND,
+        "b.py": "raise RuntimeError('this never builds')\n",
+        "PKG-INFO": "Metadata-Version: 1.0\nName: lost-core\nVersion: 1.1\n",
+    }
+    files_of = empty_index.files
+    files_of["lost-core"] = [u for u in files_of["lost-core"] if "-2.0-" not in u.filename]
+    empty_index.add_sdist("lost-core", "1.1", day(33), files)
+    home = replace(twice, caches=twice.folder / "caches")
+    ran(home, "run")
+    ran(home, "cures", "ext-lost")
+    found = explanations(home)["ext-lost"]
+    assert (found.typed, found.how) == (("ext-lost", "lost-core<1.1"), "bound")
+    (span,) = found.spans
+    assert (span.since, span.uses) == (day(33), ("",))
+    assert [(c.culprit, c.proof) for c in span.causes] == [
+        (Culprit("lost-core", "1.1", "1.0"), "swap")
+    ]
+    ran(home, "report")
+    page = (home.folder / "reports" / "subjects" / "ext-lost.html").read_text("utf-8")
+    assert "cannot be installed" in page
+    assert "has not been searched yet" not in page
+    assert "because of lost-core 1.1 · proved" in page
 
 
 def test_cures_of_ended_breakages(twice: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,19 @@ def checked(home: Home, mine: Path) -> Checked:
         )
 
     return check
+
+
+def test_extension_page_names_the_wheel(checked: Checked, home: Home) -> None:
+    """A page says how to test the wheel again, and that it is on no index."""
+    checked(40)
+    page = html.unescape(
+        (home.folder / "reports" / "subjects" / "ext-mine.html").read_text("utf-8")
+    )
+    assert (
+        f"flask-watchdog extension ext_mine-1.0-py3-none-any.whl --python {PYTHON} --smoke smoke.py"
+        "  # needs that wheel: it is on no package index"
+    ) in page
+    assert "flask-watchdog smoke ext-mine" not in page
 
 
 def test_extension_reports_new_breakage_once(checked: Checked) -> None:

@@ -141,6 +141,7 @@ def test_cures_of_open_breakage(home: Home) -> None:
     assert found.key == ("ext-import", PYTHON)
     assert (found.typed, found.how, found.tried) == (("ext-import", "werkzeug<3"), "bound", ())
     assert found.lock is not None
+    assert found.breaks is not None
     assert (found.lock.version("werkzeug"), found.breaks.version("werkzeug")) == ("2.0.0", "3.0.0")
     (span,) = found.spans
     assert (span.since, span.uses, span.evidence) == (day(30), ("test_use",), "history")

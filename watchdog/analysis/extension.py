@@ -144,7 +144,10 @@ def check_extension(
         extension_smokes(request, settings.smokes) as folder,
         OverlayIndex(request.wheel, long_ago) as overlay,
     ):
-        settings = replace(settings, smokes=folder, overlay=overlay.url, own=True)
+        options: tuple[str, ...] = ("--wheel", request.wheel.path.name)
+        if request.smoke:
+            options += ("--smoke", request.smoke.name)
+        settings = replace(settings, smokes=folder, overlay=overlay.url, own=True, options=options)
         with open_workspace(settings) as workspace:
             result = pipeline.run(workspace, pipeline.Selection(), observer)
             breakages = [b for b in result.breakages if not _all_expected(b)]

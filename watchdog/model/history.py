@@ -412,7 +412,7 @@ class Explanation:
 
     Attributes:
         fails: the signatures of the failure, sorted.
-        breaks: the lock that fails.
+        breaks: the lock that fails; None if a package must be built to find one, and does not.
         checked: the cutoff at which it was run, UTC.
         typed: everything that is typed after `pip install`; None if no cure was found.
         how: `newer`, `bound` or `older`, as in a `CureRecord`.
@@ -423,7 +423,7 @@ class Explanation:
     subject: str
     python: str
     fails: tuple[str, ...]
-    breaks: Lock
+    breaks: Lock | None
     checked: datetime
     spans: tuple[ExplainedUses, ...] = ()
     typed: tuple[str, ...] | None = None

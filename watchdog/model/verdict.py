@@ -122,7 +122,8 @@ class Run:
         core: the first release of each series of the core's packages: package, version, upload
             time.
         doubt: why the run is unreliable, so that nothing in it is news; None if it is reliable.
-        options: by which a smoke of it is run again, beside the defaults: `--matrix`, `--smokes`.
+        options: by which a smoke of it is run again, beside the defaults: `--matrix`, `--smokes`;
+            of a wheel that is on no index `--wheel` and `--smoke`, which `extension` was given.
     """
 
     as_of: datetime

@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.build_failure import explain_failed_install, find_failed_install
 from watchdog.analysis.history.cure import Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
@@ -63,6 +64,8 @@ async def explain_today(
         known: explanations of the same subject on other Pythons, and an earlier one on this.
     """
     bad = await experiment.observe(python, as_of)
+    if failed := await find_failed_install(experiment, python, as_of, bad):
+        return await explain_failed_install(failed)
     if bad.gap is not None or not bad.fails or bad.lock is None:
         return None
     downtimes = _ongoing(history, bad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 
 from watchdog.model.evidence import Record
 from watchdog.model.history import PastBreakage
@@ -74,8 +75,23 @@ def reproduce(
         subject: whose smoke is run, with the services that it connects to.
         python: a version or a series.
         pins: the whole lock.
-        options: `--matrix` and `--smokes` of the run, if it had others than the built-in ones.
+        options: `--matrix` and `--smokes` of the run, if it had others than the built-in ones;
+            `--wheel` and `--smoke` if it was of a wheel that is on no index.
         program: how the program is called.
     """
-    series = ".".join(python.split(".")[:2])
-    return f"{program} {shlex.join(['smoke', subject, '--python', series, *options, *pins])}"
+    named = dict(pairwise(options))
+    if wheel := named.get("--wheel"):
+        return _reproduce_wheel(wheel, named.get("--smoke"), python, program)
+    words = ["smoke", subject, "--python", _series(python), *options, *pins]
+    return f"{program} {shlex.join(words)}"
+
+
+def _reproduce_wheel(wheel: str, smoke: str | None, python: str, program: str) -> str:
+    """Return the command that tests a wheel again which only the person who built it has."""
+    words = ["extension", wheel, "--python", _series(python)]
+    words += ["--smoke", smoke] if smoke else []
+    return f"{program} {shlex.join(words)}  # needs that wheel: it is on no package index"
+
+
+def _series(python: str) -> str:
+    return ".".join(python.split(".")[:2])
