@@ -108,8 +108,8 @@ def diff(edit: Edit) -> str:
         for line in difflib.unified_diff(
             _diff_lines(file.source.text),
             _diff_lines(file.text),
-            f"a/{file.source.file}",
-            f"b/{file.source.file}",
+            f"a/{file.source.file.lstrip('/')}",
+            f"b/{file.source.file.lstrip('/')}",
         )
     )
 

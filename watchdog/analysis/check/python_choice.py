@@ -1,23 +1,30 @@
-"""Chooses the Python that the owner of some requirements would use. Pure, but for the index."""
+"""Chooses the Python that the owner of some requirements would use. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from watchdog.model.release import PYTHON_RELEASES, File
+from watchdog.model.release import PYTHON_RELEASES, File, Release
 from watchdog.project.project import WantedPython
-from watchdog.resolver.index import Index
 from watchdog.resolver.wheel_tags import pythons_with_wheel
 
 _SETTLED = timedelta(days=60)
 """How long a Python has to be out before the owner of an application is expected to use it."""
+
+
+class Index(Protocol):
+    """What is asked of an index."""
+
+    def releases_of(self, name: str, as_of: datetime) -> tuple[Release, ...]:
+        """Return the releases of a package that were published before an instant."""
 
 
 @dataclass(frozen=True, kw_only=True)
