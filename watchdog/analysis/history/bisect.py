@@ -57,9 +57,14 @@ class Experiment:
     ) -> Snapshot:
         """Run the smoke of one subject with a lock and return what was observed."""
         installed_as_of = max([as_of, *(cutoff for _, cutoff in self.later)])
-        trial_of = self.trial_of or self.scheduler.workspace.trial
-        trial = trial_of(subject, lock, python, installed_as_of)
-        record = await self.scheduler.record(trial)
+        if self.trial_of is None:
+            trial = self.scheduler.workspace.trial(subject, lock, python, installed_as_of)
+            record = await self.scheduler.record(trial)
+        else:
+            # A command may take minutes, so on the way it is run once. Both ends of the search
+            # and the cure are run twice, and a culprit is proved by runs of its own.
+            trial = self.trial_of(subject, lock, python, installed_as_of)
+            record = await self.scheduler.record_once(trial)
         return replace(timeline.snapshot_of(record, as_of, python), at=as_of)
 
     def request(self, python: str, as_of: datetime, *pins: str) -> LockRequest:
