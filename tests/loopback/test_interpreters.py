@@ -100,3 +100,18 @@ def test_prefixes_of_virtual_environment(tmp_path: Path) -> None:
     (own / "bin" / "python").symlink_to(real / "bin" / "python")
     python = Interpreter(str(own / "bin" / "python"), "3.11.7", None, "linux-x86_64")
     assert prefixes(python) == {str(own), str(real.resolve()), str(own.resolve())}
+
+
+def test_find_interpreters_keeps_answers(tmp_path: Path) -> None:
+    """A Python is asked once what it is, and again when its program is another one."""
+    cache = tmp_path / "interpreters.json"
+    first = find_interpreters([PYTHON], Processes(), cache)
+    stopped = Processes()
+    stopped.stop_all()  # nothing can be started any more
+    assert find_interpreters([PYTHON], stopped, cache) == first
+    assert find_interpreters([PYTHON], stopped) == {}
+    text = cache.read_text("utf-8").replace(first[PYTHON].path, "/nowhere/python")
+    cache.write_text(text, "utf-8")
+    assert find_interpreters([PYTHON], Processes(), cache) == first
+    cache.write_text("{", "utf-8")
+    assert find_interpreters([PYTHON], Processes(), cache) == first

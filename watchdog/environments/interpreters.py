@@ -8,19 +8,22 @@ what is installed in it is no part of the machine's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
+from pydantic import TypeAdapter
 
 from watchdog.model.release import Interpreter
 from watchdog.sandbox.process import Processes
+from watchdog.storage.files import read_json, write_atomic
 
 _DESCRIBE = """
 import json, platform, sys, sysconfig
@@ -50,19 +53,56 @@ def prefixes(interpreter: Interpreter) -> set[str]:
     return {str(prefix), str(prefix.resolve()), str(path.resolve().parent.parent)}
 
 
-def find_interpreters(wanted: Sequence[str], processes: Processes) -> dict[str, Interpreter]:
-    """Return the first working interpreter of each wanted series, `3.11` for one."""
+def find_interpreters(
+    wanted: Sequence[str], processes: Processes, cache: Path | None = None
+) -> dict[str, Interpreter]:
+    """Return the first working interpreter of each wanted series, `3.11` for one.
+
+    Args:
+        wanted: series.
+        processes: starts the candidates, to ask them what they are.
+        cache: a file in which their answers are kept for as long as their programs are the same;
+            None to start each candidate. That takes a quarter of a second of the processor each.
+    """
+    known = (read_json(cache, _KNOWN) if cache else None) or {}
     with ThreadPoolExecutor(4) as pool:
-        interpreters = pool.map(lambda series: _find(series, processes), wanted)
-        return {i.series: i for i in interpreters if i is not None}
+        found = pool.map(lambda series: _find(series, processes, known), wanted)
+        interpreters = {i.series: i for i in found if i is not None}
+    if cache:
+        with contextlib.suppress(OSError):
+            write_atomic(cache, _KNOWN.dump_json(_known_again(interpreters)))
+    return interpreters
 
 
-def _find(series: str, processes: Processes) -> Interpreter | None:
+_KNOWN = TypeAdapter(dict[str, Interpreter])
+
+
+def _known_again(interpreters: Mapping[str, Interpreter]) -> dict[str, Interpreter]:
+    """Return interpreters by what tells that their program is still the same."""
+    return {key: i for i in interpreters.values() if (key := _identity(i.path))}
+
+
+def _identity(path: str) -> str | None:
+    """Return a key of a program that changes when it is replaced; None if it is not there."""
+    try:
+        program = Path(path).resolve(strict=True)
+        facts = program.stat()
+    except OSError:
+        return None
+    return f"{path} {program} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def _find(
+    series: str, processes: Processes, known: Mapping[str, Interpreter]
+) -> Interpreter | None:
     tried: set[str] = set()
     for candidate in _candidates(series):
         if candidate in tried:
             continue
         tried.add(candidate)
+        # A virtual environment's Python is never among the known ones: those are bases.
+        if interpreter := known.get(_identity(candidate) or ""):
+            return interpreter
         interpreter = _resolve(candidate, series, processes)
         if interpreter is not None and interpreter.series == series:
             return interpreter

@@ -372,7 +372,8 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
 
 
 def _interpreters(settings: Settings, processes: Processes) -> dict[str, Interpreter]:
-    pythons = interpreters.find_interpreters(settings.matrix.python, processes)
+    cache = cache_folder() / "interpreters.json"
+    pythons = interpreters.find_interpreters(settings.matrix.python, processes, cache)
     if not pythons:
         raise InfrastructureError(
             "none of the matrix's Pythons is on this machine; "
