@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ecosystem
 import pytest
 from ecosystem import day
 from home import Home
+from loopback_index import LoopbackIndex
 
 PASSES = "import ext_works\nassert ext_works.use() == 42\n"
 FAILS = "import ext_import\nassert ext_import.use() == 42\n"
@@ -131,3 +133,51 @@ def test_upgrade_plans_pins_and_reads_source(home: Home) -> None:
     assert (home.folder / "requirements.txt").read_text("utf-8") == (
         "flask==3.0.0\nwerkzeug==3.0.0  # pinned\next-works==1.0\n"
     )
+
+
+def test_two_releases_that_break_only_together(
+    tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path
+) -> None:
+    """Of two releases that fail only together one is named, in time and between locks."""
+    ecosystem.begin(empty_index, tmp_path)
+    for name, at in (("left", 10), ("right", 20)):
+        empty_index.add(name, "1.0", day(2), files={f"{name}.py": "NUMBER = 1\n"})
+        empty_index.add(name, "2.0", day(at), files={f"{name}.py": "NUMBER = 2\n"})
+    home = Home(tmp_path, empty_index.url, shared_caches / "pair")
+    home.write_matrix()
+    script = "import left, right\nassert left.NUMBER + right.NUMBER < 4, 'together'\n"
+    (tmp_path / "scenario.py").write_text(script, "utf-8")
+    (tmp_path / "requirements.txt").write_text("left\nright\n", "utf-8")
+    answer = bisect(home, "-r", "requirements.txt")
+    assert (answer["culprit"]["name"], answer["culprit"]["version"]) == ("right", "2.0")
+    assert answer["cure"]["pins"] == ["right<2"]
+    for name, number in (("good", 1), ("bad", 2)):
+        text = f"left=={number}.0\nright=={number}.0\n"
+        (tmp_path / f"{name}.txt").write_text(text, "utf-8")
+    answer = bisect(home, "--good", "good.txt", "--bad", "bad.txt")
+    assert answer["culprit"]["name"] in ("left", "right")
+    assert answer["runs_to_culprit"] <= 4
+    done = home.process("bisect", "--good", "bad.txt", "--bad", "bad.txt", "--", "python", "-c", "")
+    assert (done.returncode, "the same versions" in done.stderr) == (2, True)
+
+
+def test_many_changed_packages_take_few_runs(
+    tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path
+) -> None:
+    """Of forty changed packages the one that breaks, without a trace, is found in eight runs."""
+    ecosystem.begin(empty_index, tmp_path)
+    names = [f"part-{number:02}" for number in range(40)]
+    for number, name in enumerate(names):
+        module = name.replace("-", "_")
+        empty_index.add(name, "1.0", day(2), files={f"{module}.py": "OLD = True\n"})
+        empty_index.add(name, "2.0", day(5 + number), files={f"{module}.py": "OLD = False\n"})
+    home = Home(tmp_path, empty_index.url, shared_caches / "many")
+    home.write_matrix()
+    (tmp_path / "scenario.py").write_text("import part_23\nassert part_23.OLD\n", "utf-8")
+    for file, number in (("good.txt", 1), ("bad.txt", 2)):
+        lines = [f"{name}=={number}.0" for name in names]
+        (tmp_path / file).write_text("\n".join(lines), "utf-8")
+    answer = bisect(home, "--good", "good.txt", "--bad", "bad.txt")
+    assert (answer["culprit"]["name"], answer["proof"]) == ("part-23", "swap")
+    assert answer["runs_to_culprit"] <= 8
+    assert answer["cure"]["pins"] == ["part-23<2"]

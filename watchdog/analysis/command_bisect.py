@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from watchdog.analysis.history.timeline import snapshot_of
 from watchdog.errors import ConfigurationError, InfrastructureError
 from watchdog.model.evidence import Outcome, Record, Trial
 from watchdog.model.history import Culprit, Snapshot
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import short_version
 from watchdog.runner.scheduler import Scheduler
 
@@ -42,12 +43,14 @@ class Bisection:
     Attributes:
         result: the answer, as of a check.
         before: the last run that was seen to succeed; None if there is none.
-        runs: how often the command was run.
+        runs: with how many sets of packages the command was run.
+        runs_to_culprit: with how many until the culprit was known, between two locks.
     """
 
     result: CheckResult
     before: Record | None = None
     runs: int = 0
+    runs_to_culprit: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -67,12 +70,14 @@ class CommandRuns:
         as_of = self.scheduler.workspace.settings.as_of
         return await self.scheduler.record(self.trial(COMMAND, lock, self.python, as_of))
 
+    async def once(self, lock: Lock) -> Record:
+        """Run the command with a lock once."""
+        as_of = self.scheduler.workspace.settings.as_of
+        return await self.scheduler.record_once(self.trial(COMMAND, lock, self.python, as_of))
+
     async def fails(self, lock: Lock) -> bool:
         """Return whether the command fails with a lock, seen once."""
-        as_of = self.scheduler.workspace.settings.as_of
-        trial = self.trial(COMMAND, lock, self.python, as_of)
-        record = await self.scheduler.record_once(trial)
-        return record.judgement.outcome is not Outcome.WORKS
+        return (await self.once(lock)).judgement.outcome is not Outcome.WORKS
 
     async def succeeds_again(self, lock: Lock) -> bool:
         """Run the command once more with a lock with which it succeeded."""
@@ -203,34 +208,97 @@ async def bisect_locks(
 ) -> Bisection:
     """Find the package, and its release, that makes a command fail between two locks.
 
-    The changes are applied in the order in which the releases were published: a release needs only
-    what is older, so that most mixtures are as consistent as the locks. The first of them with
-    which the command fails is found by halving.
+    First the changed packages that the failure names are taken back, one after another. Otherwise
+    the changes are applied in the order in which the releases were published (a release needs only
+    what is older, so that most mixtures are as consistent as the locks), and the first of them with
+    which the command fails is found by halving. Both ends are run again in the end.
 
     Raises:
         ConfigurationError: it fails with the good lock, or both are equal.
     """
     runs = CommandRuns(scheduler=scheduler, command=command, python=python)
-    requirements = bad.requirements
-    scheduler.observer.stage(f"Running {command.title} with both locks")
-    after = await runs.record(bad)
-    result = result_of_record(python, requirements, bad, after)
+    if good == bad:
+        raise ConfigurationError(("--good and --bad: both name the same versions",))
+    scheduler.observer.stage(f"Running {command.title} with the later lock")
+    after = await runs.once(bad)
+    result = result_of_record(python, bad.requirements, bad, after)
     report(result)
     if result.outcome is not Outcome.BROKEN:
         return Bisection(result=result, runs=scheduler.ran)
+    changes = _changes_by_date(scheduler, good, bad)
+    scheduler.observer.stage(f"Looking for the one of {len(changes)} changed packages")
+    named = [name for name in _named_packages(runs, bad, after) if name in changes]
+    culprit = await _culprit_by_name(runs, good, bad, named)
+    if culprit is not None:
+        change = _Change(name=culprit, before=[n for n in changes if n != culprit], proved=True)
+    else:
+        number = await _first_failing(runs, good, bad, changes)
+        change = _Change(name=changes[number], before=changes[:number])
+    runs_to_culprit = scheduler.ran
+    scheduler.observer.stage("Running both locks again")
     before = await runs.record(good)
     if before.judgement.outcome is not Outcome.WORKS:
         reason = before.judgement.symptom or before.judgement.reason
         raise ConfigurationError((f"--good: the command does not succeed with it: {reason}",))
-    if not await runs.succeeds_again(good):
+    again = await runs.record(bad)
+    flaky = again.judgement.outcome is not Outcome.BROKEN or not await runs.succeeds_again(good)
+    if flaky:
         result = replace(result, outcome=Outcome.FLAKY, reason=_FLAKY)
-        return Bisection(result=result, before=before, runs=scheduler.ran)
-    changes = _changes_by_date(scheduler, good, bad)
-    scheduler.observer.stage(f"Halving {len(changes)} changed packages")
-    number = await _first_failing(runs, good, bad, changes)
-    name = changes[number]
-    result = await _explain_change(runs, result, good, bad, changes[:number], name)
-    return Bisection(result=result, before=before, runs=scheduler.ran)
+    else:
+        result = await _explain_change(runs, result, good, bad, change)
+    return Bisection(
+        result=result, before=before, runs=scheduler.ran, runs_to_culprit=runs_to_culprit
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    """The change of one package that makes a command fail.
+
+    Attributes:
+        before: the changes that are applied already when it does.
+        proved: it was seen that the bad lock works without it.
+    """
+
+    name: str
+    before: list[str]
+    proved: bool = False
+
+
+_FRAME = re.compile(r"\bsite-packages/(?P<top>\w+)")
+_MOST_NAMED = 3
+
+
+def _named_packages(runs: CommandRuns, lock: Lock, record: Record) -> list[str]:
+    """Return the packages of a lock whose files a failure names, the last named first."""
+    workspace = runs.scheduler.workspace
+    installation = Installation(
+        lock=lock,
+        interpreter=workspace.interpreters[runs.python],
+        as_of=workspace.settings.as_of,
+    )
+    environments = workspace.environments
+    modules = {
+        module: package.name
+        for package in environments.packages(installation)
+        for module in environments.top_levels(package)
+    }
+    evidence = record.evidence[-1]
+    tops = [match["top"] for match in _FRAME.finditer(evidence.log)]
+    names = [modules[top] for top in reversed(tops) if top in modules]
+    symptom = record.judgement.symptom or ""
+    names += [modules[word] for word in re.findall(r"\w+", symptom) if word in modules]
+    return list(dict.fromkeys(names))
+
+
+async def _culprit_by_name(
+    runs: CommandRuns, good: Lock, bad: Lock, named: list[str]
+) -> str | None:
+    """Return the first of some packages without whose change the bad lock works."""
+    for name in named[:_MOST_NAMED]:
+        if not await runs.fails(mixed_lock(bad, good, [name])):
+            return name
+    return None
 
 
 def _changes_by_date(scheduler: Scheduler, good: Lock, bad: Lock) -> list[str]:
@@ -274,21 +342,16 @@ async def _first_failing(runs: CommandRuns, good: Lock, bad: Lock, changes: list
 
 
 async def _explain_change(
-    runs: CommandRuns,
-    result: CheckResult,
-    good: Lock,
-    bad: Lock,
-    before: list[str],
-    name: str,
+    runs: CommandRuns, result: CheckResult, good: Lock, bad: Lock, change: _Change
 ) -> CheckResult:
     """Add the release, the proof and the cure of a change that makes the command fail."""
-    scheduler = runs.scheduler
-    workspace, as_of = scheduler.workspace, scheduler.workspace.settings.as_of
+    workspace, name = runs.scheduler.workspace, change.name
+    as_of = workspace.settings.as_of
     old, new = good.version(name), bad.version(name)
     reverted = mixed_lock(bad, good, [name])
-    proved = not await runs.fails(reverted)
+    proved = change.proved or not await runs.fails(reverted)
     proof = "swap" if proved or await runs.fails(mixed_lock(good, bad, [name])) else "pair"
-    base = mixed_lock(good, bad, before)
+    base = mixed_lock(good, bad, change.before)
     release, last_good = new, old
     if old and new and Version(old) < Version(new):
         release, last_good = await _release_between(runs, base, name, Version(old), Version(new))

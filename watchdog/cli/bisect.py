@@ -285,6 +285,7 @@ def _finish(printer: _Printer, settings: Settings, bisection: Bisection, format_
         data = result_json(result, settings.as_of)
         data["command"] = printer.command.title
         data["runs"] = bisection.runs
+        data["runs_to_culprit"] = bisection.runs_to_culprit
         data["diff"] = printer.diff(result)
         click.echo(json.dumps(data))
     elif format_ == "markdown":
