@@ -195,7 +195,7 @@ async def _cure(runs: CommandRuns, request: CheckRequest, good: Snapshot, bad: L
     held = await search.back(control, bad, dict(bad.pins))
     changes, how = held, "bound"
     if not held:
-        changes, how = await search.forward() or {}, "newer"
+        changes, how = await search.nearest(await search.forward() or {}), "newer"
     lock = (await search.attempt(changes)).lock if changes else None
     # What the search saw once is run in full.
     if lock is None or (await runs.record(lock)).judgement.outcome is not Outcome.WORKS:

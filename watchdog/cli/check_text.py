@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from watchdog.analysis.check.installing import closure
 from watchdog.analysis.check.result import (
     IMPORTS,
     CheckResult,
     Obstacle,
     ObstacleKind,
     SubjectResult,
+    broken_packages,
 )
 from watchdog.analysis.history.cure import Cure, pip_arguments
 from watchdog.cli import history_text
 from watchdog.facts.severity import FailedUse, count_uses, describe
-from watchdog.harness import test_of_import
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Stage
 from watchdog.model.history import Culprit, ExplainedCause
@@ -101,22 +102,20 @@ def _headline_of_project(wording: Wording, result: CheckResult) -> str:
 
 
 def _not_importable(matrix: Matrix, result: CheckResult) -> str | None:
-    """Return the first package that cannot be imported, the framework before all others."""
-    names = [
-        subject.subject
+    """Return the package to name of those that cannot be imported.
+
+    The framework before all others, then one that requires no other of them.
+    """
+    names = {
+        name
         for subject in result.broken
-        if subject.subject != IMPORTS and subject.record.judgement.stage is Stage.IMPORT
-    ]
-    names += [name for s in result.broken if s.subject == IMPORTS for name in failed_imports(s)]
+        if subject.subject == IMPORTS or subject.record.judgement.stage is Stage.IMPORT
+        for name in broken_packages(subject)
+    }
     if matrix.framework in names:
         return matrix.title(matrix.framework)
-    return matrix.title(names[0]) if names else None
-
-
-def failed_imports(subject: SubjectResult) -> tuple[str, ...]:
-    """Return the packages that cannot be imported, of the result of all imports."""
-    by_test = {test_of_import(name): name for name in subject.record.lock}
-    return tuple(by_test.get(use.name, use.title) for use in subject.failed)
+    roots = sorted(names, key=lambda name: (len(names & closure(result.requires, name)), name))
+    return matrix.title(roots[0]) if roots else None
 
 
 def _obstacle_text(obstacle: Obstacle, python: str) -> str:
@@ -164,7 +163,7 @@ def _failure_lines(result: CheckResult) -> Iterator[str]:
 
 
 def _named_failures(subject: SubjectResult) -> Iterator[tuple[str, FailedUse]]:
-    names = failed_imports(subject) if subject.subject == IMPORTS else ()
+    names = broken_packages(subject) if subject.subject == IMPORTS else ()
     for place, use in enumerate(subject.failed):
         yield (names[place] if names else subject.subject), use
 
@@ -197,7 +196,8 @@ def _coverage_text(result: CheckResult) -> str:
     names = _shortened([s.subject for s in smokes])
     uses = f"{tested} use{'' if tested == 1 else 's'} of {names}" if names else "no uses"
     return (
-        f"Looked at: the import of {imported} packages that are named, and {uses}. "
+        f"Looked at: the import of {imported} package{'' if imported == 1 else 's'}"
+        f" that {'is' if imported == 1 else 'are'} named, and {uses}. "
         "Not looked at: the code of the application itself."
     )
 

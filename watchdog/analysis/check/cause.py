@@ -8,17 +8,19 @@ one, and the release that breaks it is the first that may not be installed besid
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from watchdog.analysis.check.explain import Report, changelog_of, explain_open
-from watchdog.analysis.check.installing import Installable
+from watchdog.analysis.check.explain import Report, changelog_of, explain_since
+from watchdog.analysis.check.installing import Installable, closure
 from watchdog.analysis.check.moves import (
+    Baseline,
     Goal,
     MoveSearch,
     changed_requirement,
@@ -27,15 +29,17 @@ from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
     CheckResult,
+    Control,
     Obstacle,
     ObstacleKind,
     SubjectResult,
+    broken_packages,
 )
 from watchdog.analysis.check.validity import find_control
-from watchdog.analysis.history.bisect import Experiment
+from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.cure import Cure
+from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.harness import test_of_import
-from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit
 from watchdog.model.lock import Lock
 from watchdog.model.signature import missing_symbol
@@ -62,35 +66,167 @@ async def explain_project(
         result: what is known so far.
         report: receives the result each time something is added to it.
     """
-    search = MoveSearch(scheduler=scheduler, request=request, goal=goal_of(result))
+    search = MoveSearch(
+        scheduler=scheduler,
+        request=request,
+        goal=goal_of(result),
+        baseline=baseline_of(installable, result),
+    )
+    explanation = _Explanation(search=search, installable=installable, result=result, report=report)
     primary = _primary(scheduler.workspace, result)
-    held: dict[str, str] = {}
-    moved: dict[str, str] | None = None
-    if primary is not None and _is_core(scheduler.workspace, primary):
-        # An application is written for its version of the framework, so what is around that moves.
-        held = await _hold_back(search, primary, installable)
-    if len(held) != 1:
-        scheduler.observer.stage("Looking for what to change")
-        moved = await search.forward()
-    if primary is not None and not held and (moved is None or len(moved) > 1):
-        held = await _hold_back(search, primary, installable)
-    result = _with_culprit(scheduler, result, search, held)
-    if chosen := _better(scheduler.workspace, primary, moved, held):
-        result = replace(result, cure=await _cure(search, chosen, held), cure_searched=True)
-    report(result)
-    if result.cure is None or any(obstacle.is_breakage for obstacle in result.obstacles):
-        older = await _older_python(scheduler, request, result)
-        if older is not None and result.cure is not None:
-            older = replace(result.cure, python=older.python)
-        result = replace(result, cure=older or result.cure)
-    result = replace(result, cure_searched=True)
-    report(result)
-    if result.culprit is None and primary is not None and primary.subject != IMPORTS:
-        changes = chosen or {}
-        explained = await _explain_by_the_past(scheduler, request, primary, changes, result, report)
-        # The past may know a cure where the package's own time does not.
-        result = replace(explained, cure=result.cure or explained.cure, cure_searched=True)
-    return result
+    core = primary is not None and _is_core(scheduler.workspace, primary)
+    # An application is written for its version of the framework: what is around that moves first.
+    if not core:
+        await explanation.move_forward()
+    if primary is not None and not any(o.is_breakage for o in result.obstacles):
+        await explanation.find_cause(primary)
+    if core and len(explanation.held) != 1:
+        await explanation.move_forward()
+    await explanation.choose(core=core)
+    if primary is not None and explanation.result.culprit is None:
+        await explanation.find_cause_in_open_past(primary)
+    return replace(explanation.result, cure_searched=True)
+
+
+@dataclass(kw_only=True)
+class _Explanation:
+    """An explanation that grows; each part is reported as it is found.
+
+    Attributes:
+        moved: requirements that must allow later versions, if that is a cure.
+        held: packages that must be older, if that is a cure.
+    """
+
+    search: MoveSearch
+    installable: Installable
+    result: CheckResult
+    report: Report
+    moved: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler of the search."""
+        return self.search.scheduler
+
+    def add(self, **parts: Any) -> None:  # noqa: ANN401  fields of a result
+        """Add what was found, and report it."""
+        self.result = replace(self.result, **parts)
+        self.report(self.result)
+
+    async def move_forward(self) -> None:
+        """Look for requirements that must allow later versions."""
+        self.scheduler.observer.stage("Looking for what to change")
+        self.moved = await self.search.forward() or {}
+        if self.moved and (cure := await self._cure(self.moved, "newer")):
+            self.add(cure=cure)
+
+    async def find_cause(self, primary: SubjectResult) -> None:
+        """Look for the release that broke it, and for what to hold back."""
+        package = _package_of(primary)
+        self.scheduler.observer.stage(f"Looking for the release that broke {package}")
+        lock = self.installable.answer
+        if not isinstance(lock, Lock):
+            return
+        self.add(missing=missing_symbol(self.result.symptom or ""), proof="undetermined")
+        around = closure(self.installable.requires, package)
+        is_open = primary.subject != IMPORTS and bool(around - _pinned(self.search.request))
+        if is_open:
+            control = await self._find_cause_in_past(primary, self.search.request.requirements)
+        else:
+            control = await find_control(self.scheduler, primary)
+        if control is None:
+            return
+        self.held = await self.search.back(control, lock, around - self.search.request.fixed)
+        if not is_open:
+            self._name_culprit()
+
+    async def find_cause_in_open_past(self, primary: SubjectResult) -> None:
+        """Look for the release in the past of the requirements, without pins on what is around.
+
+        The pins of packages that the failing one requires are opened: what they exclude cannot be
+        compared with anything. So are those that the cure changes, but for the failing package.
+        """
+        if primary.subject == IMPORTS:
+            return
+        request, name = self.search.request, primary.subject
+        around = closure(self.installable.requires, name) | self.moved.keys() | self.held.keys()
+        opened = around - {name} - request.fixed
+        requirements = tuple(
+            opened_requirement(r) if canonicalize_name(Requirement(r).name) in opened else r
+            for r in request.requirements
+        )
+        if requirements != request.requirements:
+            await self._find_cause_in_past(primary, requirements)
+
+    async def _find_cause_in_past(
+        self, primary: SubjectResult, requirements: tuple[str, ...]
+    ) -> Control | None:
+        """Add the release that broke it; return the last environment before it."""
+        python, as_of = self.result.python, self.scheduler.workspace.settings.as_of
+        experiment = Experiment(self.scheduler, primary.subject, requirements)
+        transition = await last_working_snapshot(experiment, python, as_of)
+        good = transition[0] if transition else None
+        if good is None or good.lock is None:
+            return None
+        bad = await experiment.observe(python, as_of)
+        explained = await explain_since(
+            experiment, self.result, good, bad, self.report, with_cure=False
+        )
+        self.result = replace(explained, cure=self.result.cure)
+        return Control(lock=good.lock, python=python, as_of=cutoff_of(good))
+
+    def _name_culprit(self) -> None:
+        """Add the release that broke it: the first that may not be installed."""
+        failing = {use.signature for subject in self.result.broken for use in subject.failed}
+        breaking = {n: b for n, b in self.search.breaking.items() if n in self.held}
+        if len(self.held) > 1:  # other failures may lie behind this one
+            breaking = {name: b for name, b in breaking.items() if b.signatures & failing}
+        if len(breaking) != 1:
+            return
+        ((name, found),) = breaking.items()
+        culprit = Culprit(name, str(found.release), str(found.last_good))
+        workspace = self.scheduler.workspace
+        self.add(
+            culprit=culprit,
+            proof="swap",
+            since=_released(workspace, name, found.release),
+            changelog=changelog_of(
+                workspace, culprit, self.result.python, workspace.settings.as_of
+            ),
+        )
+
+    async def choose(self, *, core: bool) -> None:
+        """Take the better of two cures, as near as possible, and try older Pythons if it is bad."""
+        held_is_better = bool(self.held) and (
+            not self.moved or len(self.held) < len(self.moved) or (core and len(self.held) == 1)
+        )
+        if held_is_better:
+            self.add(cure=await self._cure(self.held, "bound") or self.result.cure)
+        elif self.moved:
+            nearest = await self.search.nearest(self.moved)
+            self.add(cure=await self._cure(nearest, "newer") or self.result.cure)
+        if self.result.cure is None or any(o.is_breakage for o in self.result.obstacles):
+            older = await _older_python(self.scheduler, self.search.request, self.result)
+            if older is not None and self.result.cure is not None:
+                older = replace(self.result.cure, python=older.python)
+            self.add(cure=older or self.result.cure)
+
+    async def _cure(self, changes: Mapping[str, str], how: str) -> Cure | None:
+        """Return changes as a cure, if everything works with them, with the lock that ran."""
+        attempt = await self.search.confirm(changes)
+        if not attempt.works or attempt.lock is None:
+            return None
+        return Cure(pins_of(self.search.request.requirements, changes), how, attempt.lock)
+
+
+def _pinned(request: CheckRequest) -> set[str]:
+    """Return the names of the requirements with an exact version."""
+    return {
+        canonicalize_name(requirement.name)
+        for requirement in map(Requirement, request.requirements)
+        if any(s.operator in ("==", "===") for s in requirement.specifier)
+    }
 
 
 def goal_of(result: CheckResult) -> Goal:
@@ -99,6 +235,23 @@ def goal_of(result: CheckResult) -> Goal:
     return Goal(
         subjects=tuple(subject.subject for subject in ordered),
         may_lack=frozenset(o.name for o in result.obstacles if not _can_move(o)),
+    )
+
+
+def baseline_of(installable: Installable, result: CheckResult) -> Baseline | None:
+    """Return what passed in the first run, by which a search can spare what cannot differ."""
+    lock = installable.answer
+    if not isinstance(lock, Lock):
+        return None
+    passed = {s.subject for s in result.subjects if not s.failed and s.subject != IMPORTS}
+    imports = next((s for s in result.subjects if s.subject == IMPORTS), None)
+    failed = {use.name for use in imports.failed} if imports else set()
+    names = {name for name, _ in lock.pins if imports and test_of_import(name) not in failed}
+    return Baseline(
+        lock=lock,
+        requires=installable.requires,
+        passed=frozenset(passed),
+        imported=frozenset(names),
     )
 
 
@@ -114,66 +267,26 @@ def _is_core(workspace: Workspace, primary: SubjectResult) -> bool:
 
 
 def _primary(workspace: Workspace, result: CheckResult) -> SubjectResult | None:
-    """Return the failure to explain first: the framework's, else a smoke's, else an import's."""
+    """Return the failure to explain first.
+
+    That is the framework's, else that of a package which requires no other one that fails; a
+    smoke's before an import's.
+    """
     framework = workspace.settings.matrix.framework
-    order = sorted(result.broken, key=lambda s: (s.subject != framework, s.subject == IMPORTS))
-    return order[0] if order else None
+    broken = {name for subject in result.broken for name in broken_packages(subject)}
+
+    def weight(subject: SubjectResult) -> tuple[bool, int, bool]:
+        below = min(
+            len(broken & closure(result.requires, name)) for name in broken_packages(subject)
+        )
+        return subject.subject != framework, below, subject.subject == IMPORTS
+
+    return min(result.broken, key=weight, default=None)
 
 
 def _package_of(result: SubjectResult) -> str:
     """Return the package that a result is about: of imports, the first that fails."""
-    if result.subject != IMPORTS:
-        return result.subject
-    failed = result.failed[0].name
-    return next((name for name in result.record.lock if test_of_import(name) == failed), failed)
-
-
-async def _hold_back(
-    search: MoveSearch, primary: SubjectResult, installable: Installable
-) -> dict[str, str]:
-    """Return the packages around a failing one that must be older; none if that is not it."""
-    lock = installable.answer
-    package = _package_of(primary)
-    search.scheduler.observer.stage(f"Looking for the release that broke {package}")
-    control = await find_control(search.scheduler, primary)
-    if control is None or not isinstance(lock, Lock):
-        return {}
-    around = _closure(installable.requires, package) - search.request.fixed
-    return await search.back(control, lock, around)
-
-
-def _closure(requires: Mapping[str, frozenset[str]], name: str) -> set[str]:
-    """Return a package and all that it requires, directly or not."""
-    reached, waiting = {name}, [name]
-    while waiting:
-        new = requires.get(waiting.pop(), frozenset()) - reached
-        reached |= new
-        waiting += new
-    return reached
-
-
-def _with_culprit(
-    scheduler: Scheduler, result: CheckResult, search: MoveSearch, held: Mapping[str, str]
-) -> CheckResult:
-    """Return the result with the release that broke it: the first that may not be installed."""
-    result = replace(result, missing=missing_symbol(result.symptom or ""))
-    failing = {use.signature for subject in result.broken for use in subject.failed}
-    breaking = {name: b for name, b in search.breaking.items() if name in held}
-    if len(held) > 1:  # other failures may lie behind this one
-        breaking = {name: b for name, b in breaking.items() if b.signatures & failing}
-    if len(breaking) != 1:
-        return replace(result, proof="undetermined")
-    ((name, found),) = breaking.items()
-    broken = found.release
-    culprit = Culprit(name, str(broken), str(found.last_good))
-    workspace = scheduler.workspace
-    return replace(
-        result,
-        culprit=culprit,
-        proof="swap",
-        since=_released(workspace, name, broken),
-        changelog=changelog_of(workspace, culprit, result.python, workspace.settings.as_of),
-    )
+    return broken_packages(result)[0]
 
 
 def _released(workspace: Workspace, name: str, version: Version) -> datetime | None:
@@ -181,64 +294,11 @@ def _released(workspace: Workspace, name: str, version: Version) -> datetime | N
     return next((r.uploaded for r in releases if r.version == version), None)
 
 
-async def _explain_by_the_past(
-    scheduler: Scheduler,
-    request: CheckRequest,
-    primary: SubjectResult,
-    changes: Mapping[str, str],
-    result: CheckResult,
-    report: Report,
-) -> CheckResult:
-    """Look for the release in the past of the requirements, without pins on what is around.
-
-    The pins of packages that the failing one requires are opened: what they exclude cannot be
-    compared with anything. So are those that the cure changes, but for the failing package itself.
-    """
-    name = primary.subject
-    judged = [s.subject for s in result.subjects if s.outcome in (Outcome.WORKS, Outcome.BROKEN)]
-    others = tuple(subject for subject in judged if subject not in (name, IMPORTS))
-    opened = (_closure(result.requires, name) | changes.keys()) - {name} - request.fixed
-    requirements = tuple(
-        opened_requirement(r) if canonicalize_name(Requirement(r).name) in opened else r
-        for r in request.requirements
-    )
-    is_as_typed = requirements == request.requirements
-    experiment = Experiment(scheduler, name, requirements, others if is_as_typed else ())
-    with_cure = is_as_typed and result.cure is None
-    return await explain_open(experiment, result, report, with_cure=with_cure)
-
-
 def opened_requirement(requirement: str) -> str:
     """Return a requirement for any version; extras and marker stay."""
     opened = Requirement(requirement)
     opened.specifier = SpecifierSet()
     return str(opened)
-
-
-def _better(
-    workspace: Workspace,
-    primary: SubjectResult | None,
-    moved: dict[str, str] | None,
-    held: dict[str, str],
-) -> dict[str, str] | None:
-    """Return the changes that are fewer; of as many, the later versions.
-
-    But where the framework itself fails, the older packages around it: an application is written
-    for its version.
-    """
-    if not moved or not held:
-        return moved or held or None
-    if len(moved) != len(held):
-        return min(moved, held, key=len)
-    return held if primary is not None and _is_core(workspace, primary) else moved
-
-
-async def _cure(search: MoveSearch, changes: Mapping[str, str], held: Mapping[str, str]) -> Cure:
-    """Return changes as a cure, with the lock that ran."""
-    attempt = await search.attempt(changes)
-    assert attempt.lock is not None  # noqa: S101  it worked
-    how = "newer" if changes is not held else "bound"
-    return Cure(pins_of(search.request.requirements, changes), how, attempt.lock)
 
 
 def pins_of(requirements: Iterable[str], changes: Mapping[str, str]) -> tuple[str, ...]:

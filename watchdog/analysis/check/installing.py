@@ -219,15 +219,19 @@ def build_obstacle(
     )
 
 
-def needs_left_out(installable: Installable, name: str) -> frozenset[str]:
-    """Return which of the packages that were left out a package requires, directly or not."""
+def closure(requires: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
+    """Return a package and all that it requires, directly or not."""
     reached, waiting = {name}, [name]
     while waiting:
-        for required in installable.requires.get(waiting.pop(), ()):
-            if required not in reached:
-                reached.add(required)
-                waiting.append(required)
-    return frozenset(reached & installable.left_out)
+        new = requires.get(waiting.pop(), frozenset()) - reached
+        reached |= new
+        waiting += new
+    return frozenset(reached)
+
+
+def needs_left_out(installable: Installable, name: str) -> frozenset[str]:
+    """Return which of the packages that were left out a package requires, directly or not."""
+    return closure(installable.requires, name) & installable.left_out
 
 
 def _name(requirement: str) -> str:

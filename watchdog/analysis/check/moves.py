@@ -20,7 +20,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from watchdog.analysis.check.installing import Installable, find_installable
+from watchdog.analysis.check.installing import Installable, closure, find_installable
 from watchdog.analysis.check.result import COMMAND, IMPORTS, CheckRequest, Control, SubjectResult
 from watchdog.analysis.check.subjects import named_packages
 from watchdog.analysis.check.validity import judge_records
@@ -51,6 +51,27 @@ class Goal:
 
     subjects: tuple[str, ...]
     may_lack: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What passed before the search; what a change does not reach is not run again on the way.
+
+    Attributes:
+        requires: the packages that each package of the lock requires.
+        passed: the subjects whose smokes passed.
+        imported: the packages that could be imported.
+    """
+
+    lock: Lock
+    requires: Mapping[str, frozenset[str]]
+    passed: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
+
+    def is_reached(self, name: str, installable: Installable, lock: Lock) -> bool:
+        """Return whether a package, or one that it requires, has another version in a lock."""
+        before = {(n, self.lock.version(n)) for n in closure(self.requires, name)}
+        return before != {(n, lock.version(n)) for n in closure(installable.requires, name)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +107,7 @@ class MoveSearch:
     """Searches changes of some requirements.
 
     Attributes:
+        baseline: what passed before, and is run again only where a change reaches it.
         attempts: results so far, by changes.
         command: makes the trial of a command, if the goal has one.
         breaking: the release that breaks, by the name of a package that is held back.
@@ -94,6 +116,7 @@ class MoveSearch:
     scheduler: Scheduler
     request: CheckRequest
     goal: Goal
+    baseline: Baseline | None = None
     command: Callable[[str, Lock, str, datetime], Trial] | None = None
     breaking: dict[str, Breaking] = field(default_factory=dict)
     attempts: dict[frozenset[tuple[str, str]], Attempt] = field(default_factory=dict)
@@ -107,11 +130,15 @@ class MoveSearch:
             self.attempts[key] = await self._attempt(changes)
         return self.attempts[key]
 
+    async def confirm(self, changes: Changes) -> Attempt:
+        """Run everything that has to pass with some changes, whatever they reach."""
+        return await self._attempt(changes, everything=True)
+
     async def works(self, changes: Changes) -> bool:
-        """Return whether everything passes with some changes."""
+        """Return whether everything that some changes reach passes with them."""
         return (await self.attempt(changes)).works
 
-    async def _attempt(self, changes: Changes) -> Attempt:
+    async def _attempt(self, changes: Changes, *, everything: bool = False) -> Attempt:
         requirements = changed_requirements(self.request.requirements, changes)
         may_lack = self.goal.may_lack - changes.keys()
         installable = await find_installable(
@@ -127,7 +154,7 @@ class MoveSearch:
             return Attempt(works=False, suspects=tuple(names))
         if not isinstance(installable.answer, Lock):
             return Attempt(works=False, suspects=self._named_by(installable))
-        return await self._run(installable, installable.answer)
+        return await self._run(installable, installable.answer, everything=everything)
 
     def _named_by(self, installable: Installable) -> tuple[str, ...]:
         """Return the pinned packages that a conflict names, in its order."""
@@ -138,15 +165,23 @@ class MoveSearch:
         places = {name: place for name in names if (place := _place(reason, name)) >= 0}
         return tuple(sorted(places, key=lambda name: places[name]))
 
-    async def _run(self, installable: Installable, lock: Lock) -> Attempt:
+    async def _run(self, installable: Installable, lock: Lock, *, everything: bool) -> Attempt:
         """Run the smokes, a few at a time, until one fails."""
-        python = self.request.python
         at_once = self.scheduler.workspace.settings.jobs
-        subjects = [s for s in self.goal.subjects if s in _MADE or lock.version(s)]
-        for start in range(0, len(subjects), at_once):
-            batch = subjects[start : start + at_once]
-            trials = [self._trial(subject, lock, python) for subject in batch]
-            records = await gather(self.scheduler.record_once(trial) for trial in trials)
+        base = None if everything else self.baseline
+        trials: list[Trial] = []
+        for subject in self.goal.subjects:
+            if subject not in _MADE and not lock.version(subject):
+                continue
+            if subject == IMPORTS:
+                trials += self._imports(installable, lock, base)
+                continue
+            passed = base is not None and subject in base.passed
+            if not (base and passed) or base.is_reached(subject, installable, lock):
+                trials.append(self._trial(subject, lock))
+        for start in range(0, len(trials), at_once):
+            batch = trials[start : start + at_once]
+            records = await gather(self.scheduler.record_once(trial) for trial in batch)
             for result in await judge_records(self.scheduler, records, installable):
                 if result.outcome not in _PASSES:
                     return Attempt(
@@ -157,23 +192,30 @@ class MoveSearch:
                     )
         return Attempt(works=True, lock=lock)
 
-    def _trial(self, subject: str, lock: Lock, python: str) -> Trial:
+    def _trial(self, subject: str, lock: Lock) -> Trial:
         workspace = self.scheduler.workspace
-        as_of = workspace.settings.as_of
-        if subject == COMMAND and self.command:
-            return self.command(subject, lock, python, as_of)
-        if subject != IMPORTS:
-            return workspace.trial(subject, lock, python, as_of)
-        source = imports_smoke(named_packages(self.request.requirements, lock))
-        return workspace.made_trial(IMPORTS, source, lock, python, as_of)
+        is_command = subject == COMMAND and self.command is not None
+        trial_of = self.command if is_command and self.command else workspace.trial
+        return trial_of(subject, lock, self.request.python, workspace.settings.as_of)
+
+    def _imports(self, installable: Installable, lock: Lock, base: Baseline | None) -> list[Trial]:
+        """Return the trial that imports what is named, as far as a change reaches it."""
+        names = [
+            name
+            for name in named_packages(self.request.requirements, lock)
+            if base is None or name not in base.imported or base.is_reached(name, installable, lock)
+        ]
+        if not names:
+            return []
+        workspace = self.scheduler.workspace
+        source = imports_smoke(names)
+        python, as_of = self.request.python, workspace.settings.as_of
+        return [workspace.made_trial(IMPORTS, source, lock, python, as_of)]
 
     # --- searching ---------------------------------------------------------------------------
 
-    async def forward(self, *, narrow: bool = True) -> dict[str, str] | None:
-        """Return the fewest requirements that must allow later versions; None if that fails.
-
-        With `narrow` each bound is lowered to the first version that works.
-        """
+    async def forward(self) -> dict[str, str] | None:
+        """Return the fewest requirements that must allow later versions; None if that fails."""
         loosened = self._loosened()
         changes: dict[str, str] = {}
         for _ in range(_MOST_STEPS):
@@ -189,8 +231,7 @@ class MoveSearch:
             changes = loosened
         if not await self.works(changes):
             return None
-        needed = await self.fewest(changes)
-        return await self.nearest(needed) if narrow else needed
+        return await self.fewest(changes)
 
     def _loosened(self) -> dict[str, str]:
         """Return, for each bounded requirement that may change, a bound that allows later ones."""

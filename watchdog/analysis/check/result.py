@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from watchdog.analysis.history.cure import Cure
 from watchdog.facts.severity import FailedUse
+from watchdog.harness import test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock
@@ -172,3 +173,11 @@ class CheckResult:
     def broken(self) -> tuple[SubjectResult, ...]:
         """The results with a use that fails."""
         return tuple(subject for subject in self.subjects if subject.failed)
+
+
+def broken_packages(subject: SubjectResult) -> tuple[str, ...]:
+    """Return the packages that fail in a result: its subject, or those that are not imported."""
+    if subject.subject != IMPORTS:
+        return (subject.subject,)
+    by_test = {test_of_import(name): name for name in subject.record.lock}
+    return tuple(by_test.get(use.name, use.title) for use in subject.failed)

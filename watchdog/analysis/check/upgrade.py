@@ -50,10 +50,13 @@ async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
         return Upgrade(moves=None, lock=None, open_result=open_result)
     scheduler.observer.stage("Looking for the fewest other changes")
     search = MoveSearch(scheduler=scheduler, request=request, goal=goal_of(open_result))
-    moved = await search.forward(narrow=False)
+    moved = await search.forward()
     if moved is None:
         return Upgrade(moves=None, lock=None, open_result=open_result)
-    lock = (await search.attempt(moved)).lock
+    confirmed = await search.confirm(moved)
+    if not confirmed.works:
+        return Upgrade(moves=None, lock=None, open_result=open_result)
+    lock = confirmed.lock
     versions = dict(lock.pins) if lock else {}
     moves = tuple(f"{name}=={versions[name]}" for name in sorted(moved) if name in versions)
     return Upgrade(moves=moves, lock=lock, open_result=open_result, changes=moved)
