@@ -104,7 +104,8 @@ def _headline_of_project(wording: Wording, result: CheckResult) -> str:
 def _not_importable(matrix: Matrix, result: CheckResult) -> str | None:
     """Return the package to name of those that cannot be imported.
 
-    The framework before all others, then one that requires no other of them.
+    The framework before all others, then one that requires no other of them, and that most of the
+    others require.
     """
     names = {
         name
@@ -114,8 +115,15 @@ def _not_importable(matrix: Matrix, result: CheckResult) -> str | None:
     }
     if matrix.framework in names:
         return matrix.title(matrix.framework)
-    roots = sorted(names, key=lambda name: (len(names & closure(result.requires, name)), name))
-    return matrix.title(roots[0]) if roots else None
+    if not names:
+        return None
+    required = {name: closure(result.requires, name) for name in names}
+
+    def weight(name: str) -> tuple[int, int, str]:
+        dependents = sum(name in required[other] for other in names)
+        return len(names & required[name]), -dependents, name
+
+    return matrix.title(min(names, key=weight))
 
 
 def _obstacle_text(obstacle: Obstacle, python: str) -> str:
