@@ -65,7 +65,8 @@ def checked(home: Home, mine: Path) -> Checked:
 
 def test_extension_page_names_the_wheel(checked: Checked, home: Home) -> None:
     """A page says how to test the wheel again, and that it is on no index."""
-    checked(40)
+    done = checked(40)
+    assert done.returncode == 1, done.stderr + done.stdout
     page = html.unescape(
         (home.folder / "reports" / "subjects" / "ext-mine.html").read_text("utf-8")
     )

@@ -20,7 +20,7 @@ from watchdog.analysis.extension import (
 )
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.github_annotations import annotate, summarise, table_cell
-from watchdog.cli.options import as_of_option, jobs_option, reports_option, smokes_option
+from watchdog.cli.options import as_of_option, jobs_option, smokes_option
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.matrix import load, schema
 from watchdog.matrix.schema import Matrix
@@ -100,7 +100,13 @@ _MOST_CELLS = 5
     type=click.Path(path_type=Path),
     help="Use the core packages of this matrix.yaml; by default Flask and Werkzeug.",
 )
-@reports_option
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder for the pages and all stored results of this extension.",
+)
 @smokes_option
 def extension(
     path: str,
