@@ -26,6 +26,7 @@ from watchdog.environments.interpreters import prefixes
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
+from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
 from watchdog.runner.judge import agree, judge, shows_damaged_bytecode
 from watchdog.runner.probe_report import defined_tests, read_events
@@ -78,7 +79,7 @@ class TrialRunner:
     smokes: Path = SMOKES
     stopping: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 1))
-    _confirmed: set[tuple[str, str | None]] = field(default_factory=set)
+    _confirmed: set[tuple[str | Lock, str | None]] = field(default_factory=set)
 
     def run(self, trial: Trial) -> Record:
         """Run a trial and add its record to the ledger, unless the infrastructure failed."""
@@ -130,14 +131,18 @@ class TrialRunner:
         if first.outcome is not Outcome.BROKEN:
             return [linked]
         # One reference environment is enough for each kind of failure: once it has shown the same,
-        # links are not the cause, and later failures of the kind are repeated in a linked one.
-        kind = (trial.subject, first.signature)
-        if kind in self._confirmed:
+        # links are not the cause, and later failures of the kind are repeated in a linked one. So
+        # it is for the same failure of another subject with the same packages.
+        kinds: set[tuple[str | Lock, str | None]] = {
+            (trial.subject, first.signature),
+            (trial.lock, first.signature),
+        }
+        if not kinds.isdisjoint(self._confirmed):
             return [linked, self.attempt(trial)]
         reference = self.attempt(trial, reference=True)
         second = judge(reference)
         if second.outcome is Outcome.BROKEN and second.signature == first.signature:
-            self._confirmed.add(kind)
+            self._confirmed |= kinds
         elif self.environments.repair_bytecode(trial.installation):
             return [reference, self.attempt(trial)]
         return [linked, reference]
