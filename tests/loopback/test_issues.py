@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -139,3 +140,35 @@ def test_issues_command_requirements(
     )
     assert done.returncode == 3
     assert "issues: write" in done.stderr
+
+
+def test_application_issue_command(home: Home, github: LoopbackIssues) -> None:
+    """A dry run changes nothing; an answer that is none, or no token, ends with a message."""
+    answer = {
+        "as_of": "2025-12-01T12:00:00+00:00",
+        "python": "3.13",
+        "command": "pytest",
+        "outcome": "broken",
+        "worked_before": True,
+    }
+    path = home.folder / "answer.json"
+    path.write_text(json.dumps(answer), "utf-8")
+    there = {
+        "GITHUB_TOKEN": TOKEN,
+        "GITHUB_API_URL": github.url,
+        "GITHUB_REPOSITORY": "someone/watchdog",
+    }
+    done = home("application-issue", "--dry-run", "answer.json", **there)
+    assert (done.returncode, github.issues) == (1, [])
+    assert "would be opened: pytest fails with today's releases" in done.stderr
+    done = home("application-issue", "answer.json", **there)
+    assert (done.returncode, len(github.issues)) == (1, 1)
+    path.write_text(json.dumps(answer | {"outcome": "works"}), "utf-8")
+    assert home("application-issue", "answer.json", **there).returncode == 0
+    assert github.issues[0]["state"] == "closed"
+    assert [number for number, _ in github.comments] == [1]
+    path.write_text("{}", "utf-8")
+    done = home("application-issue", "answer.json", **there)
+    assert (done.returncode, "as_of, command, outcome" in done.stderr) == (2, True)
+    done = home("application-issue", "answer.json", GITHUB_REPOSITORY="someone/watchdog")
+    assert (done.returncode, "GITHUB_TOKEN" in done.stderr) == (2, True)

@@ -27,7 +27,10 @@ from watchdog.storage.journal import Journal
 ROOT = Path(__file__).parents[2]
 """The repository."""
 
-WITHOUT_INDEX = ("report", "show", "clean", "schema", "merge", "issues", "pythons")
+WITHOUT_INDEX = (
+    *("report", "show", "clean", "schema", "merge", "issues", "pythons"),
+    "application-issue",
+)
 """Commands that use no index and run no smoke."""
 
 

@@ -24,10 +24,12 @@ class LoopbackIssues(Loopback):
         failures: how the next requests fail, in order: a status, `lost` (the request is done, but
             there is no response), `limited` (429, retry after a second), `used-up` (403, the
             hourly limit), or None for no failure.
+        comments: the number of the issue and the text of each comment, in order.
         per_page: page size; None for the requested one.
     """
 
     issues: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[tuple[int, str]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Any] = field(default_factory=list)
     per_page: int | None = None
@@ -88,6 +90,9 @@ class LoopbackIssues(Loopback):
             return 404, {"message": "Not Found"}, {}
         if method == "GET":
             return self._page(parse_qs(parts.query), parts.path)
+        if method == "POST" and steps[5:] == ["comments"]:
+            self.comments.append((int(steps[4]), fields["body"]))
+            return 201, {"body": fields["body"]}, {}
         if method == "POST":
             assert set(fields) <= {"title", "body"}
             return 201, self.add(fields["title"], fields["body"]), {}

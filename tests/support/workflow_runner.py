@@ -162,7 +162,8 @@ class _Steps:
         return succeeded
 
     def _step(self, step: dict[str, Any], contexts: dict[str, Any]) -> dict[str, str]:
-        values = self.workflow._contexts(contexts)
+        temp = {"runner": {"temp": str(self.temp or self.folder / "temp")}}
+        values = self.workflow._contexts(contexts | temp)
         inputs = {k: _substitute(v, values) for k, v in step.get("with", {}).items()}
         if uses := step.get("uses"):
             if uses.startswith("$/"):

@@ -52,6 +52,15 @@ class Bisection:
     runs: int = 0
     runs_to_culprit: int | None = None
 
+    @property
+    def worked_before(self) -> bool | None:
+        """Whether a failing command succeeds with earlier releases; None if that is not known."""
+        if self.result.outcome is not Outcome.BROKEN or self.result.lock is None:
+            return None
+        if self.before or self.result.culprit or self.result.since:
+            return True
+        return None if self.result.stopped else False
+
 
 @dataclass(kw_only=True)
 class CommandRuns:

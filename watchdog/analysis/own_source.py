@@ -101,8 +101,10 @@ async def find_affected_lines(
     search = _ReleaseSearch(scheduler=scheduler, python=python, as_of=as_of, old=old, new=new)
     by_symbol = {use.symbol: use for use in worse}
     symbols = sorted({risk.symbol for risk in found})
+    gone = {risk.symbol for risk in found if risk.kind is not Kind.ANNOUNCED}
     dated = await gather(
-        search.first_worse(by_symbol[symbol], packages, before) for symbol in symbols
+        search.first_worse(by_symbol[symbol], packages, before, gone=symbol in gone)
+        for symbol in symbols
     )
     releases = dict(zip(symbols, dated, strict=True))
     lines = []
@@ -133,11 +135,17 @@ class _ReleaseSearch:
     new: Lock
 
     async def first_worse(
-        self, use: SymbolUse, packages: Mapping[str, str], before: Mapping[str, Offer]
+        self,
+        use: SymbolUse,
+        packages: Mapping[str, str],
+        before: Mapping[str, Offer],
+        *,
+        gone: bool,
     ) -> tuple[str, str]:
         """Return `name version` of that release, and the words of its announcement, if any.
 
-        The announcement is that of the last release that still has the symbol.
+        For what is `gone` in the end a release that only announces that is not worse. The
+        announcement is that of the last release that still has the symbol.
         """
         name = packages[use.package]
         low, high = self.old.version(name), self.new.version(name)
@@ -154,6 +162,8 @@ class _ReleaseSearch:
         while last - first > 1:
             middle = (first + last) // 2
             offers = await self._offers(name, between[middle], use)
+            if gone:
+                offers = {key: replace(offer, deprecated=None) for key, offer in offers.items()}
             if offers and is_worse(use, before, offers):
                 last = middle
             else:

@@ -286,6 +286,7 @@ def _finish(printer: _Printer, settings: Settings, bisection: Bisection, format_
         data["command"] = printer.command.title
         data["runs"] = bisection.runs
         data["runs_to_culprit"] = bisection.runs_to_culprit
+        data["worked_before"] = bisection.worked_before
         data["diff"] = printer.diff(result)
         click.echo(json.dumps(data))
     elif format_ == "markdown":

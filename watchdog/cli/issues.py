@@ -21,24 +21,27 @@ from watchdog.report.github.issues import IssueTracker
 
 T = TypeVar("T")
 
-
-@click.command()
-@matrix_option
-@reports_option
-@click.option(
+repository_option = click.option(
     "--repository",
     envvar="GITHUB_REPOSITORY",
     metavar="OWNER/NAME",
     required=True,
     help="The repository of the issues; in a workflow, by default its own (GITHUB_REPOSITORY).",
 )
-@click.option(
+api_option = click.option(
     "--api",
     envvar="GITHUB_API_URL",
     default="https://api.github.com",
     show_default=True,
     help="Address of GitHub's REST API.",
 )
+
+
+@click.command()
+@matrix_option
+@reports_option
+@repository_option
+@api_option
 @click.option("--dry-run", is_flag=True, help="Print what would be changed; change nothing.")
 def issues(matrix_path: Path, reports: Path, repository: str, api: str, *, dry_run: bool) -> None:
     """Open, edit and close issues on GitHub: one for each current breakage, and an overview.
@@ -61,7 +64,7 @@ def issues(matrix_path: Path, reports: Path, repository: str, api: str, *, dry_r
         by_number = {issue.number: issue for issue in existing}
         changes = issue_sync.plan_changes(site, existing)
         for change in changes:
-            action = _action(by_number.get(change.number), change)
+            action = describe_action(by_number.get(change.number), change)
             if dry_run:
                 action, result = f"would be {action}", change
             else:
@@ -72,7 +75,8 @@ def issues(matrix_path: Path, reports: Path, repository: str, api: str, *, dry_r
         say(console, f"{len(existing)} issues; they match the report, nothing to change")
 
 
-def _action(before: Issue | None, after: Issue) -> str:
+def describe_action(before: Issue | None, after: Issue) -> str:
+    """Return in one word what a change does to an issue; `before` is None for a new one."""
     if before is None:
         return "opened"
     if before.open == after.open:

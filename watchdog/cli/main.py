@@ -82,6 +82,12 @@ COMMANDS = {
     "plan": _source(_AUTOMATION, "shards:plan", "List what a run would do, split into shards."),
     "merge": _source(_AUTOMATION, "shards:merge", "Join the reports of several shards."),
     "issues": _source(_AUTOMATION, "issues:issues", "Open and close issues on GitHub."),
+    "application-issue": _source(
+        _AUTOMATION,
+        "application_issue:application_issue",
+        "Open or close the issue of an application.",
+    ),
+    "hook": _source(_AUTOMATION, "hook:hook", "Check changed dependency files before a commit."),
     "pythons": _source(_AUTOMATION, "shards:pythons", "List the Pythons of matrix.yaml."),
     "schema": _source(_AUTOMATION, "run:schema", "Print the JSON schema of matrix.yaml."),
     "clean": _source(_AUTOMATION, "run:clean", "Delete cached packages that are no longer used."),

@@ -225,8 +225,10 @@ def _plan_lines(
     yield from _source_lines(plan)
     if plan.command:
         judgement = plan.command.judgement
-        word = "succeeds" if judgement.outcome is Outcome.WORKS else "fails"
-        symptom = f": {judgement.symptom}" if judgement.symptom else ""
+        words = {Outcome.WORKS: "succeeds", Outcome.BROKEN: "fails"}
+        word = words.get(judgement.outcome, "could not be judged")
+        symptom = judgement.symptom or judgement.reason
+        symptom = f": {symptom}" if symptom and judgement.outcome is not Outcome.WORKS else ""
         title = plan.command.evidence[-1].tests[0].title if plan.command.evidence[-1].tests else ""
         yield f"{title or 'the command'} {word} with these versions{symptom}"
 

@@ -73,7 +73,7 @@ def _failure(output: str, code: int) -> Exception:
         match = _PYTEST_FAILURE.match(line)
         if match:
             test, reason = match.groups()
-            of_reason = _EXCEPTION.match(reason or "")
+            of_reason = _EXCEPTION.match(reason) if reason else _first_raised(lines)
             if of_reason:
                 return _exception(of_reason[1], f"{of_reason[2]} [{test}]")
             return _exception("TestFailed", f"{reason or test} [{test}]" if reason else test)
@@ -84,6 +84,12 @@ def _failure(output: str, code: int) -> Exception:
         if re.match(r"^[A-Za-z_.]*(?:Error|Exception|Exit|Interrupt)$", line):
             return _exception(line, "")
     return CommandError(f"exit code {code}: {lines[-1] if lines else 'no output'}")
+
+
+def _first_raised(lines: list[str]) -> re.Match[str] | None:
+    """Return the first exception that pytest showed; a failed import has none in the summary."""
+    shown = (_EXCEPTION.match(line) for line in lines if line.startswith("E  "))
+    return next(filter(None, shown), None)
 
 
 def _exception(name: str, message: str) -> Exception:

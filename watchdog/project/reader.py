@@ -88,6 +88,24 @@ def read_project(
     return project
 
 
+def declares_nothing(path: Path) -> bool:
+    """Return whether a file has no requirement in it, not even one that cannot be used.
+
+    Such are a pyproject.toml that holds settings of tools alone, a file of constraints, and a file
+    that is empty. What conda installs is no requirement of ours.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    if not read_source(path, str(path)).text.strip():
+        return True
+    reading = _read(path, (), os.environ)
+    project = reading.project()
+    if reading.problems or project.dependencies:
+        return False
+    return not project.skipped or path.suffix in {".yml", ".yaml"}
+
+
 def read_partly(path: Path) -> Project:
     """Return what can be read in a file, which may declare nothing and have mistakes."""
     return _read(path, (), {}).project()

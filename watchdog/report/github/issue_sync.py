@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State
 from watchdog.report.api import Broken, Field, History, Past, Today
+from watchdog.report.github.markdown import code, code_block, escape, without_mentions
 
 OVERVIEW = "overview"
 _TITLE_LIMIT = 200  # GitHub's is 256
@@ -181,15 +182,15 @@ def _close(site: SiteData, issue: Issue) -> Issue:
 
 def _how_fixed(past: Past | None, as_of: datetime) -> str:
     if past and past.fixed_on:
-        return _escape(past.how_fixed or f"It works again since {past.fixed_on:%Y-%m-%d}.")
+        return escape(past.how_fixed or f"It works again since {past.fixed_on:%Y-%m-%d}.")
     return f"It works again: seen on {as_of:%Y-%m-%d}."
 
 
 def _overview_issue(site: SiteData, same: Sequence[Issue]) -> Issue:
     """Return the overview as it should be; `same` are those that exist."""
     today = site.today
-    lines = [_escape(today.headline), "", f"As of {today.as_of:%Y-%m-%d %H:%M} UTC.", ""]
-    lines += [f"- {_who(broken)}: {_code(broken.symptom)}" for broken in today.breakages]
+    lines = [escape(today.headline), "", f"As of {today.as_of:%Y-%m-%d %H:%M} UTC.", ""]
+    lines += [f"- {_who(broken)}: {code(broken.symptom)}" for broken in today.breakages]
     if site.url:
         lines += ["", f"[The page]({site.url})"]
     return Issue(
@@ -207,30 +208,30 @@ def _ids(broken: Broken) -> tuple[str, ...]:
 
 
 def _who(broken: Broken) -> str:
-    return _escape(", ".join(broken.subjects))
+    return escape(", ".join(broken.subjects))
 
 
 def _title(broken: Broken) -> str:
     title = f"{', '.join(broken.subjects)}: {broken.title or broken.symptom}"
-    title = _without_mentions(" ".join(title.split()))
+    title = without_mentions(" ".join(title.split()))
     return title if len(title) <= _TITLE_LIMIT else title[: _TITLE_LIMIT - 1] + "…"
 
 
 def _body(site: SiteData, broken: Broken) -> str:
     paragraphs = [
-        _code_block(broken.symptom),
+        code_block(broken.symptom),
         f"On Python {', '.join(broken.pythons)}, with a fresh install"
-        + (f": {_escape(broken.severity)}." if broken.severity else "."),
+        + (f": {escape(broken.severity)}." if broken.severity else "."),
     ]
     if broken.since:
         causes = broken.causes or ((broken.culprit,) if broken.culprit else ())
-        by = f", because of {', then '.join(map(_code, causes))}" if causes else ""
+        by = f", because of {', then '.join(map(code, causes))}" if causes else ""
         paragraphs.append(f"Since {broken.since:%Y-%m-%d}{by}.")
     if broken.cure:
-        paragraphs += ["What to type instead (it was run):", _code_block(broken.cure)]
+        paragraphs += ["What to type instead (it was run):", code_block(broken.cure)]
     elif broken.tried:
         paragraphs.append(
-            f"No versions were found that work. Tried: {_escape('; '.join(broken.tried))}."
+            f"No versions were found that work. Tried: {escape('; '.join(broken.tried))}."
         )
     if site.url and broken.page:
         paragraphs.append(f"[Evidence, logs and proof]({site.url}{broken.page})")
@@ -243,29 +244,3 @@ def add_marker(text: str, marker: IssueMarker) -> str:
     # Escaped, so that no id ends the comment.
     content = content.replace("<", "\\u003c").replace(">", "\\u003e")
     return f"{text}\n\n<!-- flask-watchdog {content} -->"
-
-
-def _escape(text: str) -> str:
-    """Return text on one line that is no Markdown, mentions nobody and links no issue."""
-    return _without_mentions(re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split())))
-
-
-def _without_mentions(text: str) -> str:
-    """Return text in which a zero-width space breaks every mention and every link to an issue."""
-    return re.sub(r"([@#])(?=\w)", "\\1\u200b", text)
-
-
-def _code(text: str) -> str:
-    """Return text between backticks, more of them than the text has in a row."""
-    text = " ".join(text.split())
-    fence = "`" * (_longest_backticks(text) + 1)
-    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
-
-
-def _code_block(text: str) -> str:
-    fence = "`" * max(3, _longest_backticks(text) + 1)
-    return f"{fence}\n{text}\n{fence}"
-
-
-def _longest_backticks(text: str) -> int:
-    return max((len(backticks) for backticks in re.findall("`+", text)), default=0)

@@ -86,6 +86,15 @@ class IssueTracker:
         content = {"title": issue.title, "body": issue.body} | state
         return _parse(self._request("PATCH", f"{self._list_url}/{issue.number}", content).json())
 
+    def comment(self, number: int, text: str) -> None:
+        """Write a comment below an issue; after a lost answer it is not written again.
+
+        Raises:
+            InfrastructureError: it could not be written.
+        """
+        self._sleep(_PAUSE)
+        self._request("POST", f"{self._list_url}/{number}/comments", {"body": text}, tries=1)
+
     def _open(self, issue: Issue) -> Issue:
         """Open an issue once, even if the answer of GitHub is lost."""
         content = {"title": issue.title, "body": issue.body}
