@@ -129,7 +129,7 @@ def test_application_workflow_blames_code(
     commit(application)
     jobs = night(40)
     assert results(jobs) == ("success", "failure"), log(jobs)
-    assert "::error title=It fails, and no release is at fault::ValueError: mine" in log(jobs)
+    assert "::error title=Not broken by a release::ValueError: mine" in log(jobs)
     jobs = night(41, command="no-such-program --now")
     assert results(jobs) == ("failure", "skipped"), log(jobs)
     assert "no-such-program is not among what the requirements install" in log(jobs)

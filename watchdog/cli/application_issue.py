@@ -27,8 +27,8 @@ from watchdog.report.github.markdown import escape
 _MOST_BYTES = 10_000_000
 _TITLES = {
     Blame.RELEASE: "Broken by a release",
-    Blame.CODE: "It fails, and no release is at fault",
-    Blame.UNKNOWN: "It fails, and what is at fault is unknown",
+    Blame.CODE: "Not broken by a release",
+    Blame.UNKNOWN: "It fails for an unknown reason",
 }
 
 
