@@ -8,16 +8,11 @@ import pytest
 import yaml
 from home import ROOT
 
-PAGES = (
-    "README.md",
-    *(f"docs/{name}.md" for name in ("broken-overnight", "old-tutorial", "flask-3")),
-)
+HOW_TO = ("broken-overnight", "old-tutorial", "flask-3")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in HOW_TO))
+FENCED = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = [
-    (page, block)
-    for page in PAGES
-    for block in re.findall(
-        r"^```yaml\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
+    (page, block) for page in PAGES for block in FENCED.findall((ROOT / page).read_text("utf-8"))
 ]
 
 
