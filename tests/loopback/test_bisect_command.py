@@ -181,3 +181,29 @@ def test_many_changed_packages_take_few_runs(
     assert (answer["culprit"]["name"], answer["proof"]) == ("part-23", "swap")
     assert answer["runs_to_culprit"] <= 8
     assert answer["cure"]["pins"] == ["part-23<2"]
+
+
+def test_upgrade_dates_removal_not_announcement(
+    empty_index: LoopbackIndex, tmp_path: Path, shared_caches: Path
+) -> None:
+    """Of what is gone the release that removed it is told, in the words that announced it."""
+    ecosystem.begin(empty_index, tmp_path)
+    announced = (
+        "import warnings\n"
+        "def __getattr__(name):\n"
+        "    if name != 'gone':\n        raise AttributeError(name)\n"
+        "    warnings.warn('gone is deprecated, use there', DeprecationWarning, stacklevel=2)\n"
+        "    return 1\n"
+    )
+    empty_index.add("werkzeug", "1.0.0", day(-3), files=ecosystem.werkzeug(1))
+    empty_index.add("werkzeug", "2.0.0", day(-2), files={"werkzeug.py": announced})
+    (tmp_path / "requirements.txt").write_text("flask\nwerkzeug==1.0.0\n", "utf-8")
+    (tmp_path / "app.py").write_text("from werkzeug import gone\n", "utf-8")
+    home = Home(tmp_path, empty_index.url, shared_caches)
+    (tmp_path / "matrix.yaml").write_text(
+        f'python: ["{ecosystem.PYTHON}"]\ntables:\n  today: {{}}\nextensions: {{}}\n', "utf-8"
+    )
+    answer = home.json("upgrade", "--to", "werkzeug==3.0.0", "-r", "requirements.txt")
+    assert [(line["release"], line["text"]) for line in answer["lines"]] == [
+        ("werkzeug 3.0.0", "gone is deprecated, use there")
+    ]

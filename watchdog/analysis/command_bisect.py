@@ -57,7 +57,8 @@ class Bisection:
         """Whether a failing command succeeds with earlier releases; None if that is not known."""
         if self.result.outcome is not Outcome.BROKEN or self.result.lock is None:
             return None
-        if self.before or self.result.culprit or self.result.since:
+        succeeded = self.before and self.before.judgement.outcome is Outcome.WORKS
+        if succeeded or self.result.culprit or self.result.since:
             return True
         return None if self.result.stopped else False
 

@@ -1,0 +1,37 @@
+"""How the failure of a user's command is read from what it printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from watchdog.harness.command import _failure
+
+NOT_IMPORTED = """
+==================================== ERRORS ====================================
+test_app.py:1: in <module>
+    from app import app
+E   ImportError: cannot import name 'gone' from 'werkzeug'
+=========================== short test summary info ============================
+ERROR test_app.py
+"""
+FAILED = """
+E       AssertionError: assert 308 == 301
+=========================== short test summary info ============================
+FAILED test_app.py::test_move - KeyError: 'x'
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "message"),
+    [
+        (NOT_IMPORTED, "ImportError", "cannot import name 'gone' from 'werkzeug' [test_app.py]"),
+        (FAILED, "KeyError", "'x' [test_app.py::test_move]"),
+        ("ERROR test_app.py\n", "TestFailed", "test_app.py"),
+        ("Traceback …\nValueError: mine\n", "ValueError", "mine"),
+        ("nothing to see\n", "CommandError", "exit code 2: nothing to see"),
+    ],
+)
+def test_failure_has_type_and_message(output: str, kind: str, message: str) -> None:
+    """The exception of a failed test, of a failed import, or of the last line is told."""
+    failure = _failure(output, 2)
+    assert (type(failure).__name__, str(failure)) == (kind, message)
