@@ -17,7 +17,7 @@ from watchdog.analysis.check.result import (
     SubjectResult,
     broken_packages,
 )
-from watchdog.analysis.history.cure import Cure, pip_arguments
+from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure, pip_arguments
 from watchdog.cli import history_text
 from watchdog.facts.severity import FailedUse, count_uses, describe
 from watchdog.matrix.schema import Matrix
@@ -246,13 +246,15 @@ def cure_lines(result: CheckResult, changed_files: str) -> Iterator[str]:
         changed_files: the cure as a diff of the files that were read; empty without files.
     """
     cure = result.cure
+    both = cure is not None and cure.how == CHANGED_ON_OLDER_PYTHON
+    on_python = f" on Python {cure.python}" if cure and both else ""
     if cure and cure.pins and changed_files:
-        yield "it works with this change (run):"
+        yield f"it works{on_python} with this change (run):"
         yield from changed_files.splitlines()
     elif cure and cure.pins:
         arguments = pip_arguments(result.requirements, cure.pins)
-        yield f"it works with: pip install {shlex.join(arguments)}"
-    if cure and cure.python:
+        yield f"it works{on_python} with: pip install {shlex.join(arguments)}"
+    if cure and cure.python and not both:
         word = "or" if cure.pins else "it works"
         yield f"{word} with Python {cure.python}, as it is"
     if result.stopped:

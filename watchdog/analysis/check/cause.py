@@ -7,7 +7,7 @@ one, and the release that breaks it is the first that may not be installed besid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from watchdog.analysis.check.moves import (
     MoveSearch,
     changed_requirement,
 )
+from watchdog.analysis.check.python_choice import choose_python_of_project
 from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
@@ -37,7 +38,7 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.check.validity import find_control
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
-from watchdog.analysis.history.cure import Cure
+from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.harness import test_of_import
 from watchdog.model.history import Culprit
@@ -75,12 +76,14 @@ async def explain_project(
     explanation = _Explanation(search=search, installable=installable, result=result, report=report)
     primary = _primary(scheduler.workspace, result)
     core = primary is not None and _is_core(scheduler.workspace, primary)
+    if any(obstacle.is_breakage for obstacle in result.obstacles):
+        await explanation.try_older_pythons()
     # An application is written for its version of the framework: what is around that moves first.
     if not core:
         await explanation.move_forward()
     if primary is not None and not any(o.is_breakage for o in result.obstacles):
         await explanation.find_cause(primary)
-    if core and len(explanation.held) != 1:
+    if core and not explanation.held:
         await explanation.move_forward()
     await explanation.choose(core=core)
     if primary is not None and explanation.result.culprit is None:
@@ -131,15 +134,42 @@ class _Explanation:
         self.add(missing=missing_symbol(self.result.symptom or ""), proof="undetermined")
         around = closure(self.installable.requires, package)
         is_open = primary.subject != IMPORTS and bool(around - _pinned(self.search.request))
+        control = None
         if is_open:
-            control = await self._find_cause_in_past(primary, self.search.request.requirements)
-        else:
-            control = await find_control(self.scheduler, primary)
+            control = await self._find_cause_in_past(primary, self._around(around))
+        # What is pinned may exclude each other at every time.
+        control = control or await find_control(self.scheduler, primary)
         if control is None:
             return
+        if _is_core(self.scheduler.workspace, primary):
+            control, around = await self._with_what_lies_behind(primary, control, around)
         self.held = await self.search.back(control, lock, around - self.search.request.fixed)
-        if not is_open:
+        if self.result.culprit is None:
             self._name_culprit()
+
+    async def _with_what_lies_behind(
+        self, primary: SubjectResult, control: Control, around: frozenset[str]
+    ) -> tuple[Control, frozenset[str]]:
+        """Add the packages of everything else that fails, in the versions of its own time.
+
+        Where the framework fails, what needs it fails as well, and may fail for reasons of its own.
+        """
+        versions: dict[str, str] = {}
+        for subject in self.result.broken:
+            if subject.subject in (primary.subject, IMPORTS):
+                continue
+            around |= closure(self.installable.requires, subject.subject)
+            own = await find_control(self.scheduler, subject)
+            versions = {**(dict(own.lock.pins) if own else {}), **versions}
+        return replace(control, lock=Lock.of({**versions, **dict(control.lock.pins)})), around
+
+    def _around(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return the requirements of some packages; the others need not be installed at all times.
+
+        Old versions of what has nothing to do with a failure may have to be built, one by one.
+        """
+        requirements = self.search.request.requirements
+        return tuple(r for r in requirements if canonicalize_name(Requirement(r).name) in names)
 
     async def find_cause_in_open_past(self, primary: SubjectResult) -> None:
         """Look for the release in the past of the requirements, without pins on what is around.
@@ -152,11 +182,12 @@ class _Explanation:
         request, name = self.search.request, primary.subject
         around = closure(self.installable.requires, name) | self.moved.keys() | self.held.keys()
         opened = around - {name} - request.fixed
+        named = self._around(around)
         requirements = tuple(
             opened_requirement(r) if canonicalize_name(Requirement(r).name) in opened else r
-            for r in request.requirements
+            for r in named
         )
-        if requirements != request.requirements:
+        if requirements != named:
             await self._find_cause_in_past(primary, requirements)
 
     async def _find_cause_in_past(
@@ -165,11 +196,13 @@ class _Explanation:
         """Add the release that broke it; return the last environment before it."""
         python, as_of = self.result.python, self.scheduler.workspace.settings.as_of
         experiment = Experiment(self.scheduler, primary.subject, requirements)
+        bad = await experiment.observe(python, as_of)
+        if bad.fails.isdisjoint(use.signature for use in primary.failed):
+            return None  # without the other requirements it fails in another way, or not at all
         transition = await last_working_snapshot(experiment, python, as_of)
         good = transition[0] if transition else None
         if good is None or good.lock is None:
             return None
-        bad = await experiment.observe(python, as_of)
         explained = await explain_since(
             experiment, self.result, good, bad, self.report, with_cure=False
         )
@@ -198,26 +231,53 @@ class _Explanation:
 
     async def choose(self, *, core: bool) -> None:
         """Take the better of two cures, as near as possible, and try older Pythons if it is bad."""
-        held_is_better = bool(self.held) and (
-            not self.moved or len(self.held) < len(self.moved) or (core and len(self.held) == 1)
-        )
+        fewer = not self.moved or len(self.held) < len(self.moved)
+        held_is_better = bool(self.held) and (core or fewer)
         if held_is_better:
             self.add(cure=await self._cure(self.held, "bound") or self.result.cure)
         elif self.moved:
             nearest = await self.search.nearest(self.moved)
             self.add(cure=await self._cure(nearest, "newer") or self.result.cure)
-        if self.result.cure is None or any(o.is_breakage for o in self.result.obstacles):
-            older = await _older_python(self.scheduler, self.search.request, self.result)
-            if older is not None and self.result.cure is not None:
-                older = replace(self.result.cure, python=older.python)
-            self.add(cure=older or self.result.cure)
+        if self.result.cure is not None:
+            return
+        if not any(o.is_breakage for o in self.result.obstacles):
+            await self.try_older_pythons()
+        if self.result.cure is None:
+            await self._change_on_older_python()
+
+    async def try_older_pythons(self) -> None:
+        """Add the older Python on which the requirements work as they are, if there is one."""
+        older = await _older_python(self.scheduler, self.search.request, self.result)
+        if older is not None:
+            self.add(cure=older)
+
+    async def _change_on_older_python(self) -> None:
+        """Add changes that make the requirements work on the Python that was usual for them."""
+        request = self.search.request
+        for python in _older_pythons(self.scheduler.workspace, request)[:1]:
+            self.scheduler.observer.stage(f"Looking for what to change on Python {python}")
+            search = _search_on(self.scheduler, request, self.result, python)
+            changes = await search.forward() or {}
+            if changes:
+                await self._add_changes_on(search, changes, python)
+                await self._add_changes_on(search, await search.nearest(changes), python)
+
+    async def _add_changes_on(
+        self, search: MoveSearch, changes: Mapping[str, str], python: str
+    ) -> None:
+        attempt = await search.confirm(changes)
+        if attempt.works and attempt.lock is not None:
+            pins = pins_of(search.request.requirements, changes)
+            self.add(cure=Cure(pins, CHANGED_ON_OLDER_PYTHON, attempt.lock, python=python))
 
     async def _cure(self, changes: Mapping[str, str], how: str) -> Cure | None:
         """Return changes as a cure, if everything works with them, with the lock that ran."""
         attempt = await self.search.confirm(changes)
         if not attempt.works or attempt.lock is None:
             return None
-        return Cure(pins_of(self.search.request.requirements, changes), how, attempt.lock)
+        pins = pins_of(self.search.request.requirements, changes)
+        known = self.result.cure
+        return Cure(pins, how, attempt.lock, python=known.python if known else None)
 
 
 def _pinned(request: CheckRequest) -> set[str]:
@@ -315,16 +375,34 @@ def pins_of(requirements: Iterable[str], changes: Mapping[str, str]) -> tuple[st
 async def _older_python(
     scheduler: Scheduler, request: CheckRequest, result: CheckResult
 ) -> Cure | None:
-    """Return the newest older Python on which the requirements work as they are."""
-    workspace = scheduler.workspace
-    series = list(workspace.interpreters)
-    older = series[: series.index(request.python)][::-1][:_OLDER_PYTHONS]
-    for python in older:
+    """Return an older Python on which the requirements work as they are.
+
+    First the one is tried that was usual when they were written, then the newest ones.
+    """
+    for python in _older_pythons(scheduler.workspace, request):
         scheduler.observer.stage(f"Trying Python {python}")
-        search = MoveSearch(
-            scheduler=scheduler, request=replace(request, python=python), goal=goal_of(result)
-        )
+        search = _search_on(scheduler, request, result, python)
         attempt = await search.attempt({})
         if attempt.works and attempt.lock is not None:
             return Cure((), "python", attempt.lock, python=python)
     return None
+
+
+def _older_pythons(workspace: Workspace, request: CheckRequest) -> list[str]:
+    """Return older Pythons of this machine to try: the usual one of the time, the newest ones."""
+    series = list(workspace.interpreters)
+    older = series[: series.index(request.python)]
+    if not older:
+        return []
+    usual = choose_python_of_project(
+        (), request.requirements, older, workspace.index, workspace.settings.as_of
+    )
+    return list(dict.fromkeys([usual.series, *older[::-1][:_OLDER_PYTHONS]]))
+
+
+def _search_on(
+    scheduler: Scheduler, request: CheckRequest, result: CheckResult, python: str
+) -> MoveSearch:
+    return MoveSearch(
+        scheduler=scheduler, request=replace(request, python=python), goal=goal_of(result)
+    )

@@ -25,6 +25,9 @@ from watchdog.runner.scheduler import gather
 
 _MOST_HOLDS = 30
 
+CHANGED_ON_OLDER_PYTHON = "changed on an older python"
+"""How a cure works that needs both: pins, and an older Python."""
+
 
 @dataclass(frozen=True)
 class Cure:
@@ -32,9 +35,11 @@ class Cure:
 
     Attributes:
         pins: to be typed beside the requirements, or in place of one for the same package.
-        how: `newer` subject, `bound` on what it needs, `older` subject, or older `python`.
+        how: `newer` subject, `bound` on what it needs, `older` subject, older `python`, or
+            CHANGED_ON_OLDER_PYTHON.
         lock: what they give, which ran.
-        python: an older Python on which it works without any pins; None if none was found.
+        python: an older Python on which it works without any pins, or with CHANGED_ON_OLDER_PYTHON
+            the one on which the pins work; None if there is none.
     """
 
     pins: tuple[str, ...]
