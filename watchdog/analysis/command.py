@@ -24,6 +24,8 @@ from watchdog.model.lock import Lock
 from watchdog.runner.workspace import Workspace
 from watchdog.sandbox.process import Processes
 
+PYTEST = "pytest"
+
 IMPORT_APPLICATION = "import the application and request /"
 """What is run where no command is given."""
 
@@ -55,6 +57,11 @@ class Command:
     def title(self) -> str:
         """The command as its user wrote it."""
         return shlex.join(self.argv) if self.argv else IMPORT_APPLICATION
+
+    @property
+    def needs_pytest(self) -> bool:
+        """Whether the command is pytest, which an application seldom requires."""
+        return PYTEST in self.argv[:3]
 
     def trial(
         self, workspace: Workspace, subject: str, lock: Lock, python: str, as_of: datetime

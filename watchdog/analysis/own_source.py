@@ -16,6 +16,7 @@ from packaging.version import Version
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.candidate import is_worse
 from watchdog.analysis.forecast.forecast import query_offers
+from watchdog.analysis.forecast.instances import instance_uses
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import SymbolUse, symbol_uses
 from watchdog.model.lock import Lock
@@ -64,7 +65,8 @@ def read_own_source(
         source = folder / path
         if path.suffix == ".py" and source.stat().st_size <= _MOST_BYTES:
             text = source.read_text("utf-8", "replace")
-            found = symbol_uses(text, printable(path.as_posix()), modules)
+            name = printable(path.as_posix())
+            found = (*symbol_uses(text, name, modules), *instance_uses(text, name, modules))
             uses += (replace(use, text=printable(use.text)) for use in found)
     return tuple(uses)
 

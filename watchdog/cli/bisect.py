@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis.check.result import CheckRequest, CheckResult
-from watchdog.analysis.command import Command, copy_project
+from watchdog.analysis.command import PYTEST, Command, copy_project
 from watchdog.analysis.command_bisect import Bisection, bisect_locks, bisect_time
 from watchdog.cli.check_text import cause_lines, cure_lines, result_json
 from watchdog.cli.console import observe, stderr_console
@@ -30,7 +30,6 @@ from watchdog.runner.workspace import Settings, open_workspace
 
 _SECONDS = 600
 _WITHIN = 900
-_PYTEST = "pytest"
 
 
 class DateOrLock(click.ParamType[datetime | Path]):
@@ -194,8 +193,8 @@ def _project(files: Sequence[Path], extra: Sequence[str], argv: Sequence[str]) -
     print_left_out(project)
     named = {dependency.name for dependency in project.dependencies}
     added = list(extra)
-    if _PYTEST in argv[:3] and _PYTEST not in named | {_name(r) for r in extra}:
-        added.append(_PYTEST)
+    if PYTEST in argv[:3] and PYTEST not in named | {_name(r) for r in extra}:
+        added.append(PYTEST)
     typed = Project(dependencies=tuple(map(typed_dependency, added)))
     return join_projects((project, typed))
 

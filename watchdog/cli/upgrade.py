@@ -15,7 +15,7 @@ from watchdog.analysis.check.check import check
 from watchdog.analysis.check.installing import Installable, find_installable
 from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
 from watchdog.analysis.check.upgrade import Upgrade, find_upgrade
-from watchdog.analysis.command import Command, copy_project, project_files
+from watchdog.analysis.command import PYTEST, Command, copy_project, project_files
 from watchdog.analysis.own_source import AffectedLine, find_affected_lines, read_own_source
 from watchdog.cli.check_text import Wording, result_json, verdict_lines
 from watchdog.cli.console import observe, stderr_console
@@ -23,7 +23,7 @@ from watchdog.cli.options import Pythons, options, output_format, requirement_pr
 from watchdog.cli.project import choose_project_python, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, LockRequest
 from watchdog.project.edit import Edit, apply_changes, diff
 from watchdog.project.project import Project, join_projects
 from watchdog.runner import scheduler
@@ -144,6 +144,9 @@ def upgrade(
     else:
         for line in _plan_lines(plan, settings, targets, edit):
             click.echo(line)
+    if plan.command and plan.command.judgement.outcome not in (Outcome.WORKS, Outcome.BROKEN):
+        reason = plan.command.judgement.reason or "it gives different results"
+        raise InfrastructureError(f"the command could not be judged: {reason}")
     if plan.result.outcome is Outcome.ERROR:
         raise InfrastructureError(plan.result.reason or "the infrastructure failed; try again")
     return ExitCode.NOTHING_NEW if plan.works else ExitCode.NEW_BREAKAGE
@@ -175,9 +178,19 @@ async def _plan(
     if command is not None and reached is not None:
         s.observer.stage(f"Running {command.title}")
         as_of = s.workspace.settings.as_of
-        trial = command.trial(s.workspace, COMMAND, reached, request.python, as_of)
+        runs_with = await _with_pytest(s, command, reached, request.python)
+        trial = command.trial(s.workspace, COMMAND, runs_with, request.python, as_of)
         record = await s.record(trial)
     return Plan(result=result, upgrade=upgrade, lock=lock, lines=lines, command=record)
+
+
+async def _with_pytest(s: Scheduler, command: Command, lock: Lock, python: str) -> Lock:
+    """Return a lock with pytest beside it, if the command is pytest and the lock has none."""
+    if not command.needs_pytest or lock.version(PYTEST):
+        return lock
+    requirements = (*lock.requirements, PYTEST)
+    answer = await s.lock(LockRequest(requirements, python, s.workspace.settings.as_of))
+    return answer if isinstance(answer, Lock) else lock
 
 
 async def _affected_lines(
@@ -237,8 +250,10 @@ def _source_lines(plan: Plan) -> Iterator[str]:
     if not plan.lines:
         yield "No line of the source was found that uses what these releases remove or deprecate."
         return
-    gone = [line for line in plan.lines if line.kind is not Kind.ANNOUNCED]
-    yield f"{len(plan.lines)} lines of the source use what changes ({len(gone)} must change now):"
+    every = {(line.file, line.line) for line in plan.lines}
+    gone = {(line.file, line.line) for line in plan.lines if line.kind is not Kind.ANNOUNCED}
+    noun = "line uses" if len(every) == 1 else "lines use"
+    yield f"{len(every)} {noun} what changes ({len(gone)} must change now):"
     for line in plan.lines:
         word = "deprecated" if line.kind is Kind.ANNOUNCED else "removed"
         by = f" by {line.release}" if line.release else ""
