@@ -131,7 +131,10 @@ class MoveSearch:
         return self.attempts[key]
 
     async def confirm(self, changes: Changes) -> Attempt:
-        """Run everything that has to pass with some changes, whatever they reach."""
+        """Run everything that has to pass with some changes, whatever they reach.
+
+        A failure is run again before it counts; on the way of a search it is seen once.
+        """
         return await self._attempt(changes, everything=True)
 
     async def works(self, changes: Changes) -> bool:
@@ -181,7 +184,8 @@ class MoveSearch:
                 trials.append(self._trial(subject, lock))
         for start in range(0, len(trials), at_once):
             batch = trials[start : start + at_once]
-            records = await gather(self.scheduler.record_once(trial) for trial in batch)
+            run = self.scheduler.record if everything else self.scheduler.record_once
+            records = await gather(run(trial) for trial in batch)
             for result in await judge_records(self.scheduler, records, installable):
                 if result.outcome not in _PASSES:
                     return Attempt(
@@ -318,7 +322,9 @@ class MoveSearch:
             if broken is None:
                 continue
             good = max([low, *(version for version in between if version < broken)])
-            failing = await self.attempt(holds | {name: f"<={broken}"})
+            failing = await self.confirm(holds | {name: f"<={broken}"})
+            if failing.works:  # what was seen once did not happen again
+                continue
             self.breaking[name] = Breaking(
                 release=broken, last_good=good, signatures=failing.signatures
             )
