@@ -49,6 +49,7 @@ def test_bisect_names_release_and_cure(project: Home) -> None:
     assert {p: b for p, b in after.items() if "reports" not in p.parts} == before
 
 
+@pytest.mark.slow
 def test_bisect_between_dates(project: Home) -> None:
     """With two dates the release between them is found; a bad --good is an error."""
     answer = bisect(project, "-r", "requirements.txt", "--good", day(20).isoformat())
@@ -73,6 +74,7 @@ def test_bisect_between_locks(project: Home) -> None:
     assert answer["cure"]["pins"] == ["werkzeug<3"]
 
 
+@pytest.mark.slow
 def test_bisect_flaky_command(project: Home) -> None:
     """A command that fails now and then is not judged."""
     flaky = "import random\nassert random.random() < .5\n"
@@ -135,6 +137,7 @@ def test_upgrade_plans_pins_and_reads_source(home: Home) -> None:
     )
 
 
+@pytest.mark.slow
 def test_two_releases_that_break_only_together(
     tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path
 ) -> None:
@@ -161,6 +164,7 @@ def test_two_releases_that_break_only_together(
     assert (done.returncode, "the same versions" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_many_changed_packages_take_few_runs(
     tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path
 ) -> None:

@@ -164,6 +164,7 @@ def test_conflict_fails_a_gate(home: Home) -> None:
     assert "cannot be installed" in done.stdout
 
 
+@pytest.mark.slow
 def test_upgrade_keeps_markers_and_moves_the_fewest(home: Home) -> None:
     """An upgrade names only the pins that must move; markers and others stay."""
     answer = check(
@@ -179,6 +180,7 @@ def test_upgrade_keeps_markers_and_moves_the_fewest(home: Home) -> None:
     assert answer["moves"] == ["ext-mended==1.1", "werkzeug==3.0.0"]
 
 
+@pytest.mark.slow
 def test_quick_and_within(home: Home) -> None:
     """`--quick` prints the verdict alone; a budget that is spent is said."""
     path = write(home, "flask==1.0.0", "werkzeug==3.0.0")
@@ -199,6 +201,7 @@ def test_the_lock_is_printed_on_request(home: Home) -> None:
     assert "werkzeug==3.0.0" in home("check", "-r", path, "--lock").stdout
 
 
+@pytest.mark.slow
 def test_same_answer_from_empty_caches(home: Home) -> None:
     """What fills the caches first does not change an answer."""
     path = write(home, "ext-works==1.0", "ext-unbuildable==1.0", "needs-library==1.0", "plain==1.0")
