@@ -98,6 +98,7 @@ def test_unbuildable_hides_source_folder() -> None:
     """An Unbuildable answer does not show where the source was unpacked."""
     said = (
         "error: Failed to build `ext==1.0`\n"
+        "  cause: The build backend returned an error\n"
         "  FileNotFoundError: [Errno 2] No such file or directory: "
         "'/home/me/.cache/uv/sdists-v11/pypi/ext/1.0/yYc_fh-U/src/docs/README.rst'\n"
     )
@@ -110,6 +111,7 @@ def test_unbuildable_hides_build_folder() -> None:
     """An Unbuildable answer does not show where the build tools were installed."""
     said = (
         "error: Failed to build `ext==1.0`\n"
+        "  cause: The build backend returned an error\n"
         '  File "/home/me/.cache/uv/builds-v0/.tmpq/lib/python3.9/site-packages/setuptools/x.py"\n'
         "  libraries not found in ['/home/me/.cache/uv/builds-v0/.tmpq/lib', '/usr/lib']\n"
     )

@@ -158,7 +158,7 @@ class Scripted(TrialRunner):
         )
 
 
-TRIAL = cast("Trial", SimpleNamespace(subject="ext", installation=None))
+TRIAL = cast("Trial", SimpleNamespace(subject="ext", lock=None, installation=None))
 
 
 def outcome(runner: TrialRunner) -> Outcome:
