@@ -23,6 +23,8 @@ _SERVER_ERROR = 500
 class CommandError(Exception):
     """The command ended with a failure that it did not name."""
 
+    __module__ = "builtins"  # it is printed without the name of this module before its own
+
 
 def project_copy() -> str:
     """Return the path of a writable copy of the project, made at the first call."""
@@ -104,9 +106,16 @@ def import_application() -> None:
     folder = project_copy()
     os.chdir(folder)
     sys.path[:0] = [folder, os.path.join(folder, "src")]
-    from flask.cli import ScriptInfo
+    from flask.cli import NoAppException, ScriptInfo
 
-    app = ScriptInfo(app_import_path=_named_application()).load_app()
+    try:
+        app = ScriptInfo(app_import_path=_named_application()).load_app()
+    except NoAppException as error:
+        if "Traceback" not in str(error):
+            raise unittest.SkipTest(f"{error} Name a command after --.") from None
+        # Flask puts the traceback of what the application raised into the message.
+        print(error)
+        raise _failure(str(error), 1) from None
     status = app.test_client().get("/").status_code
     print(f"GET / -> {status}")
     if status >= _SERVER_ERROR:
