@@ -29,7 +29,9 @@ LIBRARY = {
         "[project]\nname = 'lib'\nversion = '1'\ndependencies = ['markupsafe', 'jinja2']\n"
     ),
     "src/lib/__init__.py": "from markupsafe import soft_unicode as text\n",
-    "tests/test_lib.py": "from lib import text\n\n\ndef test_text():\n    assert text('a') == 'a'\n",
+    "tests/test_lib.py": (
+        "from lib import text\n\n\ndef test_text():\n    assert text('a') == 'a'\n"
+    ),
 }
 """A library that is no Flask application."""
 SUBJECT = """

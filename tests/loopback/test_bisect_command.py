@@ -74,19 +74,14 @@ def test_bisect_between_locks(project: Home) -> None:
     assert answer["cure"]["pins"] == ["werkzeug<3"]
 
 
-@pytest.mark.slow
 def test_bisect_flaky_command(project: Home) -> None:
-    """A command that fails now and then is not judged."""
-    flaky = "import random\nassert random.random() < .5\n"
+    """A command that fails, and succeeds when it is run again, is not judged."""
+    # An environment of links fails; the second attempt is made in one without.
+    flaky = "import os, flask\nassert not os.path.islink(flask.__file__)\n"
     (project.folder / "scenario.py").write_text(flaky, "utf-8")
-    outcomes = set()
-    for number in range(4):
-        (project.folder / "scenario.py").write_text(f"# {number}\n{flaky}", "utf-8")
-        done = project.process("bisect", "-r", "requirements.txt", "--", "python", "scenario.py")
-        outcomes.add(done.returncode)
-        if done.returncode == 3:
-            break
-    assert 3 in outcomes
+    done = project.process("bisect", "-r", "requirements.txt", "--", "python", "scenario.py")
+    assert done.returncode == 3
+    assert "succeeds and fails with the same packages" in done.stdout
 
 
 def test_bisect_without_failure(project: Home) -> None:
