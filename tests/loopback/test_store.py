@@ -131,6 +131,34 @@ def test_store_repeated_failure_is_clean(empty_index: LoopbackIndex, opened: Ope
     assert len(told[2].traceback) == len(told[1].traceback) < 5
 
 
+def test_store_keeps_a_failed_build_for_a_day(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    """A failed build is not begun again on the same day, unless the machine lacked something."""
+    count = tmp_path / "count"
+    script = f"open({str(count)!r}, 'a').write('x')\nraise SystemExit('MESSAGE')\n"
+    for name, message in (("bad", "no reason"), ("poor", "pg_config executable not found.")):
+        files = {"pyproject.toml": BACKEND, "b.py": script.replace("MESSAGE", message)}
+        empty_index.add_sdist(name, "1.0", day(1), files=files)
+
+    def builds(name: str) -> int:
+        before = count.stat().st_size if count.exists() else 0
+        with pytest.raises(InstallError):
+            store.fetch(package(store, name))
+        return count.stat().st_size - before
+
+    store = opened()
+    assert min(builds("bad"), builds("poor")) > 0
+    store = opened()
+    assert builds("bad") == 0
+    assert builds("poor") > 0
+    (kept,) = (tmp_path / "store" / "failed").iterdir()
+    yesterday = time.time() - 25 * 3600
+    os.utime(kept, (yesterday, yesterday))
+    store = opened()
+    assert builds("bad") > 0
+
+
 def test_store_rejects_other_hash(empty_index: LoopbackIndex, opened: Opened) -> None:
     """A file whose hash differs from that in the index raises InfrastructureError."""
     empty_index.add("one", "1.0", day(1), files={"one.py": ""})

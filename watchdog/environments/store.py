@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -24,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
+from pydantic import TypeAdapter
 
 from watchdog.environments import bytecode
 from watchdog.environments.gc import USED
@@ -38,15 +40,22 @@ from watchdog.environments.record_file import (
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.fingerprint import digest
 from watchdog.model.release import Interpreter
+from watchdog.resolver.build_failure import explain_build_failure
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
+from watchdog.storage.files import read_json, write_atomic
 
 _WHOLE = ".watchdog-whole"
 """A file that marks an entry in which, when it was made, all files had their recorded sizes."""
 _BUILT = ".watchdog-built"
 """A file with the isolation in which an entry was built."""
 _BUILD_CACHES = "built-with"
+_FAILURES = "failed"
+_FAILURE_LASTS = 24 * 3600.0
+"""Seconds for which a failed build is kept, as the resolver keeps one."""
+_FAILURE = TypeAdapter(tuple[str, str])
+"""Symptom and log."""
 
 
 class Store:
@@ -183,17 +192,38 @@ class Store:
         with self._locks[entry]:
             if self.has(package):
                 return entry
-            if failure := self._failures.get(package):
+            if failure := self._failures.get(package) or self._recent_failure(package):
                 # A new error each time: a raised one keeps the frames of all its earlier callers.
                 raise InstallError(failure.symptom, failure.log)
             try:
                 self._make_entry(package, entry)
             except InstallError as e:
                 self._failures[package] = e
+                self._keep_failure(package, e)
                 raise
             except OSError as e:
                 raise InfrastructureError(f"cannot write to the package store: {e}") from e
         return entry
+
+    def _recent_failure(self, package: Package) -> InstallError | None:
+        """Return how a build failed within the last day, so that it is not begun again."""
+        path = self._failure_file(package)
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime < _FAILURE_LASTS:
+                kept = read_json(path, _FAILURE)
+                return InstallError(*kept) if kept else None
+        return None
+
+    def _keep_failure(self, package: Package, error: InstallError) -> None:
+        """Keep how a build failed, unless what this machine lacks is the cause."""
+        if package.tools and not explain_build_failure(error.log).machine:
+            with contextlib.suppress(OSError):
+                content = _FAILURE.dump_json((error.symptom, error.log))
+                write_atomic(self._failure_file(package), content)
+
+    def _failure_file(self, package: Package) -> Path:
+        entry = self._path(package)
+        return self._folder / _FAILURES / f"{entry.parent.name}-{entry.name}.json"
 
     def _make_entry(self, package: Package, entry: Path) -> None:
         if not (entry / COMPLETE).exists():
