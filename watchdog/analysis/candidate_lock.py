@@ -16,11 +16,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from watchdog.analysis.candidate_source import Candidate
-from watchdog.model.lock import Conflict, Lock, LockRequest, Resolution, changed_packages
+from watchdog.model.lock import (
+    Conflict,
+    Lock,
+    LockRequest,
+    Resolution,
+    changed_packages,
+    package_name,
+)
 from watchdog.runner.scheduler import Scheduler
 
 
@@ -100,7 +104,7 @@ def relax(
 
 def names_in(requirements: Iterable[str]) -> frozenset[str]:
     """Return the normalised names of the packages that requirements name."""
-    return frozenset(canonicalize_name(Requirement(text).name) for text in requirements)
+    return frozenset(package_name(text) for text in requirements)
 
 
 def _sorted(constraints: Mapping[str, str]) -> tuple[str, ...]:

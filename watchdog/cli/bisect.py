@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.analysis.command import PYTEST, Command, copy_project
@@ -21,7 +20,7 @@ from watchdog.cli.options import Instant, Pythons, options
 from watchdog.cli.project import choose_project_python, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.project.edit import apply_changes, diff
 from watchdog.project.project import Project, join_projects, typed_dependency
 from watchdog.project.reader import read_project
@@ -193,14 +192,10 @@ def _project(files: Sequence[Path], extra: Sequence[str], argv: Sequence[str]) -
     print_left_out(project)
     named = {dependency.name for dependency in project.dependencies}
     added = list(extra)
-    if PYTEST in argv[:3] and PYTEST not in named | {_name(r) for r in extra}:
+    if PYTEST in argv[:3] and PYTEST not in named | {package_name(r) for r in extra}:
         added.append(PYTEST)
     typed = Project(dependencies=tuple(map(typed_dependency, added)))
     return join_projects((project, typed))
-
-
-def _name(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)
 
 
 def _lock_of(project: Project, extra: Sequence[str]) -> Lock:
@@ -258,7 +253,7 @@ class _Printer:
         """Return the cure as a diff of the project's files; empty if it has none."""
         if result.cure is None or not self.project.files:
             return ""
-        changes = {_name(pin): pin for pin in result.cure.pins}
+        changes = {package_name(pin): pin for pin in result.cure.pins}
         return diff(apply_changes(self.project, changes))
 
 

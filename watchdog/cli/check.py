@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from watchdog import pipeline
 from watchdog.analysis.check import check as checking
@@ -36,6 +34,7 @@ from watchdog.cli.options import (
 from watchdog.cli.project import choose_project_python, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome
+from watchdog.model.lock import package_name
 from watchdog.project.edit import apply_changes, diff
 from watchdog.project.project import Project, join_projects, typed_dependency
 from watchdog.report import site
@@ -123,7 +122,7 @@ def check(
         within=None if quick else within,
         show_lock=show_lock,
         printed=format_ != "json",
-        fixed=frozenset(canonicalize_name(Requirement(r).name) for r in replacements),
+        fixed=frozenset(package_name(r) for r in replacements),
     )
     console = stderr_console()
     with (
@@ -230,7 +229,7 @@ class _Answer:
     def _cure_changes(self, result: CheckResult) -> dict[str, str]:
         if result.cure is None:
             return {}
-        return {canonicalize_name(Requirement(p).name): p for p in result.cure.pins}
+        return {package_name(p): p for p in result.cure.pins}
 
     def _upgrade_lines(self, result: CheckResult) -> Sequence[str]:
         if self.upgrade is None:

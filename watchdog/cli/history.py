@@ -9,8 +9,6 @@ from datetime import datetime
 from functools import partial
 
 import click
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from watchdog.analysis.history import replay as replaying
 from watchdog.analysis.history import update as history_update
@@ -30,6 +28,7 @@ from watchdog.cli.options import (
 from watchdog.errors import RUN_AGAIN, ConfigurationError, IncompleteError, IncompleteResults
 from watchdog.matrix.shards import Shard
 from watchdog.model.cell import Table, parse_cell_id
+from watchdog.model.lock import package_name
 from watchdog.model.verdict import State
 from watchdog.runner import scheduler
 from watchdog.runner.scheduler import Observer
@@ -75,7 +74,7 @@ def replay(
         problems.append("--until must be later than --since")
     if problems:
         raise ConfigurationError(tuple(problems))
-    subject = canonicalize_name(Requirement(requirements[0]).name)
+    subject = package_name(requirements[0])
     if len(requirements) == 1 and requirements[0] in settings.matrix.extensions:
         requirements = settings.matrix.requirements(subject)
     console = stderr_console()

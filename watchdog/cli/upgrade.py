@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from watchdog.analysis.check.check import check
 from watchdog.analysis.check.installing import Installable, find_installable
@@ -23,7 +21,7 @@ from watchdog.cli.options import Pythons, options, output_format, requirement_pr
 from watchdog.cli.project import choose_project_python, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Lock, LockRequest
+from watchdog.model.lock import Lock, LockRequest, package_name
 from watchdog.project.edit import Edit, apply_changes, diff
 from watchdog.project.project import Project, join_projects
 from watchdog.runner import scheduler
@@ -127,7 +125,7 @@ def upgrade(
             python=version,
             constraints=wanted.limits,
             is_project=True,
-            fixed=frozenset(canonicalize_name(Requirement(t).name) for t in targets),
+            fixed=frozenset(package_name(t) for t in targets),
         )
         source_files = project_files(source, workspace.processes)
         plan = scheduler.run_with_scheduler(
@@ -211,7 +209,7 @@ def _changes(plan: Plan, targets: Sequence[str]) -> dict[str, str]:
     """Return the new requirement of each package that changes, by name."""
     changes: dict[str, str] = {}
     for target in targets:
-        changes[canonicalize_name(Requirement(target).name)] = target
+        changes[package_name(target)] = target
     if plan.upgrade and plan.upgrade.moves:
         changes |= {move.partition("==")[0]: move for move in plan.upgrade.moves}
     return changes

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from watchdog.model.release import Interpreter
+
+
+def package_name(requirement: str) -> str:
+    """Return the normalised name of the package that a requirement names.
+
+    Raises:
+        packaging.requirements.InvalidRequirement: it is none.
+    """
+    return canonicalize_name(Requirement(requirement).name)
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.requirements import InvalidRequirement
 
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.model.fingerprint import digest
-from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution
+from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution, package_name
 from watchdog.model.release import Interpreter
 from watchdog.resolver.answer_cache import AnswerCache
 from watchdog.resolver.index import Index
@@ -252,6 +251,6 @@ class Resolver:
 def _name(requirement: str) -> str:
     """Return the normalised name of a requirement's package."""
     try:
-        return canonicalize_name(Requirement(requirement).name)
+        return package_name(requirement)
     except InvalidRequirement:
         return requirement

@@ -42,7 +42,7 @@ from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.harness import test_of_import
 from watchdog.model.history import Culprit
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.model.signature import missing_symbol
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
@@ -169,7 +169,7 @@ class _Explanation:
         Old versions of what has nothing to do with a failure may have to be built, one by one.
         """
         requirements = self.search.request.requirements
-        return tuple(r for r in requirements if canonicalize_name(Requirement(r).name) in names)
+        return tuple(r for r in requirements if package_name(r) in names)
 
     async def find_cause_in_open_past(self, primary: SubjectResult) -> None:
         """Look for the release in the past of the requirements, without pins on what is around.
@@ -184,8 +184,7 @@ class _Explanation:
         opened = around - {name} - request.fixed
         named = self._around(around)
         requirements = tuple(
-            opened_requirement(r) if canonicalize_name(Requirement(r).name) in opened else r
-            for r in named
+            opened_requirement(r) if package_name(r) in opened else r for r in named
         )
         if requirements != named:
             await self._find_cause_in_past(primary, requirements)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -25,6 +24,7 @@ from watchdog.model.lock import (
     NoAnswer,
     Resolution,
     Unbuildable,
+    package_name,
 )
 from watchdog.model.release import PYTHON_RELEASES
 from watchdog.resolver import wheel_tags
@@ -84,10 +84,10 @@ async def find_installable(
     while True:
         left_out = tuple(sorted({*known, *(obstacle.name for obstacle in obstacles)}))
         request = LockRequest(
-            tuple(r for r in requirements if _name(r) not in left_out),
+            tuple(r for r in requirements if package_name(r) not in left_out),
             python,
             workspace.settings.as_of,
-            constraints=tuple(c for c in constraints if _name(c) not in left_out),
+            constraints=tuple(c for c in constraints if package_name(c) not in left_out),
             without=left_out,
         )
         if not request.requirements:
@@ -157,7 +157,7 @@ async def _fetched(
     packages = environments.packages(replace(installation, lock=rest))
     requires = {package.name: environments.requirements(package) for package in packages}
     modules = {name: p.name for p in packages for name in environments.top_levels(p)}
-    named = {_name(requirement) for requirement in requirements}
+    named = {package_name(requirement) for requirement in requirements}
     complete = []
     for obstacle in (*obstacles, *failed):
         requirers = sorted(n for n, needed in requires.items() if obstacle.name in needed)
@@ -232,7 +232,3 @@ def closure(requires: Mapping[str, frozenset[str]], name: str) -> frozenset[str]
 def needs_left_out(installable: Installable, name: str) -> frozenset[str]:
     """Return which of the packages that were left out a package requires, directly or not."""
     return closure(installable.requires, name) & installable.left_out
-
-
-def _name(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)

@@ -27,7 +27,7 @@ from watchdog.analysis.check.validity import judge_records
 from watchdog.analysis.history.cure import first
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Trial
-from watchdog.model.lock import Conflict, Lock
+from watchdog.model.lock import Conflict, Lock, package_name
 from watchdog.model.release import Release, short_version
 from watchdog.runner.scheduler import Scheduler, gather
 
@@ -164,7 +164,7 @@ class MoveSearch:
         if not isinstance(installable.answer, Conflict):
             return ()
         reason = installable.answer.reason
-        names = [_name(r) for r in self.request.requirements if Requirement(r).specifier]
+        names = [package_name(r) for r in self.request.requirements if Requirement(r).specifier]
         places = {name: place for name in names if (place := _place(reason, name)) >= 0}
         return tuple(sorted(places, key=lambda name: places[name]))
 
@@ -398,7 +398,3 @@ def _short(bound: str) -> str:
                 return bound
             return f">={short_version(Version(bound.removeprefix(operator)))}"
     return f"<{short_version(Version(bound.removeprefix('<')))}" if bound.startswith("<") else bound
-
-
-def _name(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)

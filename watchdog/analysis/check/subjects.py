@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from watchdog.analysis.check.installing import Installable
 from watchdog.harness import has_smoke
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.runner.workspace import Workspace
 
 
@@ -62,4 +59,4 @@ def named_packages(requirements: Sequence[str], lock: Lock) -> tuple[str, ...]:
 
 
 def _names(requirements: Sequence[str]) -> list[str]:
-    return [canonicalize_name(Requirement(r).name) for r in requirements]
+    return [package_name(r) for r in requirements]

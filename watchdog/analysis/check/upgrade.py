@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from watchdog.analysis.check.cause import goal_of, opened_requirement
 from watchdog.analysis.check.check import check
 from watchdog.analysis.check.moves import Changes, MoveSearch
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.model.evidence import Outcome
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.runner.scheduler import Scheduler
 
 
@@ -41,7 +38,7 @@ async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
     scheduler.observer.stage("Trying the upgrade with all other versions open")
     loose = tuple(
         requirement
-        if canonicalize_name(Requirement(requirement).name) in request.fixed
+        if package_name(requirement) in request.fixed
         else opened_requirement(requirement)
         for requirement in request.requirements
     )

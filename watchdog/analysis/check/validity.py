@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.analysis.check.installing import Installable, needs_left_out
@@ -19,7 +17,7 @@ from watchdog.facts.severity import FailedUse, UseCounts, count_uses
 from watchdog.harness import has_smoke, imports_smoke, test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
 from watchdog.model.history import ALL_USES
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.resolver.build_failure import missing_of_machine
 from watchdog.runner.controls import contemporary_requests
 from watchdog.runner.scheduler import Scheduler, gather
@@ -168,7 +166,7 @@ def _excuse(
     extension = scheduler.workspace.settings.matrix.extensions.get(subject)
     answer = installable.answer
     for required in extension.requires if extension else ():
-        name = canonicalize_name(Requirement(required).name)
+        name = package_name(required)
         absent = isinstance(answer, Lock) and answer.version(name) is None
         if absent and f"'{name.replace('-', '_')}" in use.symptom:
             return f"this use needs {name}, which is not among the requirements"

@@ -14,12 +14,11 @@ from datetime import datetime
 from functools import partial
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.model.history import Snapshot
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.model.release import short_version
 from watchdog.runner.scheduler import gather
 
@@ -101,7 +100,7 @@ async def try_pins(
     if not cured.works or cured.lock is None or bad.lock is None:
         return None
     before, now = dict(cured.lock.pins), dict(bad.lock.pins)
-    holds = {_name(pin): pin.removeprefix(Requirement(pin).name).strip() for pin in pins}
+    holds = {package_name(pin): pin.removeprefix(Requirement(pin).name).strip() for pin in pins}
     search = PinSearch(
         experiment=experiment,
         python=python,
@@ -131,7 +130,7 @@ async def _newer_subject(experiment: Experiment, python: str, as_of: datetime) -
         return None
     subject, allowed = experiment.subject, Requirement(pinned).specifier
     name = pinned.replace(str(allowed), "").split(";")[0].strip().rstrip("<>=!~. 0123456789,")
-    others = tuple(r for r in experiment.requirements if _name(r) != subject)
+    others = tuple(r for r in experiment.requirements if package_name(r) != subject)
     unpinned = Experiment(experiment.scheduler, subject, (name, *others))
     newest = await unpinned.observe(python, as_of)
     if not newest.works:
@@ -163,19 +162,15 @@ def _pinned_subject(experiment: Experiment) -> str | None:
     if experiment.subject in experiment.scheduler.workspace.settings.matrix.core_names:
         return None
     for requirement in experiment.requirements:
-        if _name(requirement) == experiment.subject:
+        if package_name(requirement) == experiment.subject:
             return requirement if Requirement(requirement).specifier else None
     return None
 
 
-def _name(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)
-
-
 def pip_arguments(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
     """Return what to type with these pins: beside the requirements, or in place of one."""
-    pinned = {_name(pin) for pin in pins}
-    return (*(r for r in requirements if _name(r) not in pinned), *pins)
+    pinned = {package_name(pin) for pin in pins}
+    return (*(r for r in requirements if package_name(r) not in pinned), *pins)
 
 
 def _as_pins(holds: dict[str, str]) -> tuple[str, ...]:

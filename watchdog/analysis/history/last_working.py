@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from watchdog.analysis.history.bisect import Experiment, bisect_transition
 from watchdog.model.history import ALL_USES, Snapshot
+from watchdog.model.lock import package_name
 from watchdog.resolver.simple_api import just_after
 from watchdog.runner.scheduler import gather
 
@@ -93,7 +94,7 @@ def _open_packages(experiment: Experiment) -> set[str]:
     """Return the subject, or what a command is run with, unless its version is pinned."""
     names = {experiment.subject}
     if experiment.trial_of is not None:
-        names = {canonicalize_name(Requirement(r).name) for r in experiment.requirements}
+        names = {package_name(r) for r in experiment.requirements}
     return names - _exact_pins(experiment).keys()
 
 

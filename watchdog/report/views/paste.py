@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from watchdog.facts.rules import (
     Advice,
     Rule,
@@ -19,7 +16,7 @@ from watchdog.facts.rules import (
     TestedSet,
     parse_version,
 )
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 
 _SYMPTOM = 200
 """Characters of a symptom that are shipped."""
@@ -138,7 +135,7 @@ def versions_that_matter(book: RuleBook) -> Mapping[str, tuple[str, ...]]:
     name: older ones are in none of them.
     """
     whole = book.subjects | {
-        canonicalize_name(Requirement(typed).name)
+        package_name(typed)
         for rule in book.rules
         for advice in rule.advice
         if advice.lock is None
