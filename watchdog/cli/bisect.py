@@ -17,7 +17,15 @@ from watchdog.analysis.command_bisect import Bisection, bisect_locks, bisect_tim
 from watchdog.cli.check_text import cause_lines, cure_lines, result_json
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Instant, Pythons, options
-from watchdog.cli.project import choose_project_python, print_left_out, read_files
+from watchdog.cli.project import (
+    choose_project_python,
+    cure_changes,
+    env_option,
+    network_option,
+    print_left_out,
+    read_files,
+    requirements_option,
+)
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Lock, package_name
@@ -61,14 +69,7 @@ class DateOrLock(click.ParamType[datetime | Path]):
     type=DateOrLock(),
     help="When the command fails, or the lock file with which it does; by default now.",
 )
-@click.option(
-    "-r",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="The file of the requirements, in any format that `check` reads; by default the one of "
-    "this folder.",
-)
+@requirements_option
 @click.option(
     "--with",
     "extra",
@@ -84,8 +85,8 @@ class DateOrLock(click.ParamType[datetime | Path]):
     show_default="this folder",
     help="The folder that the command runs in, as a copy.",
 )
-@click.option("--env", "names", multiple=True, metavar="NAME", help="Let it see this variable.")
-@click.option("--network", is_flag=True, help="Let it use the network of this machine.")
+@env_option
+@network_option
 @click.option(
     "--timeout",
     type=click.IntRange(1),
@@ -253,8 +254,7 @@ class _Printer:
         """Return the cure as a diff of the project's files; empty if it has none."""
         if result.cure is None or not self.project.files:
             return ""
-        changes = {package_name(pin): pin for pin in result.cure.pins}
-        return diff(apply_changes(self.project, changes))
+        return diff(apply_changes(self.project, cure_changes(result.cure)))
 
 
 def verdict_of_command(command: Command, result: CheckResult) -> Iterator[str]:

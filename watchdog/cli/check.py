@@ -31,7 +31,7 @@ from watchdog.cli.options import (
     output_format,
     requirement_problem,
 )
-from watchdog.cli.project import choose_project_python, print_left_out, read_files
+from watchdog.cli.project import choose_project_python, cure_changes, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import package_name
@@ -214,7 +214,7 @@ class _Answer:
 
     def _print_rest(self, result: CheckResult) -> None:
         self._report(result)
-        changes = self._cure_changes(result)
+        changes = cure_changes(result.cure)
         edit = apply_changes(self.project, changes) if changes and self.files else None
         for line in cure_lines(result, diff(edit) if edit else ""):
             click.echo(f"  {line}")
@@ -225,11 +225,6 @@ class _Answer:
                 click.echo(f"  {line}")
         if self.show_lock and result.lock:
             click.echo("  " + " ".join(result.lock.requirements))
-
-    def _cure_changes(self, result: CheckResult) -> dict[str, str]:
-        if result.cure is None:
-            return {}
-        return {package_name(p): p for p in result.cure.pins}
 
     def _upgrade_lines(self, result: CheckResult) -> Sequence[str]:
         if self.upgrade is None:
@@ -265,7 +260,7 @@ class _Answer:
         if self.fixed:
             moves = self.upgrade.moves if self.upgrade else None
             data["moves"] = [] if result.outcome is Outcome.WORKS else moves and list(moves)
-        if self.files and (changes := self._cure_changes(result)):
+        if self.files and (changes := cure_changes(result.cure)):
             data["diff"] = diff(apply_changes(self.project, changes))
         return data
 

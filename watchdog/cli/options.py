@@ -100,9 +100,10 @@ def _find_matrix(ctx: click.Context, _param: click.Parameter, value: Path | None
 
     Which it is decides where results are kept by default, see `_find_reports`.
     """
-    here = is_matrix(DEFAULT_MATRIX)
-    ctx.meta[_OWN_FIELD] = value is not None or here
-    return value or (DEFAULT_MATRIX if here else BUILT_IN_MATRIX)
+    if value is None and is_matrix(DEFAULT_MATRIX):
+        value = DEFAULT_MATRIX
+    ctx.meta[_OWN_FIELD] = value is not None
+    return value or BUILT_IN_MATRIX
 
 
 def _find_reports(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path:

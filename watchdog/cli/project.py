@@ -5,14 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from watchdog.analysis.check.python_choice import choose_python_of_project
+from watchdog.analysis.history.cure import Cure
 from watchdog.cli.console import say, stderr_console
 from watchdog.cli.options import choose_python
 from watchdog.errors import ConfigurationError
+from watchdog.model.lock import package_name
 from watchdog.project.project import Project
 from watchdog.project.pythons import find_wanted_pythons
 from watchdog.project.reader import read_project
 from watchdog.runner.workspace import Workspace
+
+requirements_option = click.option(
+    "-r",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The file of the requirements, in any format that `check` reads; by default the one of "
+    "this folder.",
+)
+env_option = click.option(
+    "--env", "names", multiple=True, metavar="NAME", help="Let the command see this variable."
+)
+network_option = click.option(
+    "--network", is_flag=True, help="Let the command use the network of this machine."
+)
+
+
+def cure_changes(cure: Cure | None) -> dict[str, str]:
+    """Return the new requirement of each package that a cure changes, by name."""
+    return {package_name(pin): pin for pin in cure.pins} if cure else {}
 
 
 def read_files(files: Sequence[Path]) -> tuple[Project, ...]:

@@ -18,7 +18,14 @@ from watchdog.analysis.own_source import AffectedLine, find_affected_lines, read
 from watchdog.cli.check_text import Wording, result_json, verdict_lines
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Pythons, options, output_format, requirement_problem
-from watchdog.cli.project import choose_project_python, print_left_out, read_files
+from watchdog.cli.project import (
+    choose_project_python,
+    env_option,
+    network_option,
+    print_left_out,
+    read_files,
+    requirements_option,
+)
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.lock import Lock, LockRequest, package_name
@@ -68,14 +75,7 @@ class Plan:
     metavar="REQUIREMENT",
     help="What to reach, such as flask==3.1.*; may be repeated.",
 )
-@click.option(
-    "-r",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="The file of the requirements, in any format that `check` reads; by default the one of "
-    "this folder.",
-)
+@requirements_option
 @click.option(
     "--source",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -83,8 +83,8 @@ class Plan:
     show_default="this folder",
     help="The folder of the application's code; it is read, and the command runs in a copy of it.",
 )
-@click.option("--env", "names", multiple=True, metavar="NAME", help="Let it see this variable.")
-@click.option("--network", is_flag=True, help="Let the command use the network of this machine.")
+@env_option
+@network_option
 @click.option("--write", is_flag=True, help="Change the files of requirements.")
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
 def upgrade(

@@ -36,6 +36,7 @@ class Environments:
         self._installer = installer
         self._store = store
         self._linker = linker
+        self._requirements: dict[Package, frozenset[str]] = {}
 
     def add_local_wheel(self, name: str, version: str, wheel: Path) -> None:
         """Use a pure wheel on this machine for a release that is on no index."""
@@ -138,6 +139,11 @@ class Environments:
             InstallError: the package cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
+        if package not in self._requirements:
+            self._requirements[package] = self._read_requirements(package)
+        return self._requirements[package]
+
+    def _read_requirements(self, package: Package) -> frozenset[str]:
         metadata = _metadata(self.site_packages(package))
         environment = {"python_version": package.interpreter.series, "extra": ""}
         names = set()

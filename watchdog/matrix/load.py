@@ -38,6 +38,9 @@ from watchdog.matrix.schema import (
 )
 
 _Steps = tuple[Any, ...]
+_FAST_LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""The loader in C, where PyYAML has it: every command begins with this question."""
+
 _OWN_KEYS = {"extensions", "core", "tables"}
 """Keys by which a matrix file of this program is told from another file of that name."""
 
@@ -45,7 +48,7 @@ _OWN_KEYS = {"extensions", "core", "tables"}
 def is_matrix(path: Path) -> bool:
     """Return whether a file is a matrix of this program; also if it is one with a syntax error."""
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  text only
+        content = yaml.load(path.read_text("utf-8"), Loader=_FAST_LOADER)  # noqa: S506  text only
     except OSError:
         return False
     except (yaml.YAMLError, ValueError, RecursionError):

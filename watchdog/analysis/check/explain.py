@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from watchdog.analysis.check.result import CheckResult, SubjectResult
+from watchdog.analysis.check.result import CheckResult, subject_result
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.explanation import explained_cause
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.facts.downtimes import find_downtimes
-from watchdog.facts.severity import count_uses
 from watchdog.model.cell import Cell
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause, Snapshot
@@ -151,14 +150,7 @@ def result_of_record(
     python: str, requirements: tuple[str, ...], lock: Lock, record: Record
 ) -> CheckResult:
     """Return the result that one record gives."""
-    judgement, counts = record.judgement, count_uses(record)
-    subject = SubjectResult(
-        subject=record.subject,
-        record=record,
-        failed=counts.failed if counts else (),
-        passed=counts.passed if counts else frozenset(),
-        tested=counts.tested if counts else 0,
-    )
+    judgement = record.judgement
     return CheckResult(
         python=python,
         requirements=requirements,
@@ -167,7 +159,7 @@ def result_of_record(
         stage=judgement.stage,
         symptom=judgement.symptom,
         reason=judgement.reason,
-        subjects=(subject,),
+        subjects=(subject_result(record),),
     )
 
 

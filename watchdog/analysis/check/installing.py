@@ -176,15 +176,14 @@ async def _fetch(scheduler: Scheduler, installation: Installation) -> dict[str, 
         ExceptionGroup: of InfrastructureError, if index, network or disk failed.
     """
     environments = scheduler.workspace.environments
-    packages = environments.packages(installation)
     missing = environments.missing(installation)
     wheels = [package for package in missing if not package.tools]
     if wheels:
         await scheduler.in_thread(partial(environments.fetch, wheels))
     failures = await gather(
-        scheduler.in_thread(partial(environments.failure, package)) for package in packages
+        scheduler.in_thread(partial(environments.failure, package)) for package in missing
     )
-    pairs = zip(packages, failures, strict=True)
+    pairs = zip(missing, failures, strict=True)
     return {package.name: failure for package, failure in pairs if failure is not None}
 
 

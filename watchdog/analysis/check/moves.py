@@ -24,7 +24,7 @@ from watchdog.analysis.check.installing import Installable, closure, find_instal
 from watchdog.analysis.check.result import COMMAND, IMPORTS, CheckRequest, Control, SubjectResult
 from watchdog.analysis.check.subjects import named_packages
 from watchdog.analysis.check.validity import judge_records
-from watchdog.analysis.history.cure import first
+from watchdog.analysis.history.cure import first, remove_needless
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Conflict, Lock, package_name
@@ -68,7 +68,15 @@ class Baseline:
     passed: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
 
-    def is_reached(self, name: str, installable: Installable, lock: Lock) -> bool:
+    def spares_smoke(self, subject: str, installable: Installable, lock: Lock) -> bool:
+        """Return whether a smoke passed, and a lock changes nothing that its subject requires."""
+        return subject in self.passed and not self._reaches(subject, installable, lock)
+
+    def spares_import(self, name: str, installable: Installable, lock: Lock) -> bool:
+        """Return whether a package was imported, and a lock changes nothing that it requires."""
+        return name in self.imported and not self._reaches(name, installable, lock)
+
+    def _reaches(self, name: str, installable: Installable, lock: Lock) -> bool:
         """Return whether a package, or one that it requires, has another version in a lock."""
         before = {(n, self.lock.version(n)) for n in closure(self.requires, name)}
         return before != {(n, lock.version(n)) for n in closure(installable.requires, name)}
@@ -179,8 +187,7 @@ class MoveSearch:
             if subject == IMPORTS:
                 trials += self._imports(installable, lock, base)
                 continue
-            passed = base is not None and subject in base.passed
-            if not (base and passed) or base.is_reached(subject, installable, lock):
+            if base is None or not base.spares_smoke(subject, installable, lock):
                 trials.append(self._trial(subject, lock))
         for start in range(0, len(trials), at_once):
             batch = trials[start : start + at_once]
@@ -197,17 +204,17 @@ class MoveSearch:
         return Attempt(works=True, lock=lock)
 
     def _trial(self, subject: str, lock: Lock) -> Trial:
-        workspace = self.scheduler.workspace
-        is_command = subject == COMMAND and self.command is not None
-        trial_of = self.command if is_command and self.command else workspace.trial
-        return trial_of(subject, lock, self.request.python, workspace.settings.as_of)
+        workspace, python = self.scheduler.workspace, self.request.python
+        if subject == COMMAND and self.command is not None:
+            return self.command(subject, lock, python, workspace.settings.as_of)
+        return workspace.trial(subject, lock, python, workspace.settings.as_of)
 
     def _imports(self, installable: Installable, lock: Lock, base: Baseline | None) -> list[Trial]:
         """Return the trial that imports what is named, as far as a change reaches it."""
         names = [
             name
             for name in named_packages(self.request.requirements, lock)
-            if base is None or name not in base.imported or base.is_reached(name, installable, lock)
+            if base is None or not base.spares_import(name, installable, lock)
         ]
         if not names:
             return []
@@ -227,15 +234,14 @@ class MoveSearch:
             if attempt.works:
                 break
             suspects = [s for s in attempt.suspects if s in loosened and s not in changes]
-            suspect = suspects[0] if suspects else None
-            if suspect is None:
+            if not suspects:
                 break
-            changes[suspect] = loosened[suspect]
+            changes[suspects[0]] = loosened[suspects[0]]
         if not await self.works(changes):
             changes = loosened
         if not await self.works(changes):
             return None
-        return await self.fewest(changes)
+        return await remove_needless(changes, self.works)
 
     def _loosened(self) -> dict[str, str]:
         """Return, for each bounded requirement that may change, a bound that allows later ones."""
@@ -271,21 +277,7 @@ class MoveSearch:
         }
         if not holds or not await self.works(holds):
             return {}
-        return await self.widest(await self.fewest(holds), now)
-
-    async def fewest(self, changes: Changes) -> dict[str, str]:
-        """Take back changes while it works: first half of them at once, as most are not needed."""
-        needed = dict(changes)
-        names, size = list(needed), len(needed)
-        while size:
-            for start in range(0, len(names), size):
-                part = names[start : start + size]
-                rest = {name: bound for name, bound in needed.items() if name not in part}
-                if len(rest) < len(needed) and await self.works(rest):
-                    needed = rest
-            names = [name for name in names if name in needed]
-            size //= 2
-        return needed
+        return await self.widest(await remove_needless(holds, self.works), now)
 
     async def nearest(self, changes: dict[str, str]) -> dict[str, str]:
         """Lower each bound to the first later version that works, with the others as they are."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from watchdog.analysis.history.cure import Cure
-from watchdog.facts.severity import FailedUse
+from watchdog.facts.severity import FailedUse, count_uses
 from watchdog.harness import test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause
@@ -173,6 +173,20 @@ class CheckResult:
     def broken(self) -> tuple[SubjectResult, ...]:
         """The results with a use that fails."""
         return tuple(subject for subject in self.subjects if subject.failed)
+
+
+def subject_result(record: Record) -> SubjectResult:
+    """Return the result of a record in which every failure counts."""
+    counts = count_uses(record)
+    if counts is None:
+        return SubjectResult(subject=record.subject, record=record)
+    return SubjectResult(
+        subject=record.subject,
+        record=record,
+        failed=counts.failed,
+        passed=counts.passed,
+        tested=counts.tested,
+    )
 
 
 def broken_packages(subject: SubjectResult) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from packaging.version import Version
 
 from watchdog.analysis.check.installing import Installable, needs_left_out
-from watchdog.analysis.check.result import COMMAND, IMPORTS, Control, SubjectResult
+from watchdog.analysis.check.result import COMMAND, IMPORTS, Control, SubjectResult, subject_result
 from watchdog.facts.severity import FailedUse, UseCounts, count_uses
 from watchdog.harness import has_smoke, imports_smoke, test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
@@ -30,29 +30,16 @@ async def judge_records(
     scheduler: Scheduler, records: Sequence[Record], installable: Installable
 ) -> list[SubjectResult]:
     """Return a result for each record: which failures count, and why the others do not."""
-    results: list[SubjectResult] = []
-    for part in await gather(_judge(scheduler, record, installable) for record in records):
-        results += part
-    return results
+    return await gather(_judge(scheduler, record, installable) for record in records)
 
 
-async def _judge(
-    scheduler: Scheduler, record: Record, installable: Installable
-) -> list[SubjectResult]:
+async def _judge(scheduler: Scheduler, record: Record, installable: Installable) -> SubjectResult:
     counts = count_uses(record)
-    if counts is None or not counts.failed:
-        tested = counts.tested if counts else 0
-        passed = counts.passed if counts else frozenset()
-        return [SubjectResult(subject=record.subject, record=record, passed=passed, tested=tested)]
-    if record.subject == COMMAND:
-        return [
-            SubjectResult(
-                subject=COMMAND, record=record, failed=counts.failed, tested=counts.tested
-            )
-        ]
+    if counts is None or not counts.failed or record.subject == COMMAND:
+        return subject_result(record)
     if record.subject == IMPORTS:
-        return [await _judge_imports(scheduler, record, counts, installable)]
-    return [await _judge_subject(scheduler, record, counts, installable)]
+        return await _judge_imports(scheduler, record, counts, installable)
+    return await _judge_subject(scheduler, record, counts, installable)
 
 
 async def _judge_subject(

@@ -8,7 +8,7 @@ So every pin was seen to be needed, and none is narrower than was seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -229,24 +229,10 @@ class PinSearch:
         if not await self.works(holds):
             return None
         while True:
-            wider = await self._widen(await self._remove_needless(holds))
+            wider = await self._widen(await remove_needless(holds, self.works))
             if wider == holds:
                 return holds
             holds = wider
-
-    async def _remove_needless(self, holds: dict[str, str]) -> dict[str, str]:
-        """Remove holds while it works: first half of them at once, since most are not needed."""
-        names = list(holds)
-        size = len(names)
-        while size:
-            for start in range(0, len(names), size):
-                part = names[start : start + size]
-                rest = {name: bound for name, bound in holds.items() if name not in part}
-                if len(rest) < len(holds) and await self.works(rest):
-                    holds = rest
-            names = [name for name in names if name in holds]
-            size //= 2
-        return holds
 
     async def _widen(self, holds: dict[str, str]) -> dict[str, str]:
         """Raise each bound up to the first version that breaks."""
@@ -263,6 +249,30 @@ class PinSearch:
 
     async def _fails(self, holds: dict[str, str], name: str, version: Version) -> bool:
         return not await self.works(holds | {name: f"<={version}"})
+
+
+async def remove_needless(
+    bounds: Mapping[str, str], works: Callable[[dict[str, str]], Awaitable[bool]]
+) -> dict[str, str]:
+    """Return the bounds that are left when each is removed without which it works.
+
+    At first half of them are removed at once, since most are not needed.
+
+    Args:
+        bounds: by package; with all of them it works.
+        works: tells whether it works with some of them.
+    """
+    needed = dict(bounds)
+    names, size = list(needed), len(needed)
+    while size:
+        for start in range(0, len(names), size):
+            part = names[start : start + size]
+            rest = {name: bound for name, bound in needed.items() if name not in part}
+            if len(rest) < len(needed) and await works(rest):
+                needed = rest
+        names = [name for name in names if name in needed]
+        size //= 2
+    return needed
 
 
 async def first(
