@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
-from watchdog.analysis.check.check import check
-from watchdog.analysis.check.installing import Installable, find_installable
-from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
-from watchdog.analysis.check.upgrade import Upgrade, find_upgrade
-from watchdog.analysis.command import PYTEST, Command, copy_project, project_files
-from watchdog.analysis.own_source import AffectedLine, find_affected_lines, read_own_source
+from watchdog.analysis.check.result import CheckRequest
+from watchdog.analysis.command import copy_project, project_files
+from watchdog.analysis.upgrade_plan import UpgradePlan, make_plan
 from watchdog.cli.check_text import Wording, result_json, verdict_lines
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Pythons, options, output_format, requirement_problem
@@ -27,41 +24,14 @@ from watchdog.cli.project import (
     requirements_option,
 )
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
-from watchdog.model.evidence import Outcome, Record
-from watchdog.model.lock import Lock, LockRequest, package_name
+from watchdog.model.evidence import Outcome
+from watchdog.model.lock import package_name
 from watchdog.project.edit import Edit, apply_changes, diff
-from watchdog.project.project import Project, join_projects
+from watchdog.project.project import join_projects
 from watchdog.runner import scheduler
-from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.files import write_atomic
 from watchdog.storage.forecast import Kind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What an upgrade takes.
-
-    Attributes:
-        result: the requirements with the upgrade and no other change.
-        upgrade: what else must change; None if nothing must.
-        lock: what the upgrade installs; None if nothing was found that works.
-        lines: of the application's source, that the upgrade affects.
-        command: the run of the command with it; None without a command.
-    """
-
-    result: CheckResult
-    upgrade: Upgrade | None
-    lock: Lock | None
-    lines: tuple[AffectedLine, ...] = ()
-    command: Record | None = None
-
-    @property
-    def works(self) -> bool:
-        """Whether everything that was run succeeds."""
-        if self.command and self.command.judgement.outcome is not Outcome.WORKS:
-            return False
-        return self.lock is not None
 
 
 @click.command()
@@ -131,7 +101,7 @@ def upgrade(
         plan = scheduler.run_with_scheduler(
             workspace,
             observer,
-            lambda s: _plan(s, current, request, command, source, source_files),
+            lambda s: make_plan(s, current, request, command, source, source_files),
         )
     edit = apply_changes(current, _changes(plan, targets))
     if write:
@@ -150,62 +120,7 @@ def upgrade(
     return ExitCode.NOTHING_NEW if plan.works else ExitCode.NEW_BREAKAGE
 
 
-async def _plan(
-    s: Scheduler,
-    current: Project,
-    request: CheckRequest,
-    command: Command | None,
-    source: Path,
-    source_files: Sequence[Path],
-) -> Plan:
-    """Find what must change beside the upgrade, and the lines that it affects."""
-    old = await find_installable(
-        s, current.requirements, request.python, constraints=current.limits
-    )
-    result = await check(s, request, explain=False)
-    upgrade: Upgrade | None = None
-    lock = result.lock
-    if result.outcome in (Outcome.BROKEN, Outcome.CONFLICT):
-        upgrade = await find_upgrade(s, request)
-        lock = upgrade.lock
-    reached = lock or (upgrade.open_result.lock if upgrade else None)
-    lines: tuple[AffectedLine, ...] = ()
-    if isinstance(old.answer, Lock) and reached is not None:
-        lines = await _affected_lines(s, old, old.answer, reached, request, source, source_files)
-    record = None
-    if command is not None and reached is not None:
-        s.observer.stage(f"Running {command.title}")
-        as_of = s.workspace.settings.as_of
-        runs_with = await _with_pytest(s, command, reached, request.python)
-        trial = command.trial(s.workspace, COMMAND, runs_with, request.python, as_of)
-        record = await s.record(trial)
-    return Plan(result=result, upgrade=upgrade, lock=lock, lines=lines, command=record)
-
-
-async def _with_pytest(s: Scheduler, command: Command, lock: Lock, python: str) -> Lock:
-    """Return a lock with pytest beside it, if the command is pytest and the lock has none."""
-    if not command.needs_pytest or lock.version(PYTEST):
-        return lock
-    requirements = (*lock.requirements, PYTEST)
-    answer = await s.lock(LockRequest(requirements, python, s.workspace.settings.as_of))
-    return answer if isinstance(answer, Lock) else lock
-
-
-async def _affected_lines(
-    s: Scheduler,
-    old: Installable,
-    before: Lock,
-    after: Lock,
-    request: CheckRequest,
-    source: Path,
-    source_files: Sequence[Path],
-) -> tuple[AffectedLine, ...]:
-    modules = {module: name for module, name in old.modules.items() if not module.startswith("_")}
-    uses = read_own_source(source, source_files, frozenset(modules))
-    return await find_affected_lines(s, uses, modules, before, after, request.python)
-
-
-def _changes(plan: Plan, targets: Sequence[str]) -> dict[str, str]:
+def _changes(plan: UpgradePlan, targets: Sequence[str]) -> dict[str, str]:
     """Return the new requirement of each package that changes, by name."""
     changes: dict[str, str] = {}
     for target in targets:
@@ -216,7 +131,7 @@ def _changes(plan: Plan, targets: Sequence[str]) -> dict[str, str]:
 
 
 def _plan_lines(
-    plan: Plan, settings: Settings, targets: Sequence[str], edit: Edit
+    plan: UpgradePlan, settings: Settings, targets: Sequence[str], edit: Edit
 ) -> Iterator[str]:
     title = " ".join(targets)
     if plan.lock is None:
@@ -244,7 +159,7 @@ def _plan_lines(
         yield f"{title or 'the command'} {word} with these versions{symptom}"
 
 
-def _source_lines(plan: Plan) -> Iterator[str]:
+def _source_lines(plan: UpgradePlan) -> Iterator[str]:
     if not plan.lines:
         yield "No line of the source was found that uses what these releases remove or deprecate."
         return
@@ -260,7 +175,7 @@ def _source_lines(plan: Plan) -> Iterator[str]:
             yield f"      {line.code.strip()}"
 
 
-def _plan_json(plan: Plan, settings: Settings, edit: Edit) -> dict[str, object]:
+def _plan_json(plan: UpgradePlan, settings: Settings, edit: Edit) -> dict[str, object]:
     moves = plan.upgrade.moves if plan.upgrade else ()
     return {
         **result_json(plan.result, settings.as_of),
