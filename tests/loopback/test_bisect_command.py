@@ -132,6 +132,18 @@ def test_upgrade_plans_pins_and_reads_source(home: Home) -> None:
     )
 
 
+def test_upgrade_that_fails_writes_nothing(home: Home) -> None:
+    """Where nothing was found that works, `--write` leaves the files as they are."""
+    text = "ext-import==1.0\nflask==2.0.0\nwerkzeug==2.0.0\n"
+    (home.folder / "requirements.txt").write_text(text, "utf-8")
+    done = home.process(
+        *("upgrade", "--to", "werkzeug==3.0.0", "-r", "requirements.txt", "--write"),
+        *("--as-of", day(40).isoformat()),
+    )
+    assert done.returncode == 1, done.stderr
+    assert (home.folder / "requirements.txt").read_text("utf-8") == text
+
+
 @pytest.mark.slow
 def test_two_releases_that_break_only_together(
     tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path

@@ -104,7 +104,7 @@ def upgrade(
             lambda s: make_plan(s, current, request, command, source, source_files),
         )
     edit = apply_changes(current, _changes(plan, targets))
-    if write:
+    if write and plan.lock is not None:
         for file in edit.files:
             write_atomic(Path(file.source.file), file.source.encode(file.text))
     if format_ == "json":
