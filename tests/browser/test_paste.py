@@ -17,8 +17,7 @@ from watchdog.facts.pasted import read_pasted
 from watchdog.report.views.paste import paste_script
 
 PAGE = """<!doctype html><meta charset="utf-8">
-<textarea id="requirements"></textarea>
-<select id="python"><option value="">any</option>{options}</select>
+<form id="search" data-root=""></form>
 <div id="answer"></div>
 <script src="paste-data.js"></script>
 <script src="paste-requirements.js"></script>
@@ -40,13 +39,18 @@ ANSWER = """(cases) => cases.map(([text, python]) => {
   };
 })"""
 
+SHOW = """([text, python, series]) => {
+  const answer = document.getElementById("answer");
+  answer.replaceChildren();
+  PasteBox.show(answer, text, python, series);
+}"""
+
 
 @pytest.fixture(scope="module")
 def box(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Open a page with the paste box and the sample rule book; no script may fail."""
     folder = tmp_path_factory.mktemp("paste")
-    options = "".join(f"<option>{python}</option>" for python in PYTHONS)
-    (folder / "paste.html").write_text(PAGE.format(options=options), "utf-8")
+    (folder / "paste.html").write_text(PAGE, "utf-8")
     (folder / "paste-data.js").write_text(paste_script(BOOK), "utf-8")
     for script in (ROOT / "watchdog" / "report" / "static").glob("paste*.js"):
         (folder / script.name).write_bytes(script.read_bytes())
@@ -63,9 +67,8 @@ def box(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
 def said(box: Any) -> Callable[..., str]:
     """Return a function that pastes a text and returns what the box says."""
 
-    def paste(text: str, python: str = "") -> str:
-        box.select_option("#python", python)
-        box.fill("#requirements", text)
+    def paste(text: str, python: str | None = None, series: str | None = None) -> str:
+        box.evaluate(SHOW, [text, python, series])
         return str(box.inner_text("#answer"))
 
     return paste
@@ -269,6 +272,16 @@ def test_several_alarms_in_words(said: Callable[..., str]) -> None:
     assert "their combination was not run" in many
     assert "flask-watchdog check -r requirements.txt" in many
     assert "pip install flask-restful 'werkzeug<2.1'" in many
+
+
+def test_another_series_in_words(said: Callable[..., str]) -> None:
+    """For another series of the framework it is said what breaks there, and what is replaced."""
+    text = said("Flask==2.2.5\nFlask-Login==0.6.2\nwerkzeug==2.2.2", None, "3.1")
+    assert "If you go to Flask 3.1.3: 1 of your 3 packages breaks" in text
+    assert "werkzeug 3.1.9 instead of your ==2.2.2" in text
+    assert "Flask-Login 0.6.2 cannot be imported" in text
+    assert "none of your packages is known to break" in said("flask==2.2.5", None, "3.1")
+    assert "Flask 1.1 was not run alone, or fails" in said("flask==2.2.5", None, "1.1")
 
 
 def test_hostile_text_stays_text(said: Callable[..., str], box: Any) -> None:

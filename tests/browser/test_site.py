@@ -20,6 +20,8 @@ PAGES = (
     "declared.html",
     "known-good.html",
     "paste.html",
+    "errors.html",
+    "errors/cannot-import-name-gone-from-werkzeug.html",
     "about.html",
     "subjects/ext-import.html",
     "breakages/ext-import-1.0--werkzeug-3.0.0.html",

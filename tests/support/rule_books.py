@@ -224,4 +224,5 @@ BOOK = RuleBook(
     requires={"flask-admin": ("flask-admin", "flask-sqlalchemy")},
     titles={"flask": "Flask", "flask-login": "Flask-Login", "flask-restful": "Flask-RESTful"},
     cures={"flask-restful": (BOUND,)},
+    framework="flask",
 )

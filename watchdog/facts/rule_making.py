@@ -75,6 +75,7 @@ def make_rule_book(sources: RuleSources) -> RuleBook:
         requires={subject: matrix.requirements(subject) for subject in subjects},
         titles={subject: matrix.title(subject) for subject in subjects},
         cures=_cures(sources),
+        framework=matrix.framework,
     )
 
 

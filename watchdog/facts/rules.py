@@ -155,6 +155,7 @@ class RuleBook:
         requires: what is typed for a subject, without versions: itself and what it needs beside.
         titles: the names of subjects as people write them.
         cures: what was run in place of the fresh install of a subject that fails today.
+        framework: its package.
     """
 
     as_of: datetime
@@ -166,6 +167,7 @@ class RuleBook:
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     cures: Mapping[str, tuple[Advice, ...]] = field(default_factory=dict)
+    framework: str = ""
 
     @cached_property
     def subjects(self) -> frozenset[str]:

@@ -12,6 +12,13 @@ from pathlib import Path
 import jinja2
 
 from watchdog.facts.audit import Audit, audit
+from watchdog.facts.errors import (
+    ErrorAddresses,
+    KnownError,
+    error_addresses,
+    error_texts,
+    known_errors,
+)
 from watchdog.facts.facts import Facts, TestTitles, derive_facts
 from watchdog.facts.rules import RuleBook
 from watchdog.harness import SMOKES
@@ -19,6 +26,7 @@ from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
 from watchdog.matrix.smoke_titles import test_titles
 from watchdog.model.cell import parse_cell_id, smoke_name
+from watchdog.model.error_address import ErrorAddress
 from watchdog.model.evidence import Record
 from watchdog.model.history import Address, CureRecord, Explanation, History, PinStatus
 from watchdog.model.verdict import Run, Verdict
@@ -28,6 +36,7 @@ from watchdog.report.feed import feed, sitemap
 from watchdog.report.rule_book import rule_book
 from watchdog.report.views import wording
 from watchdog.report.views.commands import check_project
+from watchdog.report.views.errors import ErrorView, error_page, error_views, search_script
 from watchdog.report.views.forecast import ForecastView, forecast_view
 from watchdog.report.views.front import SiteView, site_view
 from watchdog.report.views.history import HistoryView, history_view
@@ -75,6 +84,8 @@ def write_site(
         write_text(reports / page.path, _render(templates, page))
     for address in views.facts.addresses.new:
         Archive(reports).add_address(address)
+    for error in views.error_addresses.new:
+        Archive(reports).add_error_address(error)
     # Read from the folder, not from `all_pages`: pages of earlier breakages stay and are listed.
     pages = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*.html"))
     for name, text in machine_files(matrix, views, pages):
@@ -93,6 +104,7 @@ class StoredResults:
         cures: by id of the breakage.
         explanations: of failures of today, by subject and Python.
         published: every address of a breakage's page that was ever published.
+        published_errors: every address of an error's page that was ever published.
         titles: what each use is, by subject and name of the test.
         truth: the watchdog's own score, as words and numbers.
         versions: what an installer may take today, by package.
@@ -115,6 +127,7 @@ class StoredResults:
     truth: Sequence[tuple[str, str]]
     api_coverage: ApiCoverage | None
     versions: Mapping[str, FinalVersions] = field(default_factory=dict)
+    published_errors: Sequence[ErrorAddress] = ()
 
 
 def load_stored(
@@ -138,6 +151,7 @@ def load_stored(
         cures=archive.cures(),
         explanations=archive.explanations(),
         published=archive.addresses(),
+        published_errors=archive.error_addresses(),
         titles={s: test_titles(folder, smoke_name(s)) for s in matrix.subjects},
         second_opinions=archive.opinions(),
         declared=read_declared(reports),
@@ -185,6 +199,7 @@ class Views:
         audit: of the facts and the rules; None before the first run.
         subject_charts: by subject; only subjects that have a page and a breakage.
         declared: by subject.
+        errors: every error that is known; `error_pages` their pages.
     """
 
     run: Run | None
@@ -200,6 +215,9 @@ class Views:
     known_good: Sequence[KnownGood]
     truth: Sequence[tuple[str, str]]
     coverage: Mapping[str, str]
+    errors: Sequence[KnownError]
+    error_pages: Sequence[ErrorView]
+    error_addresses: ErrorAddresses
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -207,6 +225,8 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     run, facts = stored.run, build_facts(matrix, stored)
     verdicts = recall_verdicts(run, stored.recall)
     history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
+    texts = error_texts(facts, stored.pins, stored.titles)
+    errors = known_errors(texts, stored.published_errors)
     site = rules = None
     if run:
         site = site_view(matrix, run, facts, verdicts, history, stored.runs, stored.recall)
@@ -234,6 +254,9 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         known_good=stored.known_good,
         truth=stored.truth,
         coverage=_build_coverage(stored.api_coverage),
+        errors=errors,
+        error_pages=error_views(matrix, errors, history, site),
+        error_addresses=error_addresses(errors, stored.published_errors),
     )
 
 
@@ -301,6 +324,7 @@ def navigation(views: Views) -> list[tuple[str, str]]:
     pages = (
         ("matrix.html", "Matrix", views.site),
         ("history.html", "History", views.history.numbers),
+        ("errors.html", "Errors", views.error_pages),
         ("forecast.html", "Next to break", views.forecast),
         ("pins.html", "Pin rot", views.history.pins),
         ("declared.html", "Declared and measured", views.declared),
@@ -314,6 +338,7 @@ def navigation(views: Views) -> list[tuple[str, str]]:
 def all_pages(views: Views) -> Iterator[Page]:
     """Yield every page of the site, the front page last."""
     yield from _breakage_pages(views)
+    yield from _error_pages(views)
     for path, _ in navigation(views):
         yield Page(
             path,
@@ -324,6 +349,7 @@ def all_pages(views: Views) -> Iterator[Page]:
                 "sets": views.known_good,
                 "outlook": views.forecast,
                 "audit": views.audit,
+                "errors": views.error_pages,
             },
         )
     if views.site is None:
@@ -365,6 +391,17 @@ def _breakage_pages(views: Views) -> Iterator[Page]:
         yield Page(breakage_page(old), "moved.html", {"b": by_id[new], "withdrawn": None})
     for address in views.facts.addresses.withdrawn:
         yield Page(breakage_page(address.id), "moved.html", {"b": None, "withdrawn": address})
+
+
+def _error_pages(views: Views) -> Iterator[Page]:
+    """Yield a page for each error, and for each address of an error that moved."""
+    for view in views.error_pages:
+        yield Page(view.page, "error.html", {"e": view})
+    by_address = {view.address: view for view in views.error_pages}
+    for old, new in views.error_addresses.moved.items():
+        yield Page(error_page(old), "moved-error.html", {"e": by_address[new], "old": None})
+    for address in views.error_addresses.withdrawn:
+        yield Page(error_page(address.address), "moved-error.html", {"e": None, "old": address})
 
 
 def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
@@ -448,6 +485,7 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     if run is None or site is None or views.rules is None:
         return
     yield "paste-data.js", paste_script(views.rules)
+    yield "search-data.js", search_script(matrix, views.errors, views.error_pages, site)
     yield from api_files(matrix, run, site, views.forecast)
     yield "feed.xml", feed(matrix, site, views.forecast)
     for line in site.front.subjects:

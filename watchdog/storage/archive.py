@@ -19,6 +19,7 @@ from packaging.version import Version
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog.model.cell import is_subject
+from watchdog.model.error_address import ErrorAddress
 from watchdog.model.history import (
     Address,
     Chapter,
@@ -43,6 +44,7 @@ _PIN = TypeAdapter(PinStatus)
 _CURE = TypeAdapter(CureRecord)
 _EXPLANATION = TypeAdapter(Explanation)
 _ADDRESS = TypeAdapter(Address)
+_ERROR_ADDRESS = TypeAdapter(ErrorAddress)
 _OPINION = TypeAdapter(SecondOpinion)
 
 
@@ -55,6 +57,7 @@ class Archive:
         self._cures = reports / "cures.jsonl"
         self._explanations = reports / "explanations.jsonl"
         self._addresses = reports / "addresses.jsonl"
+        self._error_addresses = reports / "error-addresses.jsonl"
         self._opinions = reports / "second-opinions.jsonl"
 
     def subjects(self) -> list[str]:
@@ -101,6 +104,17 @@ class Archive:
         """Append an address that is published and that no chapter has."""
         value = _ADDRESS.dump_python(address, mode="json", exclude_defaults=True)
         files.append_line(self._addresses, value)
+
+    def error_addresses(self) -> list[ErrorAddress]:
+        """Return every address of an error's page that was ever published, the first ones first."""
+        return [
+            a for a in _read(self._error_addresses, _ERROR_ADDRESS) if _PAGE.fullmatch(a.address)
+        ]
+
+    def add_error_address(self, address: ErrorAddress) -> None:
+        """Append an address of an error's page that is published."""
+        value = _ERROR_ADDRESS.dump_python(address, mode="json", exclude_defaults=True)
+        files.append_line(self._error_addresses, value)
 
     def add_chapter(self, chapter: Chapter) -> None:
         """Append a chapter; snapshots that only repeat their neighbours are left out."""

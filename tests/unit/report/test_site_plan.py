@@ -57,8 +57,10 @@ def test_pages_of_run_with_history() -> None:
     views = site.build_views(MATRIX, AFTER_A_RUN)
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
+        "errors/importerror-x.html",
         "matrix.html",
         "history.html",
+        "errors.html",
         "paste.html",
         "about.html",
         "subjects/ext.html",
@@ -72,7 +74,9 @@ def test_pages_of_history_without_run() -> None:
     views = site.build_views(MATRIX, replace(AFTER_A_RUN, runs=(), run=None))
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
+        "errors/importerror-x.html",
         "history.html",
+        "errors.html",
         "about.html",
         "index.html",
     ]
@@ -104,6 +108,7 @@ def test_other_file_names() -> None:
     paths = [path for path, _ in site.machine_files(MATRIX, views, [])]
     assert [path for path in paths if not path.startswith("api/")] == [
         "paste-data.js",
+        "search-data.js",
         "feed.xml",
         "badges/ext.svg",
         "badges/ext.json",

@@ -1,8 +1,9 @@
 // What a page can do besides being read: copy what is typed, filter a table.
 "use strict";
 (() => {
-  for (const typed of document.querySelectorAll("pre.typed, pre.copied")) {
-    if (!navigator.clipboard) break;
+  // Puts a button that copies beside what is to be typed.
+  function addCopyButton(typed) {
+    if (!navigator.clipboard) return;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
@@ -23,6 +24,8 @@
     typed.replaceWith(both);
     both.append(typed, button);
   }
+  document.querySelectorAll("pre.typed, pre.copied").forEach(addCopyButton);
+  window.Page = { addCopyButton };
 
   for (const box of document.querySelectorAll("input[data-filters]")) {
     box.closest("[hidden]").hidden = false;

@@ -355,5 +355,36 @@
     return null;
   }
 
-  window.PasteBox = { read, lookUp, advise, choose, allows, compare, parseSpecifier, rules, subjects, newestPython };
+  // --- another series of the framework -----------------------------------------------------------
+
+  const seriesOf = (text) => version(text).release.slice(0, 2).join(".");
+
+  // The series of the framework that were run, the newest first.
+  const frameworks = [...new Set(setsOf(data.framework).map((set) => seriesOf(set.lock.get(data.framework))))]
+    .sort((a, b) => byVersion(b, a));
+
+  // The requirements with the framework of another series, and what was run with that in place of what contradicts it; null
+  // if that series was not run alone, or does not work so.
+  function goTo(requests, series, python) {
+    const worksIn = ({ results: all }) => [...all].some(([p, result]) => result.works && (python === null || p === python));
+    const own = setsOf(data.framework).filter((set) => seriesOf(set.lock.get(data.framework)) === series && worksIn(set));
+    if (!own.length) return null;
+    own.sort((a, b) => a.pins.size - b.pins.size || compare(b.lock.get(data.framework), a.lock.get(data.framework)));
+    const { lock } = own[0];
+    const moved = new Map(requests);
+    const replaced = [];
+    for (const [name, has] of lock) {
+      const spec = requests.get(name);
+      if (spec !== undefined && !allows(spec, has)) {
+        moved.set(name, [["==", has]]);
+        replaced.push({ name, asked: written(spec).join(","), has });
+      }
+    }
+    moved.set(data.framework, [["==", lock.get(data.framework)]]);
+    return { version: lock.get(data.framework), requests: moved, replaced: replaced.filter(({ name }) => name !== data.framework) };
+  }
+
+  window.PasteBox = {
+    read, lookUp, advise, goTo, frameworks, choose, allows, compare, parseSpecifier, rules, subjects, newestPython,
+  };
 })();

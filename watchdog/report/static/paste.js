@@ -2,9 +2,10 @@
 "use strict";
 (() => {
   const data = window.WATCHDOG;
-  const { read, advise, subjects, newestPython } = window.PasteBox;
+  const { read, advise, goTo, subjects, newestPython } = window.PasteBox;
   const CHECK = "flask-watchdog check -r requirements.txt";
   const LISTED = 30;
+  const { root } = document.getElementById("search").dataset;
   const title = (name) => data.titles[name] || name;
   const list = (items) => (items.length > LISTED ? `${items.slice(0, LISTED).join(", ")} and ${items.length - LISTED} more` : items.join(", "));
   const onPythons = (pythons) => `Python ${pythons.join(", ")}`;
@@ -33,7 +34,7 @@
     for (const reason of reasons) {
       const line = add(parent, "p");
       const link = add(line, "a", `${title(answer.subject)} ${answer.version}`);
-      link.href = reason.page ? `breakages/${reason.page}.html` : reason.seen ? "pins.html" : `subjects/${answer.subject}.html`;
+      link.href = root + (reason.page ? `breakages/${reason.page}.html` : reason.seen ? "pins.html" : `subjects/${answer.subject}.html`);
       line.append(` ${reason.words}: `);
       add(line, "code", reason.symptom);
       line.append(evidence(reason));
@@ -126,35 +127,42 @@
     add(parent, "pre", asked.unread.join("\n"));
   }
 
-  function show() {
-    const python = select.value || null;
-    const asked = read(box.value, python);
-    answer.replaceChildren();
-    if (!box.value.trim()) return;
-    if (!asked.requests.size) {
-      add(answer, "p", "No requirement was found in this text.");
-      showReading(answer, asked, python);
-      return;
-    }
-    const report = advise(asked.requests, python);
-    showFailing(answer, report, asked.names);
-    showDepending(answer, report);
-    if (report.subjects.every(({ finding }) => finding === "works" || finding === "unknown")) {
-      add(answer, "h2", `None of ${report.breakages} known breakages matches`);
-    }
-    const tested = report.tested === 1 ? "1 is" : `${report.tested} are`;
-    add(answer, "p", `Of your ${counted(report.asked, "package")} ${tested} tested here; data of ${data.as_of}.`);
-    showRest(answer, report);
-    const others = [...asked.requests.keys()].filter((name) => !subjects.has(name));
-    if (others.length) add(answer, "p", `Not tested here: ${list(others)}.`).className = "quiet";
-    showReading(answer, asked, python);
-    add(answer, "p", `Only published results are known here. To run your set itself: ${CHECK}`).className = "quiet";
+  // What a change to another series of the framework replaces in the file.
+  function showChange(parent, { version, replaced }, failing, count) {
+    const breaks = failing === 0 ? "none of your packages is known to break" : `${failing} of your ${counted(count, "package")} ${failing === 1 ? "breaks" : "break"}`;
+    add(parent, "h2", `If you go to ${title(data.framework)} ${version}: ${breaks}`);
+    if (!replaced.length) return;
+    add(parent, "p", `That ${title(data.framework)} was run with other versions than your file names, which are read instead:`);
+    const notes = add(parent, "ul");
+    for (const { name, asked, has } of replaced) add(notes, "li", `${title(name)} ${has} instead of your ${asked}`);
   }
 
-  const box = document.getElementById("requirements");
-  const select = document.getElementById("python");
-  const answer = document.getElementById("answer");
-  box.addEventListener("input", show);
-  select.addEventListener("change", show);
-  show();
+  // Shows the answer for the text of a requirements file; `series` is that of the framework to go to, or null.
+  function show(parent, text, python, series) {
+    const asked = read(text, python);
+    if (!asked.requests.size) {
+      add(parent, "p", "No requirement was found in this text.");
+      showReading(parent, asked, python);
+      return;
+    }
+    const change = series === null ? null : goTo(asked.requests, series, python);
+    const report = advise(change ? change.requests : asked.requests, python);
+    const failing = report.subjects.filter(({ finding }) => finding === "fails").length;
+    if (change) showChange(parent, change, failing, asked.requests.size);
+    else if (series !== null) add(parent, "p", `${title(data.framework)} ${series} was not run alone, or fails. With the versions of the file:`);
+    showFailing(parent, report, asked.names);
+    showDepending(parent, report);
+    if (report.subjects.every(({ finding }) => finding === "works" || finding === "unknown")) {
+      add(parent, "h2", `None of ${report.breakages} known breakages matches`);
+    }
+    const tested = report.tested === 1 ? "1 is" : `${report.tested} are`;
+    add(parent, "p", `Of your ${counted(report.asked, "package")} ${tested} tested here; data of ${data.as_of}.`);
+    showRest(parent, report);
+    const others = [...asked.requests.keys()].filter((name) => !subjects.has(name));
+    if (others.length) add(parent, "p", `Not tested here: ${list(others)}.`).className = "quiet";
+    showReading(parent, asked, python);
+    add(parent, "p", `Only published results are known here. To run your set itself: ${CHECK}`).className = "quiet";
+  }
+
+  window.PasteBox.show = show;
 })();

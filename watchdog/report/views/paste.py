@@ -45,6 +45,7 @@ def paste_data(book: RuleBook) -> dict[str, Any]:
     }
     return {
         "as_of": _day(book.as_of),
+        "framework": book.framework,
         "pythons": list(book.pythons),
         "titles": {name: title for name, title in book.titles.items() if name != title},
         "requires": {n: list(r) for n, r in book.requires.items() if r != (n,)},
