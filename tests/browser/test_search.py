@@ -172,11 +172,11 @@ created-by = "x"
 [[packages]]
 name = "flask"
 version = "3.0.0"
-wheels = [{ url = "https://index.invalid/flask-3.0.0-py3-none-any.whl", hashes = { sha256 = "ab" } }]
+wheels = [{ path = "flask-3.0.0-py3-none-any.whl", hashes = { sha256 = "ab" } }]
 [[packages]]
 name = "click"
 version = "8.1.7"
-wheels = [{ url = "https://index.invalid/click-8.1.7-py3-none-any.whl", hashes = { sha256 = "ab" } }]
+wheels = [{ path = "click-8.1.7-py3-none-any.whl", hashes = { sha256 = "ab" } }]
 """,
 }
 
