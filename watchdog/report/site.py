@@ -24,6 +24,7 @@ from watchdog.facts.rules import RuleBook
 from watchdog.harness import SMOKES
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
+from watchdog.matrix.smoke_program import program_of_test
 from watchdog.matrix.smoke_titles import test_titles
 from watchdog.model.cell import parse_cell_id, smoke_name
 from watchdog.model.error_address import ErrorAddress
@@ -44,6 +45,7 @@ from watchdog.report.views.history_chart import HistoryChart, history_chart
 from watchdog.report.views.paste import paste_script
 from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
 from watchdog.report.views.subject import coverage_sentence
+from watchdog.report.views.tracker_report import tracker_report
 from watchdog.report.views.wording import breakage_page, state_symbols
 from watchdog.storage import files, journal
 from watchdog.storage.api_coverage import ApiCoverage, read_coverage
@@ -106,6 +108,7 @@ class StoredResults:
         published: every address of a breakage's page that was ever published.
         published_errors: every address of an error's page that was ever published.
         titles: what each use is, by subject and name of the test.
+        smokes: the source of each subject's smoke; only of those that have one.
         truth: the watchdog's own score, as words and numbers.
         versions: what an installer may take today, by package.
     """
@@ -128,6 +131,7 @@ class StoredResults:
     api_coverage: ApiCoverage | None
     versions: Mapping[str, FinalVersions] = field(default_factory=dict)
     published_errors: Sequence[ErrorAddress] = ()
+    smokes: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_stored(
@@ -152,6 +156,7 @@ def load_stored(
         explanations=archive.explanations(),
         published=archive.addresses(),
         published_errors=archive.error_addresses(),
+        smokes=_read_smokes(matrix, folder),
         titles={s: test_titles(folder, smoke_name(s)) for s in matrix.subjects},
         second_opinions=archive.opinions(),
         declared=read_declared(reports),
@@ -162,6 +167,12 @@ def load_stored(
         api_coverage=read_coverage(reports),
         versions=read_versions(reports),
     )
+
+
+def _read_smokes(matrix: Matrix, folder: Path) -> dict[str, str]:
+    """Read the source of each subject's smoke, for those that have one of their own."""
+    paths = {subject: folder / f"{smoke_name(subject)}.py" for subject in matrix.subjects}
+    return {s: path.read_text("utf-8", "replace") for s, path in paths.items() if path.is_file()}
 
 
 def _smokes_of(run: Run | None) -> Path:
@@ -218,6 +229,8 @@ class Views:
     errors: Sequence[KnownError]
     error_pages: Sequence[ErrorView]
     error_addresses: ErrorAddresses
+    tracker_reports: Mapping[str, str]
+    url: str | None
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -257,7 +270,21 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         errors=errors,
         error_pages=error_views(matrix, errors, history, site),
         error_addresses=error_addresses(errors, stored.published_errors),
+        tracker_reports=_build_tracker_reports(matrix, stored, history),
+        url=matrix.site.url,
     )
+
+
+def _build_tracker_reports(
+    matrix: Matrix, stored: StoredResults, history: HistoryView
+) -> dict[str, str]:
+    """Return the text for a tracker of each breakage of a package, by id."""
+    reports = {}
+    for breakage in history.breakages:
+        source, first = stored.smokes.get(breakage.subject), breakage.causes[0]
+        program = program_of_test(source, first.test) if source else None
+        reports[breakage.id] = tracker_report(breakage, program, matrix.site.url)
+    return reports
 
 
 def build_facts(matrix: Matrix, stored: StoredResults) -> Facts:
@@ -322,14 +349,14 @@ class Page:
 def navigation(views: Views) -> list[tuple[str, str]]:
     """Return path and title of the pages in the menu: those that have something to show."""
     pages = (
-        ("matrix.html", "Matrix", views.site),
+        ("matrix.html", "All combinations", views.site),
         ("history.html", "History", views.history.numbers),
         ("errors.html", "Errors", views.error_pages),
         ("forecast.html", "Next to break", views.forecast),
-        ("pins.html", "Pin rot", views.history.pins),
+        ("pins.html", "Old releases", views.history.pins),
         ("declared.html", "Declared and measured", views.declared),
-        ("known-good.html", "Known-good sets", views.known_good),
-        ("paste.html", "Paste your requirements", views.site),
+        ("known-good.html", "Tested together", views.known_good),
+        ("paste.html", "Your requirements", views.site),
         ("about.html", "About", True),
     )
     return [(path, title) for path, title, content in pages if content]
@@ -355,6 +382,8 @@ def all_pages(views: Views) -> Iterator[Page]:
     if views.site is None:
         yield Page("index.html", "empty.html", {})
         return
+    # It is shown at any address, so its links need the address of the site.
+    yield Page("404.html", "404.html", {"root": views.url or ""})
     yield from _subject_pages(views, views.site)
     yield Page(
         "index.html",
@@ -384,6 +413,7 @@ def _breakage_pages(views: Views) -> Iterator[Page]:
                 "b": breakage,
                 "now": today_by_page.get(breakage.id),
                 "fresh": None if breakage.goes_on else fresh_install,
+                "report": views.tracker_reports[breakage.id],
             },
         )
     by_id = {breakage.id: breakage for breakage in views.history.breakages}
@@ -433,6 +463,7 @@ def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
     )
     environment.filters["date"] = wording.date
     environment.filters["instant"] = wording.instant
+    environment.filters["iso"] = wording.iso
     environment.globals |= {
         "pages": navigation(views),
         "as_of": views.run.as_of if views.run else None,
@@ -460,7 +491,8 @@ def _pinned_beside_framework(matrix: Matrix) -> str:
 
 def _render(templates: jinja2.Environment, page: Page) -> str:
     root = "../" * page.path.count("/")
-    return templates.get_template(page.template).render(root=root, here=page.path, **page.context)
+    values = {"root": root, "here": page.path, **page.context}
+    return templates.get_template(page.template).render(values)
 
 
 def _static_files(matrix: Matrix) -> Iterator[tuple[str, bytes]]:

@@ -93,7 +93,7 @@ def test_merge_risks_keeps_strongest() -> None:
             "the next release of Werkzeug: announced for 2.4, which has passed",
         ),
         ({"removed_in": None}, "no release is named; Werkzeug 2.3.7 still has it"),
-        ({"kind": Kind.GONE}, "now, wherever this code is reached"),
+        ({"kind": Kind.GONE}, "now, as soon as this line runs"),
         ({"kind": Kind.BROKEN}, "with Werkzeug 2.3.7"),
     ],
 )

@@ -63,6 +63,7 @@ def test_pages_of_run_with_history() -> None:
         "errors.html",
         "paste.html",
         "about.html",
+        "404.html",
         "subjects/ext.html",
         "index.html",
     ]
@@ -134,6 +135,6 @@ def test_page_of_subject_shows_api_coverage() -> None:
     stored = replace(AFTER_A_RUN, runs=(run,), run=run, api_coverage=coverage)
     pages = {p.path: p.context for p in site.all_pages(site.build_views(MATRIX, stored))}
     assert pages["subjects/a.html"]["coverage"] == (
-        "Its smoke executes 3 of its 12 public functions and classes (25%)."
+        "The test runs 3 of its 12 public functions and classes (25%)."
     )
     assert pages["subjects/b.html"]["coverage"] is None

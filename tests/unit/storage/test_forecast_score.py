@@ -32,21 +32,21 @@ SCORE = Score(
 def test_score_lines() -> None:
     """Each number of the score is stated together with its total."""
     assert forecast.score_lines(SCORE, ("flask", "werkzeug")) == {
-        "breakages foretold": "2 of 4 (50%)",
-        "foretold of those by flask and werkzeug": "2 of 3 (67%)",
-        "foretold by warning": "1 of 4 (25%)",
-        "foretold by scan": "1 of 4 (25%)",
-        "foretold by prerelease": "1 of 4 (25%)",
-        "not foretold, but by the use of a private name": "1 of 4 (25%)",
-        "median lead": "17 days",
-        "announced, taken away, and really broken": "1 of 2 (50%)",
+        "breakages forecast": "2 of 4 (50%)",
+        "forecast, of those caused by flask and werkzeug": "2 of 3 (67%)",
+        "forecast by warning": "1 of 4 (25%)",
+        "forecast by scan": "1 of 4 (25%)",
+        "forecast by prerelease": "1 of 4 (25%)",
+        "not forecast, but a private name was in use": "1 of 4 (25%)",
+        "median time before the breakage": "17 days",
+        "announced removals in use that did break something": "1 of 2 (50%)",
     }
 
 
 def test_score_lines_of_empty_score() -> None:
     """An empty score has no percentages."""
     told = forecast.score_lines(Score(day(9), (), ()), ("flask", "werkzeug"))
-    assert (told["breakages foretold"], told["median lead"]) == ("none", "–")
+    assert (told["breakages forecast"], told["median time before the breakage"]) == ("none", "–")
 
 
 def test_score_round_trip(tmp_path: Path) -> None:

@@ -27,6 +27,17 @@
   document.querySelectorAll("pre.typed, pre.copied").forEach(addCopyButton);
   window.Page = { addCopyButton };
 
+  // Opens the evidence that a link leads to.
+  function openTarget() {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details");
+    if (!folded || folded.open) return;
+    folded.open = true;
+    folded.scrollIntoView();
+  }
+  window.addEventListener("hashchange", openTarget);
+  openTarget();
+
   for (const box of document.querySelectorAll("input[data-filters]")) {
     box.closest("[hidden]").hidden = false;
     const rows = document.getElementById(box.dataset.filters).closest("section").querySelectorAll("tbody tr");

@@ -26,7 +26,7 @@
     if (python) parts.push(`on Python ${python} and later`);
     if (seen) parts.push(seen[0] === seen[1] ? `seen on ${seen[0]}` : `seen from ${seen[0]} to ${seen[1]}`);
     if (again) parts.push(`${seen ? "run again" : "run"} on ${again}${pythons.length ? ` on ${onPythons(pythons)}` : ""}`);
-    if (fixed) parts.push(`mended by ${title(fixed[0])} ${fixed[1]}`);
+    if (fixed) parts.push(`fixed by ${title(fixed[0])} ${fixed[1]}`);
     return ` (${parts.join("; ")})`;
   }
 
@@ -72,7 +72,7 @@
       else add(item, "p", "No set in which it works is known here.");
     }
     if (report.together) {
-      add(parent, "h2", "One set mends them");
+      add(parent, "h2", "One set in which all of them work");
       showOffer(parent, report.together, names);
     } else if (failing.length > 1) {
       add(parent, "p", `These lines were run one by one; their combination was not run. To run it: ${CHECK}`);

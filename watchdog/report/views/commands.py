@@ -14,20 +14,24 @@ IN_CLONE = f"uvx --from . {PROGRAM}"
 """Runs the program at the root of a clone of its repository; it is on no package index."""
 
 
+def program_line(repository: str | None) -> str:
+    """Return how the program is called: from its repository, or in a clone if none is known."""
+    return f"uvx --from {shlex.quote(f'git+{repository}')} {PROGRAM}" if repository else IN_CLONE
+
+
+def place_of(repository: str | None) -> str:
+    """Return in words where a line with `program_line` is to be typed; empty if anywhere."""
+    return "" if repository else "in a clone of the repository that these pages are of"
+
+
 def check_project(repository: str | None) -> tuple[str, str]:
     """Return the command that checks a requirements file, and in words where it is to be typed.
-
-    The matrix is in the repository, so there has to be a clone of it.
 
     Args:
         repository: the address to clone; None if it is not known.
     """
-    check = f"{IN_CLONE} check -r"
-    if repository is None:
-        return f"{check} requirements.txt", "in a clone of the repository that these pages are of"
-    folder = repository.rpartition("/")[2].removesuffix(".git")
-    clone = f"git clone {shlex.quote(repository)} && cd {shlex.quote(folder)}"
-    return f"{clone} && {check} ../requirements.txt", "beside your requirements.txt"
+    check = f"{program_line(repository)} check -r requirements.txt"
+    return check, place_of(repository) or "beside your requirements.txt"
 
 
 def upgrade_all(requirements: Sequence[str]) -> tuple[tuple[str, str], ...]:

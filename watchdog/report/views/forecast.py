@@ -68,10 +68,10 @@ class ForecastView:
         """Return what will break, in a sentence."""
         parts = []
         if number := len(self.announced):
-            parts.append(f"{number} announced removal{' is' if number == 1 else 's are'} in use")
+            parts.append(f"{number} announced removal{'' if number == 1 else 's'} will break code")
         if number := len(self.broken):
             parts.append(f"{number} failure{'' if number == 1 else 's'} on a prerelease")
-        return ", ".join(parts) or "Nothing that is announced to go is in use"
+        return ", ".join(parts) or "No announced removal will break code that was read or run"
 
     @property
     def next(self) -> tuple[RiskView, ...]:
@@ -116,13 +116,13 @@ def _lead_in_words(days: Mapping[str, float], *, private: bool) -> str:
     """Return how many days before a breakage each source knew it."""
     if days:
         return "; ".join(f"{source}, {round(number)} days" for source, number in days.items())
-    return "a private name" if private else "not foretold"
+    return "a private name" if private else "not forecast"
 
 
 _HOW = {
-    Source.WARNING: "warned while its smoke ran",
-    Source.SCAN: "read from its source",
-    Source.PRERELEASE: "run on the prerelease",
+    Source.WARNING: "warned while its test ran",
+    Source.SCAN: "found in its source",
+    Source.PRERELEASE: "its test was run with the prerelease",
 }
 
 
@@ -181,7 +181,7 @@ def earliest(risk: Risk, package: str) -> str:
     """
     newest = risk.package_version
     if risk.kind is Kind.GONE:
-        return "now, wherever this code is reached"
+        return "now, as soon as this line runs"
     if risk.kind is Kind.BROKEN:
         return f"with {package} {newest}"
     if risk.removed_in is None:
@@ -195,16 +195,18 @@ def score_lines(score: Score, core_names: Sequence[str]) -> Mapping[str, str]:
     """Return the score of earlier forecasts, as words with a number."""
     total = len(score.foretold)
     by_source = {
-        f"foretold by {source}": share(number, total) for source, number in score.by_source.items()
+        f"forecast by {source}": share(number, total) for source, number in score.by_source.items()
     }
     of_core = [p for p in score.foretold if p.culprit.split()[0] in core_names]
     core_foretold = sum(bool(prediction.days) for prediction in of_core)
+    caused_by = " and ".join(core_names)
+    lead = f"{score.lead:.0f} days" if score.lead is not None else "–"
     private = sum(prediction.private and not prediction.days for prediction in score.foretold)
     return {
-        "breakages foretold": share(score.known_before, total),
-        f"foretold of those by {' and '.join(core_names)}": share(core_foretold, len(of_core)),
+        "breakages forecast": share(score.known_before, total),
+        f"forecast, of those caused by {caused_by}": share(core_foretold, len(of_core)),
         **by_source,
-        "not foretold, but by the use of a private name": share(private, total),
-        "median lead": f"{score.lead:.0f} days" if score.lead is not None else "–",
-        "announced, taken away, and really broken": share(score.right, len(score.alarms)),
+        "not forecast, but a private name was in use": share(private, total),
+        "median time before the breakage": lead,
+        "announced removals in use that did break something": share(score.right, len(score.alarms)),
     }

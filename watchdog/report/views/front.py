@@ -203,7 +203,7 @@ def _front(
         headline=headline.text,
         doubt=run.doubt,
         rest=headline.rest,
-        counted=_counted(counts, history),
+        counted=_counted(counts, verdicts, history),
         python=headline.python,
         as_of=run.as_of,
         finished=run.finished,
@@ -212,7 +212,7 @@ def _front(
         broken_elsewhere=tuple(pinned_breakages(matrix, verdicts)),
         core=tuple(core_tables(matrix, verdicts)),
         grid=grid,
-        field=tuple(t for t in reversed(grid) if t.title.endswith(resolved_label(matrix))),
+        field=tuple(t for t in grid if t.title.endswith(resolved_label(matrix))),
         today=today_table(matrix, today),
         news=_news(matrix, verdicts, *fixed) if fixed else None,
         unjudged=_unjudged(verdicts),
@@ -233,16 +233,27 @@ def _news(
     )
 
 
-def _counted(counts: Mapping[State, int], history: HistoryView) -> str:
-    """Return how many cells there are, how many were not judged, and the last new breakage."""
+def _counted(counts: Mapping[State, int], verdicts: Sequence[Verdict], history: HistoryView) -> str:
+    """Return how many cells there are, how many could not be tested, and the last breakage."""
     unknown = counts[State.UNJUDGED] + counts[State.ERROR]
     total = sum(counts.values())
-    text = f"{total:,} cells looked at; {unknown} of them could not be judged."
+    text = f"{total:,} combinations of versions and Pythons"
+    if not unknown:
+        text += " were tested."
+    else:
+        (reason, cells), *others = _unjudged(verdicts)
+        why = f" ({f'{len(cells)} because ' if others else ''}{_shortened(reason)})"
+        text += f": {total - unknown:,} were tested, {unknown} could not be{why}."
     last = history.numbers.last if history.numbers else None
     if last:
-        text += f" Last new breakage: {wording.date(last.began)}, {last.who}"
-        text += ", which goes on." if last.goes_on else f", over after {last.days}."
+        text += f" Last new breakage: {last.who} on {wording.date(last.began)}"
+        text += ", not fixed yet." if last.goes_on else f", fixed after {last.days}."
     return text
+
+
+def _shortened(reason: str) -> str:
+    """Return a reason without what to do about it."""
+    return reason.partition(";")[0]
 
 
 def _unjudged(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]], ...]:

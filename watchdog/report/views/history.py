@@ -16,7 +16,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.history import ALL_USES, Culprit, Effort, History, PinStatus
 from watchdog.model.lock import Lock
 from watchdog.report.views import wording
-from watchdog.report.views.commands import reproduce_breakage
+from watchdog.report.views.commands import program_line, reproduce_breakage
 from watchdog.report.views.history_chart import (
     HistoryChart,
     family,
@@ -331,7 +331,9 @@ def _cause_view(
         missing=breakage.missing,
         breaks=_requirements(breakage.breaks),
         log=breakage.log,
-        reproduce=reproduce_breakage(breakage, options),
+        reproduce=reproduce_breakage(
+            breakage, options, program=program_line(matrix.site.repository)
+        ),
     )
 
 
@@ -370,10 +372,10 @@ def _pip_install(requirements: Sequence[str] | None) -> str | None:
 
 
 _PROOFS = {
-    "swap": "proved: a set with this release fails in this way, and the set that differs by it "
-    "alone does not",
-    "pair": "two releases together; neither does it alone",
-    "undetermined": "no single release could be shown to do it alone",
+    "swap": "proved: a set with this release fails with this error, and the same set with the "
+    "release before it does not",
+    "pair": "two releases together; neither of them causes it alone",
+    "undetermined": "no single release could be shown to cause it alone",
 }
 
 
@@ -384,7 +386,9 @@ def _how_fixed(matrix: Matrix, downtime: Downtime) -> str | None:
         return None
     release, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
     if fix.how == "cap":
-        return f"Since {release} of {when} an older version is asked for, and so it works."
+        culprit = downtime.first.culprit
+        older = f"an older {_package_title(matrix, culprit.name)}" if culprit else "older versions"
+        return f"Fixed by {release} on {when}: it requires {older}, which avoids the error."
     return f"Fixed by {release} on {when}."
 
 

@@ -89,9 +89,9 @@ def family(matrix: Matrix, downtime: DowntimeFacts) -> str:
 
 
 def lasted(downtime: DowntimeFacts) -> str:
-    """Return how long a downtime lasted, as `30 days` or `3 hours`, or that it goes on."""
+    """Return how long a downtime lasted, as `30 days` or `3 hours`, or that it is not fixed yet."""
     if downtime.until is None:
-        return "goes on"
+        return "not fixed yet"
     length = span(downtime.until - downtime.downtime.since)
     return length if downtime.over_by is None else f"at most {length}"
 
@@ -165,9 +165,10 @@ def history_chart(
         width=WIDTH,
         height=TOP + len(lanes) * LANE + 4,
         left=left,
-        title=f"Breakages of {len(subjects)} subjects, {since.year} to {wording.date(until)}",
+        title=f"Breakages of {len(subjects)} packages and example applications, "
+        f"{since.year} to {wording.date(until)}",
         meaning=f"{len(downtimes)} breakages as bars from the release that began each to the one "
-        "that ended it; the same is told in words in the list below.",
+        "that ended it; the list below says the same in words.",
         lanes=tuple(lanes),
         years=_year_marks(axis),
         releases=_release_marks(matrix, axis, releases),

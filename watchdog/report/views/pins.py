@@ -43,7 +43,7 @@ class PinView:
 
 _PIN_WORDS = {
     PinState.WORKS: "still works",
-    PinState.ROTTED: "rotted",
+    PinState.ROTTED: "broken",
     PinState.NEVER: "never worked here",
 }
 _PIN_COLOURS = {PinState.WORKS: "works", PinState.ROTTED: "broken", PinState.NEVER: "unjudged"}

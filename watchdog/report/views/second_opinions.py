@@ -67,15 +67,16 @@ def second_opinions_view(
 
 def _numbers(counts: Tally) -> tuple[tuple[str, str], ...]:
     broken = counts.both_broken + counts.false_alarms
+    missed = share(counts.missed, counts.compared - broken)
     return (
         (
-            "say the same, of those that can be compared",
+            "same outcome, of those that can be compared",
             share(counts.agree, counts.compared),
         ),
-        ("false alarms, of those that break here", share(counts.false_alarms, broken)),
-        ("missed, of those that work here", share(counts.missed, counts.compared - broken)),
+        ("false alarms, of those reported here as broken", share(counts.false_alarms, broken)),
+        ("missed failures, of those reported here as working", missed),
         (
-            "fail with the same exception, of those that both fail",
+            "same exception, of those that fail in both",
             share(counts.alike, counts.both_broken),
         ),
         ("cannot be compared", str(counts.unclear)),
@@ -83,9 +84,9 @@ def _numbers(counts: Tally) -> tuple[tuple[str, str], ...]:
 
 
 _SETS = {
-    Statement.WORKS: "printed sets that work hold, run again",
-    Statement.BREAKS: "printed sets that break hold, run again",
-    Statement.CURE: "cures hold, run again",
+    Statement.WORKS: "printed sets that work, confirmed",
+    Statement.BREAKS: "printed sets that break, confirmed",
+    Statement.CURE: "cures, confirmed",
 }
 
 

@@ -16,7 +16,7 @@ from watchdog.model.evidence import Evidence, Outcome, Record, UseResult
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView, released_sentence, today_view
-from watchdog.report.views.commands import reproduce_record
+from watchdog.report.views.commands import program_line, reproduce_record
 from watchdog.report.views.tables import (
     TableView,
     cell_view,
@@ -148,7 +148,7 @@ def _versions_table(
 def coverage_sentence(share: Share) -> str:
     """Return which share of a package's public interface its smoke runs, as a sentence."""
     return (
-        f"Its smoke executes {share.executed} of its {share.public} public functions and classes "
+        f"The test runs {share.executed} of its {share.public} public functions and classes "
         f"({share.executed / share.public:.0%})."
     )
 
@@ -164,12 +164,16 @@ def subject_sentence(
     if newest.works and not status.failing:
         text = f"{name} works on a fresh install today, on Python {_series(status.working)}."
     elif newest.works:
-        broken = _series([s.python for s in status.failing])
-        text = f"{name} works on a fresh install today, but not on Python {broken}"
+        works, fails = _series(status.working), _series([s.python for s in status.failing])
+        text = f"{name} works on a fresh install today on Python {works}"
+        if len(status.working) == 1 < len(status.failing):
+            text = f"{name} breaks on a fresh install today on every Python except {works}"
+        else:
+            text += f", and breaks on Python {fails}"
         text += f": {ongoing[0].title}" if ongoing else "."
     else:
         counts = newest.counts
-        state = describe(counts) if counts else "is blocked: the framework itself fails"
+        state = describe(counts) if counts else "cannot be tested: the framework itself fails"
         text = f"{name} {state} on a fresh install today"
         text += f": {ongoing[0].title}" if ongoing else "."
     if status.not_judged:
@@ -220,7 +224,7 @@ def _evidence_view(
         tests=tuple(_test_line(test) for test in last.tests),
         warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
         log="\n".join(e.log for e in record.evidence if e.log.strip()),
-        reproduce=reproduce_record(record, options),
+        reproduce=reproduce_record(record, options, program=program_line(matrix.site.repository)),
         open=judgement.outcome is not Outcome.WORKS,
     )
 

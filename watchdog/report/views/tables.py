@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,12 +30,16 @@ class TableView:
     """Rows x columns of cells; a missing combination is None.
 
     Attributes:
+        columns: the newest version first.
         rows: each as name, link of the name, and cells.
+        folded: columns in which the framework itself fails in every cell, each with one of them;
+            they are not among `columns`.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, str | None, tuple[CellView | None, ...]], ...]
+    folded: tuple[tuple[str, CellView], ...] = ()
 
 
 def newest_python(today: Sequence[Verdict]) -> str:
@@ -94,13 +99,19 @@ def natural_key(text: str) -> tuple[tuple[int, ...], str]:
     return tuple(int(number) for number in re.findall(r"\d+", text)), text
 
 
+def _newest_first(text: str) -> tuple[bool, tuple[tuple[int, ...], str]]:
+    """Return a sort key for descending order: words without a number first, then versions."""
+    key = natural_key(text)
+    return not key[0], key
+
+
 def table_view(
     title: str,
     items: Mapping[tuple[str, str], CellView],
     names: Callable[[str], str] = str,
     links: Callable[[str], str | None] = lambda _: None,
 ) -> TableView:
-    """Return a table with rows and columns in their natural order.
+    """Return a table with its rows in natural order and the newest column first.
 
     Args:
         title: caption of the table.
@@ -109,15 +120,30 @@ def table_view(
         links: returns the link of a row's name.
     """
     rows = sorted({row for row, _ in items}, key=natural_key)
-    columns = sorted({column for _, column in items}, key=natural_key)
+    folded = _blocked_columns(items)
+    wanted = {column for _, column in items} - folded.keys()
+    columns = sorted(wanted, key=_newest_first, reverse=True)
     return TableView(
         title=title,
         columns=tuple(columns),
+        folded=tuple((c, folded[c]) for c in sorted(folded, key=_newest_first, reverse=True)),
         rows=tuple(
             (names(row), links(row), tuple(items.get((row, column)) for column in columns))
             for row in rows
         ),
     )
+
+
+def _blocked_columns(items: Mapping[tuple[str, str], CellView]) -> dict[str, CellView]:
+    """Return the columns of several cells that are all blocked, each with one of them."""
+    cells: dict[str, list[CellView]] = defaultdict(list)
+    for (_, column), cell in items.items():
+        cells[column].append(cell)
+    return {
+        column: own[0]
+        for column, own in cells.items()
+        if len(own) > 1 and all(cell.state == State.BLOCKED.value for cell in own)
+    }
 
 
 def today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
@@ -133,7 +159,7 @@ def today_table(matrix: Matrix, today: Sequence[Verdict]) -> TableView | None:
         for v in today
         if v.cell.python in pythons
     }
-    return table_view("What a newcomer gets today", items, matrix.title, _subject_link)
+    return table_view("A fresh install today", items, matrix.title, _subject_link)
 
 
 def _subject_link(subject: str) -> str:
@@ -166,7 +192,7 @@ def _core_cells(
 ) -> Iterable[tuple[str, Mapping[tuple[str, str], CellView]]]:
     """Yield each Python with its cells, by version of the framework and of the foundation."""
     core = [v for v in verdicts if v.cell.table is Table.CORE]
-    for python in sorted({v.cell.python for v in core}, key=natural_key):
+    for python in sorted({v.cell.python for v in core}, key=natural_key, reverse=True):
         yield (
             python,
             {
@@ -195,7 +221,8 @@ def grid_tables(
         "oldest-allowed": f"the oldest {foundation} allowed",
     }
     keys = {(v.cell.python, v.cell.foundation or "") for v in grid}
-    for python, choice in sorted(keys, key=lambda k: (natural_key(k[0]), k[1] != "resolved")):
+    newest_first = sorted(keys, key=lambda k: (natural_key(k[0]), k[1] == "resolved"), reverse=True)
+    for python, choice in newest_first:
         items = {
             (v.cell.subject, _on_framework(matrix, v)): cell_view(matrix, v, page=page)
             for v in grid

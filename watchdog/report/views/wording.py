@@ -21,6 +21,11 @@ def instant(value: datetime) -> str:
     return f"{date(value)} {value:%H:%M} UTC"
 
 
+def iso(value: datetime) -> str:
+    """Return an instant as machines read it, in whole seconds: `2023-09-30T14:36:10+00:00`."""
+    return value.isoformat(timespec="seconds")
+
+
 def join_words(words: Sequence[str]) -> str:
     """Return words as `A, B and C`."""
     if len(words) > 1:
@@ -34,11 +39,12 @@ def share(part: int, whole: int) -> str:
 
 
 STAGES = {
-    Stage.RESOLVE: "on resolving",
-    Stage.INSTALL: "on install",
-    Stage.IMPORT: "on import",
-    Stage.SMOKE: "in use",
+    Stage.RESOLVE: "cannot be resolved",
+    Stage.INSTALL: "cannot be installed",
+    Stage.IMPORT: "cannot be imported",
+    Stage.SMOKE: "imports, but fails when used",
 }
+"""How a subject fails that stops at a stage, in words."""
 
 
 def state_symbols(matrix: Matrix) -> Mapping[State, tuple[str, str]]:
