@@ -27,6 +27,27 @@
   document.querySelectorAll("pre.typed, pre.copied").forEach(addCopyButton);
   window.Page = { addCopyButton };
 
+  // Buttons that make a chart larger and smaller.
+  for (const figure of document.querySelectorAll("figure.history")) {
+    const picture = figure.querySelector("svg");
+    const { width, height } = picture.viewBox.baseVal;
+    let scale = 1;
+    const buttons = document.createElement("p");
+    buttons.className = "zoom";
+    for (const [words, factor] of [["Larger", 1.5], ["Smaller", 1 / 1.5]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = words;
+      button.addEventListener("click", () => {
+        scale = Math.min(4, Math.max(0.5, scale * factor));
+        picture.setAttribute("width", width * scale);
+        picture.setAttribute("height", height * scale);
+      });
+      buttons.append(button);
+    }
+    figure.closest(".frame").before(buttons);
+  }
+
   // Opens the evidence that a link leads to.
   function openTarget() {
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));

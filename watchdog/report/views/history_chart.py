@@ -112,7 +112,7 @@ def period(histories: Sequence[History]) -> tuple[datetime, datetime]:
     return since, until
 
 
-LANE, TOP, LEFT, WIDTH = 18, 44, 220, 1110
+LANE, TOP, LEFT, WIDTH = 24, 44, 220, 1110
 """Height of a lane, space above the lanes, least space left of them, and width of the chart."""
 
 LETTER = 6.7
@@ -151,10 +151,7 @@ def history_chart(
         releases: drawn as vertical lines: package, version, day.
     """
     since, until = period(histories)
-    subjects = sorted(
-        {downtime.subject for downtime in downtimes},
-        key=lambda s: (not matrix.is_package(s), matrix.title(s).lower()),
-    )
+    subjects = _latest_first(matrix, downtimes, until)
     left = _width_of_names([matrix.title(subject) for subject in subjects])
     axis = _TimeAxis(since, until, left)
     lanes = [
@@ -174,6 +171,16 @@ def history_chart(
         releases=_release_marks(matrix, axis, releases),
         legend=_legend(matrix, lanes),
     )
+
+
+def _latest_first(matrix: Matrix, downtimes: Sequence[DowntimeFacts], until: datetime) -> list[str]:
+    """Return the subjects of downtimes: those that fail now, then those that failed last."""
+    last: dict[str, datetime] = {}
+    for downtime in downtimes:
+        end = downtime.until or until
+        last[downtime.subject] = max(end, last.get(downtime.subject, end))
+    by_title = sorted(last, key=lambda s: (not matrix.is_package(s), matrix.title(s).lower()))
+    return sorted(by_title, key=last.__getitem__, reverse=True)
 
 
 def _width_of_names(titles: Sequence[str]) -> int:
