@@ -37,7 +37,8 @@ from watchdog.model.evidence import Outcome
 from watchdog.model.lock import package_name
 from watchdog.project.edit import apply_changes, diff
 from watchdog.project.project import Project, join_projects, typed_dependency
-from watchdog.report import site
+from watchdog.report.content import build_facts
+from watchdog.report.stored import load_stored
 from watchdog.runner import scheduler
 from watchdog.runner.scheduler import Observer, Scheduler
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
@@ -320,8 +321,8 @@ def explain(settings: Settings, format_: str, name: str) -> None:
 def _explain_breakage(settings: Settings, format_: str, name: str) -> bool:
     """Print what the history says of a breakage; return False if no breakage has this id."""
     ledger = Ledger(settings.reports)
-    stored = site.load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
-    facts = site.build_facts(settings.matrix, stored)
+    stored = load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
+    facts = build_facts(settings.matrix, stored)
     page = facts.addresses.moved.get(name, name)
     downtime = next((d for d in facts.downtimes if d.id == page), None)
     if downtime is None:

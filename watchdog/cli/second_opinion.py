@@ -10,6 +10,8 @@ from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.options import options
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.report import site
+from watchdog.report.content import build_facts
+from watchdog.report.stored import load_stored
 from watchdog.report.views.second_opinions import tally
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage import journal
@@ -55,9 +57,9 @@ def second_opinion(settings: Settings, cells: int, statements: int) -> int:
         sample = second_opinions.sample_cells(
             run, ledger.get, archive.opinions(), pythons=workspace.interpreters, each=cells
         )
-        stored = site.load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
+        stored = load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
         sample += second_opinions.sample_statements(
-            site.build_facts(settings.matrix, stored),
+            build_facts(settings.matrix, stored),
             archive.opinions(),
             pythons=workspace.interpreters,
             each=statements,

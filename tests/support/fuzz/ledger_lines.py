@@ -15,7 +15,7 @@ from watchdog.facts.facts import derive_facts
 from watchdog.matrix import load
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import JournalEntry, Run, State
-from watchdog.report.site import recall_verdicts
+from watchdog.report.content import recall_verdicts
 from watchdog.report.views import front
 from watchdog.report.views.history import NOTHING_PAST
 from watchdog.storage.journal import Journal, latest_run

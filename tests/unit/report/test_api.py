@@ -11,7 +11,7 @@ from samples import MATRIX
 from watchdog.facts.facts import derive_facts
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import api
-from watchdog.report.site import recall_verdicts
+from watchdog.report.content import recall_verdicts
 from watchdog.report.views.front import site_view
 
 RUN = Run(

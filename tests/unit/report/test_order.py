@@ -16,7 +16,8 @@ from watchdog.model.history import CureRecord, Explanation, Fix
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
-from watchdog.report.site import StoredResults
+from watchdog.report.content import build_views
+from watchdog.report.stored import StoredResults
 
 PYTHONS = ("3.9", "3.10", "3.13")
 SUBJECTS = ("ext", "other", "gone")
@@ -112,7 +113,7 @@ def published(
         truth=(),
         api_coverage=None,
     )
-    views = site.build_views(MATRIX, stored)
+    views = build_views(MATRIX, stored)
     pages = list(site.all_pages(views))
     return dict(site.machine_files(MATRIX, views, [page.path for page in pages])), pages
 

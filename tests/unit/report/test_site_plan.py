@@ -10,7 +10,8 @@ from samples import BREAKAGE, MATRIX, addresses, history
 from watchdog.model.history import Address
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
-from watchdog.report.site import StoredResults
+from watchdog.report.content import build_views
+from watchdog.report.stored import StoredResults
 from watchdog.storage.api_coverage import ApiCoverage, Share
 
 RUN = Run(day(9), day(9), {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="no Python")})
@@ -44,7 +45,7 @@ AFTER_A_RUN = replace(
 
 def test_pages_before_first_run() -> None:
     """Before the first run there is an empty page and no file for machines."""
-    views = site.build_views(MATRIX, BEFORE_THE_FIRST_RUN)
+    views = build_views(MATRIX, BEFORE_THE_FIRST_RUN)
     assert [(page.path, page.template) for page in site.all_pages(views)] == [
         ("about.html", "about.html"),
         ("index.html", "empty.html"),
@@ -54,7 +55,7 @@ def test_pages_before_first_run() -> None:
 
 def test_pages_of_run_with_history() -> None:
     """A run with a history has all pages."""
-    views = site.build_views(MATRIX, AFTER_A_RUN)
+    views = build_views(MATRIX, AFTER_A_RUN)
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
         "errors/importerror-x.html",
@@ -72,7 +73,7 @@ def test_pages_of_run_with_history() -> None:
 
 def test_pages_of_history_without_run() -> None:
     """A history without a run has its pages."""
-    views = site.build_views(MATRIX, replace(AFTER_A_RUN, runs=(), run=None))
+    views = build_views(MATRIX, replace(AFTER_A_RUN, runs=(), run=None))
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
         "errors/importerror-x.html",
@@ -89,7 +90,7 @@ def test_pages_of_old_addresses() -> None:
     told_otherwise = replace(first, id="ext-1.0--flask-3.0.0")
     not_shown = Address(id="ext-0.9--flask-2.0.0", subject="ext", since=day(1))
     published = [first, told_otherwise, not_shown]
-    views = site.build_views(MATRIX, replace(AFTER_A_RUN, published=published))
+    views = build_views(MATRIX, replace(AFTER_A_RUN, published=published))
     pages = {p.path: p for p in site.all_pages(views) if p.path.startswith("breakages/")}
     old = [p for p in pages.values() if p.template == "moved.html"]
     assert sorted(pages) == sorted(f"breakages/{address.id}.html" for address in published)
@@ -105,7 +106,7 @@ def test_pages_of_old_addresses() -> None:
 
 def test_other_file_names() -> None:
     """Files beside the API keep their names."""
-    views = site.build_views(MATRIX, AFTER_A_RUN)
+    views = build_views(MATRIX, AFTER_A_RUN)
     paths = [path for path, _ in site.machine_files(MATRIX, views, [])]
     assert [path for path in paths if not path.startswith("api/")] == [
         "paste-data.js",
@@ -121,7 +122,7 @@ def test_sitemap_needs_address() -> None:
     """There is a sitemap only if the address of the site is known."""
     address = MATRIX.site.model_copy(update={"url": "https://example.org/w/"})
     matrix = MATRIX.model_copy(update={"site": address})
-    views = site.build_views(matrix, AFTER_A_RUN)
+    views = build_views(matrix, AFTER_A_RUN)
     files = dict(site.machine_files(matrix, views, ["index.html"]))
     assert "https://example.org/w/index.html" in files["sitemap.xml"]
     assert "https://example.org/w/sitemap.xml" in files["robots.txt"]
@@ -133,7 +134,7 @@ def test_page_of_subject_shows_api_coverage() -> None:
     shares = {"a": Share(executed=3, public=12)}
     coverage = ApiCoverage(as_of=day(9), python="3.13", shares=shares)
     stored = replace(AFTER_A_RUN, runs=(run,), run=run, api_coverage=coverage)
-    pages = {p.path: p.context for p in site.all_pages(site.build_views(MATRIX, stored))}
+    pages = {p.path: p.context for p in site.all_pages(build_views(MATRIX, stored))}
     assert pages["subjects/a.html"]["coverage"] == (
         "The test runs 3 of its 12 public functions and classes (25%)."
     )

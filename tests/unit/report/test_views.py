@@ -45,8 +45,8 @@ from watchdog.model.history import (
 from watchdog.model.verdict import JournalEntry, Run, State, Verdict
 from watchdog.report import api
 from watchdog.report.badges import badge_json
+from watchdog.report.content import recall_verdicts
 from watchdog.report.feed import feed
-from watchdog.report.site import recall_verdicts
 from watchdog.report.views import front
 from watchdog.report.views.forecast import forecast_view
 from watchdog.report.views.history import history_view

@@ -1,0 +1,181 @@
+"""Makes everything that pages and files for machines show from the stored results. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from watchdog.facts.audit import Audit, audit
+from watchdog.facts.errors import (
+    ErrorAddresses,
+    KnownError,
+    error_addresses,
+    error_texts,
+    known_errors,
+)
+from watchdog.facts.facts import Facts, derive_facts
+from watchdog.facts.rules import RuleBook
+from watchdog.matrix.schema import Matrix
+from watchdog.matrix.smoke_program import program_of_test
+from watchdog.model.cell import parse_cell_id
+from watchdog.model.evidence import Record
+from watchdog.model.verdict import Run, Verdict
+from watchdog.report.rule_book import rule_book
+from watchdog.report.stored import StoredResults
+from watchdog.report.views.errors import ErrorView, error_views
+from watchdog.report.views.forecast import ForecastView, forecast_view
+from watchdog.report.views.front import SiteView, site_view
+from watchdog.report.views.history import HistoryView, history_view
+from watchdog.report.views.history_chart import HistoryChart, history_chart
+from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
+from watchdog.report.views.subject import coverage_sentence
+from watchdog.report.views.tracker_report import tracker_report
+from watchdog.storage import journal
+from watchdog.storage.api_coverage import ApiCoverage
+from watchdog.storage.constraints import KnownGood
+from watchdog.storage.declared import Measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Everything that pages and files for machines show.
+
+    Attributes:
+        run, site: None before the first run.
+        facts: what is true now; all views are made from it.
+        rules: what pasted requirements are looked up in; None before the first run.
+        audit: of the facts and the rules; None before the first run.
+        subject_charts: by subject; only subjects that have a page and a breakage.
+        declared: by subject.
+        errors: every error that is known; `error_pages` their pages.
+    """
+
+    run: Run | None
+    facts: Facts
+    rules: RuleBook | None
+    audit: Audit | None
+    site: SiteView | None
+    history: HistoryView
+    subject_charts: Mapping[str, HistoryChart]
+    forecast: ForecastView | None
+    second_opinions: SecondOpinionsView | None
+    declared: Mapping[str, Measured]
+    known_good: Sequence[KnownGood]
+    truth: Sequence[tuple[str, str]]
+    coverage: Mapping[str, str]
+    errors: Sequence[KnownError]
+    error_pages: Sequence[ErrorView]
+    error_addresses: ErrorAddresses
+    tracker_reports: Mapping[str, str]
+    url: str | None
+
+
+def build_views(matrix: Matrix, stored: StoredResults) -> Views:
+    """Return the views of stored results. Pure."""
+    run, facts = stored.run, build_facts(matrix, stored)
+    verdicts = recall_verdicts(run, stored.recall)
+    history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
+    texts = error_texts(facts, stored.pins, stored.titles)
+    errors = known_errors(texts, stored.published_errors)
+    site = rules = None
+    if run:
+        site = site_view(matrix, run, facts, verdicts, history, stored.runs, stored.recall)
+        rules = rule_book(
+            matrix,
+            run=run,
+            verdicts=verdicts,
+            facts=facts,
+            pins=stored.pins,
+            cures=stored.cures,
+            explanations=stored.explanations,
+            versions=stored.versions,
+        )
+    return Views(
+        run=run,
+        facts=facts,
+        rules=rules,
+        audit=audit(matrix, facts, rules, verdicts, stored.published) if rules else None,
+        site=site,
+        history=history,
+        subject_charts=_build_subject_charts(matrix, stored, facts, site),
+        forecast=forecast_view(matrix, stored.forecast, stored.score),
+        second_opinions=_build_second_opinions(stored, site),
+        declared={measured.subject: measured for measured in stored.declared},
+        known_good=stored.known_good,
+        truth=stored.truth,
+        coverage=_build_coverage(stored.api_coverage),
+        errors=errors,
+        error_pages=error_views(matrix, errors, history, site),
+        error_addresses=error_addresses(errors, stored.published_errors),
+        tracker_reports=_build_tracker_reports(matrix, stored, history),
+        url=matrix.site.url,
+    )
+
+
+def _build_tracker_reports(
+    matrix: Matrix, stored: StoredResults, history: HistoryView
+) -> dict[str, str]:
+    """Return the text for a tracker of each breakage of a package, by id."""
+    reports = {}
+    for breakage in history.breakages:
+        source, first = stored.smokes.get(breakage.subject), breakage.causes[0]
+        program = program_of_test(source, first.test) if source else None
+        reports[breakage.id] = tracker_report(breakage, program, matrix.site.url)
+    return reports
+
+
+def build_facts(matrix: Matrix, stored: StoredResults) -> Facts:
+    """Return what is true of stored results. Pure."""
+    return derive_facts(
+        matrix,
+        run=stored.run,
+        verdicts=recall_verdicts(stored.run, stored.recall),
+        histories=stored.histories,
+        explanations=stored.explanations,
+        cures=stored.cures,
+        published=stored.published,
+        titles=stored.titles,
+    )
+
+
+def recall_verdicts(run: Run | None, recall: Callable[[str], Record | None]) -> list[Verdict]:
+    """Return the verdicts on all cells of a run, by id; none before the first run.
+
+    They are sorted because the order in a run depends on the machines that did its parts.
+    """
+    entries = sorted(run.cells.items(), key=itemgetter(0)) if run else ()
+    return [journal.recall_verdict(parse_cell_id(i), entry, recall) for i, entry in entries]
+
+
+def _build_subject_charts(
+    matrix: Matrix, stored: StoredResults, facts: Facts, site: SiteView | None
+) -> dict[str, HistoryChart]:
+    if stored.run is None or site is None:
+        return {}
+    releases = stored.run.core
+    charts = {}
+    for page in site.subjects:
+        downtimes = [d for d in facts.downtimes if d.subject == page.subject]
+        if downtimes:
+            history = [stored.histories[page.subject]]
+            charts[page.subject] = history_chart(matrix, history, downtimes, releases)
+    return charts
+
+
+def _build_second_opinions(
+    stored: StoredResults, site: SiteView | None
+) -> SecondOpinionsView | None:
+    if site is None:
+        return None
+    return second_opinions_view(
+        stored.second_opinions,
+        [page.subject for page in site.subjects],
+        {evidence.anchor for page in site.subjects for evidence in page.evidence},
+    )
+
+
+def _build_coverage(coverage: ApiCoverage | None) -> dict[str, str]:
+    """Return the sentence about API coverage of each subject that was measured."""
+    shares = coverage.shares if coverage else {}
+    return {subject: coverage_sentence(share) for subject, share in shares.items()}
