@@ -29,6 +29,7 @@ from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import Breakage, Run, Verdict, group_breakages
 from watchdog.runner import self_test
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
+from watchdog.runner.project_links import store_project_links
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.verdicts import CellRun, core_is_broken, verdict_of
 from watchdog.runner.workspace import Workspace
@@ -119,6 +120,8 @@ async def _run(selection: Selection, scheduler: Scheduler) -> RunResult:
     verdicts = [verdict_of(cell_run, matrix.title(matrix.framework)) for cell_run in cell_runs]
     dated = _store(scheduler.workspace, choice, verdicts, test.why)
     await scheduler.in_thread(partial(_store_versions, scheduler.workspace, dated))
+    records = [verdict.record for verdict in dated if verdict.record]
+    await scheduler.in_thread(partial(store_project_links, scheduler.workspace, records))
     return RunResult(
         as_of=scheduler.workspace.settings.as_of,
         finished=clock.now().replace(microsecond=0),

@@ -16,6 +16,7 @@ from home import Home
 from packaging.version import Version
 
 from watchdog.storage.ledger import Ledger
+from watchdog.storage.project_links import read_project_links
 from watchdog.storage.versions import join_versions, read_versions
 
 
@@ -342,6 +343,13 @@ def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> N
     assert known == parts
     assert known["ext-works"].versions
     assert home("merge", *folders).returncode == 2
+
+
+def test_run_stores_project_links(finished_run: Home) -> None:
+    """A run reads the metadata of the newest version of each package that it installed."""
+    known = read_project_links(finished_run.folder / "reports")
+    assert (known["ext-works"].version, known["ext-works"].links) == ("1.0", {})
+    assert "flask" in known
 
 
 def test_run_stores_versions(finished_run: Home) -> None:

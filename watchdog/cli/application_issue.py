@@ -22,7 +22,7 @@ from watchdog.report.github.application_issue import (
     read_answer,
 )
 from watchdog.report.github.issues import IssueTracker
-from watchdog.report.github.markdown import escape
+from watchdog.report.markdown import escape
 
 _MOST_BYTES = 10_000_000
 _TITLES = {

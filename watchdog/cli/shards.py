@@ -38,6 +38,7 @@ from watchdog.storage import clock
 from watchdog.storage.archive import Archive
 from watchdog.storage.journal import NOT_ENDED, Journal, join_runs
 from watchdog.storage.ledger import Ledger
+from watchdog.storage.project_links import add_project_links, read_project_links
 from watchdog.storage.versions import add_versions, read_versions
 
 
@@ -163,6 +164,7 @@ def merge(
     archive = Archive(reports)
     lines = sum(archive.adopt(Archive(folder)) for folder in folders)
     add_versions(reports, *(read_versions(folder) for folder in folders))
+    add_project_links(reports, *(read_project_links(folder) for folder in folders))
     journal.append(joined)
     page = site.write_site(matrix, ledger, reports).page
     console = stderr_console()

@@ -172,12 +172,16 @@ class Environments:
         """Return the same folder for a release; raises as site_packages() does."""
         return self.site_packages(self._store.package(name, version, interpreter, as_of))
 
+    def metadata(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> str:
+        """Return the core metadata of a release; raises as site_packages() does."""
+        return _metadata(self.release_files(name, version, interpreter, as_of))
+
     def changelog(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> str | None:
         """Return the URL of a release's changelog; None if its metadata names none."""
         try:
-            return changelog_in(_metadata(self.release_files(name, version, interpreter, as_of)))
+            return changelog_in(self.metadata(name, version, interpreter, as_of))
         except (InstallError, InfrastructureError):
             return None
 

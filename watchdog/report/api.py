@@ -21,7 +21,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.verdict import Run, State
 from watchdog.report.views.breakages import TodayView
-from watchdog.report.views.forecast import ForecastView
+from watchdog.report.views.forecast import ForecastView, RiskView
 from watchdog.report.views.front import SiteView
 from watchdog.report.views.history import HistoryView, PastBreakageView
 from watchdog.report.views.pins import PinView
@@ -221,8 +221,8 @@ def api_files(
         adapter: TypeAdapter[Any] = TypeAdapter(type(document))
         data = adapter.dump_python(document, mode="json")
         schema = adapter.json_schema(mode="serialization")
-        yield f"api/{VERSION}/{name}.json", _data_text(matrix, data)
-        yield f"api/{VERSION}/{name}.schema.json", _schema_text(matrix, schema)
+        yield f"api/{VERSION}/{name}.json", data_text(matrix, data)
+        yield f"api/{VERSION}/{name}.schema.json", schema_text(matrix, schema)
     yield f"api/{VERSION}/field.csv", field_csv(matrix, run)
 
 
@@ -236,7 +236,7 @@ def parse_api_file(matrix: Matrix, kind: type[T], text: bytes) -> T:
     return TypeAdapter(kind).validate_python(_rename_keys(fields, json.loads(text)))
 
 
-def _data_text(matrix: Matrix, data: Any) -> str:  # noqa: ANN401  any JSON
+def data_text(matrix: Matrix, data: Any) -> str:  # noqa: ANN401  any JSON
     """Return data as published JSON, its keys under the names of the core's packages."""
     names = dict(zip(FIELDS, matrix.core_names, strict=True))
     return json.dumps(_rename_keys(names, data), indent=1, ensure_ascii=False) + "\n"
@@ -251,7 +251,7 @@ def _rename_keys(names: Mapping[str, str], data: Any) -> Any:  # noqa: ANN401  a
     return data
 
 
-def _schema_text(matrix: Matrix, schema: dict[str, Any]) -> str:
+def schema_text(matrix: Matrix, schema: dict[str, Any]) -> str:
     """Return a schema as published JSON, with the names and titles of the core's packages.
 
     Plain text replacement is safe: a schema holds only words of this module.
@@ -269,14 +269,15 @@ def _schema_text(matrix: Matrix, schema: dict[str, Any]) -> str:
 def today(site: SiteView) -> Today:
     """Return what is broken on a fresh install, as the front page lists it."""
     front = site.front
-    breakages = tuple(_broken(card, front.as_of) for card in front.on_fresh_installs)
+    breakages = tuple(broken(card, front.as_of) for card in front.on_fresh_installs)
     return Today(front.as_of, front.headline, breakages, front.doubt)
 
 
 _MAINTAINED_WITHIN = timedelta(days=730)
 
 
-def _broken(card: TodayView, as_of: datetime) -> Broken:
+def broken(card: TodayView, as_of: datetime) -> Broken:
+    """Return a breakage of today; `as_of` is the cutoff of its run, UTC."""
     span = card.main_span
     return Broken(
         id=card.id,
@@ -394,19 +395,20 @@ def forecast(view: ForecastView | None) -> Forecast:
     """Return what will break, then what is gone already; nothing where no forecast was made."""
     if view is None:
         return Forecast(None, ())
-    threats = tuple(
-        Threat(
-            subject=risk.subject,
-            who=risk.who,
-            kind=risk.kind,
-            package=risk.package,
-            symbol=risk.symbol,
-            text=risk.text,
-            when=risk.when,
-            place=risk.place,
-            known=risk.seen,
-            page=f"forecast.html#{risk.id}",
-        )
-        for risk in (*view.next, *view.gone)
+    return Forecast(view.as_of, tuple(map(threat, (*view.next, *view.gone))))
+
+
+def threat(risk: RiskView) -> Threat:
+    """Return a risk of the forecast."""
+    return Threat(
+        subject=risk.subject,
+        who=risk.who,
+        kind=risk.kind,
+        package=risk.package,
+        symbol=risk.symbol,
+        text=risk.text,
+        when=risk.when,
+        place=risk.place,
+        known=risk.seen,
+        page=f"forecast.html#{risk.id}",
     )
-    return Forecast(view.as_of, threats)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from watchdog.facts.audit import Audit, audit
+from watchdog.facts.changes import Changes, derive_changes
 from watchdog.facts.errors import (
     ErrorAddresses,
     KnownError,
@@ -15,6 +16,7 @@ from watchdog.facts.errors import (
     known_errors,
 )
 from watchdog.facts.facts import Facts, derive_facts
+from watchdog.facts.releases import derive_releases
 from watchdog.facts.rules import RuleBook
 from watchdog.matrix.schema import Matrix
 from watchdog.matrix.smoke_program import program_of_test
@@ -23,11 +25,19 @@ from watchdog.model.evidence import Record
 from watchdog.model.verdict import Run, Verdict
 from watchdog.report.rule_book import rule_book
 from watchdog.report.stored import StoredResults
+from watchdog.report.views.changes import ChangesView, changes_view
 from watchdog.report.views.errors import ErrorView, error_views
+from watchdog.report.views.extensions import (
+    ExtensionsView,
+    SubjectHead,
+    extensions_view,
+    subject_head,
+)
 from watchdog.report.views.forecast import ForecastView, forecast_view
 from watchdog.report.views.front import SiteView, site_view
 from watchdog.report.views.history import HistoryView, history_view
 from watchdog.report.views.history_chart import HistoryChart, history_chart
+from watchdog.report.views.releases import ReleasesView, releases_view
 from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
 from watchdog.report.views.subject import coverage_sentence
 from watchdog.report.views.tracker_report import tracker_report
@@ -49,6 +59,8 @@ class Views:
         subject_charts: by subject; only subjects that have a page and a breakage.
         declared: by subject.
         errors: every error that is known; `error_pages` their pages.
+        results: of the last runs, by cell.
+        heads: the beginning of each subject's page, by subject.
     """
 
     run: Run | None
@@ -69,6 +81,11 @@ class Views:
     error_addresses: ErrorAddresses
     tracker_reports: Mapping[str, str]
     url: str | None
+    releases: ReleasesView
+    extensions: ExtensionsView | None
+    heads: Mapping[str, SubjectHead]
+    changes: ChangesView | None
+    results: Changes
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -91,6 +108,9 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
             explanations=stored.explanations,
             versions=stored.versions,
         )
+    results = derive_changes(stored.runs, stored.recall)
+    outlook = forecast_view(matrix, stored.forecast, stored.score)
+    releases = _build_releases(matrix, stored, facts, verdicts, history, site)
     return Views(
         run=run,
         facts=facts,
@@ -99,7 +119,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),
-        forecast=forecast_view(matrix, stored.forecast, stored.score),
+        forecast=outlook,
         second_opinions=_build_second_opinions(stored, site),
         declared={measured.subject: measured for measured in stored.declared},
         known_good=stored.known_good,
@@ -110,6 +130,20 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         error_addresses=error_addresses(errors, stored.published_errors),
         tracker_reports=_build_tracker_reports(matrix, stored, history),
         url=matrix.site.url,
+        releases=releases,
+        extensions=extensions_view(
+            matrix, facts, site.front.subjects, outlook, releases.pages_of_risks
+        )
+        if site
+        else None,
+        heads={
+            page.subject: subject_head(
+                matrix, facts, page.subject, stored.projects.get(page.subject)
+            )
+            for page in (site.subjects if site else ())
+        },
+        changes=changes_view(matrix, results),
+        results=results,
     )
 
 
@@ -179,3 +213,30 @@ def _build_coverage(coverage: ApiCoverage | None) -> dict[str, str]:
     """Return the sentence about API coverage of each subject that was measured."""
     shares = coverage.shares if coverage else {}
     return {subject: coverage_sentence(share) for subject, share in shares.items()}
+
+
+def _build_releases(
+    matrix: Matrix,
+    stored: StoredResults,
+    facts: Facts,
+    verdicts: Sequence[Verdict],
+    history: HistoryView,
+    site: SiteView | None,
+) -> ReleasesView:
+    forecast = stored.forecast
+    releases = derive_releases(
+        matrix,
+        facts,
+        run=stored.run,
+        verdicts=verdicts,
+        pins=stored.pins,
+        forecast=forecast,
+    )
+    return releases_view(
+        matrix,
+        releases,
+        history.breakages,
+        ongoing={card.id: card for card in site.front.on_fresh_installs} if site else {},
+        as_of=facts.as_of or max((h.until for h in facts.histories.values()), default=None),
+        forecast=forecast,
+    )

@@ -11,12 +11,17 @@ import jinja2
 from watchdog.facts.audit import Audit
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
-from watchdog.report.api import api_files
+from watchdog.report.answers import answer_files, answered_pages, answers
+from watchdog.report.api import VERSION, api_files
+from watchdog.report.api_changelog import api_changelog
 from watchdog.report.badges import badge_json, badge_svg
+from watchdog.report.calendar import calendar, removals, undated
 from watchdog.report.content import Views, build_views
-from watchdog.report.feed import feed, sitemap
+from watchdog.report.feed import feed, more_feeds, sitemap
+from watchdog.report.llms_txt import llms_txt
 from watchdog.report.stored import load_stored
 from watchdog.report.views import wording
+from watchdog.report.views.changes import changes_script
 from watchdog.report.views.commands import check_project
 from watchdog.report.views.errors import error_page, search_script
 from watchdog.report.views.front import SiteView
@@ -77,7 +82,10 @@ def navigation(views: Views) -> list[tuple[str, str]]:
     pages = (
         ("matrix.html", "All combinations", views.site),
         ("history.html", "History", views.history.numbers),
+        ("changes.html", "Changes", views.changes),
         ("errors.html", "Errors", views.error_pages),
+        ("extensions.html", "Extensions", views.extensions),
+        ("releases.html", "Releases", views.releases.past or views.releases.next),
         ("forecast.html", "Next to break", views.forecast),
         ("pins.html", "Old releases", views.history.pins),
         ("declared.html", "Declared and measured", views.declared),
@@ -92,6 +100,7 @@ def all_pages(views: Views) -> Iterator[Page]:
     """Yield every page of the site, the front page last."""
     yield from _breakage_pages(views)
     yield from _error_pages(views)
+    yield from _release_pages(views)
     for path, _ in navigation(views):
         yield Page(
             path,
@@ -103,6 +112,9 @@ def all_pages(views: Views) -> Iterator[Page]:
                 "outlook": views.forecast,
                 "audit": views.audit,
                 "errors": views.error_pages,
+                "releases": views.releases,
+                "choice": views.extensions,
+                "changes": views.changes,
             },
         )
     if views.site is None:
@@ -160,6 +172,14 @@ def _error_pages(views: Views) -> Iterator[Page]:
         yield Page(error_page(address.address), "moved-error.html", {"e": None, "old": address})
 
 
+def _release_pages(views: Views) -> Iterator[Page]:
+    """Yield a page for each release that broke something, and for those still to come."""
+    for release in views.releases.past:
+        yield Page(release.page, "release.html", {"r": release})
+    for next_release in views.releases.next:
+        yield Page(next_release.page, "next-release.html", {"r": next_release})
+
+
 def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
     """Yield a page for each subject of the run."""
     risks = views.forecast.next if views.forecast else ()
@@ -170,6 +190,7 @@ def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
             "subject.html",
             {
                 "page": view,
+                "head": views.heads[subject],
                 "mine": [b for b in views.history.breakages if b.subject == subject],
                 "lane": views.subject_charts.get(subject),
                 "risks": [risk for risk in risks if risk.subject == subject],
@@ -203,6 +224,9 @@ def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
         "foundation": matrix.title(matrix.foundation),
         "company": _pinned_beside_framework(matrix),
         "examples": [e.name for e in matrix.extensions.values() if e.install is None][:1],
+        "release_pages": views.releases.pages,
+        "answered": answered_pages(views),
+        "undated": undated(views.forecast) if views.forecast else 0,
         "with_page": {s.subject for s in views.site.subjects} if views.site else set(),
     }
     return environment
@@ -245,7 +269,15 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     yield "paste-data.js", paste_script(views.rules)
     yield "search-data.js", search_script(matrix, views.errors, views.error_pages, site)
     yield from api_files(matrix, run, site, views.forecast)
+    if views.changes:
+        yield "changes-data.js", changes_script(matrix, views.results)
+    every = tuple(answers(views))
+    yield from answer_files(matrix, every)
+    yield f"api/{VERSION}/CHANGELOG.md", api_changelog()
+    yield "llms.txt", llms_txt(matrix, site, every)
     yield "feed.xml", feed(matrix, site, views.forecast)
+    yield from more_feeds(matrix, site, views.forecast, views.releases)
+    yield "removals.ics", calendar(matrix, run.as_of, removals(views.releases, views.forecast))
     for line in site.front.subjects:
         yield f"badges/{line.subject}.svg", badge_svg(line)
         yield f"badges/{line.subject}.json", badge_json(line)

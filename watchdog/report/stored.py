@@ -16,6 +16,7 @@ from watchdog.model.cell import smoke_name
 from watchdog.model.error_address import ErrorAddress
 from watchdog.model.evidence import Record
 from watchdog.model.history import Address, CureRecord, Explanation, History, PinStatus
+from watchdog.model.project_links import ProjectLinks
 from watchdog.model.verdict import Run
 from watchdog.storage import journal
 from watchdog.storage.api_coverage import ApiCoverage, read_coverage
@@ -25,6 +26,7 @@ from watchdog.storage.declared import Measured, read_declared
 from watchdog.storage.forecast import Forecast, read_forecast
 from watchdog.storage.forecast_score import Score, read_score
 from watchdog.storage.ledger import Ledger
+from watchdog.storage.project_links import read_project_links
 from watchdog.storage.second_opinions import SecondOpinion
 from watchdog.storage.versions import FinalVersions, read_versions
 
@@ -45,6 +47,7 @@ class StoredResults:
         smokes: the source of each subject's smoke; only of those that have one.
         truth: the watchdog's own score, as words and numbers.
         versions: what an installer may take today, by package.
+        projects: where the projects of packages live, by package.
     """
 
     runs: Sequence[Run]
@@ -66,6 +69,7 @@ class StoredResults:
     versions: Mapping[str, FinalVersions] = field(default_factory=dict)
     published_errors: Sequence[ErrorAddress] = ()
     smokes: Mapping[str, str] = field(default_factory=dict)
+    projects: Mapping[str, ProjectLinks] = field(default_factory=dict)
 
 
 def load_stored(
@@ -100,6 +104,7 @@ def load_stored(
         truth=_read_truth(reports),
         api_coverage=read_coverage(reports),
         versions=read_versions(reports),
+        projects=read_project_links(reports),
     )
 
 

@@ -5,42 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ecosystem import day
-from samples import BREAKAGE, MATRIX, addresses, history
+from samples import MATRIX
+from stored_samples import AFTER_A_RUN, BEFORE_THE_FIRST_RUN, RUN
 
 from watchdog.model.history import Address
-from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
 from watchdog.report.content import build_views
-from watchdog.report.stored import StoredResults
 from watchdog.storage.api_coverage import ApiCoverage, Share
-
-RUN = Run(day(9), day(9), {"ext/today/py3.11": JournalEntry(State.UNJUDGED, reason="no Python")})
-HISTORY = history("ext", BREAKAGE, until=9)
-BEFORE_THE_FIRST_RUN = StoredResults(
-    runs=(),
-    run=None,
-    recall=lambda _: None,
-    histories={},
-    pins=(),
-    cures={},
-    explanations={},
-    published=(),
-    titles={},
-    second_opinions=(),
-    declared=(),
-    known_good=(),
-    forecast=None,
-    score=None,
-    truth=(),
-    api_coverage=None,
-)
-AFTER_A_RUN = replace(
-    BEFORE_THE_FIRST_RUN,
-    runs=(RUN,),
-    run=RUN,
-    histories={"ext": HISTORY},
-    published=addresses(HISTORY),
-)
 
 
 def test_pages_before_first_run() -> None:
@@ -59,9 +30,12 @@ def test_pages_of_run_with_history() -> None:
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
         "errors/importerror-x.html",
+        "releases/werkzeug-3.0.0.html",
         "matrix.html",
         "history.html",
         "errors.html",
+        "extensions.html",
+        "releases.html",
         "paste.html",
         "about.html",
         "404.html",
@@ -77,8 +51,10 @@ def test_pages_of_history_without_run() -> None:
     assert [page.path for page in site.all_pages(views)] == [
         "breakages/ext-1.0--werkzeug-3.0.0.html",
         "errors/importerror-x.html",
+        "releases/werkzeug-3.0.0.html",
         "history.html",
         "errors.html",
+        "releases.html",
         "about.html",
         "index.html",
     ]
@@ -111,7 +87,15 @@ def test_other_file_names() -> None:
     assert [path for path in paths if not path.startswith("api/")] == [
         "paste-data.js",
         "search-data.js",
+        "breakages/ext-1.0--werkzeug-3.0.0.json",
+        "breakages/ext-1.0--werkzeug-3.0.0.md",
+        "subjects/ext.json",
+        "subjects/ext.md",
+        "llms.txt",
         "feed.xml",
+        "feeds/ext.xml",
+        "feeds/stack.xml",
+        "removals.ics",
         "badges/ext.svg",
         "badges/ext.json",
         "robots.txt",

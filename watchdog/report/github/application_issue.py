@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from watchdog.model.evidence import Outcome
 from watchdog.report.github.issue_sync import Issue, IssueMarker, add_marker
-from watchdog.report.github.markdown import code, code_block, escape, without_mentions
+from watchdog.report.markdown import code, code_block, escape, without_mentions
 
 _TITLE_LIMIT = 200  # GitHub's is 256
 _TEXT_LIMIT = 4_000

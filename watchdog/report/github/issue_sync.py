@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State
 from watchdog.report.api import Broken, Field, History, Past, Today
-from watchdog.report.github.markdown import code, code_block, escape, without_mentions
+from watchdog.report.markdown import code, code_block, escape, without_mentions
 
 OVERVIEW = "overview"
 _TITLE_LIMIT = 200  # GitHub's is 256

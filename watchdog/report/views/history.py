@@ -340,7 +340,7 @@ def _cause_view(
 def _last_good(matrix: Matrix, culprit: Culprit | None) -> str | None:
     if culprit is None or not culprit.last_good:
         return None
-    return f"{_package_title(matrix, culprit.name)} {culprit.last_good}"
+    return f"{package_title(matrix, culprit.name)} {culprit.last_good}"
 
 
 def _other_victims(
@@ -356,10 +356,11 @@ def _other_victims(
 
 def release_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
     """Return a release as `Werkzeug 3.0.0`; None for None."""
-    return f"{_package_title(matrix, culprit.name)} {culprit.version}" if culprit else None
+    return f"{package_title(matrix, culprit.name)} {culprit.version}" if culprit else None
 
 
-def _package_title(matrix: Matrix, name: str) -> str:
+def package_title(matrix: Matrix, name: str) -> str:
+    """Return the name of a package as people write it; Python is one here."""
     return "Python" if name == "python" else matrix.title(name)
 
 
@@ -387,7 +388,7 @@ def _how_fixed(matrix: Matrix, downtime: Downtime) -> str | None:
     release, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
     if fix.how == "cap":
         culprit = downtime.first.culprit
-        older = f"an older {_package_title(matrix, culprit.name)}" if culprit else "older versions"
+        older = f"an older {package_title(matrix, culprit.name)}" if culprit else "older versions"
         return f"Fixed by {release} on {when}: it requires {older}, which avoids the error."
     return f"Fixed by {release} on {when}."
 
@@ -454,7 +455,7 @@ def _worst_culprits(
     worst_first = sorted(by_release.items(), key=lambda item: weight(item[1]), reverse=True)
     return [
         CulpritView(
-            name=f"{_package_title(matrix, name)} {version}",
+            name=f"{package_title(matrix, name)} {version}",
             day=min(downtime.downtime.since for downtime in caused),
             breakages=_first_of_each(matrix, caused),
             days=span(total(caused)),

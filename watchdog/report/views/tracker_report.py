@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from watchdog.report.github.markdown import code_block, escape
+from watchdog.report.markdown import code_block, escape
 from watchdog.report.views import wording
 from watchdog.report.views.history import CauseView, PastBreakageView
 from watchdog.report.views.wording import breakage_page

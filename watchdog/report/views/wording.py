@@ -88,3 +88,8 @@ def _severity(breakage: Breakage) -> str:
 def breakage_page(breakage: str) -> str:
     """Return the address of a breakage's page, relative to the site."""
     return f"breakages/{breakage}.html"
+
+
+def subject_feed(subject: str) -> str:
+    """Return the address of the feed of a subject, relative to the site."""
+    return f"feeds/{subject}.xml"

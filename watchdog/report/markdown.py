@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
+_BLOCK = re.compile(r"\A(\d{1,9}(?=\.(?:\s|\Z))|)([-+=#.])")
+"""What a line begins with that is a heading, a rule or an item of a list."""
+
 _COMMENT = "<!--"
 """What begins a comment: the hidden line of an issue is one, and no package may write one."""
 
 
 def escape(text: str) -> str:
     """Return text on one line that is no Markdown, mentions nobody and links no issue."""
-    return without_mentions(re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split())))
+    line = re.sub(r"([\\`*_\[\]()~|<>&])", r"\\\1", " ".join(text.split()))
+    return without_mentions(_BLOCK.sub(r"\1\\\2", line))
 
 
 def without_mentions(text: str) -> str:

@@ -1,0 +1,128 @@
+"""The pages of releases: what they say, and that the pages of breakages lead to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ecosystem import day
+from samples import BREAKAGE, MATRIX, RISK, history
+from stored_samples import AFTER_A_RUN, HISTORY
+
+from watchdog.model.history import Culprit, Fix, History
+from watchdog.report import site
+from watchdog.report.content import build_views
+from watchdog.report.views import wording
+from watchdog.report.views.releases import NextReleaseView, ReleaseView, release_page
+from watchdog.storage.forecast import Forecast, Risk
+
+OVER = replace(
+    BREAKAGE,
+    id="other-1.0--werkzeug-3.0.0",
+    fixed_on=day(5),
+    fixed_by=Fix("other", "1.1", "release"),
+)
+
+
+def page_of(**histories: History) -> ReleaseView:
+    views = build_views(MATRIX, replace(AFTER_A_RUN, histories=histories))
+    (release,) = views.releases.past
+    return release
+
+
+def next_pages(*risks: Risk) -> list[NextReleaseView]:
+    stored = replace(AFTER_A_RUN, forecast=Forecast(day(9), "3.13", 80, risks))
+    return list(build_views(MATRIX, stored).releases.next)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "path"),
+    [
+        ("werkzeug", "3.0.0", "releases/werkzeug-3.0.0.html"),
+        ("python", "3.12", "releases/python-3.12.html"),
+        ("odd", "1!2.0+Local_1", "releases/odd-1-2.0-local-1.html"),
+        ("odd", "../../x", "releases/odd-..-..-x.html"),
+    ],
+)
+def test_address_of_release(name: str, version: str, path: str) -> None:
+    """The address of a release names it, and no version leads out of the folder."""
+    assert release_page(name, version) == path
+
+
+def test_verdict_counts_what_goes_on() -> None:
+    """The verdict says who was broken, and how many of them still fail."""
+    release = page_of(ext=HISTORY, other=history("other", OVER, until=9))
+    assert release.verdict == (
+        "werkzeug 3.0.0 broke 2 packages: Ext and Other. Ext still fails on a fresh install."
+    ).replace("werkzeug", MATRIX.title("werkzeug"))
+    assert (release.open, release.days) == (1, "8 days")
+
+
+def test_verdict_of_what_is_over() -> None:
+    """A release whose breakages ended is said to have none that goes on."""
+    release = page_of(other=history("other", OVER, until=9))
+    assert release.verdict.endswith("broke 1 package: Other. This breakage is over.")
+    (harm,) = release.begun
+    assert harm.breakage.how_fixed == f"Fixed by Other 1.1 on {wording.date(day(5))}."
+
+
+def test_later_cause_is_told_apart() -> None:
+    """A release that came while something else had broken the subject did not begin it."""
+    second = replace(
+        BREAKAGE,
+        id="ext-1.0--flask-4.0.0",
+        broken_from=day(5),
+        culprit=Culprit("flask", "4.0.0", "3.0.0"),
+        signature="OtherError: y",
+        symptom="OtherError: y",
+    )
+    views = build_views(
+        MATRIX, replace(AFTER_A_RUN, histories={"ext": history("ext", BREAKAGE, second, until=9)})
+    )
+    pages = {release.package: release for release in views.releases.past}
+    assert [len(pages[p].begun) for p in ("werkzeug", "flask")] == [1, 0]
+    (harm,) = pages["flask"].continued
+    assert (harm.error, harm.began, harm.since) == ("OtherError: y", False, day(5))
+
+
+def test_next_release_groups_by_what_is_taken_away() -> None:
+    """The page of a release to come names each thing taken away once, with all who use it."""
+    other = replace(RISK, subject="other")
+    page = next(
+        p
+        for p in next_pages(replace(RISK, removed_in="9"), replace(other, removed_in="9"))
+        if p.version
+    )
+    (group,) = page.announced
+    assert [risk.who for risk in group.risks] == ["Ext 1.0", "Other 1.0"]
+    assert page.page == "releases/werkzeug-9.html"
+    assert page.verdict.startswith("2 packages tested here use what is announced to be removed in")
+
+
+def test_next_release_without_name() -> None:
+    """What is announced without a release stands on the page of the next release."""
+    page = next(p for p in next_pages(replace(RISK, removed_in=None)) if p.package == "werkzeug")
+    assert page.page == "releases/werkzeug-next.html"
+    assert page.heading.startswith("The next release of")
+    assert "may remove: Ext." in page.verdict
+    assert not page.announced
+    assert page.unnamed[0].text == RISK.text
+
+
+def test_pages_of_breakages_lead_to_release() -> None:
+    """The page of a breakage links its culprit to the page of that release."""
+    views = build_views(MATRIX, AFTER_A_RUN)
+    templates = site._load_templates(MATRIX, views)
+    (breakage,) = [p for p in site.all_pages(views) if p.template == "breakage.html"]
+    assert '<a href="../releases/werkzeug-3.0.0.html">' in site._render(templates, breakage)
+
+
+def test_pages_of_releases_render() -> None:
+    """Every page of a release can be rendered from its values, and escapes texts of packages."""
+    risk = replace(RISK, removed_in="9", text="<b>gone</b>", code="<script>")
+    stored = replace(AFTER_A_RUN, forecast=Forecast(day(9), "3.13", 80, (risk,)))
+    views = build_views(MATRIX, stored)
+    templates = site._load_templates(MATRIX, views)
+    texts = [site._render(templates, p) for p in site.all_pages(views) if "release" in p.path]
+    assert len(texts) == 4
+    assert not [text for text in texts if "<b>gone" in text or "<script>" in text]

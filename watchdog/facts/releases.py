@@ -1,0 +1,370 @@
+"""Which release broke what: the past by culprit, and what is known of releases to come. Pure.
+
+A release is named by the record that proves it the culprit. When it was published is said only if a
+record holds its upload time; else the earliest record that has it installed is named instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from packaging.version import InvalidVersion, Version
+
+from watchdog.facts.facts import DowntimeFacts, Facts, OngoingFacts
+from watchdog.matrix.schema import Matrix
+from watchdog.model.history import Culprit, ExplainedUses, History, PinStatus, Snapshot
+from watchdog.model.release import PYTHON_RELEASES, short_version
+from watchdog.model.verdict import Run, State, Verdict
+from watchdog.storage.forecast import Forecast, Kind, Risk
+
+Key = tuple[str, str]
+"""Name and version of a release; Python is a package here, named `python`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Harm:
+    """A downtime that a release caused.
+
+    Attributes:
+        place: which of the successive causes it is, 0 for the one that began the downtime.
+    """
+
+    downtime: DowntimeFacts
+    place: int
+
+    @property
+    def began(self) -> bool:
+        """True if the release began the downtime; else uses failed already when it came."""
+        return self.place == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseFacts:
+    """A release that is published, and what it did to the subjects.
+
+    Attributes:
+        published: upload time of its first file, UTC, or the day of a Python; None where no record
+            holds it.
+        seen: the earliest instant at which a record has it installed, UTC.
+        harms: the downtimes that it caused, the most downloaded subject first.
+        today: failures of fresh installs today that it caused and that are in none of its harms:
+            on Pythons of which there is no history.
+        pins: pinned releases of the framework that stopped working because of it.
+        passed: subjects that it did not break and whose every tested use passes with it in a
+            record, the most downloaded first.
+    """
+
+    name: str
+    version: str
+    published: datetime | None
+    seen: datetime | None
+    harms: tuple[Harm, ...]
+    today: tuple[tuple[OngoingFacts, ExplainedUses], ...]
+    pins: tuple[PinStatus, ...]
+    passed: tuple[str, ...]
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The subjects of its harms and of its failures today, the most downloaded first."""
+        subjects = [harm.downtime.subject for harm in self.harms]
+        return tuple(dict.fromkeys([*subjects, *(o.breakage.subject for o, _ in self.today)]))
+
+    @property
+    def still_broken(self) -> tuple[str, ...]:
+        """Those of them that fail to this day."""
+        subjects = [harm.downtime.subject for harm in self.harms if harm.downtime.goes_on]
+        return tuple(dict.fromkeys([*subjects, *(o.breakage.subject for o, _ in self.today)]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextReleaseFacts:
+    """A release that is not published yet, and what would fail with it.
+
+    Attributes:
+        version: as it is announced, without trailing zeros; None if no announcement names one.
+        newest: the newest release that was looked at; None if the forecast names none.
+        risks: uses of what it takes away, and failures with its prereleases.
+        unnamed: uses of what any later release may take away: no release is named, or the one that
+            was named has passed and still has it.
+        passed: subjects whose every tested use passes in a run with a prerelease of it.
+    """
+
+    name: str
+    version: str | None
+    newest: str | None
+    risks: tuple[Risk, ...]
+    unnamed: tuple[Risk, ...]
+    passed: tuple[tuple[str, str], ...]
+
+    @property
+    def prereleases(self) -> tuple[str, ...]:
+        """The prereleases that were run, in ascending order."""
+        found = {version for _, version in self.passed}
+        found |= {risk.package_version for risk in self.risks if risk.kind is Kind.BROKEN}
+        return tuple(sorted(found, key=Version))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Releases:
+    """All releases of which something is known.
+
+    Attributes:
+        past: the latest first; those of which no date is known last.
+        next: those of the core first.
+    """
+
+    past: tuple[ReleaseFacts, ...]
+    next: tuple[NextReleaseFacts, ...]
+
+
+def derive_releases(
+    matrix: Matrix,
+    facts: Facts,
+    *,
+    run: Run | None,
+    verdicts: Sequence[Verdict],
+    pins: Sequence[PinStatus],
+    forecast: Forecast | None,
+) -> Releases:
+    """Return what every release did and what the next ones would do.
+
+    Args:
+        matrix: gives ranks, and the packages of the stack.
+        facts: what is true now.
+        run: the latest run; None before the first.
+        verdicts: of that run.
+        pins: what became of pinned releases of the framework.
+        forecast: None where none was made.
+    """
+    harms = _harms(matrix, facts.downtimes)
+    today = _failures_today(facts)
+    rotted: dict[Key, list[PinStatus]] = defaultdict(list)
+    for pin in pins:
+        if pin.culprit:
+            rotted[_key(pin.culprit)].append(pin)
+    passed = _passed_with(facts.histories, verdicts)
+    published, seen = _upload_times(matrix, run, pins), _first_seen(facts)
+    series = [(n, v) for n, v, _ in run.core if passed.get((n, v))] if run else []
+    past = [
+        _release(
+            matrix,
+            key,
+            published=published.get(key),
+            seen=seen.get(key),
+            harms=harms.get(key, ()),
+            today=today.get(key, ()),
+            pins=rotted.get(key, ()),
+            passed=passed.get(key, ()),
+        )
+        for key in dict.fromkeys([*harms, *today, *rotted, *series])
+    ]
+    past.sort(key=_newest_first)
+    return Releases(past=tuple(past), next=tuple(_next_releases(matrix, forecast, verdicts)))
+
+
+def _key(culprit: Culprit) -> Key:
+    return culprit.name, culprit.version
+
+
+def _newest_first(release: ReleaseFacts) -> tuple[float, str, str]:
+    day = release.published or release.seen
+    return (-day.timestamp() if day else math.inf, release.name, release.version)
+
+
+def _harms(matrix: Matrix, downtimes: Iterable[DowntimeFacts]) -> dict[Key, list[Harm]]:
+    """Return the downtimes by each release that caused them, the most downloaded subject first."""
+    harms: dict[Key, list[Harm]] = defaultdict(list)
+    in_order = sorted(
+        downtimes,
+        key=lambda d: (matrix.download_rank(d.subject), d.subject, d.downtime.since, d.id),
+    )
+    for downtime in in_order:
+        places: dict[Key, int] = {}
+        for place, cause in enumerate(downtime.downtime.causes):
+            if cause.culprit:
+                places.setdefault(_key(cause.culprit), place)
+        for key, place in places.items():
+            harms[key].append(Harm(downtime=downtime, place=place))
+    return harms
+
+
+def _failures_today(facts: Facts) -> dict[Key, list[tuple[OngoingFacts, ExplainedUses]]]:
+    """Return failures of today by each release that caused them, without those of a history."""
+    today: dict[Key, list[tuple[OngoingFacts, ExplainedUses]]] = defaultdict(list)
+    for ongoing in facts.ongoing:
+        if ongoing.pages:
+            continue
+        for span in ongoing.breakage.spans:
+            for key in dict.fromkeys(_key(c.culprit) for c in span.causes if c.culprit):
+                today[key].append((ongoing, span))
+    return today
+
+
+def _passed_with(
+    histories: Mapping[str, History], verdicts: Iterable[Verdict]
+) -> dict[Key, set[str]]:
+    """Return the subjects whose every tested use passes with a release, by release."""
+    passed: dict[Key, set[str]] = defaultdict(set)
+    for subject, history in histories.items():
+        for snapshot in history.moments:
+            if snapshot.works:
+                for key in _installed(snapshot):
+                    passed[key].add(subject)
+    for verdict in verdicts:
+        if verdict.state is State.WORKS and verdict.record:
+            for key in verdict.record.lock.items():
+                passed[key].add(verdict.cell.subject)
+            passed["python", verdict.cell.python].add(verdict.cell.subject)
+    return passed
+
+
+def _installed(snapshot: Snapshot) -> Iterator[Key]:
+    yield "python", snapshot.python
+    yield from snapshot.lock.pins if snapshot.lock else ()
+
+
+def _upload_times(
+    matrix: Matrix, run: Run | None, pins: Iterable[PinStatus]
+) -> dict[Key, datetime]:
+    """Return the upload times that records hold, and the days of Pythons."""
+    times: dict[Key, datetime] = {
+        ("python", series): datetime.combine(day, time(), UTC)
+        for series, day in PYTHON_RELEASES.items()
+    }
+    times |= {(matrix.framework, pin.version): pin.released for pin in pins}
+    if run:
+        times |= {(name, version): at for name, (version, at) in run.newest.items()}
+        times |= {(name, version): at for name, version, at in run.core}
+    return times
+
+
+def _first_seen(facts: Facts) -> dict[Key, datetime]:
+    """Return the earliest instant at which a record has each release installed."""
+    seen: dict[Key, datetime] = {}
+    for history in facts.histories.values():
+        for snapshot in history.moments:
+            for key in _installed(snapshot):
+                seen[key] = min(seen.get(key, snapshot.since), snapshot.since)
+        for breakage in history.breakages:
+            if breakage.culprit and breakage.breaks:
+                key = _key(breakage.culprit)
+                if breakage.breaks.version(key[0]) == key[1]:
+                    seen[key] = min(seen.get(key, breakage.broken_from), breakage.broken_from)
+    return seen
+
+
+def _release(
+    matrix: Matrix,
+    key: Key,
+    *,
+    published: datetime | None,
+    seen: datetime | None,
+    harms: Sequence[Harm],
+    today: Sequence[tuple[OngoingFacts, ExplainedUses]],
+    pins: Sequence[PinStatus],
+    passed: Iterable[str],
+) -> ReleaseFacts:
+    name, version = key
+    broken = {harm.downtime.subject for harm in harms}
+    broken |= {ongoing.breakage.subject for ongoing, _ in today}
+    return ReleaseFacts(
+        name=name,
+        version=version,
+        published=published,
+        seen=seen,
+        harms=tuple(harms),
+        today=tuple(today),
+        pins=tuple(pins),
+        passed=tuple(by_use(matrix, {s for s in passed if s not in broken and s != name})),
+    )
+
+
+def by_use(matrix: Matrix, subjects: Iterable[str]) -> list[str]:
+    """Return subjects by downloads, the most downloaded first; those without a rank by title."""
+    return sorted(subjects, key=lambda s: (matrix.download_rank(s), matrix.title(s).lower()))
+
+
+def _next_releases(
+    matrix: Matrix, forecast: Forecast | None, verdicts: Sequence[Verdict]
+) -> Iterator[NextReleaseFacts]:
+    """Yield the releases to come of each package that a forecast was made for."""
+    if forecast is None:
+        return
+    stack = dict.fromkeys([*matrix.core_names, *matrix.stack_names])
+    risks: dict[str, list[Risk]] = defaultdict(list)
+    for risk in forecast.risks:
+        if risk.kind is not Kind.GONE:
+            risks[risk.package].append(risk)
+    for name in dict.fromkeys([*stack, *risks]):
+        yield from _next_of(matrix, name, risks[name], verdicts)
+
+
+def _next_of(
+    matrix: Matrix, name: str, risks: Sequence[Risk], verdicts: Sequence[Verdict]
+) -> Iterator[NextReleaseFacts]:
+    """Yield the releases to come of one package; one without a number where none is named."""
+    named: dict[str, list[Risk]] = defaultdict(list)
+    unnamed = []
+    for risk in risks:
+        if version := _announced_version(risk):
+            named[version].append(risk)
+        else:
+            unnamed.append(risk)
+    passed = _passed_prereleases(matrix, name, verdicts)
+    versions: list[str | None] = [*sorted({*named, *passed}, key=Version)] or [None]
+    if versions == [None] and not unnamed and name not in matrix.core_names:
+        return
+    looked_at = {risk.package_version for risk in risks if risk.kind is Kind.ANNOUNCED}
+    newest = max(looked_at, key=Version, default=None)
+    for version in versions:
+        yield NextReleaseFacts(
+            name=name,
+            version=version,
+            newest=newest,
+            risks=tuple(named[version]) if version else (),
+            unnamed=tuple(unnamed),
+            passed=tuple(passed.get(version, ())) if version else (),
+        )
+
+
+def _announced_version(risk: Risk) -> str | None:
+    """Return the release that a risk comes with, without trailing zeros; None if it is not known.
+
+    An announcement for a release that has passed says nothing about the next one.
+    """
+    try:
+        if risk.kind is Kind.BROKEN:
+            return short_version(Version(Version(risk.package_version).base_version))
+        if risk.removed_in is None or Version(risk.removed_in) <= Version(risk.package_version):
+            return None
+        return short_version(Version(risk.removed_in))
+    except InvalidVersion:
+        return None
+
+
+def _passed_prereleases(
+    matrix: Matrix, name: str, verdicts: Iterable[Verdict]
+) -> dict[str, list[tuple[str, str]]]:
+    """Return subjects that work with a prerelease that was run, by the release it leads to.
+
+    Each subject stands once, with the newest prerelease that it passed.
+    """
+    newest: dict[tuple[str, str], Version] = {}
+    for verdict in verdicts:
+        text = verdict.record.lock.get(name) if verdict.record else None
+        if verdict.state is not State.WORKS or text is None or verdict.cell.subject == name:
+            continue
+        version = Version(text)
+        if version.is_prerelease:
+            key = short_version(Version(version.base_version)), verdict.cell.subject
+            newest[key] = max(newest.get(key, version), version)
+    passed: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for subject in by_use(matrix, {subject for _, subject in newest}):
+        for (release, own), version in newest.items():
+            if own == subject:
+                passed[release].append((subject, str(version)))
+    return passed
