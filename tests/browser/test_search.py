@@ -16,7 +16,8 @@ from watchdog.facts.titles import clean
 from watchdog.facts.tracebacks import LoggedException, logged_exceptions
 from watchdog.matrix.load import load_matrix
 from watchdog.project.reader import read_project
-from watchdog.report.site import build_views, load_stored
+from watchdog.report.content import build_views
+from watchdog.report.stored import load_stored
 from watchdog.report.views.errors import searched_by
 from watchdog.storage.ledger import Ledger
 

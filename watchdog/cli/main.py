@@ -53,6 +53,7 @@ COMMANDS = {
     "run": _source(_MATRIX, "run:run", "Run the matrix and write the report."),
     "report": _source(_MATRIX, "run:report", "Write the report again without running anything."),
     "show": _source(_MATRIX, "run:show", "Show the result, log and packages of one cell."),
+    "changes": _source(_MATRIX, "changes:changes", "Show what changed since an earlier run."),
     "cell": _source(_MATRIX, "run:cell", "Build the environment of one cell and keep it."),
     "smoke": _source(_MATRIX, "smoke:smoke", "Run one smoke with exactly the packages you name."),
     "replay": _source(_HISTORY, "history:replay", "Find every past breakage of one package."),

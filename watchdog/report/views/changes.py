@@ -114,7 +114,7 @@ def _names(runs: Sequence[RunChanges]) -> list[str]:
 def _run_view(matrix: Matrix, run: RunChanges, name: str) -> RunView:
     note = f"It ran {run.cells:,} {_plural(run.cells, 'combination')}."
     if run.undecided:
-        note += f" {run.undecided:,} could not be judged and are not compared."
+        note += f" {run.undecided:,} could not be tested and are not compared."
     if run.first:
         note += f" {run.first:,} had no earlier result in the runs that are kept here."
     return RunView(
