@@ -25,6 +25,7 @@ from watchdog.report.api import (
     threat,
 )
 from watchdog.report.content import Views
+from watchdog.report.error_answer import ErrorAnswer, error_answer, error_markdown
 from watchdog.report.markdown import code_block, escape
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView
@@ -167,7 +168,11 @@ class SubjectAnswer:
     feed: str
 
 
-SCHEMAS: Mapping[str, type[Any]] = {"breakage": BreakageAnswer, "subject": SubjectAnswer}
+SCHEMAS: Mapping[str, type[Any]] = {
+    "breakage": BreakageAnswer,
+    "subject": SubjectAnswer,
+    "error": ErrorAnswer,
+}
 """The kinds of JSON files beside pages, by the name of their schema in `api/v1`."""
 
 
@@ -191,7 +196,7 @@ class Answer:
         return self.page.removesuffix(".html")
 
 
-def answers(views: Views) -> Iterator[Answer]:
+def answers(matrix: Matrix, views: Views) -> Iterator[Answer]:
     """Yield the content of every page that has it for programs; nothing before the first run."""
     site = views.site
     if site is None:
@@ -208,11 +213,14 @@ def answers(views: Views) -> Iterator[Answer]:
     for view in site.subjects:
         subject = _subject(views, site, view)
         yield Answer(page=subject.page, data=subject, markdown=subject_markdown(subject))
+    for error in map(error_answer, views.error_pages):
+        text = error_markdown(error, matrix.title(matrix.framework))
+        yield Answer(page=error.page, data=error, markdown=text)
 
 
-def answered_pages(views: Views) -> frozenset[str]:
+def answered_pages(matrix: Matrix, views: Views) -> frozenset[str]:
     """Return the addresses of the pages whose content is there for programs too."""
-    return frozenset(answer.page for answer in answers(views))
+    return frozenset(answer.page for answer in answers(matrix, views))
 
 
 def answer_files(matrix: Matrix, every: Iterable[Answer]) -> Iterator[tuple[str, str]]:

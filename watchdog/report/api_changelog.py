@@ -21,9 +21,9 @@ CHANGES: tuple[ApiChange, ...] = (
     ApiChange(
         date(2026, 11, 29),
         (
-            "Added: `breakages/ID.json` and `subjects/NAME.json`, each beside its page.",
-            "Added: their schemas, `breakage.schema.json` and `subject.schema.json`.",
-            "Added: the same as Markdown, `breakages/ID.md` and `subjects/NAME.md`.",
+            "Added: `errors/ADDRESS.json`, `breakages/ID.json` and `subjects/NAME.json`.",
+            "Added: their schemas: `error`, `breakage` and `subject`, each `.schema.json`.",
+            "Added: the same as Markdown, with the ending `.md`.",
             "Added: `llms.txt`, which leads to them.",
             "Added: `feeds/NAME.xml` for each subject, `feeds/stack.xml`, and `removals.ics`.",
         ),
@@ -35,7 +35,7 @@ CHANGES: tuple[ApiChange, ...] = (
 )
 """The latest first; the last one is what was there when this list began."""
 
-FIELDS = "887d85498d2bdde132327c17923b48a636a0c5fd7ed985beb84df48d250907f3"
+FIELDS = "9a01366f9f47140dd055d857dcda2d20193c5b5661466334012b4d30b65f8d40"
 """SHA-256 of the sorted names of all published fields, as hexadecimal digits; see the test."""
 
 

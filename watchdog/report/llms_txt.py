@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator
 from watchdog.matrix.schema import Matrix
 from watchdog.report.answers import Answer, BreakageAnswer, SubjectAnswer
 from watchdog.report.api import VERSION
+from watchdog.report.error_answer import ErrorAnswer
 from watchdog.report.markdown import escape
 from watchdog.report.views.front import SiteView
 from watchdog.report.views.wording import instant
 
 _HOW_TO_READ = (
     "Every command named as a cure was run, on the Pythons and the day that stand beside it. Where "
-    "nothing is known, the files say so. Each page of a subject and of a breakage is also there as "
-    "Markdown (`.md`) and as JSON (`.json`), at the same address."
+    "nothing is known, the files say so. Each page of an error, a subject and a breakage is also "
+    "there as Markdown (`.md`) and as JSON (`.json`), at the same address."
 )
 
 _FILES = (
@@ -42,6 +43,7 @@ def llms_txt(matrix: Matrix, site: SiteView, every: Iterable[Answer]) -> str:
     subjects = [value for value in data if isinstance(value, SubjectAnswer)]
     subjects.sort(key=lambda s: (matrix.download_rank(s.subject), s.title.lower()))
     breakages = [value for value in data if isinstance(value, BreakageAnswer)]
+    errors = [value for value in data if isinstance(value, ErrorAnswer)]
     lines = [
         f"# {escape(matrix.site.title)}",
         "",
@@ -58,6 +60,8 @@ def llms_txt(matrix: Matrix, site: SiteView, every: Iterable[Answer]) -> str:
         for name, words in _FILES
     ]
     lines.append(f"- [Changes of these files]({root}api/{VERSION}/CHANGELOG.md)")
+    lines += ["", "## Error messages", ""]
+    lines += _links(root, ((e.page, e.error, e.verdict) for e in errors))
     lines += ["", "## Subjects", ""]
     lines += _links(root, ((s.page, s.title, s.verdict) for s in subjects))
     lines += ["", "## Optional", ""]

@@ -80,13 +80,13 @@ class Page:
 def navigation(views: Views) -> list[tuple[str, str]]:
     """Return path and title of the pages in the menu: those that have something to show."""
     pages = (
-        ("matrix.html", "All combinations", views.site),
-        ("history.html", "History", views.history.numbers),
-        ("changes.html", "Changes", views.changes),
         ("errors.html", "Errors", views.error_pages),
         ("extensions.html", "Extensions", views.extensions),
         ("releases.html", "Releases", views.releases.past or views.releases.next),
         ("forecast.html", "Next to break", views.forecast),
+        ("history.html", "History", views.history.numbers),
+        ("changes.html", "Changes", views.changes),
+        ("matrix.html", "All combinations", views.site),
         ("pins.html", "Old releases", views.history.pins),
         ("declared.html", "Declared and measured", views.declared),
         ("known-good.html", "Tested together", views.known_good),
@@ -225,7 +225,7 @@ def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
         "company": _pinned_beside_framework(matrix),
         "examples": [e.name for e in matrix.extensions.values() if e.install is None][:1],
         "release_pages": views.releases.pages,
-        "answered": answered_pages(views),
+        "answered": answered_pages(matrix, views),
         "undated": undated(views.forecast) if views.forecast else 0,
         "with_page": {s.subject for s in views.site.subjects} if views.site else set(),
     }
@@ -271,7 +271,7 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     yield from api_files(matrix, run, site, views.forecast)
     if views.changes:
         yield "changes-data.js", changes_script(matrix, views.results)
-    every = tuple(answers(views))
+    every = tuple(answers(matrix, views))
     yield from answer_files(matrix, every)
     yield f"api/{VERSION}/CHANGELOG.md", api_changelog()
     yield "llms.txt", llms_txt(matrix, site, every)
