@@ -57,6 +57,9 @@ Rule = Annotated[
 Need = Annotated[str, AfterValidator(_check_requirement)]
 Name = Annotated[str, AfterValidator(_check_normalised)]
 Service = Literal["smtp", "redis", "mongodb", "oauth"]
+_PYTHONS = "Pythons of this table"
+_FRAMEWORK = "versions of the framework"
+_FOUNDATION = "versions of its foundation"
 _Reason = Annotated[str, Field(min_length=10, description="the reason, for later readers")]
 
 
@@ -86,9 +89,9 @@ class Extension(_Strict):
 class CoreTable(_Strict):
     """Series of the framework x series of its foundation, without any extension."""
 
-    python: tuple[Series, ...]
-    framework: tuple[Rule, ...]
-    foundation: tuple[Rule, ...]
+    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    framework: tuple[Rule, ...] = Field(description=_FRAMEWORK)
+    foundation: tuple[Rule, ...] = Field(description=_FOUNDATION)
 
 
 class TodayTable(_Strict):
@@ -110,17 +113,17 @@ class _Subjects(_Strict):
 class GridTable(_Subjects):
     """Each subject x series of the framework x series of its foundation."""
 
-    python: tuple[Series, ...]
-    framework: tuple[Rule, ...]
-    foundation: tuple[Rule, ...] = ("resolved",)
+    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    framework: tuple[Rule, ...] = Field(description=_FRAMEWORK)
+    foundation: tuple[Rule, ...] = Field(("resolved",), description=_FOUNDATION)
 
 
 class VersionsTable(_Subjects):
     """Previous series of each subject under the newest framework."""
 
-    python: tuple[Series, ...]
-    subject: tuple[Rule, ...]
-    framework: tuple[Rule, ...] = ("newest",)
+    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    subject: tuple[Rule, ...] = Field(description="versions of each subject")
+    framework: tuple[Rule, ...] = Field(("newest",), description=_FRAMEWORK)
 
 
 class Tables(_Strict):
@@ -135,8 +138,10 @@ class Tables(_Strict):
 class Limits(_Strict):
     """The time and memory that one smoke may use."""
 
-    seconds: Annotated[int, Field(gt=0, le=3600)] = 60
-    memory_mb: Annotated[int, Field(ge=256)] = 2048
+    seconds: int = Field(60, gt=0, le=3600, description="a smoke that takes longer has failed")
+    memory_mb: int = Field(
+        2048, ge=256, description="a smoke that uses more has failed; in megabytes"
+    )
 
 
 class CellException(_Strict):
@@ -174,7 +179,9 @@ class Site(_Strict):
 class Pins(_Strict):
     """The pinned releases of the framework that are tried, alone and with other packages."""
 
-    since: Series = "1.0"
+    since: Annotated[
+        Series, Field(description="the first series of the framework that is tried")
+    ] = "1.0"
     beside: Annotated[
         str | None,
         Field(
@@ -199,8 +206,8 @@ class Matrix(_Strict):
     ranks_of: Annotated[str, Field(pattern=MONTH_PATTERN)] | None = Field(
         None, description="the month of the download list that the ranks come from"
     )
-    limits: Limits = Limits()
-    site: Site = Site()
+    limits: Limits = Field(Limits(), description="the time and memory that one smoke may use")
+    site: Site = Field(Site(), description="title and address of the published pages")
     stack: tuple[Name, ...] | None = Field(
         None,
         description="packages whose announced removals and prereleases are forecast; "
@@ -211,13 +218,15 @@ class Matrix(_Strict):
         max_length=2,
         description="packages that share a colour in the charts of the history, by their label",
     )
-    pins: Pins = Pins()
+    pins: Pins = Field(Pins(), description="which pinned releases of the framework are tried")
     builds: tuple[Name, ...] = Field(
         (),
         description="packages that may be built from source with `--builds listed`",
     )
-    tables: Tables
-    extensions: dict[Name, Extension]
+    tables: Tables = Field(description="which combinations are run")
+    extensions: dict[Name, Extension] = Field(
+        description="the subjects, by the name of the package on the index"
+    )
     exclude: tuple[CellException, ...] = Field((), description="cells that are not run")
     known_issues: tuple[CellException, ...] = Field(
         (), description="cells that are expected to break; one that works is reported"
