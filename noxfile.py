@@ -119,6 +119,18 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Write the generated pages of docs/reference/ and build all pages into reports/docs/."""
+    install(session, "docs")
+    session.run("python", "docs/_ext/reference.py")
+    doctrees = session.create_tmp()
+    session.run(
+        *("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"),
+        *("-d", doctrees, "docs", "reports/docs", *session.posargs),
+    )
+
+
+@nox.session
 def truth(session: nox.Session) -> None:
     """Score the watchdog against known breakages and write reports/truth.json."""
     install(session)

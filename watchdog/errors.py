@@ -12,7 +12,7 @@ RUN_AGAIN = "What was run is in the ledger; run the same command again for the r
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line; documented in the README."""
+    """Exit codes of the command line; documented in docs/reference/exit-codes.md."""
 
     NOTHING_NEW = 0
     NEW_BREAKAGE = 1

@@ -56,9 +56,9 @@ _SECONDS = 120
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Also the requirements in this file: requirements.txt, `pip freeze` output, "
-    "pyproject.toml, Pipfile, setup.cfg, setup.py, environment.yml or a lock file; or in the "
-    "folder that holds one; may be repeated.",
+    help="Also the requirements of this file: requirements.txt, `pip freeze` output, "
+    "pyproject.toml, Pipfile, setup.cfg, setup.py, environment.yml or a lock file. For a folder, "
+    "the one that it holds. May be repeated.",
 )
 @click.option(
     "-c",

@@ -180,7 +180,8 @@ _only_option = click.option(
     "--only",
     multiple=True,
     metavar="GLOB",
-    help="Only cells whose id matches this pattern; may be repeated.",
+    help="Only cells whose id matches this pattern or begins with it, such as flask-login or "
+    "'*/py3.13'; may be repeated.",
 )
 _table_option = click.option(
     "--table",
