@@ -224,6 +224,13 @@ def _default(key: Mapping[str, Any]) -> str:
     return "" if default in (None, [], {}) else f"`{json.dumps(default)}`"
 
 
+_REFERENCES = {
+    "cellexception": "[exception](#exclude-and-known_issues)",
+    "extension": "[extension](#extensionsname)",
+    "tables": "mapping of tables",
+}
+
+
 def _type_words(key: Mapping[str, Any]) -> str:
     """Return the type of a key in words."""
     alternatives = [a for a in key.get("anyOf", [key]) if a.get("type") != "null"]
@@ -231,27 +238,23 @@ def _type_words(key: Mapping[str, Any]) -> str:
 
 
 def _one_type(schema: Mapping[str, Any]) -> str:
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2].removesuffix("Table").lower()
-        return {
-            "cellexception": "[exception](#exclude-and-known_issues)",
-            "extension": "[extension](#extensionsname)",
-            "tables": "mapping of tables",
-        }.get(name, f"[mapping](#{name})")
-    if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    if schema.get("pattern") == version_rules.PATTERN:
-        return "[version rule](#version-rules)"
-    if schema.get("examples") == ["3.13"]:
-        return "`X.Y`"
-    match schema.get("type"):
-        case "array":
-            return f"list of {_type_words(schema['items'])}"
-        case "object":
-            values = schema.get("additionalProperties")
-            return f"mapping of names to {_type_words(values)}" if values else "mapping"
-        case kind:
-            return {"string": "text", "integer": "number"}.get(str(kind), str(kind))
+    match schema:
+        case {"$ref": reference}:
+            name = reference.rpartition("/")[2].removesuffix("Table").lower()
+            words = _REFERENCES.get(name, f"[mapping](#{name})")
+        case {"enum": values}:
+            words = ", ".join(f"`{value}`" for value in values)
+        case {"pattern": version_rules.PATTERN}:
+            words = "[version rule](#version-rules)"
+        case {"examples": ["3.13"]}:
+            words = "`X.Y`"
+        case {"type": "array", "items": items}:
+            words = f"list of {_type_words(items)}"
+        case {"additionalProperties": dict(values)}:
+            words = f"mapping of names to {_type_words(values)}"
+        case _:
+            words = {"string": "text", "integer": "number"}[schema["type"]]
+    return words
 
 
 def _version_rules() -> Iterator[str]:
@@ -388,7 +391,9 @@ def _attributes(docstring: str) -> dict[str, str]:
     """Return what the section `Attributes` of a docstring says of each."""
     text = docstring.partition("Attributes:")[2]
     parts = re.split(r"(?:^ *|; )(\w+): ", text, flags=re.MULTILINE)[1:]
-    return {name: _published(meaning) for name, meaning in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        name: _published(meaning) for name, meaning in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def _field_type(field: Mapping[str, Any]) -> str:

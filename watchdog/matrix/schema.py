@@ -138,10 +138,12 @@ class Tables(_Strict):
 class Limits(_Strict):
     """The time and memory that one smoke may use."""
 
-    seconds: int = Field(60, gt=0, le=3600, description="a smoke that takes longer has failed")
-    memory_mb: int = Field(
-        2048, ge=256, description="a smoke that uses more has failed; in megabytes"
-    )
+    seconds: Annotated[
+        int, Field(gt=0, le=3600, description="a smoke that takes longer has failed")
+    ] = 60
+    memory_mb: Annotated[
+        int, Field(ge=256, description="a smoke that uses more has failed; in megabytes")
+    ] = 2048
 
 
 class CellException(_Strict):
