@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -123,10 +124,12 @@ def docs(session: nox.Session) -> None:
     """Write the generated pages of docs/reference/ and build all pages into reports/docs/."""
     install(session, "docs")
     session.run("python", "docs/_ext/reference.py")
-    doctrees = session.create_tmp()
+    # Sphinx adds to an index of words that is there: the pages of an earlier build would remain.
+    into = Path("reports", "docs")
+    shutil.rmtree(into, ignore_errors=True)
     session.run(
         *("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"),
-        *("-d", doctrees, "docs", "reports/docs", *session.posargs),
+        *("-d", session.create_tmp(), "docs", str(into), *session.posargs),
     )
 
 

@@ -52,18 +52,21 @@ class RepositoryLinks(SphinxTransform):
         link.replace_self(nodes.reference("", "", *link.children, refuri=address, internal=False))
 
     def _find(self, name: str) -> str | None:
-        """Return a file's path within the repository; None if it is a page or does not exist.
+        """Return a path within the repository but outside docs/; None for every other link.
 
-        A page that includes a file of the root has links that are relative to the root.
+        A page that includes a file of the root has links that are relative to the root. Whether
+        the file exists is tested in tests/unit/docs: a checkout may hold a part of the repository.
         """
         source = Path(self.env.srcdir)
-        here = Path(self.env.doc2path(self.env.docname)).parent
-        for path in ((here / name).resolve(), (source.parent / name).resolve()):
-            if path.is_relative_to(source.parent) and name and path.exists():
-                if path.is_relative_to(source) and path.suffix == ".md":
-                    return None
-                return path.relative_to(source.parent).as_posix()
-        return None
+        root = source.parent
+        included = self.env.docname in PAGES.values() and self.env.docname != "index"
+        here = root if included else Path(self.env.doc2path(self.env.docname)).parent
+        path = (here / name).resolve()
+        if not name or not path.is_relative_to(root):
+            return None
+        if path.is_relative_to(source) and (path.suffix == ".md" or not path.exists()):
+            return None
+        return path.relative_to(root).as_posix()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
