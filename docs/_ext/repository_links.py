@@ -45,6 +45,7 @@ class RepositoryLinks(SphinxTransform):
             return
         if page := PAGES.get(path):
             link["refdomain"], link["reftarget"] = "doc", page
+            link["reftargetid"] = link.get("reftargetid") or anchor or None
             return
         root = Path(self.env.srcdir).parent
         kind = "tree" if (root / path).is_dir() else "blob"

@@ -204,7 +204,10 @@ class Matrix(_Strict):
         description="the framework, then its foundation: each with its name as people write it",
         json_schema_extra={"minProperties": 2, "maxProperties": 2},
     )
-    python: tuple[Series, ...] = Field(description="every Python under watch, oldest first")
+    python: tuple[Series, ...] = Field(
+        description="every Python under watch, oldest first; where the machine lacks one, its "
+        "cells are not judged"
+    )
     ranks_of: Annotated[str, Field(pattern=MONTH_PATTERN)] | None = Field(
         None, description="the month of the download list that the ranks come from"
     )
