@@ -86,7 +86,8 @@ def commands_page() -> str:
         "the command line",
         (
             "`flask-watchdog COMMAND --help` prints the same for one command. What a command ends "
-            "with is on the page [Exit codes](exit-codes.md).",
+            "with is on the page [Exit codes](exit-codes.md); the terms are in the "
+            "[glossary](../glossary.md).",
             "",
             *_overview(),
             "## Common options",
@@ -174,8 +175,9 @@ def matrix_page() -> str:
         "matrix.yaml",
         "`watchdog/matrix.schema.json`",
         (
-            "What is tested. Mistakes are reported as `matrix.yaml:LINE:COLUMN: what is wrong and "
-            "what to do`, all of them at once.",
+            "What is tested. A *smoke* is the small test application of a package; the other terms "
+            "are in the [glossary](../glossary.md). Mistakes are reported as "
+            "`matrix.yaml:LINE:COLUMN: what is wrong and what to do`, all of them at once.",
             "",
             "`flask-watchdog schema` prints the JSON schema. Editors with `yaml-language-server` "
             "use it to check the file while you type. The keys `flask` and `werkzeug` are the two "
