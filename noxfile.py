@@ -160,7 +160,7 @@ def audit(session: nox.Session) -> None:
     session.install("-q", "uv", *nox.project.dependency_groups(PROJECT, "audit"))
     folder = Path(session.create_tmp())
     pins, report = str(folder / "pins.txt"), folder / "audit.json"
-    groups = [f"--group={name}" for name in ("tests", "lint")]
+    groups = [f"--group={name}" for name in ("tests", "lint", "docs")]
     session.run(
         "uv",
         "pip",
