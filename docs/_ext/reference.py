@@ -24,7 +24,7 @@ from watchdog.cli.main import COMMANDS, cli
 from watchdog.matrix import version_rules
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import DEFAULT_CORE
-from watchdog.report import api
+from watchdog.report import answers, api, api_changelog
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
@@ -270,38 +270,58 @@ def _version_rules() -> Iterator[str]:
 
 _MEANINGS = {
     "alone": "Whether nothing else is installed with it; else the extensions of its time are.",
+    "announced": "The warning that announced it.",
     "as_of": "The instant at which the package index was read.",
+    "began": "When it began.",
     "breakages": "One object for each breakage.",
     "broken_from": "When it began.",
+    "causes": "The releases that caused it, in turn.",
     "cell": "Id of the cell.",
     "cells": "One object for each cell.",
     "checked": "When it was run.",
+    "commands": "One object for each installer.",
     "culprit": "The release that caused it; null where none was proved.",
     "cure": "What to install instead; null where nothing was found.",
+    "error": "The error that a user sees.",
+    "feed": "Address of its feed, relative to the site.",
     "fixed_on": "When it ended; null while it lasts.",
     "flask": "Version of Flask; null where the resolver chose it.",
+    "goes_on": "Whether it fails in the latest run.",
     "headline": "The sentence at the top of the front page.",
+    "history": "Earlier breakages.",
+    "how_fixed": "How it ended, in a sentence.",
     "id": "Name that never changes.",
+    "installer": "Such as pip.",
     "kind": "What kind of risk it is.",
     "last_good": "The version of the culprit before, which worked.",
+    "links": "Home page, repository and changelog.",
     "missing": "What the culprit removed or stopped installing.",
     "newest_python": "The newest Python on which it works.",
+    "page": "Address of its page, relative to the site.",
     "package": "The package that removes something.",
     "pins": "One object for each pinned release.",
     "place": "File and line of the use.",
+    "proved": "Whether the culprit was proved.",
     "proof": "How the culprit was proved, see [Method](../explanation/method.md#culprit).",
     "python": "Version of Python.",
     "pythons": "Versions of Python.",
+    "released": "When that version was released.",
     "rotted_on": "When it stopped working.",
+    "seen": "When it was first seen.",
+    "severity": "How badly it fails.",
+    "since": "When it began.",
     "state": "See [States](states.md); of a pinned release in words.",
     "subject": "The package or scenario.",
     "subjects": "The packages or scenarios.",
     "symbol": "The function, class or argument that is removed.",
     "symptom": "The last line of the error.",
+    "successor": "What to use instead, if it is abandoned.",
     "table": "Table of the matrix.",
     "text": "The warning or the reason.",
     "threats": "One object for each risk.",
+    "title": "The title.",
     "typed": "What a user types.",
+    "verdict": "What happened, in a sentence.",
     "version": "Version of the subject; null where the resolver chose it.",
     "werkzeug": "Version of Werkzeug; null where the resolver chose it.",
     "when": "When it is expected.",
@@ -309,6 +329,7 @@ _MEANINGS = {
 }
 """Meanings of fields whose class does not describe them."""
 
+_ANSWERS = (answers.BreakageAnswer, answers.SubjectAnswer)
 _DOCUMENTS = (api.Today, api.History, api.Pins, api.Forecast, api.Field)
 
 
@@ -316,7 +337,7 @@ def json_page() -> str:
     """Return the page of the JSON files that are published beside the report."""
     return _page(
         "Files for other programs",
-        "the classes of `watchdog/report/api.py`",
+        "the classes of `watchdog/report/api.py` and `answers.py`",
         (
             "Beside the pages of the report lie these files. Each JSON file has its JSON schema "
             f"beside it: `api/{api.VERSION}/today.schema.json` describes `today.json`.",
@@ -325,13 +346,21 @@ def json_page() -> str:
                 ("file", "content"),
                 *((f"[`{_file(d)}`](#{_anchor(d)})", _summary(d)) for d in _DOCUMENTS),
                 (f"`api/{api.VERSION}/field.csv`", "The cells of `field.json` as a CSV table."),
+                *((f"[`{_beside(d)}`](#{_anchor(d)})", _summary(d)) for d in _ANSWERS),
+                ("`breakages/ID.md`, `subjects/NAME.md`", "The same as Markdown."),
+                ("`llms.txt`", "List of these files, for programs that answer questions."),
+                (f"`api/{api.VERSION}/CHANGELOG.md`", "What changed in these files."),
                 (
                     "`feed.xml`",
                     "Atom feed: what broke, what was fixed, what will break. The ids of entries "
                     "never change.",
                 ),
+                ("`feeds/NAME.xml`, `feeds/stack.xml`", "A feed for each subject, and the stack."),
+                ("`removals.ics`", "Calendar of announced removals."),
                 ("`badges/SUBJECT.svg`", "Badge of each package; `.json` for badge servers."),
             ),
+            api_changelog._PROMISE,  # noqa: SLF001  a sentence that the site publishes too
+            "",
             "List what is broken today, and what to install instead:",
             "",
             "```shell",
@@ -342,17 +371,25 @@ def json_page() -> str:
             "Dates are ISO 8601, in UTC. `check --format json` prints another object, see "
             "[JSON of check](check-json.md).",
             "",
-            *(line for document in _DOCUMENTS for line in _document(document)),
+            *(line for document in (*_DOCUMENTS, *_ANSWERS) for line in _document(document)),
         ),
     )
 
 
 def _file(document: type) -> str:
-    return f"api/{api.VERSION}/{document.__name__.lower()}.json"
+    return f"api/{api.VERSION}/{_name(document)}.json"
+
+
+def _beside(document: type) -> str:
+    return {"breakage": "breakages/ID.json", "subject": "subjects/NAME.json"}[_name(document)]
+
+
+def _name(document: type) -> str:
+    return document.__name__.removesuffix("Answer").lower()
 
 
 def _anchor(document: type) -> str:
-    return f"{document.__name__.lower()}json"
+    return f"{_name(document)}json"
 
 
 def _published(text: str) -> str:
@@ -371,7 +408,7 @@ def _summary(document: type) -> str:
 def _document(document: type) -> Iterator[str]:
     adapter: TypeAdapter[Any] = TypeAdapter(document)
     schema = adapter.json_schema(mode="serialization")
-    yield from (f"## {document.__name__.lower()}.json", "", _summary(document), "")
+    yield from (f"## {_name(document)}.json", "", _summary(document), "")
     yield from _fields(schema)
     for name, definition in schema.get("$defs", {}).items():
         if "properties" in definition:
@@ -392,6 +429,7 @@ def _fields(schema: Mapping[str, Any]) -> Iterator[str]:
 def _attributes(docstring: str) -> dict[str, str]:
     """Return what the section `Attributes` of a docstring says of each."""
     text = docstring.partition("Attributes:")[2]
+    text = re.sub(r"^ *(\w+), (\w+): (.*)$", r"\1: \3\n\2: \3", text, flags=re.MULTILINE)
     parts = re.split(r"(?:^ *|; )(\w+): ", text, flags=re.MULTILINE)[1:]
     return {
         name: _published(meaning) for name, meaning in zip(parts[::2], parts[1::2], strict=True)
