@@ -55,7 +55,7 @@ def test_front_page_order(finished_run: Home) -> None:
     assert "1 cannot be installed: Ext-Unbuildable. 1 cannot be imported: Ext-Import." in text
     assert (
         text.index("Broken today")
-        < text.index("The field")
+        < text.index("All extensions")
         < text.index("What could not be judged")
     )
     assert "cannot import name &#39;gone&#39; from &#39;werkzeug&#39;" in text
@@ -94,7 +94,7 @@ def test_pages_of_a_workflow_know_their_address(run_copy: Home) -> None:
     reports, url = run_copy.folder / "reports", "https://ann.github.io/watch/"
     about = html.unescape((reports / "about.html").read_text("utf-8"))
     assert f"curl -s {url}api/v1/today.json | jq" in about
-    assert "git clone https://github.com/Ann/watch && cd watch && uvx --from . " in about
+    assert "uvx --from git+https://github.com/Ann/watch flask-watchdog check -r " in about
     page = (reports / "subjects" / "ext-works.html").read_text("utf-8")
     assert f"({url}badges/ext-works.svg)]({url}subjects/ext-works.html)" in page
     assert f'<link rel="canonical" href="{url}subjects/ext-works.html">' in page
@@ -156,7 +156,7 @@ def test_package_output_is_escaped(home: Home) -> None:
     for page in pages(home).values():
         shown = page.path.read_text("utf-8")
         ours = {"page.js", "../page.js", "paste-data.js"}
-        ours |= {"paste-requirements.js", "paste-answers.js", "paste.js"}
+        ours |= {"search.js", "../search.js", "changes.js", "changes-data.js", "sort.js"}
         assert set(re.findall(r"<script([^>]*)>", shown)) <= {f' src="{name}"' for name in ours}
         assert set(re.findall(r"<img([^>]{,21})", shown)) <= {' src="../badges/ext-w'}
         assert not set(shown) & {"\x1b", "\x00", "\u202e"}

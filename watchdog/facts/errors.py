@@ -23,7 +23,7 @@ _FEWEST_WORDS = 3
 _CLASS = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Interrupt|Exit)\w*: ")
 _PREFIX = re.compile(r"^(?:E\s{2,}|>\s+|#+\s|\$\s)")
 _FOLDERS = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.@~+-]+)*[\\/](?=[\w.@~+-]+\.\w+)")
-_QUOTES = str.maketrans({"“": "'", "”": "'", "‘": "'", "’": "'", '"': "'", "`": "'"})
+_QUOTES = str.maketrans("", "", "“”‘’'\"`")
 
 
 @dataclass(frozen=True, kw_only=True)

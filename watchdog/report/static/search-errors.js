@@ -11,7 +11,7 @@
 
   function normalForm(text) {
     const plain = text.trim().replace(PREFIX, "").replace(PATH, "").replace(GUESS, "").trim()
-      .replace(/[“”‘’"`]/g, "'").replace(FOLDERS, "").replace(/\b0x[0-9a-fA-F]+/g, "0");
+      .replace(/[“”‘’'"`]/g, "").replace(FOLDERS, "").replace(/\b0x[0-9a-fA-F]+/g, "0");
     return plain.replace(/[0-9]+/g, "0").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
   }
 

@@ -79,7 +79,7 @@
       const words = text.length < 80 ? window.SearchErrors.searchWords(text) : [];
       add(parent, "p", words.length ? "Errors with these words:" : "No known error is like this one.");
       const items = add(parent, "ul", "", "past");
-      for (const error of words.slice(0, LISTED)) showError(items, { error }, packages, false);
+      for (const error of words.slice(0, LISTED)) showError(items, { error }, packages, words.length === 1);
       if (!words.length) addLink(add(parent, "p"), "All error messages that are known", "errors.html");
       return;
     }
@@ -96,16 +96,17 @@
     const rows = window.WATCHDOG_SEARCH.subjects.map((row) => [quality(row[0]), row]).filter(([rank]) => rank < 3);
     rows.sort((a, b) => a[0] - b[0]);
     const items = add(parent, "ul", "", "past");
-    for (const [, [subject, title, word, symbol, version]] of rows.slice(0, LISTED)) {
+    for (const [, [subject, title, word, symbol, version, cure]] of rows.slice(0, LISTED)) {
       const item = add(items, "li", `${symbol} `);
       addLink(item, `${title} ${version}`.trim(), `subjects/${subject}.html`);
-      item.append(`: a fresh install ${word} today`);
+      item.append(`: ${word} on a fresh install today`);
+      if (cure) add(item, "pre", cure, "typed");
     }
-    const errors = window.SearchErrors.searchWords(wanted);
+    const errors = window.SearchErrors.searchWords(text.trim());
     if (errors.length) {
       add(parent, "p", "Error messages that name it:");
       const list = add(parent, "ul", "", "past");
-      for (const error of errors.slice(0, LISTED)) showError(list, { error }, new Set([wanted]), false);
+      for (const error of errors.slice(0, LISTED)) showError(list, { error }, new Set([wanted]), errors.length === 1);
     }
     if (!rows.length && !errors.length) {
       add(parent, "p", `${text.trim()} is not under watch here, and no known error names it.`);

@@ -14,9 +14,14 @@ IN_CLONE = f"uvx --from . {PROGRAM}"
 """Runs the program at the root of a clone of its repository; it is on no package index."""
 
 
-def program_line(repository: str | None) -> str:
-    """Return how the program is called: from its repository, or in a clone if none is known."""
-    return f"uvx --from {shlex.quote(f'git+{repository}')} {PROGRAM}" if repository else IN_CLONE
+def program_line(repository: str | None, options: Sequence[str] = ()) -> str:
+    """Return how the program is called: from its repository, or in a clone of it.
+
+    In a clone if the repository is not known, or `options` name files in it.
+    """
+    if repository is None or options:
+        return IN_CLONE
+    return f"uvx --from {shlex.quote(f'git+{repository}')} {PROGRAM}"
 
 
 def place_of(repository: str | None) -> str:

@@ -16,7 +16,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.history import PinStatus
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView
-from watchdog.report.views.front import FreshView, SiteView
+from watchdog.report.views.front import FreshView, SiteView, SubjectLine
 from watchdog.report.views.history import HistoryView, PastBreakageView, release_title
 from watchdog.report.views.pins import pin_view
 from watchdog.report.views.tables import natural_key
@@ -266,13 +266,23 @@ def search_script(
     """
     by_address = {error.address: error for error in errors}
     rows = [_row(matrix, by_address[view.address], view) for view in views]
+    cures = {
+        view.subject: view.cures[0].typed
+        for view in reversed(site.front.on_fresh_installs)
+        if view.cures
+    }
     names = [
-        [line.subject, line.title, line.word, line.symbol, line.version or ""]
+        [*_words_of(line), cures.get(line.subject, "") if line.works is False else ""]
         for line in site.front.subjects
     ]
     data = {"errors": rows, "subjects": names, "as_of": f"{site.front.as_of:%Y-%m-%d}"}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return "window.WATCHDOG_SEARCH=" + text.replace("<", "\\u003c") + ";\n"
+
+
+def _words_of(line: SubjectLine) -> tuple[str, str, str, str, str]:
+    """Return name, title, state, symbol and version of a subject."""
+    return line.subject, line.title, line.word, line.symbol, line.version or ""
 
 
 def _row(matrix: Matrix, error: KnownError, view: ErrorView) -> list[Any]:

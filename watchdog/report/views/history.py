@@ -332,7 +332,7 @@ def _cause_view(
         breaks=_requirements(breakage.breaks),
         log=breakage.log,
         reproduce=reproduce_breakage(
-            breakage, options, program=program_line(matrix.site.repository)
+            breakage, options, program=program_line(matrix.site.repository, options)
         ),
     )
 

@@ -224,7 +224,9 @@ def _evidence_view(
         tests=tuple(_test_line(test) for test in last.tests),
         warnings=tuple((f"{w.category} in {w.file}:{w.line}", w.message) for w in last.warnings),
         log="\n".join(e.log for e in record.evidence if e.log.strip()),
-        reproduce=reproduce_record(record, options, program=program_line(matrix.site.repository)),
+        reproduce=reproduce_record(
+            record, options, program=program_line(matrix.site.repository, options)
+        ),
         open=judgement.outcome is not Outcome.WORKS,
     )
 
