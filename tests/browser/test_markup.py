@@ -28,6 +28,7 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [java, "-jar", str(jar), "--also-check-svg", "--also-check-css", "--format", "json"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_site_markup_is_valid(whole: Home, checker: list[str]) -> None:
     """The Nu Html Checker finds no problem in any page, style sheet or picture of the site."""

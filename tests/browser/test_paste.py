@@ -215,7 +215,7 @@ def test_alarm_in_words(said: Callable[..., str]) -> None:
     text = said("Flask==3.1.0\nFlask-Login==0.6.2")
     assert "Flask-Login 0.6.2 cannot be imported: ImportError: cannot import name" in text
     assert "seen from 2023-09-30 to 2023-10-24; run again on 2026-11-28" in text
-    assert "mended by Flask-Login 0.6.3" in text
+    assert "fixed by Flask-Login 0.6.3" in text
     assert "works on Python 3.8, 3.9, 3.13" in text
     assert "\npip install flask-login==0.6.3\n" in text
     assert "replaces your Flask==3.1.0: the set that was run has Flask 3.1.3" in text
@@ -266,7 +266,7 @@ def test_unread_lines_in_words(said: Callable[..., str]) -> None:
 def test_several_alarms_in_words(said: Callable[..., str]) -> None:
     """Several alarms get one line that was run, or are told not to have been run together."""
     one = said("Flask==2.2.5\nFlask-Login==0.6.2")
-    assert "One set mends them" in one
+    assert "One set in which all of them work" in one
     assert "pip install flask-login==0.6.3 flask==2.2.5 werkzeug==2.2.2" in one
     many = said("flask-login==0.6.2\nflask-restful")
     assert "their combination was not run" in many

@@ -160,7 +160,7 @@ def test_forecast_pages(threatened: Home) -> None:
     assert threatened("report").returncode == 0
     reports = threatened.folder / "reports"
     page = (reports / "forecast.html").read_text("utf-8")
-    assert "<h1>2 announced removals are in use</h1>" in page
+    assert "<h1>2 announced removals will break code</h1>" in page
     assert "ext_imports_old.py:2" in page
     assert "forecast.html#ext-imports-old--announcer--old" in (reports / "index.html").read_text(
         "utf-8"

@@ -19,6 +19,7 @@ from watchdog.resolver.uv_install import python_of
 OLD = ("flask==2.0.0", "werkzeug==2.0.0", "ext-upgraded==1.0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_upgrade_line_upgrades_everything(home: Home, made_up: LoopbackIndex, tool: str) -> None:
     """Typed in an environment, each line gives it what a fresh install has."""

@@ -56,7 +56,7 @@ def test_front_page_order(finished_run: Home) -> None:
     assert (
         text.index("Broken today")
         < text.index("All extensions")
-        < text.index("What could not be judged")
+        < text.index("What could not be tested")
     )
     assert "cannot import name &#39;gone&#39; from &#39;werkzeug&#39;" in text
     assert instant(NOW) in text
