@@ -6,6 +6,7 @@ message of what the command printed last, so that it reads, and is compared, lik
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -14,7 +15,9 @@ import sys
 import unittest
 
 _EXCEPTION = re.compile(r"^(?:E\s+)?((?:[A-Za-z_][\w.]*\.)?[A-Z]\w*): ?(.*)$")
-_PYTEST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+?)(?: - (.*))?$")
+_PYTEST_FAILURE = re.compile(r"^(?:FAILED|ERROR) ([^\s(]\S*?)(?: - (.*))?$")
+_UNITTEST_FAILURE = re.compile(r"^(?:FAIL|ERROR): (\w+) \((?P<where>[\w.]+)\)$")
+_UNITTEST_RULE = "=" * 70
 _NO_TESTS = 5
 """Exit code of pytest that collected nothing."""
 _SERVER_ERROR = 500
@@ -79,6 +82,9 @@ def _failure(output: str, code: int) -> Exception:
             if of_reason:
                 return _exception(of_reason[1], f"{of_reason[2]} [{test}]")
             return _exception("TestFailed", f"{reason or test} [{test}]" if reason else test)
+    of_unittest = _unittest_failure(lines)
+    if of_unittest:
+        return of_unittest
     for line in reversed(lines):
         match = _EXCEPTION.match(line)
         if match:
@@ -86,6 +92,23 @@ def _failure(output: str, code: int) -> Exception:
         if re.match(r"^[A-Za-z_.]*(?:Error|Exception|Exit|Interrupt)$", line):
             return _exception(line, "")
     return CommandError(f"exit code {code}: {lines[-1] if lines else 'no output'}")
+
+
+def _unittest_failure(lines: list[str]) -> Exception | None:
+    """Return the exception with which the first test of unittest ended; None if there is none."""
+    tests = [n for n, line in enumerate(lines) if _UNITTEST_FAILURE.match(line)]
+    if not tests:
+        return None
+    header = _UNITTEST_FAILURE.match(lines[tests[0]])
+    below = list(itertools.takewhile(lambda line: line != _UNITTEST_RULE, lines[tests[0] + 1 :]))
+    raised = [match for line in below if (match := _EXCEPTION.match(line))]
+    if header is None or not raised:
+        return None
+    name, where = header[1], header["where"].split(".")
+    # Python 3.11 repeats the name of the test; a module that cannot be imported has no class.
+    owner = [part for part in where if part != name][-1:]
+    test = name if owner == ["_FailedTest"] else ".".join([*owner, name])
+    return _exception(raised[-1][1], f"{raised[-1][2]} [{test}]")
 
 
 def _first_raised(lines: list[str]) -> re.Match[str] | None:
