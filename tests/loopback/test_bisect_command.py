@@ -113,14 +113,15 @@ def test_upgrade_plans_pins_and_reads_source(home: Home) -> None:
     (home.folder / "requirements.txt").write_text(
         "flask==2.0.0\nwerkzeug==2.0.0  # pinned\next-works==1.0\n", "utf-8"
     )
-    (home.folder / "app.py").write_text("import os\nfrom werkzeug import gone\n", "utf-8")
-    (home.folder / "safe.py").write_text(
+    (home.folder / "src").mkdir()
+    (home.folder / "src" / "app.py").write_text("import os\nfrom werkzeug import gone\n", "utf-8")
+    (home.folder / "src" / "safe.py").write_text(
         "try:\n    from werkzeug import gone\nexcept ImportError:\n    gone = None\n", "utf-8"
     )
     (home.folder / "check.py").write_text("import ext_works\n", "utf-8")
     done = home.process(
         *("upgrade", "--to", "flask==3.0.0", "-r", "requirements.txt", "--format", "json"),
-        *("--as-of", day(40).isoformat(), "--write", "--", "python", "check.py"),
+        *("--as-of", day(40).isoformat(), "--source", "src", "--write", "--", "python", "check.py"),
     )
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["works"], answer["moves"]) == (0, True, ["werkzeug==3.0.0"])

@@ -28,6 +28,7 @@ from watchdog.model.evidence import Outcome
 from watchdog.model.lock import package_name
 from watchdog.project.edit import Edit, apply_changes, diff
 from watchdog.project.project import join_projects
+from watchdog.project.reader import is_project_folder
 from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.files import write_atomic
@@ -51,7 +52,8 @@ from watchdog.storage.forecast import Kind
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),
     show_default="this folder",
-    help="The folder of the application's code; it is read, and the command runs in a copy of it.",
+    help="The folder of the application's code, which is read. The command runs in a copy of this "
+    "folder, or of a SOURCE that is elsewhere or has a file of requirements of its own.",
 )
 @env_option
 @network_option
@@ -77,7 +79,8 @@ def upgrade(
     """
     if problems := tuple(p for p in map(requirement_problem, targets) if p):
         raise ConfigurationError(problems)
-    current = join_projects(read_files(files or (source,)))
+    project = _project_folder(source)
+    current = join_projects(read_files(files or (project,)))
     print_left_out(current)
     wanted = current
     for target in targets:
@@ -88,8 +91,8 @@ def upgrade(
         open_workspace(settings) as workspace,
         observe(console, settings.matrix, breakages=False) as observer,
     ):
-        version = choose_project_python(workspace, python, files or (source,), current)
-        command = copy_project(workspace, source, argv, names) if argv else None
+        version = choose_project_python(workspace, python, files or (project,), current)
+        command = copy_project(workspace, project, argv, names) if argv else None
         request = CheckRequest(
             requirements=wanted.requirements,
             python=version,
@@ -118,6 +121,12 @@ def upgrade(
     if plan.result.outcome is Outcome.ERROR:
         raise InfrastructureError(plan.result.reason or "the infrastructure failed; try again")
     return ExitCode.NOTHING_NEW if plan.works else ExitCode.NEW_BREAKAGE
+
+
+def _project_folder(source: Path) -> Path:
+    """Return the folder of the project that the code in `source` is part of."""
+    is_inside = source.resolve().is_relative_to(Path.cwd())
+    return Path() if is_inside and not is_project_folder(source) else source
 
 
 def _changes(plan: UpgradePlan, targets: Sequence[str]) -> dict[str, str]:

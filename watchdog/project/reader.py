@@ -88,6 +88,11 @@ def read_project(
     return project
 
 
+def is_project_folder(path: Path) -> bool:
+    """Return whether a folder holds a file of a usual name that declares dependencies."""
+    return any((path / name).is_file() for name in _IN_A_FOLDER)
+
+
 def declares_nothing(path: Path) -> bool:
     """Return whether a file has no requirement in it, not even one that cannot be used.
 
