@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.analysis.command import PYTEST, Command, copy_project
 from watchdog.analysis.command_bisect import Bisection, bisect_locks, bisect_time
+from watchdog.analysis.yanked import yanked_since
 from watchdog.cli.check_text import cause_lines, cure_lines, result_json
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Instant, Pythons, options
@@ -29,6 +30,7 @@ from watchdog.cli.project import (
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Lock, package_name
+from watchdog.model.release import Release
 from watchdog.project.edit import apply_changes, diff
 from watchdog.project.project import Project, join_projects, typed_dependency
 from watchdog.project.reader import read_project
@@ -171,6 +173,9 @@ def bisect(
                 observer,
                 lambda s: bisect_time(s, command, request, since, printer.report, seconds=within),
             )
+        lock, works = bisection.result.lock, bisection.result.outcome is Outcome.WORKS
+        if isinstance(bad, datetime) and lock and works:
+            printer.yanked = yanked_since(workspace.index, lock, bad)
     return _finish(printer, settings, bisection, format_)
 
 
@@ -224,6 +229,7 @@ class _Printer:
     def __init__(self, *, command: Command, project: Project, printed: bool) -> None:
         self.command = command
         self.project = project
+        self.yanked: tuple[Release, ...] = ()
         self._printed = printed
         self._verdict = self._cause = False
 
@@ -243,6 +249,7 @@ class _Printer:
     def rest(self, bisection: Bisection) -> Iterator[str]:
         """Yield what is said at the end: what it printed before, the cure, the lock."""
         result = bisection.result
+        yield from map(_yanked_line, self.yanked)
         if result.outcome is Outcome.FLAKY and result.reason:
             yield f"not judged: {result.reason}"
             return
@@ -255,6 +262,12 @@ class _Printer:
         if result.cure is None or not self.project.files:
             return ""
         return diff(apply_changes(self.project, cure_changes(result.cure)))
+
+
+def _yanked_line(release: Release) -> str:
+    day = f" of {release.uploaded:%Y-%m-%d}" if release.uploaded else ""
+    pin = f"{release.name}=={release.version}"
+    return f"{pin}{day} is yanked today and was left out; at that time it may have been installed"
 
 
 def verdict_of_command(command: Command, result: CheckResult) -> Iterator[str]:
