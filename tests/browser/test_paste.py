@@ -214,7 +214,7 @@ def test_alarm_in_words(said: Callable[..., str]) -> None:
     """An alarm has severity, error, days, the whole line to type and what it replaces."""
     text = said("Flask==3.1.0\nFlask-Login==0.6.2")
     assert "Flask-Login 0.6.2 cannot be imported: ImportError: cannot import name" in text
-    assert "seen from 2023-09-30 to 2023-10-24; run again on 2026-11-28" in text
+    assert "seen from 30 Sep 2023 to 24 Oct 2023; run again on 28 Nov 2026" in text
     assert "fixed by Flask-Login 0.6.3" in text
     assert "works on Python 3.8, 3.9, 3.13" in text
     assert "\npip install flask-login==0.6.3\n" in text
@@ -235,9 +235,9 @@ def test_alarm_links(said: Callable[..., str], box: Any) -> None:
 def test_unknown_in_words(said: Callable[..., str]) -> None:
     """Unknown is said as unknown, with how much is tested here."""
     text = said("flask-login==0.4.1\nflask==1.1.4\nrequests\nboto3")
-    assert f"None of {len(BOOK.rules)} known breakages matches" in text
-    assert "Of your 4 packages 2 are tested here" in text
-    assert "Tested here, but not with these versions" in text
+    assert f"These versions were not run here; none of {len(BOOK.rules)} known breakages" in text
+    assert "2 of your 4 packages are tested here" in text
+    assert "Not run in your versions" in text
     assert "Not tested here: requests, boto3" in text
     assert "No version that is known here fits: flask-login" in said("flask-login>99")
 
@@ -266,7 +266,7 @@ def test_unread_lines_in_words(said: Callable[..., str]) -> None:
 def test_several_alarms_in_words(said: Callable[..., str]) -> None:
     """Several alarms get one line that was run, or are told not to have been run together."""
     one = said("Flask==2.2.5\nFlask-Login==0.6.2")
-    assert "One set in which all of them work" in one
+    assert "One set in which they all work" in one
     assert "pip install flask-login==0.6.3 flask==2.2.5 werkzeug==2.2.2" in one
     many = said("flask-login==0.6.2\nflask-restful")
     assert "their combination was not run" in many
@@ -277,10 +277,10 @@ def test_several_alarms_in_words(said: Callable[..., str]) -> None:
 def test_another_series_in_words(said: Callable[..., str]) -> None:
     """For another series of the framework it is said what breaks there, and what is replaced."""
     text = said("Flask==2.2.5\nFlask-Login==0.6.2\nwerkzeug==2.2.2", None, "3.1")
-    assert "If you go to Flask 3.1.3: 1 of your 3 packages breaks" in text
+    assert "If you go to Flask 3.1.3: at least 1 package breaks" in text
     assert "werkzeug 3.1.9 instead of your ==2.2.2" in text
     assert "Flask-Login 0.6.2 cannot be imported" in text
-    assert "none of your packages is known to break" in said("flask==2.2.5", None, "3.1")
+    assert "no known breakage" in said("flask==2.2.5", None, "3.1")
     assert "Flask 1.1 was not run alone, or fails" in said("flask==2.2.5", None, "1.1")
 
 

@@ -112,6 +112,37 @@ def test_every_traceback_is_found(texts: list[ErrorText], first: Callable[[str],
     assert (wrong, len(pasted) > 100) == ([], True)
 
 
+OWN_CODE = """Traceback (most recent call last):
+  File "/home/ada/app.py", line 1, in <module>
+    from flask import Flask, Markup
+ImportError: cannot import name 'Markup' from 'flask' (/home/ada/venv/flask/__init__.py)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "found"),
+    [
+        ("No module named flask._compat", True, True),
+        ("Message: No module named flask._compat, sorry", True, True),
+        ("AttributeError: 'Flask' object has no attribute 'before_first_request'", False, True),
+        ("ModuleNotFoundError: No module named 'pandas'", False, False),
+        ("ValueError: not enough values to unpack (expected 2, got 1)", False, True),
+        ("ImportError: cannot import name", False, False),
+        ("\n".join(["INFO all is well"] * 5000 + [OWN_CODE]), True, True),
+    ],
+)
+def test_only_the_same_error_is_sure(
+    scripts: Any, first: Callable[[str], str], text: str, exact: bool, found: bool
+) -> None:
+    """An error with another name or number in it is no known one, wherever it stands."""
+    first(text)  # loads the errors
+    told = scripts.evaluate(
+        "text => { const r = SearchErrors.search(text); return [r.isExact, r.found.length > 0]; }",
+        text,
+    )
+    assert told == [exact, found]
+
+
 READ = (
     "requirements.txt",
     "pyproject.toml",
@@ -271,6 +302,15 @@ def test_error_line_leads_to_cure(opened: Callable[[str], Any]) -> None:
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/errors/**")
     assert "cannot import name 'gone'" in tab.inner_text("h1")
+
+
+def test_own_code_gets_no_cure(opened: Callable[[str], Any]) -> None:
+    """Where no package of an error is in the traceback, no other package's cure is shown."""
+    tab = opened("index.html")
+    text = "from werkzeug import gone\nImportError: cannot import name 'gone' from 'werkzeug'"
+    tab.fill("#question", f'Traceback:\n  File "/home/ada/app.py", line 1, in <module>\n{text}')
+    tab.get_by_text("is in your traceback").wait_for()
+    assert tab.locator("#answers pre.typed").count() == 0
 
 
 def test_name_leads_to_subject(opened: Callable[[str], Any]) -> None:

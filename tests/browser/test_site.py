@@ -138,7 +138,7 @@ def test_paste_box_answers_requirements(opened: Any) -> None:
     assert "cannot import name 'gone'" in said
     assert "pip install ext-import" in said
     assert "Not tested here: something-else" in said
-    assert "Of your 2 packages 1 is tested here" in said
+    assert "1 of your 2 packages is tested here" in said
     assert "-e ." in said
     link = tab.locator("#answers a").first.get_attribute("href")
     assert "Known to fail" not in ask("ext-import==1.0\nwerkzeug==2.0.0", "matches")

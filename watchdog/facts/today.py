@@ -129,7 +129,7 @@ class SubjectStatus:
             return "not judged"
         if newest.works:
             broken = [status.python for status in self.failing]
-            return f"works, not on Python {', '.join(broken)}" if broken else "works"
+            return f"works, except on Python {', '.join(broken)}" if broken else "works"
         if newest.counts is None:
             return "the framework fails"
         return describe(newest.counts, name_uses=False)

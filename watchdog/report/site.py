@@ -227,6 +227,7 @@ def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
         "release_pages": views.releases.pages,
         "answered": answered_pages(matrix, views),
         "undated": undated(views.forecast) if views.forecast else 0,
+        "failing": {c.main.subject for c in views.site.front.failing} if views.site else set(),
         "with_page": {s.subject for s in views.site.subjects} if views.site else set(),
     }
     return environment

@@ -46,7 +46,7 @@ def on(python: str, state: State, record: Record | None = None, **more: object) 
     ("own", "standing", "word"),
     [
         (("works", "works"), Standing.WORKS, "works"),
-        (("fails", "works"), Standing.WORKS, "works, not on Python 3.10"),
+        (("fails", "works"), Standing.WORKS, "works, except on Python 3.10"),
         (("works", "fails"), Standing.FAILS, "fails in 1 of 2 tested uses"),
         (("works", "import"), Standing.NOT_IMPORTED, "cannot be imported"),
     ],

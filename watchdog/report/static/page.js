@@ -48,9 +48,13 @@
     figure.closest(".frame").before(buttons);
   }
 
+  function decoded(text) {
+    try { return decodeURIComponent(text); } catch { return text; }
+  }
+
   // Opens the evidence that a link leads to.
   function openTarget() {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash.length > 1 && document.getElementById(decoded(location.hash.slice(1)));
     const folded = target && target.closest("details");
     if (!folded || folded.open) return;
     folded.open = true;

@@ -363,14 +363,20 @@
   const frameworks = [...new Set(setsOf(data.framework).map((set) => seriesOf(set.lock.get(data.framework))))]
     .sort((a, b) => byVersion(b, a));
 
-  // The requirements with the framework of another series, and what was run with that in place of what contradicts it; null
-  // if that series was not run alone, or does not work so.
+  // The requirements with the framework of another series, and what was run with that in place of what differs; null if
+  // that series does not work alone. It is what was run on the Python that is chosen, or else on the newest one.
   function goTo(requests, series, python) {
-    const worksIn = ({ results: all }) => [...all].some(([p, result]) => result.works && (python === null || p === python));
-    const own = setsOf(data.framework).filter((set) => seriesOf(set.lock.get(data.framework)) === series && worksIn(set));
+    const worksOn = ({ results: all }) => [...all].filter(([, result]) => result.works).map(([p]) => p).sort(byVersion);
+    const own = setsOf(data.framework)
+      .filter((set) => seriesOf(set.lock.get(data.framework)) === series && worksOn(set).length)
+      .map((set) => ({ lock: set.lock, pythons: worksOn(set), isPinned: set.pins.size > 0 }));
     if (!own.length) return null;
-    own.sort((a, b) => a.pins.size - b.pins.size || compare(b.lock.get(data.framework), a.lock.get(data.framework)));
-    const { lock } = own[0];
+    const isElsewhere = ({ pythons }) => Number(python !== null && !pythons.includes(python));
+    own.sort((a, b) => isElsewhere(a) - isElsewhere(b)
+      || compare(b.lock.get(data.framework), a.lock.get(data.framework))
+      || Number(a.isPinned) - Number(b.isPinned)
+      || byVersion(b.pythons[b.pythons.length - 1], a.pythons[a.pythons.length - 1]));
+    const [{ lock, pythons }] = own;
     const moved = new Map(requests);
     const replaced = [];
     for (const [name, has] of lock) {
@@ -381,7 +387,12 @@
       }
     }
     moved.set(data.framework, [["==", lock.get(data.framework)]]);
-    return { version: lock.get(data.framework), requests: moved, replaced: replaced.filter(({ name }) => name !== data.framework) };
+    return {
+      version: lock.get(data.framework),
+      python: python !== null && pythons.includes(python) ? python : pythons[pythons.length - 1],
+      requests: moved,
+      replaced: replaced.filter(({ name }) => name !== data.framework),
+    };
   }
 
   window.PasteBox = {

@@ -11,6 +11,10 @@
   const onPythons = (pythons) => `Python ${pythons.join(", ")}`;
   const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text}'`);
   const command = (typed) => `pip install ${typed.map(quoted).join(" ")}`;
+  const series = (text) => text.split(".").slice(0, 2).join(".");
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  // A day as on the other pages: 30 Sep 2023.
+  const day = (text) => text.replace(/^(\d+)-(\d+)-(\d+)$/, (_, year, month, number) => `${Number(number)} ${MONTHS[month - 1]} ${year}`);
   const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
   function add(parent, tag, text = "") {
@@ -24,8 +28,8 @@
   function evidence({ seen, again, pythons, fixed, python }) {
     const parts = [];
     if (python) parts.push(`on Python ${python} and later`);
-    if (seen) parts.push(seen[0] === seen[1] ? `seen on ${seen[0]}` : `seen from ${seen[0]} to ${seen[1]}`);
-    if (again) parts.push(`${seen ? "run again" : "run"} on ${again}${pythons.length ? ` on ${onPythons(pythons)}` : ""}`);
+    if (seen) parts.push(seen[0] === seen[1] ? `seen on ${day(seen[0])}` : `seen from ${day(seen[0])} to ${day(seen[1])}`);
+    if (again) parts.push(`${seen ? "run again" : "run"} on ${day(again)}${pythons.length ? ` on ${onPythons(pythons)}` : ""}`);
     if (fixed) parts.push(`fixed by ${title(fixed[0])} ${fixed[1]}`);
     return ` (${parts.join("; ")})`;
   }
@@ -43,7 +47,7 @@
 
   function showOffer(parent, offer, names) {
     const fails = offer.failsOn.length ? `, fails on ${onPythons(offer.failsOn)}` : "";
-    add(parent, "p", `Instead: run on ${offer.checked}, works on ${onPythons(offer.worksOn)}${fails}.`);
+    add(parent, "p", `Instead: run on ${day(offer.checked)}, works on ${onPythons(offer.worksOn)}${fails}.`);
     add(parent, "pre", command(offer.typed)).className = "typed";
     if (offer.replaces.length) {
       const notes = add(parent, "ul");
@@ -68,11 +72,11 @@
       showReasons(item, subject);
       if (report.together) continue;
       if (subject.offer) showOffer(item, subject.offer, names);
-      else if (subject.refused) add(item, "p", "Every set that was run and in which it works breaks another of your packages.");
+      else if (subject.refused) add(item, "p", "No set that was run works for it and for your other packages on this Python.");
       else add(item, "p", "No set in which it works is known here.");
     }
     if (report.together) {
-      add(parent, "h2", "One set in which all of them work");
+      add(parent, "h2", "One set in which they all work");
       showOffer(parent, report.together, names);
     } else if (failing.length > 1) {
       add(parent, "p", `These lines were run one by one; their combination was not run. To run it: ${CHECK}`);
@@ -102,11 +106,11 @@
       add(parent, "h2", "Works");
       const items = add(parent, "ul");
       for (const { answer } of named("works")) {
-        add(items, "li", `${title(answer.subject)} ${answer.version} on ${onPythons(answer.worksOn)} (run on ${data.as_of})`);
+        add(items, "li", `${title(answer.subject)} ${answer.version} on ${onPythons(answer.worksOn)} (run on ${day(data.as_of)})`);
       }
     }
     if (named("unknown").length) {
-      add(parent, "p", `Tested here, but not with these versions, and no known breakage matches: ${versions(named("unknown"))}.`);
+      add(parent, "p", `Not run in your versions, and no known breakage matches: ${versions(named("unknown"))}.`);
     }
     if (report.unavailable.length) {
       add(parent, "p", `No version that is known here fits: ${list(report.unavailable)}.`);
@@ -127,36 +131,40 @@
     add(parent, "pre", asked.unread.join("\n"));
   }
 
-  // What a change to another series of the framework replaces in the file.
-  function showChange(parent, { version, replaced }, failing, count) {
-    const breaks = failing === 0 ? "none of your packages is known to break" : `${failing} of your ${counted(count, "package")} ${failing === 1 ? "breaks" : "break"}`;
+  // What is known of a change to another series of the framework.
+  function showChange(parent, { version, replaced, python: used }, python, report, names) {
+    const found = (wanted) => report.subjects.filter(({ finding }) => finding === wanted).length;
+    const [failing, unknown] = [found("fails"), found("unknown") + names.size - report.tested];
+    const breaks = failing === 0 ? "no known breakage" : `at least ${counted(failing, "package")} ${failing === 1 ? "breaks" : "break"}`;
     add(parent, "h2", `If you go to ${title(data.framework)} ${version}: ${breaks}`);
+    const rest = unknown ? `${unknown} of your ${counted(names.size, "package")} ${unknown === 1 ? "was" : "were"} not run with it in your versions. ` : "";
+    add(parent, "p", `${rest}What their metadata forbids is not known here. To find out, and to run it: ${CHECK} --flask ${series(version)}`);
+    if (python !== null && used !== python) add(parent, "p", `${title(data.framework)} ${version} alone was run on Python ${used}, not on ${python}.`);
     if (!replaced.length) return;
-    add(parent, "p", `That ${title(data.framework)} was run with other versions than your file names, which are read instead:`);
+    add(parent, "p", `Other versions than yours stood beside it when it was run, and are read here; which of yours may stay is not known:`);
     const notes = add(parent, "ul");
     for (const { name, asked, has } of replaced) add(notes, "li", `${title(name)} ${has} instead of your ${asked}`);
   }
 
-  // Shows the answer for the text of a requirements file; `series` is that of the framework to go to, or null.
-  function show(parent, text, python, series) {
+  // Shows the answer for the text of a requirements file; `wanted` is the series of the framework to go to, or null.
+  function show(parent, text, python, wanted) {
     const asked = read(text, python);
     if (!asked.requests.size) {
       add(parent, "p", "No requirement was found in this text.");
       showReading(parent, asked, python);
       return;
     }
-    const change = series === null ? null : goTo(asked.requests, series, python);
+    const change = wanted === null ? null : goTo(asked.requests, wanted, python);
     const report = advise(change ? change.requests : asked.requests, python);
-    const failing = report.subjects.filter(({ finding }) => finding === "fails").length;
-    if (change) showChange(parent, change, failing, asked.requests.size);
-    else if (series !== null) add(parent, "p", `${title(data.framework)} ${series} was not run alone, or fails. With the versions of the file:`);
+    if (change) showChange(parent, change, python, report, asked.names);
+    else if (wanted !== null) add(parent, "p", `${title(data.framework)} ${wanted} was not run alone, or fails. With the versions of the file:`);
     showFailing(parent, report, asked.names);
     showDepending(parent, report);
     if (report.subjects.every(({ finding }) => finding === "works" || finding === "unknown")) {
-      add(parent, "h2", `None of ${report.breakages} known breakages matches`);
+      const isRun = report.subjects.some(({ finding }) => finding === "works");
+      add(parent, "h2", isRun ? `None of ${report.breakages} known breakages matches` : `These versions were not run here; none of ${report.breakages} known breakages matches`);
     }
-    const tested = report.tested === 1 ? "1 is" : `${report.tested} are`;
-    add(parent, "p", `Of your ${counted(report.asked, "package")} ${tested} tested here; data of ${data.as_of}.`);
+    add(parent, "p", `${report.tested} of your ${counted(report.asked, "package")} ${report.tested === 1 ? "is" : "are"} tested here; data of ${day(data.as_of)}.`);
     showRest(parent, report);
     const others = [...asked.requests.keys()].filter((name) => !subjects.has(name));
     if (others.length) add(parent, "p", `Not tested here: ${list(others)}.`).className = "quiet";

@@ -91,11 +91,16 @@
   function fromPipList(lines) {
     const start = lines.findIndex((line) => /^-{3,}\s+-{3,}/.test(line));
     if (start < 0) return null;
-    const rows = lines.slice(start + 1).map((line) => /^(\S+)\s+(\S+)/.exec(line)).filter(Boolean);
+    const rows = [];
+    for (const line of lines.slice(start + 1)) {
+      const row = /^([A-Za-z0-9][\w.-]*)\s+([0-9]\S*)/.exec(line);
+      if (!row) break;
+      rows.push(row);
+    }
     return ["pip list", rows.map(([, name, version]) => `${name}==${version}`), []];
   }
 
-  const INSTALL = /(?:^|[$>#%&;]\s*|\bsudo\s+|\b-m\s+)(?:(?:python[\d.]*|py)\s+-m\s+)?(?:uv\s+)?(?:pip[\d.]*\s+install|uv\s+add|poetry\s+add|pipenv\s+install|pdm\s+add)\s+(.*)$/;
+  const INSTALL = /(?:^|[$>#%&;]\s*|\bsudo\s+|^RUN\s+|\b-m\s+)(?:(?:python[\d.]*|py)\s+-m\s+)?(?:uv\s+)?(?:pip[\d.]*\s+install|uv\s+add|poetry\s+add|pipenv\s+install|pdm\s+add)\s+(.*)$/;
   const VALUED = new Set(["-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-i", "--index-url", "--extra-index-url", "-t", "--target", "-f", "--find-links", "--python", "-p", "--upgrade-strategy"]);
 
   // What `pip install …` lines ask for; null where there is none.

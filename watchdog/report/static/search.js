@@ -54,30 +54,35 @@
   // The package whose code shows an error: the innermost in the traceback of which something is known.
   const innermost = (error, packages) => [...packages].find((name) => error.cures.some(([subject]) => subject === name));
 
-  // What to type: for the package whose code shows it, or for each package that did.
-  function showCures(parent, error, packages) {
+  // What to type: for the package whose code shows it; without a traceback for each package that did.
+  function showCures(parent, error, packages, isTraceback) {
     const own = innermost(error, packages);
+    if (!own && isTraceback) {
+      add(parent, "p", "None of these packages is in your traceback: the line is in your own code, or in a package that is not tested here.");
+      return;
+    }
     const cures = own ? error.cures.filter(([subject]) => subject === own) : error.cures;
-    for (const [subject, title, typed] of cures.slice(0, SHOWN_CURES)) {
-      add(parent, "p", `${title}:`, "quiet");
+    for (const [subject, title, typed, pythons] of cures.slice(0, SHOWN_CURES)) {
+      add(parent, "p", own || !title ? `${title}:` : `If ${title} is in your traceback:`, "quiet");
       add(parent, "pre", typed, "typed").dataset.subject = subject;
+      add(parent, "p", `Run and found to work on Python ${pythons.join(", ")}.`, "quiet");
     }
   }
 
-  function showError(items, { error }, packages, isFirst) {
+  function showError(items, { error }, packages, withCures, isTraceback = false) {
     const item = add(items, "li");
     const subject = innermost(error, packages);
     const name = addLink(item, "", `errors/${error.address}.html${subject ? `#${subject}` : ""}`);
     add(name, "code", error.title);
     add(item, "p", error.verdict, "quiet");
-    if (isFirst) showCures(item, error, packages);
+    if (withCures) showCures(item, error, packages, isTraceback);
   }
 
   function showErrors(parent, text) {
     const { found, isExact, packages } = window.SearchErrors.search(text);
     if (!found.length) {
       const words = text.length < 80 ? window.SearchErrors.searchWords(text) : [];
-      add(parent, "p", words.length ? "Errors with these words:" : "No known error is like this one.");
+      add(parent, "p", words.length ? "Errors with these words:" : "No known error is like this one, and it is no package, requirement or lock file that can be read here.");
       const items = add(parent, "ul", "", "past");
       for (const error of words.slice(0, LISTED)) showError(items, { error }, packages, words.length === 1);
       if (!words.length) addLink(add(parent, "p"), "All error messages that are known", "errors.html");
@@ -86,7 +91,8 @@
     if (!isExact) add(parent, "p", "This text is not known. Alike:");
     const items = add(parent, "ul", "", "past");
     const best = found.filter(({ rank }) => rank >= found[0].rank - 0.15).slice(0, LISTED);
-    best.forEach((match, place) => showError(items, match, packages, place === 0));
+    const isTraceback = /^\s*File ".*", line \d+/m.test(text);
+    best.forEach((match, place) => showError(items, match, packages, place === 0 && isExact, isTraceback));
   }
 
   // Packages whose name is, begins with, or contains what was typed.
@@ -96,11 +102,13 @@
     const rows = window.WATCHDOG_SEARCH.subjects.map((row) => [quality(row[0]), row]).filter(([rank]) => rank < 3);
     rows.sort((a, b) => a[0] - b[0]);
     const items = add(parent, "ul", "", "past");
-    for (const [, [subject, title, word, symbol, version, cure]] of rows.slice(0, LISTED)) {
+    for (const [, [subject, title, word, symbol, version, cure, pythons]] of rows.slice(0, LISTED)) {
       const item = add(items, "li", `${symbol} `);
       addLink(item, `${title} ${version}`.trim(), `subjects/${subject}.html`);
       item.append(`: ${word} on a fresh install today`);
-      if (cure) add(item, "pre", cure, "typed");
+      if (!cure) continue;
+      add(item, "pre", cure, "typed");
+      add(item, "p", `Run and found to work on Python ${pythons.join(", ")}.`, "quiet");
     }
     const errors = window.SearchErrors.searchWords(text.trim());
     if (errors.length) {
@@ -126,7 +134,7 @@
     }
     await loadAll(REQUIREMENTS);
     fillSeries();
-    add(parent, "p", `Read as ${known.format}.`, "quiet");
+    add(parent, "p", `Read as: ${known.format}.`, "quiet");
     window.PasteBox.show(parent, known.text || "", python.value || null, series.value || null);
     if (known.unread && known.unread.length) add(parent, "p", `Not read: ${known.unread.slice(0, 30).join(", ")}.`, "quiet");
   }

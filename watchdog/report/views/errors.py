@@ -214,7 +214,7 @@ def _verdict(matrix: Matrix, cases: Sequence[ErrorCaseView], pins: Sequence[PinS
         parts.append(f"{what} {wording.join_words(today)} {verb} it today.")
     if older:
         names = wording.join_words(older)
-        parts.append(f"On older Pythons alone a fresh install of {names} shows it today.")
+        parts.append(f"On older Pythons only, a fresh install of {names} shows it today.")
     if past:
         also = "also " if today or older else ""
         parts.append(f"{wording.join_words(past)} {also}showed it in the past.")
@@ -267,12 +267,12 @@ def search_script(
     by_address = {error.address: error for error in errors}
     rows = [_row(matrix, by_address[view.address], view) for view in views]
     cures = {
-        view.subject: view.cures[0].typed
+        view.subject: [view.cures[0].typed, list(view.cures[0].pythons)]
         for view in reversed(site.front.on_fresh_installs)
         if view.cures
     }
     names = [
-        [*_words_of(line), cures.get(line.subject, "") if line.works is False else ""]
+        [*_words_of(line), *(cures.get(line.subject, ()) if line.works is False else ())]
         for line in site.front.subjects
     ]
     data = {"errors": rows, "subjects": names, "as_of": f"{site.front.as_of:%Y-%m-%d}"}
@@ -287,13 +287,15 @@ def _words_of(line: SubjectLine) -> tuple[str, str, str, str, str]:
 
 def _row(matrix: Matrix, error: KnownError, view: ErrorView) -> list[Any]:
     """Return address, title, further forms, packages, verdict, 1 if it fails today, and cures."""
-    cures = [[case.subject, case.title, typed] for case in view.cases if (typed := _typed(case))]
+    cures: list[list[Any]] = [
+        [case.subject, case.title, *typed] for case in view.cases if (typed := _typed(case))
+    ]
     for pinned in view.pinned:
         if pinned.cure and pinned.alone:
             first, last = pinned.versions[0], pinned.versions[-1]
             which = first if first == last else f"{first} to {last}"
             title = f"{matrix.title(matrix.framework)} {which}, pinned"
-            cures.append([matrix.framework, title, pinned.cure])
+            cures.append([matrix.framework, title, pinned.cure, [pinned.python]])
     today = int(view.today)
     return [error.address, *searched_by(error), view.verdict, today, cures]
 
@@ -305,9 +307,9 @@ def searched_by(error: KnownError) -> tuple[str, list[str], list[str]]:
     return error.title, [form for form in error.forms if form != own], sorted(names)
 
 
-def _typed(case: ErrorCaseView) -> str | None:
-    """Return what to type for a package that shows an error; None if nothing is known."""
+def _typed(case: ErrorCaseView) -> tuple[str, list[str]] | None:
+    """Return what to type for a package that shows an error, and on which Pythons it was run."""
     for view in case.now:
         for cure in view.cures:
-            return cure.typed
-    return case.fresh.typed[0][1] if case.fresh else None
+            return cure.typed, list(cure.pythons)
+    return (case.fresh.typed[0][1], list(case.fresh.pythons)) if case.fresh else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from watchdog.facts.tracebacks import logged_exceptions
 from watchdog.report.markdown import code_block, escape
 from watchdog.report.views import wording
 from watchdog.report.views.history import CauseView, PastBreakageView
@@ -24,8 +25,8 @@ def tracker_report(breakage: PastBreakageView, program: str | None, url: str | N
     first = breakage.causes[0]
     lines = [f"### {escape(breakage.error)}", "", escape(breakage.verdict), ""]
     lines += _reproduction(first, program)
-    if first.log:
-        lines += ["The end of the output:", "", code_block(_last_lines(first.log)), ""]
+    if output := _traceback(first):
+        lines += ["The traceback:", "", code_block(output), ""]
     if first.culprit:
         lines += [f"It began with {first.culprit} on {wording.instant(first.since)}.", ""]
         if first.last_good:
@@ -50,8 +51,15 @@ def _reproduction(cause: CauseView, program: str | None) -> list[str]:
     return lines
 
 
-_SHOWN_LINES = 25
-
-
-def _last_lines(log: str) -> str:
-    return "\n".join(log.strip().splitlines()[-_SHOWN_LINES:])
+def _traceback(cause: CauseView) -> str:
+    """Return the traceback of the failure, without the lines of the watchdog; empty if unknown."""
+    logged = list(logged_exceptions(cause.log))
+    own = [e for e in logged if (e.ended(cause.test) if cause.test else e.of_probe)]
+    if not own:
+        return ""
+    lines = ["Traceback (most recent call last):"]
+    for frame in own[-1].frames:
+        if not frame.file.endswith("probe.py") and not frame.file.startswith("<frozen"):
+            lines.append(f'  File "{frame.file}", in {frame.function}')
+            lines += [f"    {frame.code}"] if frame.code else []
+    return "\n".join([*lines, own[-1].text])
