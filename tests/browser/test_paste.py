@@ -235,7 +235,7 @@ def test_alarm_links(said: Callable[..., str], box: Any) -> None:
 def test_unknown_in_words(said: Callable[..., str]) -> None:
     """Unknown is said as unknown, with how much is tested here."""
     text = said("flask-login==0.4.1\nflask==1.1.4\nrequests\nboto3")
-    assert f"These versions were not run here; none of {len(BOOK.rules)} known breakages" in text
+    assert "These versions were not run here, and no known breakage matches" in text
     assert "2 of your 4 packages are tested here" in text
     assert "Not run in your versions" in text
     assert "Not tested here: requests, boto3" in text

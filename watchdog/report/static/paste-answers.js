@@ -396,6 +396,6 @@
   }
 
   window.PasteBox = {
-    read, lookUp, advise, goTo, frameworks, choose, allows, compare, parseSpecifier, rules, subjects, newestPython,
+    read, lookUp, advise, goTo, frameworks, choose, allows, compare, parseSpecifier, rules, subjects, namesOf, newestPython,
   };
 })();

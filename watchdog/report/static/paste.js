@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const data = window.WATCHDOG;
-  const { read, advise, goTo, subjects, newestPython } = window.PasteBox;
+  const { read, advise, goTo, subjects, namesOf, newestPython } = window.PasteBox;
   const CHECK = "flask-watchdog check -r requirements.txt";
   const LISTED = 30;
   const { root } = document.getElementById("search").dataset;
@@ -162,12 +162,15 @@
     showDepending(parent, report);
     if (report.subjects.every(({ finding }) => finding === "works" || finding === "unknown")) {
       const isRun = report.subjects.some(({ finding }) => finding === "works");
-      add(parent, "h2", isRun ? `None of ${report.breakages} known breakages matches` : `These versions were not run here; none of ${report.breakages} known breakages matches`);
+      add(parent, "h2", isRun ? "No known breakage matches" : "These versions were not run here, and no known breakage matches");
     }
     add(parent, "p", `${report.tested} of your ${counted(report.asked, "package")} ${report.tested === 1 ? "is" : "are"} tested here; data of ${day(data.as_of)}.`);
     showRest(parent, report);
     const others = [...asked.requests.keys()].filter((name) => !subjects.has(name));
-    if (others.length) add(parent, "p", `Not tested here: ${list(others)}.`).className = "quiet";
+    const looked = new Set(report.subjects.flatMap(({ answer }) => [...namesOf.get(answer.subject)]));
+    const [beside, unknown] = [others.filter((name) => looked.has(name)), others.filter((name) => !looked.has(name))];
+    if (beside.length) add(parent, "p", `Looked at only as part of the sets that were run: ${list(beside)}.`).className = "quiet";
+    if (unknown.length) add(parent, "p", `Not tested here: ${list(unknown)}.`).className = "quiet";
     showReading(parent, asked, python);
     add(parent, "p", `Only published results are known here. To run your set itself: ${CHECK}`).className = "quiet";
   }

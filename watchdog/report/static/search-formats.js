@@ -63,6 +63,8 @@
 
   function pyproject(data, unread) {
     const project = data.project || {};
+    const groups = [project["optional-dependencies"], data["dependency-groups"], ((data.tool || {}).poetry || {}).group].map((table) => Object.keys(table || {}));
+    unread.push(...groups.flat().map((name) => `extra or group ${name}`));
     if (Array.isArray(project.dependencies)) return project.dependencies.filter((line) => typeof line === "string");
     return linesOfTable(((data.tool || {}).poetry || {}).dependencies, unread);
   }
