@@ -41,6 +41,14 @@ class Harm:
         """True if the release began the downtime; else uses failed already when it came."""
         return self.place == 0
 
+    @property
+    def goes_on(self) -> bool:
+        """True if it fails to this day, and with the failure that this release caused."""
+        downtime = self.downtime.downtime
+        last = {use.signature for use in downtime.last_bad.uses.values() if use.signature}
+        is_last = downtime.causes[self.place] is downtime.causes_until(last)[-1]
+        return self.downtime.goes_on and (self.began or is_last)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseFacts:
@@ -76,7 +84,7 @@ class ReleaseFacts:
     @property
     def still_broken(self) -> tuple[str, ...]:
         """Those of them that fail to this day."""
-        subjects = [harm.downtime.subject for harm in self.harms if harm.downtime.goes_on]
+        subjects = [harm.downtime.subject for harm in self.harms if harm.goes_on]
         return tuple(dict.fromkeys([*subjects, *(o.breakage.subject for o, _ in self.today)]))
 
 

@@ -61,7 +61,7 @@ def test_verdict_counts_what_goes_on() -> None:
 def test_verdict_of_what_is_over() -> None:
     """A release whose breakages ended is said to have none that goes on."""
     release = page_of(other=history("other", OVER, until=9))
-    assert release.verdict.endswith("broke 1 package: Other. This breakage is over.")
+    assert release.verdict.endswith("broke 1 package: Other. This breakage is fixed.")
     (harm,) = release.begun
     assert harm.breakage.how_fixed == f"Fixed by Other 1.1 on {wording.date(day(5))}."
 

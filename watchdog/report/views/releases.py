@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -262,14 +262,26 @@ def _verdict(matrix: Matrix, title: str, release: ReleaseFacts) -> str:
         return f"Nothing that is tested here is known to have been broken by {title}."
     names = [matrix.title(subject) for subject in broken]
     text = f"{title} broke {_how_many(matrix, broken)}: {_some(names)}."
-    if still := len(release.still_broken):
-        who = "It still fails" if len(broken) == 1 else f"{still} of them still fail"
-        if still == 1 and len(broken) > 1:
-            who = f"{matrix.title(release.still_broken[0])} still fails"
-        return f"{text} {who} on a fresh install."
+    if release.still_broken:
+        return " ".join([text, *_still(matrix, release)])
     return (
-        f"{text} {'This breakage is' if len(release.harms) == 1 else 'These breakages are'} over."
+        f"{text} {'This breakage is' if len(release.harms) == 1 else 'These breakages are'} fixed."
     )
+
+
+def _still(matrix: Matrix, release: ReleaseFacts) -> Iterator[str]:
+    """Yield what still fails because of a release: on a fresh install, or on some Pythons."""
+    going_on = list(dict.fromkeys(h.downtime.subject for h in release.harms if h.goes_on))
+    if going_on:
+        who = f"{len(going_on)} of them still fail"
+        if len(going_on) == 1:
+            is_only = len(release.broken) == 1
+            who = f"{'It' if is_only else matrix.title(going_on[0])} still fails"
+        yield f"{who} on a fresh install."
+    for ongoing, _ in release.today:
+        subject, pythons = ongoing.breakage.subject, ", ".join(ongoing.breakage.pythons)
+        if subject not in going_on:
+            yield f"{matrix.title(subject)} still fails on Python {pythons}."
 
 
 def _how_many(matrix: Matrix, subjects: Sequence[str]) -> str:
