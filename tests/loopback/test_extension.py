@@ -19,13 +19,9 @@ USES_GONE = "from werkzeug import gone\ndef use():\n    return 42\n"
 SMOKE = ecosystem.SMOKE.format(name="ext-mine", module="ext_mine")
 
 
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """The repository of an extension that uses something of Werkzeug that is to go."""
-    folder = tmp_path / "ext-mine"
-    folder.mkdir()
-    data = build_wheel("ext-mine", "1.0", {"ext_mine.py": USES_GONE}, requires=["flask"])
-    (folder / "pyproject.toml").write_text(ecosystem.BACKEND, "utf-8")
+def write_backend(folder: Path, requirement: str) -> None:
+    """Let the project build a wheel with one requirement."""
+    data = build_wheel("ext-mine", "1.0", {"ext_mine.py": USES_GONE}, requires=[requirement])
     (folder / "b.py").write_text(
         "import pathlib\nNAME = 'ext_mine-1.0-py3-none-any.whl'\n"
         f"DATA = {data!r}\n"
@@ -33,6 +29,15 @@ def mine(tmp_path: Path) -> Path:
         "    (pathlib.Path(folder) / NAME).write_bytes(DATA)\n    return NAME\n",
         "utf-8",
     )
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """The repository of an extension that uses something of Werkzeug that is to go."""
+    folder = tmp_path / "ext-mine"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(ecosystem.BACKEND, "utf-8")
+    write_backend(folder, "flask")
     (folder / "smoke.py").write_text(SMOKE, "utf-8")
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "--all")
@@ -114,6 +119,14 @@ def test_extension_failing_smoke_is_broken(home: Home, mine: Path) -> None:
     )
     assert done.returncode == 1, done.stderr + done.stdout
     assert "assert" in done.stdout
+
+
+def test_extension_that_cannot_be_installed_is_no_success(checked: Checked, mine: Path) -> None:
+    """Where no cell can be judged the exit code is 3: a gate in CI must not be green."""
+    write_backend(mine, "flask<1")
+    done = checked(20)
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "could be judged" in done.stderr
 
 
 def test_extension_rejects_invalid_arguments(checked: Checked, home: Home) -> None:

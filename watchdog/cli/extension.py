@@ -21,7 +21,7 @@ from watchdog.analysis.extension import (
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.github_annotations import annotate, summarise, table_cell
 from watchdog.cli.options import as_of_option, jobs_option, smokes_option
-from watchdog.errors import ConfigurationError, ExitCode
+from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.matrix import load, schema
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
@@ -160,7 +160,17 @@ def extension(
     for finding in report.new:
         annotate(f"{report.wheel.name} breaks", _annotation(finding))
     say(console, f"Report: {page}")
+    if not any(verdict.state in _JUDGED for verdict in report.verdicts):
+        reasons = dict.fromkeys(v.reason for v in report.verdicts if v.reason)
+        raise InfrastructureError(
+            f"none of the {len(report.verdicts)} cells could be judged, so nothing is known of "
+            f"{report.wheel.name}: " + ("; ".join(reasons) or "see the table above")
+        )
     return ExitCode.NEW_BREAKAGE if report.new else ExitCode.NOTHING_NEW
+
+
+_JUDGED = frozenset({State.WORKS, State.BROKEN, State.FLAKY})
+"""States that say something of the extension itself."""
 
 
 def _annotation(finding: ExtensionFinding) -> str:

@@ -70,7 +70,8 @@ class PackageFiles:
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> Package:
         if wheel := self._local_wheels.get((name, version)):
-            sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            with wheel.open("rb") as content:
+                sha256 = hashlib.file_digest(content, "sha256").hexdigest()
             return Package(
                 name=name,
                 version=version,

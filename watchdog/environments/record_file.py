@@ -48,7 +48,9 @@ def has_altered_files(prefix: Path) -> bool:
             file = record.parent.parent / path
             if algorithm != "sha256" or not file.is_file():
                 continue
-            actual = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest())
+            with file.open("rb") as content:  # in pieces: a file may be larger than the memory
+                digest = hashlib.file_digest(content, "sha256").digest()
+            actual = base64.urlsafe_b64encode(digest)
             if actual.rstrip(b"=") != expected.rstrip("=").encode():
                 return True
     return False
