@@ -138,7 +138,7 @@
     const breaks = failing === 0 ? "no known breakage" : `at least ${counted(failing, "package")} ${failing === 1 ? "breaks" : "break"}`;
     add(parent, "h2", `If you go to ${title(data.framework)} ${version}: ${breaks}`);
     const rest = unknown ? `${unknown} of your ${counted(names.size, "package")} ${unknown === 1 ? "was" : "were"} not run with it in your versions. ` : "";
-    add(parent, "p", `${rest}What their metadata forbids is not known here. To find out, and to run it: ${CHECK} --flask ${series(version)}`);
+    add(parent, "p", `${rest}What their metadata forbids is not known here. To find out, and to run it: ${CHECK} --framework ${series(version)}`);
     if (python !== null && used !== python) add(parent, "p", `${title(data.framework)} ${version} alone was run on Python ${used}, not on ${python}.`);
     if (!replaced.length) return;
     add(parent, "p", `Other versions than yours stood beside it when it was run, and are read here; which of yours may stay is not known:`);

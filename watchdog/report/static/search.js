@@ -98,7 +98,7 @@
   // Packages whose name is, begins with, or contains what was typed.
   function showNames(parent, text) {
     const wanted = window.SearchFormats.canonical(text.trim());
-    const quality = (name) => (name === wanted ? 0 : name.startsWith(wanted) || name === `flask-${wanted}` ? 1 : name.includes(wanted) ? 2 : 3);
+    const quality = (name) => (name === wanted ? 0 : name.startsWith(wanted) || name.endsWith(`-${wanted}`) ? 1 : name.includes(wanted) ? 2 : 3);
     const rows = window.WATCHDOG_SEARCH.subjects.map((row) => [quality(row[0]), row]).filter(([rank]) => rank < 3);
     rows.sort((a, b) => a[0] - b[0]);
     const items = add(parent, "ul", "", "past");
