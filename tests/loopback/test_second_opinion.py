@@ -78,7 +78,7 @@ def test_second_opinion_agrees(
     assert found["ext-works"]["installer"].startswith("pip ")
     assert found["ext-warns"]["reason"].startswith("pip refuses the set: ERROR: ")
     page = front(home)
-    assert "Second opinions" in page
+    assert "Checked with venv and pip" in page
     assert "3 of 3 (100%)" in page
     assert "Where the two disagree" not in page
     assert "What cannot be compared, and why" in page
@@ -106,7 +106,7 @@ def test_second_opinion_finds_forged_records(home: Home) -> None:
     page = front(home)
     assert "Where the two disagree" in page
     assert f'href="subjects/ext-import.html#{name}"' in page
-    assert "the watchdog, asked again, says broken" in page
+    assert "the watchdog, run again, says broken" in page
     assert page.count("1 of 1 (100%)") == 2
 
 
