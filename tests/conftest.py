@@ -28,12 +28,36 @@ FIRST = ("workflows", "machine")
 """The tiers with the longest tests; they begin first, so that none of them is left at the end."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the marker of its folder, and put the longest tiers first."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Give each test the marker of its folder, put the longest tiers first, and deal them out."""
     tiers = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
     for item, tier in tiers.items():
         item.add_marker(tier)
     items.sort(key=lambda item: FIRST.index(tiers[item]) if tiers[item] in FIRST else len(FIRST))
+    yield  # what the options leave out is left out
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for item in items if tiers[item] == FIRST[0]]
+    items[:] = deal_out(longest, [item for item in items if tiers[item] != FIRST[0]], workers)
+
+
+_AHEAD = 3
+"""Tests before the longest ones of a worker: where its part begins is not known to the test."""
+
+
+def deal_out(
+    longest: list[pytest.Item], rest: list[pytest.Item], workers: int
+) -> list[pytest.Item]:
+    """Return all tests so that each worker, which gets neighbours, has its share of the longest.
+
+    One worker would get all of them otherwise, and end long after the others.
+    """
+    part = -(-len(rest) // workers)
+    dealt = []
+    for worker in range(workers):
+        own = rest[worker * part : (worker + 1) * part]
+        dealt += [*own[:_AHEAD], *longest[worker::workers], *own[_AHEAD:]]
+    return dealt
 
 
 class SkippedWriter:
