@@ -11,14 +11,13 @@ from dependency_formats import FORMATS
 from home import ROOT, Home
 from packaging.requirements import Requirement
 
-from watchdog.facts.errors import ErrorText, error_texts, known_errors, normal_form
+from watchdog.facts.errors import ErrorText, error_texts, normal_form
 from watchdog.facts.titles import clean
 from watchdog.facts.tracebacks import LoggedException, logged_exceptions
 from watchdog.matrix.load import load_matrix
 from watchdog.project.reader import read_project
-from watchdog.report.content import build_views
-from watchdog.report.stored import load_stored
-from watchdog.report.views.errors import searched_by
+from watchdog.report.content import Views, build_views
+from watchdog.report.stored import StoredResults, load_stored
 from watchdog.storage.ledger import Ledger
 
 MATRIX = load_matrix(ROOT / "matrix.yaml")
@@ -26,10 +25,20 @@ STATIC = ROOT / "watchdog" / "report" / "static"
 
 
 @pytest.fixture(scope="module")
-def texts() -> list[ErrorText]:
+def stored() -> StoredResults:
+    """Return the tracked results."""
+    return load_stored(MATRIX, Ledger(ROOT / "reports"), ROOT / "reports")
+
+
+@pytest.fixture(scope="module")
+def views(stored: StoredResults) -> Views:
+    """Return what is shown of the tracked results."""
+    return build_views(MATRIX, stored)
+
+
+@pytest.fixture(scope="module")
+def texts(stored: StoredResults, views: Views) -> list[ErrorText]:
     """Return every error text of the tracked results."""
-    stored = load_stored(MATRIX, Ledger(ROOT / "reports"), ROOT / "reports")
-    views = build_views(MATRIX, stored)
     return list(error_texts(views.facts, stored.pins, stored.titles))
 
 
@@ -54,9 +63,9 @@ def scripts(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def first(scripts: Any, texts: list[ErrorText]) -> Callable[[str], str]:
+def first(scripts: Any, views: Views) -> Callable[[str], str]:
     """Return a function that returns the title of the error that is found first for a text."""
-    data = [[e.address, *searched_by(e), "", 0, []] for e in known_errors(texts)]
+    data = [[v.address, v.title, v.forms, v.packages, "", 0, []] for v in views.error_pages]
     scripts.evaluate("rows => { window.WATCHDOG_SEARCH = { errors: rows, subjects: [] }; }", data)
 
     def find(text: str) -> str:

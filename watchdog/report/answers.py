@@ -6,7 +6,7 @@ in Markdown, so that no text of theirs is a heading, a link or a mention.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,13 @@ from watchdog.report.api import (
     Cured,
     Threat,
     broken,
+    cured,
     data_text,
     schema_text,
     threat,
 )
 from watchdog.report.content import Views
+from watchdog.report.cure_text import cure_texts, was_run
 from watchdog.report.error_answer import ErrorAnswer, error_answer, error_markdown
 from watchdog.report.markdown import code_block, escape
 from watchdog.report.views import wording
@@ -225,12 +227,13 @@ def answered_pages(matrix: Matrix, views: Views) -> frozenset[str]:
 
 def answer_files(matrix: Matrix, every: Iterable[Answer]) -> Iterator[tuple[str, str]]:
     """Yield path within the site and text of the JSON and Markdown files, and of their schemas."""
+    adapters: dict[type[Any], TypeAdapter[Any]] = {k: TypeAdapter(k) for k in SCHEMAS.values()}
     for answer in every:
-        data = TypeAdapter(type(answer.data)).dump_python(answer.data, mode="json")
+        data = adapters[type(answer.data)].dump_python(answer.data, mode="json")
         yield f"{answer.stem}.json", data_text(matrix, data)
         yield f"{answer.stem}.md", answer.markdown
     for name, kind in SCHEMAS.items():
-        schema = TypeAdapter(kind).json_schema(mode="serialization")
+        schema = adapters[kind].json_schema(mode="serialization")
         yield f"api/{VERSION}/{name}.schema.json", schema_text(matrix, schema)
 
 
@@ -254,10 +257,7 @@ def _breakage(
         how_fixed=b.how_fixed,
         causes=tuple(_cause(cause, views.releases.pages) for cause in b.causes),
         cure=_cured(b),
-        today=tuple(
-            Cured(typed=cure.typed, pythons=cure.pythons, checked=cure.checked)
-            for cure in (card.cures if card else ())
-        ),
+        today=tuple(map(cured, card.cures if card else ())),
         fresh_install=_fresh_install(fresh),
         works=b.works,
         also_broken=tuple(Link(title=title, page=breakage_page(id_)) for id_, title in b.victims),
@@ -321,16 +321,16 @@ def breakage_markdown(b: BreakageAnswer) -> str:
     if b.uses:
         parts.append(escape(f"What fails: {'; '.join(b.uses)}."))
     if b.today:
-        parts += ["## What to type instead", *_cures(b.today)]
+        parts += ["## What to type instead", *cure_texts(b.today)]
     elif b.fresh_install:
         parts.append("## If you see this today")
         parts += [
             f"With {escape(command.installer)}:\n\n{code_block(command.typed, 'shell')}"
             for command in b.fresh_install.commands
         ]
-        parts.append(_was_run(b.fresh_install.checked, b.fresh_install.pythons))
+        parts.append(was_run(b.fresh_install.checked, b.fresh_install.pythons))
     if b.cure and not b.goes_on:
-        parts += [f"## To stay on {escape(b.who)}", *_cures([b.cure])]
+        parts += [f"## To stay on {escape(b.who)}", *cure_texts([b.cure])]
     parts.append("## When")
     parts.append("\n".join(_timeline(b)))
     parts.append("## Proof")
@@ -384,7 +384,7 @@ def subject_markdown(s: SubjectAnswer) -> str:
         if b.since:
             by = f", because of {', then '.join(b.causes)}" if b.causes else ""
             parts.append(escape(f"Since {wording.date(b.since)}{by}."))
-        parts += _cures(b.cures) or [_no_cure(b)]
+        parts += cure_texts(b.cures) or [_no_cure(b)]
     if s.threats:
         parts.append("## Next to break")
         parts.append(
@@ -407,14 +407,6 @@ def subject_markdown(s: SubjectAnswer) -> str:
 def _no_cure(b: Broken) -> str:
     text = "No command is known that works."
     return f"{text} Tried: {escape('; '.join(b.tried))}." if b.tried else text
-
-
-def _cures(cures: Sequence[Cured]) -> list[str]:
-    return [f"{code_block(c.typed, 'shell')}\n\n{_was_run(c.checked, c.pythons)}" for c in cures]
-
-
-def _was_run(checked: datetime, pythons: Iterable[str]) -> str:
-    return f"Run and found to work on {wording.date(checked)}, Python {', '.join(pythons)}."
 
 
 def _link(link: Link, root: str) -> str:

@@ -20,7 +20,7 @@ from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.verdict import Run, State
-from watchdog.report.views.breakages import TodayView
+from watchdog.report.views.breakages import CureView, TodayView
 from watchdog.report.views.forecast import ForecastView, RiskView
 from watchdog.report.views.front import SiteView
 from watchdog.report.views.history import HistoryView, PastBreakageView
@@ -273,6 +273,11 @@ def today(site: SiteView) -> Today:
     return Today(front.as_of, front.headline, breakages, front.doubt)
 
 
+def cured(cure: CureView) -> Cured:
+    """Return a cure as it is published."""
+    return Cured(typed=cure.typed, pythons=cure.pythons, checked=cure.checked)
+
+
 _MAINTAINED_WITHIN = timedelta(days=730)
 
 
@@ -294,10 +299,7 @@ def broken(card: TodayView, as_of: datetime) -> Broken:
         uses=card.uses,
         works_on=card.works_on,
         causes=tuple(cause for cause in span.causes if cause) if span else (),
-        cures=tuple(
-            Cured(typed=cure.typed, pythons=cure.pythons, checked=cure.checked)
-            for cure in card.cures
-        ),
+        cures=tuple(map(cured, card.cures)),
         tried=card.tried,
     )
 

@@ -10,7 +10,6 @@ from watchdog.facts.audit import Audit, audit
 from watchdog.facts.changes import Changes, derive_changes
 from watchdog.facts.errors import (
     ErrorAddresses,
-    KnownError,
     error_addresses,
     error_texts,
     known_errors,
@@ -58,7 +57,7 @@ class Views:
         audit: of the facts and the rules; None before the first run.
         subject_charts: by subject; only subjects that have a page and a breakage.
         declared: by subject.
-        errors: every error that is known; `error_pages` their pages.
+        error_pages: the page of every error that is known.
         results: of the last runs, by cell.
         heads: the beginning of each subject's page, by subject.
     """
@@ -76,11 +75,9 @@ class Views:
     known_good: Sequence[KnownGood]
     truth: Sequence[tuple[str, str]]
     coverage: Mapping[str, str]
-    errors: Sequence[KnownError]
     error_pages: Sequence[ErrorView]
     error_addresses: ErrorAddresses
     tracker_reports: Mapping[str, str]
-    url: str | None
     releases: ReleasesView
     extensions: ExtensionsView | None
     heads: Mapping[str, SubjectHead]
@@ -125,11 +122,9 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         known_good=stored.known_good,
         truth=stored.truth,
         coverage=_build_coverage(stored.api_coverage),
-        errors=errors,
         error_pages=error_views(matrix, errors, history, site),
         error_addresses=error_addresses(errors, stored.published_errors),
         tracker_reports=_build_tracker_reports(matrix, stored, history),
-        url=matrix.site.url,
         releases=releases,
         extensions=extensions_view(
             matrix, facts, site.front.subjects, outlook, releases.pages_of_risks

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchdog.report.api import Cured
-from watchdog.report.markdown import code_block, escape
+from watchdog.report.api import Cured, cured
+from watchdog.report.cure_text import cure_texts
+from watchdog.report.markdown import escape
 from watchdog.report.views import wording
 from watchdog.report.views.errors import ErrorCaseView, ErrorView, PinnedCaseView
 from watchdog.report.views.wording import breakage_page
@@ -81,11 +82,7 @@ def error_answer(view: ErrorView) -> ErrorAnswer:
 
 
 def _package(case: ErrorCaseView) -> ErrorPackage:
-    cures = [
-        Cured(typed=cure.typed, pythons=cure.pythons, checked=cure.checked)
-        for view in case.now
-        for cure in view.cures
-    ]
+    cures = [cured(cure) for view in case.now for cure in view.cures]
     if case.fresh:
         fresh = case.fresh
         cures += [
@@ -122,10 +119,8 @@ def error_markdown(answer: ErrorAnswer, framework: str) -> str:
     for package in answer.packages:
         names = ", ".join(f"`{name}`" for name in package.imports)
         lines += [f"## {escape(package.title)}" + (f" ({names})" if names else ""), ""]
-        for cured in package.type_instead:
-            lines += _cure(cured)
-        if not package.type_instead:
-            lines += ["What to type instead is not known.", ""]
+        for text in cure_texts(package.type_instead) or ["What to type instead is not known."]:
+            lines += [text, ""]
         lines += [f"- [{escape(b.verdict)}](../{b.page})" for b in package.breakages]
         lines.append("")
     for pinned in answer.pinned:
@@ -137,16 +132,8 @@ def _pinned_lines(pinned: PinnedReleases, framework: str) -> Iterator[str]:
     beside = "" if pinned.alone else ", with extensions of its time pinned"
     yield f"## {escape(framework)} {', '.join(pinned.versions)}{beside}"
     yield ""
-    if pinned.type_instead:
-        yield from _cure(pinned.type_instead)
-    else:
-        yield from ("No versions were found that work.", "")
+    cures = cure_texts([pinned.type_instead] if pinned.type_instead else ())
+    yield from (*(cures or ["No versions were found that work."]), "")
     if pinned.since:
         because = f", because of {escape(pinned.culprit)}" if pinned.culprit else ""
         yield from (f"Since {wording.date(pinned.since)}{because}.", "")
-
-
-def _cure(cured: Cured) -> list[str]:
-    pythons = ", ".join(cured.pythons)
-    words = f"Run and found to work on {wording.date(cured.checked)}, Python {pythons}."
-    return [code_block(cured.typed, "shell"), "", words, ""]

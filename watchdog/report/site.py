@@ -120,8 +120,7 @@ def all_pages(views: Views) -> Iterator[Page]:
     if views.site is None:
         yield Page("index.html", "empty.html", {})
         return
-    # It is shown at any address, so its links need the address of the site.
-    yield Page("404.html", "404.html", {"root": views.url or ""})
+    yield Page("404.html", "404.html", {})
     yield from _subject_pages(views, views.site)
     yield Page(
         "index.html",
@@ -242,8 +241,7 @@ def _pinned_beside_framework(matrix: Matrix) -> str:
 
 def _render(templates: jinja2.Environment, page: Page) -> str:
     root = "../" * page.path.count("/")
-    values = {"root": root, "here": page.path, **page.context}
-    return templates.get_template(page.template).render(values)
+    return templates.get_template(page.template).render(root=root, here=page.path, **page.context)
 
 
 def _static_files(matrix: Matrix) -> Iterator[tuple[str, bytes]]:
@@ -268,7 +266,7 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     if run is None or site is None or views.rules is None:
         return
     yield "paste-data.js", paste_script(views.rules)
-    yield "search-data.js", search_script(matrix, views.errors, views.error_pages, site)
+    yield "search-data.js", search_script(matrix, views.error_pages, site)
     yield from api_files(matrix, run, site, views.forecast)
     if views.changes:
         yield "changes-data.js", changes_script(matrix, views.results)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replayed import record_of
 from samples import BREAKAGE, addresses, history
+from stored_samples import BEFORE_THE_FIRST_RUN
 
 from watchdog.matrix.load import parse_matrix
 from watchdog.model.evidence import Record
@@ -17,7 +18,6 @@ from watchdog.model.lock import Lock
 from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
 from watchdog.report.content import build_views
-from watchdog.report.stored import StoredResults
 
 PYTHONS = ("3.9", "3.10", "3.13")
 SUBJECTS = ("ext", "other", "gone")
@@ -95,23 +95,15 @@ def published(
     """Return the files for machines by path, and what each page shows."""
     newest = {subject: ("1.0", day(1)) for subject in SUBJECTS}
     run = Run(day(9), day(9), dict(cells), newest=newest)
-    stored = StoredResults(
+    stored = replace(
+        BEFORE_THE_FIRST_RUN,
         runs=(run,),
         run=run,
         recall=BY_FINGERPRINT.get,
         histories={past.subject: past for past in HISTORIES},
-        pins=(),
         cures={cure.breakage: cure for cure in cures},
         explanations={explanation.key: explanation for explanation in explanations},
         published=addresses(*HISTORIES),
-        titles={},
-        second_opinions=(),
-        declared=(),
-        known_good=(),
-        forecast=None,
-        score=None,
-        truth=(),
-        api_coverage=None,
     )
     views = build_views(MATRIX, stored)
     pages = list(site.all_pages(views))

@@ -73,18 +73,27 @@ class PinnedCaseView:
     checked: datetime
     python: str
 
+    @property
+    def range(self) -> str:
+        """The versions as `1.0 to 2.3.3`, or `1.0` if it is one."""
+        return _range(self.versions)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorView:
     """The page of an error.
 
     Attributes:
+        forms: normal forms of the texts that lead to it, beside that of the title.
+        packages: canonical names of the packages that showed it or stand in its tracebacks.
         verdict: who showed it and who does today, in a sentence or two.
         last: when it was last seen to begin, UTC; None where no record shows it.
     """
 
     address: str
     title: str
+    forms: tuple[str, ...]
+    packages: tuple[str, ...]
     verdict: str
     cases: tuple[ErrorCaseView, ...]
     pinned: tuple[PinnedCaseView, ...]
@@ -141,6 +150,8 @@ def _error_view(
     return ErrorView(
         address=error.address,
         title=error.title,
+        forms=tuple(form for form in error.forms if form != normal_form(error.title)),
+        packages=tuple(sorted({*map(canonicalize_name, error.packages), *error.subjects})),
         verdict=_verdict(matrix, cases, error.pins),
         cases=cases,
         pinned=pinned,
@@ -222,7 +233,8 @@ def _verdict(matrix: Matrix, cases: Sequence[ErrorCaseView], pins: Sequence[PinS
     for alone, beside in ((True, ""), (False, ", with extensions of its time pinned,")):
         own = [pin for pin in pins if (pin.subject == matrix.framework) is alone]
         if own:
-            parts.append(f"An install of {framework} {_range(own)}{beside} shows it today.")
+            which = _range([pin.version for pin in reversed(own)])
+            parts.append(f"An install of {framework} {which}{beside} shows it today.")
     return " ".join(parts)
 
 
@@ -248,24 +260,21 @@ def _named(matrix: Matrix, cases: Sequence[ErrorCaseView]) -> list[str]:
     return named
 
 
-def _range(pins: Sequence[PinStatus]) -> str:
-    """Return the versions of pins, the newest first, as `1.0 to 2.3.3`, or `1.0` if it is one."""
-    versions = list(dict.fromkeys(pin.version for pin in pins))
-    return versions[0] if len(versions) == 1 else f"{versions[-1]} to {versions[0]}"
+def _range(versions: Sequence[str]) -> str:
+    """Return versions in ascending order as `1.0 to 2.3.3`, or `1.0` if it is one."""
+    first, last = versions[0], versions[-1]
+    return first if first == last else f"{first} to {last}"
 
 
 # --- the index for the search box ----------------------------------------------------------------
 
 
-def search_script(
-    matrix: Matrix, errors: Sequence[KnownError], views: Sequence[ErrorView], site: SiteView
-) -> str:
+def search_script(matrix: Matrix, views: Sequence[ErrorView], site: SiteView) -> str:
     """Return a script with what the search box looks errors and names up in.
 
     It is a script because a page opened from disk may load scripts but fetch nothing.
     """
-    by_address = {error.address: error for error in errors}
-    rows = [_row(matrix, by_address[view.address], view) for view in views]
+    rows = [_row(matrix, view) for view in views]
     cures = {
         view.subject: [view.cures[0].typed, list(view.cures[0].pythons)]
         for view in reversed(site.front.on_fresh_installs)
@@ -285,26 +294,17 @@ def _words_of(line: SubjectLine) -> tuple[str, str, str, str, str]:
     return line.subject, line.title, line.word, line.symbol, line.version or ""
 
 
-def _row(matrix: Matrix, error: KnownError, view: ErrorView) -> list[Any]:
+def _row(matrix: Matrix, view: ErrorView) -> list[Any]:
     """Return address, title, further forms, packages, verdict, 1 if it fails today, and cures."""
     cures: list[list[Any]] = [
         [case.subject, case.title, *typed] for case in view.cases if (typed := _typed(case))
     ]
     for pinned in view.pinned:
         if pinned.cure and pinned.alone:
-            first, last = pinned.versions[0], pinned.versions[-1]
-            which = first if first == last else f"{first} to {last}"
-            title = f"{matrix.title(matrix.framework)} {which}, pinned"
+            title = f"{matrix.title(matrix.framework)} {pinned.range}, pinned"
             cures.append([matrix.framework, title, pinned.cure, [pinned.python]])
-    today = int(view.today)
-    return [error.address, *searched_by(error), view.verdict, today, cures]
-
-
-def searched_by(error: KnownError) -> tuple[str, list[str], list[str]]:
-    """Return title, further normal forms, and canonical names of the packages of an error."""
-    own = normal_form(error.title)
-    names = {str(canonicalize_name(name)) for name in error.packages} | set(error.subjects)
-    return error.title, [form for form in error.forms if form != own], sorted(names)
+    found_by = [view.title, view.forms, view.packages]
+    return [view.address, *found_by, view.verdict, int(view.today), cures]
 
 
 def _typed(case: ErrorCaseView) -> tuple[str, list[str]] | None:

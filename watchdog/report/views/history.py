@@ -112,6 +112,11 @@ class PastBreakageView:
         return self.causes[0].culprit
 
     @property
+    def end_in_words(self) -> str:
+        """How it ended, in a sentence, where the history holds its end."""
+        return self.how_fixed or "It works again; which release fixed it was not found."
+
+    @property
     def by(self) -> str:
         """The releases that caused it, in turn: `Werkzeug 2.1.0, then Werkzeug 2.3.0`."""
         names = [cause.culprit or "a release that was not found" for cause in self.causes]
