@@ -90,7 +90,7 @@ def read_project(
 
 def is_project_folder(path: Path) -> bool:
     """Return whether a folder holds a file of a usual name that declares dependencies."""
-    return any((path / name).is_file() for name in _IN_A_FOLDER)
+    return _find(path, _IN_A_FOLDER) is not None
 
 
 def declares_nothing(path: Path) -> bool:
@@ -197,13 +197,17 @@ def _choose(folder: Path, names: Collection[str]) -> Path:
     Raises:
         ConfigurationError: there is none.
     """
-    for name in names:
-        path = folder / name
-        if path.is_file() and _declares(path):
-            return path
+    if path := _find(folder, names):
+        return path
     raise ConfigurationError(
         (f"{folder}: holds no file that declares dependencies ({', '.join(names)})",)
     )
+
+
+def _find(folder: Path, names: Collection[str]) -> Path | None:
+    """Return the first of these files in a folder that declares dependencies; None without one."""
+    paths = (folder / name for name in names)
+    return next((path for path in paths if path.is_file() and _declares(path)), None)
 
 
 def _declares(path: Path) -> bool:

@@ -9,7 +9,7 @@ from project_folder import put, read
 from watchdog.errors import ConfigurationError
 from watchdog.project import reader
 from watchdog.project.project import Project, join_projects, typed_dependency
-from watchdog.project.reader import read_project
+from watchdog.project.reader import is_project_folder, read_project
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,14 @@ def test_folder(tmp_path: Path) -> None:
     assert read_project(tmp_path).requirements == ("b",)
     put(tmp_path, "pyproject.toml", '[project]\ndependencies = ["a"]\n')
     assert read_project(tmp_path).requirements == ("a",)
+
+
+def test_project_folder(tmp_path: Path) -> None:
+    """A folder whose files only hold settings of tools is no project of its own."""
+    put(tmp_path, "pyproject.toml", "[tool.black]\nline-length = 100\n")
+    assert not is_project_folder(tmp_path)
+    put(tmp_path, "requirements.txt", "flask\n")
+    assert is_project_folder(tmp_path)
 
 
 def test_nothing_that_can_be_used(tmp_path: Path) -> None:

@@ -41,6 +41,13 @@
     });
   }
 
+  let loaded = null;
+  // The errors of search-data.js, made when they are first asked for.
+  function known() {
+    loaded = loaded || load();
+    return loaded;
+  }
+
   // The packages that a traceback goes through, by canonical name, the innermost first.
   function packagesOf(text) {
     const canonical = window.SearchFormats.canonical;
@@ -91,7 +98,7 @@
   // Known errors in a text, the best first, each with `score`; of equal ones those whose packages the traceback names.
   // Only what is sure counts, if anything is.
   function search(text) {
-    const errors = window.SearchErrors.errors || (window.SearchErrors.errors = load());
+    const errors = known();
     const lines = linesOf(text);
     const lower = text.toLowerCase();
     const numbers = numbersOf(text);
@@ -112,7 +119,7 @@
 
   // Errors that have all words of a short question.
   function searchWords(text) {
-    const errors = window.SearchErrors.errors || (window.SearchErrors.errors = load());
+    const errors = known();
     const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
     return errors.filter(({ title, packages }) => {
       const there = `${title} ${packages.join(" ")}`.toLowerCase();
