@@ -24,10 +24,11 @@ from watchdog.matrix.cells import (
 from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Trial
-from watchdog.model.lock import Lock, Resolution
+from watchdog.model.lock import Lock, Resolution, package_name
 from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import Breakage, Run, Verdict, group_breakages
 from watchdog.runner import self_test
+from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
 from watchdog.runner.project_links import store_project_links
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
@@ -211,8 +212,37 @@ async def _run_subject(
 ) -> list[CellRun]:
     """Run the cells of one subject, then the contemporary controls of those that fail."""
     cell_runs = await gather(_run_cell(scheduler, cell) for cell in cells)
+    if cell_runs and scheduler.workspace.is_automatic(cell_runs[0].cell.subject):
+        return await _calibrate(scheduler, releases, cell_runs)
     valid = await _validate_smokes(scheduler, releases, cell_runs)
     return [replace(r, smoke_valid=valid.get(_subject_version(r))) for r in cell_runs]
+
+
+async def _calibrate(
+    scheduler: Scheduler, releases: Releases, cell_runs: Sequence[CellRun]
+) -> list[CellRun]:
+    """Leave the tests of an automatic smoke out that say nothing about the subject's version."""
+    passed: dict[SubjectVersion, frozenset[str]] = defaultdict(frozenset)
+    for run in cell_runs:
+        passed[_subject_version(run)] |= run.record.passed_uses if run.record else frozenset()
+
+    async def calibrated(run: CellRun) -> CellRun:
+        workspace, cell, lock = scheduler.workspace, run.cell, run.resolution
+        if run.record is None or not isinstance(lock, Lock):
+            return run
+        found = await calibrate(
+            scheduler,
+            releases,
+            workspace.trial(
+                cell.subject, lock, cell.python, workspace.settings.as_of, exploring=True
+            ),
+            run.record,
+            beside=tuple(r for r in cell.requirements if package_name(r) != cell.subject),
+            passed=passed[_subject_version(run)],
+        )
+        return replace(run, record=found.record, smoke_valid=found.counts)
+
+    return list(await gather(map(calibrated, cell_runs)))
 
 
 async def _run_cell(scheduler: Scheduler, cell: Cell) -> CellRun:
@@ -246,7 +276,7 @@ async def lock_cell(scheduler: Scheduler, cell: Cell) -> LockedCell:
     core = None
     if cell.table is not Table.CORE:
         core = await core_control(scheduler, resolution, cell.python)
-    trial = workspace.trial(cell.subject, resolution, cell.python, as_of)
+    trial = workspace.trial(cell.subject, resolution, cell.python, as_of, exploring=True)
     return LockedCell(cell=cell, resolution=resolution, trial=trial, core=core)
 
 

@@ -20,7 +20,7 @@ from watchdog.analysis.check.explain import (
     result_without_lock,
 )
 from watchdog.analysis.check.moves import Goal, MoveSearch
-from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult, Control
+from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
 from watchdog.analysis.command import Command
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure, first
@@ -31,6 +31,7 @@ from watchdog.model.evidence import Outcome, Record, Trial
 from watchdog.model.history import Culprit, Snapshot
 from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import short_version
+from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler
 
 _FLAKY = "with the same packages it succeeds once and fails once"

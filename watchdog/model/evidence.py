@@ -168,6 +168,8 @@ class Trial:
     Attributes:
         smoke: name of the smoke's module.
         distributions: the packages that an automatic smoke tries.
+        left_out: the tests that an automatic smoke skips.
+        once: a failure is not repeated before it is stored.
         services: the servers that its smoke needs and this machine has.
         as_of: the cutoff that its packages are installed at, UTC.
         source: the text of a smoke that was made for this trial; None for a smoke that is a file.
@@ -186,6 +188,8 @@ class Trial:
     source: str | None = None
     environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     shared: tuple[Path, ...] = ()
+    left_out: frozenset[str] = frozenset()
+    once: bool = False
 
     @property
     def installation(self) -> Installation:
@@ -224,6 +228,12 @@ class Record:
         failed = {use.name for use in last.tests if use.outcome is UseOutcome.FAILED}
         died_in = {last.during} if last.during and last.ended is not Ended.REPORTED else set()
         return frozenset(failed | died_in)
+
+    @property
+    def passed_uses(self) -> frozenset[str]:
+        """The names of the uses that passed."""
+        tests = self.evidence[-1].tests
+        return frozenset(use.name for use in tests if use.outcome is UseOutcome.PASSED)
 
     def leaves_open(self, uses: frozenset[str]) -> bool:
         """Return whether it says nothing of some uses: it tried others, and none of these.

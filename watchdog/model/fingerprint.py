@@ -30,6 +30,8 @@ def fingerprint(
     services: tuple[str, ...],
     limits: tuple[int, int],
     files: tuple[str, ...],
+    left_out: frozenset[str] = frozenset(),
+    once: bool = False,
 ) -> str:
     """Return the fingerprint of a trial: a digest of everything that can change its outcome.
 
@@ -44,7 +46,10 @@ def fingerprint(
         limits: seconds and megabytes that the trial may use.
         files: digests of the files that are installed. They say which builds of the releases
             these are: a wheel for a new Python may be published long after the release.
+        left_out: the tests that the automatic smoke skips.
+        once: a failure is not repeated.
     """
+    more = [sorted(left_out)] if left_out else []
     return digest(
         lock.pins,
         interpreter.version,
@@ -56,4 +61,6 @@ def fingerprint(
         services,
         limits,
         files,
+        *more,
+        *(["once"] if once else []),
     )

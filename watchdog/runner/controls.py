@@ -69,7 +69,12 @@ async def smoke_is_valid(
 
 
 def contemporary_requests(
-    workspace: Workspace, releases: Releases, subject: str, version: str
+    workspace: Workspace,
+    releases: Releases,
+    subject: str,
+    version: str,
+    *,
+    beside: tuple[str, ...] = (),
 ) -> list[LockRequest]:
     """Return lock requests for a version with the packages of its own time.
 
@@ -78,6 +83,13 @@ def contemporary_requests(
     of them appeared, when packages had learned to run on it. For a release that came out when its
     dependencies had already broken it, the index is read one and two years before: what works with
     those packages was broken from outside.
+
+    Args:
+        workspace: knows the Pythons, and what matrix.yaml says of the subject.
+        releases: of the subject.
+        subject: whose version it is.
+        version: the version.
+        beside: requirements that are installed beside it.
     """
     files = _release_files(releases.get(subject, ()), version)
     if not files:
@@ -85,7 +97,8 @@ def contemporary_requests(
     # Wheels for later Pythons may follow years after the release; they do not count.
     released = max(t for t in files if t - files[0] < _ONE_UPLOAD) + timedelta(seconds=1)
     extension = workspace.settings.matrix.extensions.get(subject)
-    requirements = (f"{subject}=={version}", *(extension.requires if extension else ()))
+    requirements = (f"{subject}=={version}", *(extension.requires if extension else ()), *beside)
+    requirements = tuple(dict.fromkeys(requirements))
     available = list(workspace.interpreters)
     requests = [
         LockRequest(requirements, python, released)

@@ -124,6 +124,8 @@ class TrialRunner:
 
     def _attempts(self, trial: Trial) -> list[Evidence]:
         linked = self.attempt(trial)
+        if trial.once and not shows_damaged_bytecode(linked):
+            return [linked]
         if shows_damaged_bytecode(linked):
             self.environments.repair_bytecode(trial.installation)
             linked = self.attempt(trial)
@@ -228,7 +230,7 @@ class TrialRunner:
             services=trial.services,
             number=number,
             distributions=trial.distributions,
-            environment=dict(trial.environment),
+            environment={**dict(trial.environment), **_left_out(trial)},
             shared=trial.shared,
         )
 
@@ -307,6 +309,11 @@ class TrialRunner:
         paths[str(PACKAGE)] = "watchdog"
         paths[str(Path.home())] = "~"
         return Redactor(self.hosts, paths)
+
+
+def _left_out(trial: Trial) -> dict[str, str]:
+    """Return the variable that tells an automatic smoke which of its tests to skip."""
+    return {"WATCHDOG_LEFT_OUT": " ".join(sorted(trial.left_out))} if trial.left_out else {}
 
 
 def _out_of_memory_kills() -> int | None:

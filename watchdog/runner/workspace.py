@@ -106,6 +106,7 @@ class Workspace:
     hosts: frozenset[str]
     _digests: dict[str, str] = field(default_factory=dict)
     _smokes: dict[str, Path] = field(default_factory=dict)
+    _left_out: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -153,8 +154,12 @@ class Workspace:
         as_of: datetime,
         *,
         distributions: tuple[str, ...] | None = None,
+        exploring: bool = False,
     ) -> Trial:
         """Return the trial of a subject's smoke with a lock.
+
+        An automatic smoke leaves out the tests that were found to say nothing about the subject;
+        see `leave_out`.
 
         Args:
             subject: whose smoke is run.
@@ -162,8 +167,9 @@ class Workspace:
             python: series, `3.11`.
             as_of: the instant the index is read at.
             distributions: what the automatic smoke tests; by default the subject.
+            exploring: let an automatic smoke try everything, and once.
         """
-        smoke = self._smoke(subject)
+        smoke, is_automatic = self._smoke(subject), self.is_automatic(subject)
         names = distributions or ((subject,) if lock.version(subject) else ())
         extension = self.settings.matrix.extensions.get(subject)
         trial = Trial(
@@ -175,9 +181,18 @@ class Workspace:
             services=self.services.available(extension.services if extension else ()),
             fingerprint="",
             as_of=as_of,
+            left_out=frozenset() if exploring else self._left_out.get(subject, frozenset()),
+            once=exploring and is_automatic,
         )
-        is_automatic = smoke.name == AUTOMATIC.name
         return self._identified(trial, self._digest(smoke), names if is_automatic else ())
+
+    def is_automatic(self, subject: str) -> bool:
+        """Return whether nobody wrote a smoke for a subject."""
+        return self._smoke(subject).name == AUTOMATIC.name
+
+    def leave_out(self, subject: str, tests: frozenset[str]) -> None:
+        """Let later trials of a subject's automatic smoke skip some more of its tests."""
+        self._left_out[subject] = self._left_out.get(subject, frozenset()) | tests
 
     def made_trial(
         self,
@@ -231,6 +246,8 @@ class Workspace:
                 services=trial.services,
                 limits=(limits.seconds, limits.memory_mb),
                 files=tuple(p.digest for p in packages),
+                left_out=trial.left_out,
+                once=trial.once,
             ),
         )
 

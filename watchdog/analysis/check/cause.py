@@ -30,7 +30,6 @@ from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
     CheckResult,
-    Control,
     Obstacle,
     ObstacleKind,
     SubjectResult,
@@ -44,6 +43,7 @@ from watchdog.harness import test_of_import
 from watchdog.model.history import Culprit
 from watchdog.model.lock import Lock, package_name
 from watchdog.model.signature import missing_symbol
+from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
 

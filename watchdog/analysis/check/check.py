@@ -23,7 +23,9 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.check.subjects import (
     choose_subjects,
+    named_after,
     named_packages,
+    needed_beside,
     subjects_of_project,
 )
 from watchdog.analysis.check.validity import judge_records
@@ -31,6 +33,7 @@ from watchdog.analysis.history.bisect import Experiment
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
+from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import core_control
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.verdicts import core_is_broken
@@ -61,9 +64,7 @@ async def check(
     """
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     scheduler.observer.stage("Resolving and fetching")
-    installable = await find_installable(
-        scheduler, request.requirements, request.python, constraints=request.constraints
-    )
+    request, installable = await _install(scheduler, request)
     result = await _verdict(scheduler, request, installable)
     if result.outcome is Outcome.BROKEN and result.lock is not None:
         result = await _compare_with_core(scheduler, result, result.lock)
@@ -82,6 +83,33 @@ async def check(
     except TimeoutError:
         scheduler.stop()
         return replace(latest[0], stopped="the search for the cause and the cure")
+
+
+async def _install(scheduler: Scheduler, request: CheckRequest) -> tuple[CheckRequest, Installable]:
+    """Return what can be installed, and the request with what its smokes need beside it.
+
+    Packages that are asked for by name get what matrix.yaml says that their smokes need, and the
+    framework if they are named after it and do not require it.
+    """
+    workspace = scheduler.workspace
+    beside = () if request.is_project else needed_beside(workspace, request.requirements)
+    request = replace(request, beside=beside, requirements=(*request.requirements, *beside))
+    installable = await find_installable(
+        scheduler, request.requirements, request.python, constraints=request.constraints
+    )
+    framework = workspace.settings.matrix.framework
+    if request.is_project or not isinstance(installable.answer, Lock):
+        return request, installable
+    if installable.answer.version(framework) or not named_after(framework, request.requirements):
+        return request, installable
+    with_framework = replace(
+        request,
+        beside=(*beside, framework),
+        requirements=(*request.requirements, framework),
+    )
+    return with_framework, await find_installable(
+        scheduler, with_framework.requirements, request.python, constraints=request.constraints
+    )
 
 
 async def _verdict(
@@ -105,9 +133,12 @@ async def _run_subjects(
     if request.is_project:
         names = subjects_of_project(workspace, request.requirements, lock, installable)
     else:
-        names = choose_subjects(workspace, request.requirements, lock)
+        asked = request.requirements[: len(request.requirements) - len(request.beside)]
+        names = choose_subjects(workspace, asked, lock, installable)
     workspace.start_services(names)
-    trials: list[Trial] = [workspace.trial(name, lock, python, as_of) for name in names]
+    trials: list[Trial] = [
+        workspace.trial(name, lock, python, as_of, exploring=True) for name in names
+    ]
     named = named_packages(request.requirements, lock)
     if request.is_project or len(named) > len(names):
         source = imports_smoke(named)
@@ -117,6 +148,11 @@ async def _run_subjects(
     async def record(trial: Trial) -> Record:
         result = await scheduler.record(trial, first=trial.subject in (IMPORTS, framework))
         scheduler.observer.advance()
+        if trial.subject in names and workspace.is_automatic(trial.subject):
+            index = workspace.index
+            releases = {trial.subject: index.releases_of(trial.subject, as_of)}
+            found = await calibrate(scheduler, releases, trial, result, beside=request.beside)
+            result = found.record
         return result
 
     records = await gather(record(trial) for trial in trials)
@@ -144,6 +180,7 @@ def _result_of(
         obstacles=installable.obstacles,
         subjects=tuple(subjects),
         is_project=request.is_project,
+        beside=request.beside,
         requires=installable.requires,
     )
     if worst and worst.failed:

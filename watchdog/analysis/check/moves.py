@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.analysis.check.installing import Installable, closure, find_installable
-from watchdog.analysis.check.result import COMMAND, IMPORTS, CheckRequest, Control, SubjectResult
+from watchdog.analysis.check.result import COMMAND, IMPORTS, CheckRequest, SubjectResult
 from watchdog.analysis.check.subjects import named_packages
 from watchdog.analysis.check.validity import judge_records
 from watchdog.analysis.history.cure import first, remove_needless
@@ -29,6 +29,7 @@ from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Conflict, Lock, package_name
 from watchdog.model.release import Release, short_version
+from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler, gather
 
 _MOST_STEPS = 12

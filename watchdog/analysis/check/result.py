@@ -13,6 +13,7 @@ from watchdog.harness import test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock
+from watchdog.runner.calibration import Control
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,7 @@ class CheckRequest:
         is_project: the requirements are those of an application: every known subject among what
             they install is run, and everything they name is imported.
         fixed: normalised names of packages whose requirement must stay as it is.
+        beside: the last of the requirements, which nobody asked for: what the smokes need.
     """
 
     requirements: tuple[str, ...]
@@ -33,6 +35,7 @@ class CheckRequest:
     constraints: tuple[str, ...] = ()
     is_project: bool = False
     fixed: frozenset[str] = frozenset()
+    beside: tuple[str, ...] = ()
 
 
 class ObstacleKind(StrEnum):
@@ -115,15 +118,6 @@ class SubjectResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Control:
-    """An environment of a version's own time, in which its uses pass."""
-
-    lock: Lock
-    python: str
-    as_of: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """The answer of a check.
 
@@ -132,6 +126,7 @@ class CheckResult:
         blocked_by_core: the core alone breaks in this lock, so no extension is the cause.
         obstacles: packages that could not be installed, and that the rest was judged without.
         subjects: one result for each smoke that was run.
+        beside: requirements that nobody asked for, but that the smokes need.
         since: when it broke, UTC.
         proof: how the culprit was proved.
         later: the cause of the failure of today, if it failed in another way at first.
@@ -153,6 +148,7 @@ class CheckResult:
     obstacles: tuple[Obstacle, ...] = ()
     subjects: tuple[SubjectResult, ...] = ()
     is_project: bool = False
+    beside: tuple[str, ...] = ()
     since: datetime | None = None
     culprit: Culprit | None = None
     proof: str | None = None

@@ -4,28 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from watchdog.analysis.check.installing import Installable
+from watchdog.analysis.check.installing import Installable, closure
 from watchdog.harness import has_smoke
 from watchdog.model.lock import Lock, package_name
 from watchdog.runner.workspace import Workspace
 
 
 def choose_subjects(
-    workspace: Workspace, requirements: Sequence[str], lock: Lock
+    workspace: Workspace, requirements: Sequence[str], lock: Lock, installable: Installable
 ) -> tuple[str, ...]:
     """Return the subjects whose smokes test packages that somebody names.
 
-    The named packages that have a smoke; if none has, the first of them, with the automatic
-    smoke; the framework if nothing but the core is named.
+    The named packages that have a smoke or stand on the framework; if there is none, the first of
+    them; the framework if nothing but the core is named. What has no smoke gets the automatic one.
     """
     names = [name for name in _names(requirements) if lock.version(name)]
     matrix, folder = workspace.settings.matrix, workspace.settings.smokes
     extensions = [name for name in names if name not in matrix.core_names]
-    if with_smoke := [name for name in extensions if has_smoke(name, folder)]:
-        return tuple(dict.fromkeys(with_smoke))
+    stand_on_it = [
+        name
+        for name in extensions
+        if has_smoke(name, folder)
+        or matrix.framework in closure(installable.requires, name)
+        or named_after(matrix.framework, [name])
+    ]
+    if stand_on_it:
+        return tuple(dict.fromkeys(stand_on_it))
     if extensions:
         return (extensions[0],)
     return (matrix.framework,) if lock.version(matrix.framework) else tuple(names[:1])
+
+
+def needed_beside(workspace: Workspace, requirements: Sequence[str]) -> tuple[str, ...]:
+    """Return what matrix.yaml says that the smokes of some packages need, and nobody names."""
+    matrix, names = workspace.settings.matrix, _names(requirements)
+    needed = [
+        requirement
+        for name in names
+        if name in matrix.extensions
+        for requirement in matrix.extensions[name].requires
+    ]
+    return tuple(dict.fromkeys(r for r in needed if package_name(r) not in names))
+
+
+def named_after(framework: str, requirements: Sequence[str]) -> bool:
+    """Return whether a package that is not the framework has its name in its own."""
+    return any(framework in name and name != framework for name in _names(requirements))
 
 
 def subjects_of_project(

@@ -7,19 +7,19 @@ machine lacks something, does not count either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from packaging.version import Version
 
 from watchdog.analysis.check.installing import Installable, needs_left_out
-from watchdog.analysis.check.result import COMMAND, IMPORTS, Control, SubjectResult, subject_result
+from watchdog.analysis.check.result import COMMAND, IMPORTS, SubjectResult, subject_result
 from watchdog.facts.severity import FailedUse, UseCounts, count_uses
 from watchdog.harness import has_smoke, imports_smoke, test_of_import
-from watchdog.model.evidence import Outcome, Record, Stage, Trial
-from watchdog.model.history import ALL_USES
+from watchdog.model.evidence import Record
 from watchdog.model.lock import Lock, package_name
 from watchdog.resolver.build_failure import missing_of_machine
-from watchdog.runner.controls import contemporary_requests
+from watchdog.runner.calibration import Control, passed_in_controls
+from watchdog.runner.controls import Releases
 from watchdog.runner.scheduler import Scheduler, gather
 
 _TOO_OLD = "with {version} it fails in packages of its own time as well"
@@ -52,12 +52,12 @@ async def _judge_subject(
     control: Control | None = None
     version = record.lock.get(subject)
     if open_uses and version and _needs_control(scheduler, subject, version):
-        passed, control = await _passed_in_controls(
+        passed, control = await passed_in_controls(
             scheduler,
+            _releases_of(scheduler, subject),
             subject,
             version,
             {use.name for use in open_uses},
-            lambda lock, python, as_of: scheduler.workspace.trial(subject, lock, python, as_of),
         )
         reason = _TOO_OLD.format(version=version)
         not_judged += [(use, reason) for use in open_uses if use.name not in passed]
@@ -78,12 +78,12 @@ async def find_control(scheduler: Scheduler, result: SubjectResult) -> Control |
     subject, version = result.subject, result.record.lock.get(result.subject)
     if result.control is not None or version is None:
         return result.control
-    _, control = await _passed_in_controls(
+    _, control = await passed_in_controls(
         scheduler,
+        _releases_of(scheduler, subject),
         subject,
         version,
         {use.name for use in result.failed},
-        lambda lock, python, as_of: scheduler.workspace.trial(subject, lock, python, as_of),
     )
     return control
 
@@ -116,12 +116,13 @@ async def _judge_imports(
             return use, excuse, None
         version = record.lock[name]
         source = imports_smoke([name])
-        passed, control = await _passed_in_controls(
+        passed, control = await passed_in_controls(
             scheduler,
+            _releases_of(scheduler, name),
             name,
             version,
             {use.name},
-            lambda lock, python, as_of: scheduler.workspace.made_trial(
+            trial_of=lambda lock, python, as_of: scheduler.workspace.made_trial(
                 IMPORTS, source, lock, python, as_of
             ),
         )
@@ -160,47 +161,6 @@ def _excuse(
     return None
 
 
-async def _passed_in_controls(
-    scheduler: Scheduler,
-    subject: str,
-    version: str,
-    uses: set[str],
-    trial_of: Callable[..., Trial],
-) -> tuple[set[str], Control | None]:
-    """Run contemporary controls until each of some uses has passed once.
-
-    Returns:
-        The uses that passed, and the first environment in which most of them did.
-    """
+def _releases_of(scheduler: Scheduler, subject: str) -> Releases:
     workspace = scheduler.workspace
-    releases = {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
-    passed: set[str] = set()
-    best: tuple[int, Control] | None = None
-    for request in contemporary_requests(workspace, releases, subject, version):
-        lock = await scheduler.lock(request)
-        if not isinstance(lock, Lock):
-            continue
-        trial = trial_of(lock, request.python, request.installed_as_of)
-        record = await scheduler.record_once(trial)
-        counts = count_uses(record)
-        if counts is None:
-            continue
-        here = {use for use in uses if use in counts.passed or _loads(use, record)}
-        if here and (best is None or len(here) > best[0]):
-            control = Control(lock=lock, python=request.python, as_of=request.installed_as_of)
-            best = (len(here), control)
-        passed |= here
-        if passed == uses:
-            break
-    return passed, best[1] if best else None
-
-
-def _loads(use: str, record: Record) -> bool:
-    """Return whether a failure of the whole smoke is contradicted: it loads, and a use passes."""
-    if use != ALL_USES:
-        return False
-    counts = count_uses(record)
-    is_loaded = record.judgement.stage is Stage.SMOKE
-    return bool(counts and counts.passed and is_loaded) or (
-        record.judgement.outcome is Outcome.WORKS
-    )
+    return {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
