@@ -25,7 +25,7 @@ from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Pythons, choose_python, options
 from watchdog.environments.links import SITE
 from watchdog.environments.record_file import recorded_files
-from watchdog.harness import COVERAGE, smoke_file
+from watchdog.harness import COVERAGE, copy_smoke, smoke_file
 from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
 from watchdog.runner.workspace import Settings, open_workspace
@@ -88,8 +88,7 @@ def _run(scheduler: Scheduler, subject: str, lock: Lock, python: str) -> Share |
     folder = Path(tempfile.mkdtemp(prefix="coverage-", dir=workspace.scratch))
     try:
         executable = workspace.environments.link(trial.installation, folder / "env")
-        smoke = folder / f"{trial.smoke}.py"
-        shutil.copyfile(smoke_file(subject, workspace.settings.smokes), smoke)
+        smoke = copy_smoke(smoke_file(subject, workspace.settings.smokes), folder)
         program = workspace.scripts.put(COVERAGE, trial.interpreter, folder)
         arguments = [str(program), str(smoke), str(folder / _RESULT), *trial.distributions]
         result = workspace.sandbox.run(
@@ -100,7 +99,7 @@ def _run(scheduler: Scheduler, subject: str, lock: Lock, python: str) -> Share |
                     **workspace.services.environment(trial.services, 0),
                 },
                 folder=folder,
-                visible=("env", smoke.name, program.name),
+                visible=("env", smoke.relative_to(folder).parts[0], program.name),
                 channel=_RESULT,
                 stdin="",
                 seconds=limits.seconds,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError
-from watchdog.harness import BARE
+from watchdog.harness import BARE, copy_smoke, smoke_module
 from watchdog.model.evidence import (
     Evidence,
     Failure,
@@ -186,14 +186,14 @@ class PipInstaller:
         folder: Path,
     ) -> Job:
         """Return the job that runs a smoke without the probe."""
-        for file in (smoke, BARE):
-            shutil.copyfile(file, folder / file.name)
+        copied = copy_smoke(smoke, folder)
+        shutil.copyfile(BARE, folder / BARE.name)
         program, result = str(folder / BARE.name), str(folder / _RESULT)
         return self.runner.smoke_job(
-            argv=[str(python), program, str(folder), smoke.stem, result],
+            argv=[str(python), program, str(folder), smoke_module(smoke), result],
             folder=folder,
             python=python,
-            visible=("env", smoke.name, BARE.name),
+            visible=("env", copied.relative_to(folder).parts[0], BARE.name),
             channel=_RESULT,
             stdin="",
             services=services,

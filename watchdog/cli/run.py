@@ -35,7 +35,7 @@ from watchdog.cli.published import load_field
 from watchdog.cli.smoke import program
 from watchdog.environments import gc
 from watchdog.errors import ConfigurationError, ExitCode
-from watchdog.harness import AUTOMATIC, PROBE, smoke_file
+from watchdog.harness import PROBE, is_automatic, smoke_file
 from watchdog.matrix import load
 from watchdog.matrix.schema import schema_text
 from watchdog.matrix.shards import Shard
@@ -243,7 +243,7 @@ def cell(settings: Settings, cell_id: str, into: Path) -> None:
     smoke = smoke_file(trial.subject, settings.smokes).absolute()
     names = f"WATCHDOG_DISTRIBUTIONS={shlex.quote(' '.join(trial.distributions))} "
     by_hand = shlex.join([str(python), str(PROBE), str(smoke)])
-    say(console, f"Run its smoke: {names if smoke.name == AUTOMATIC.name else ''}{by_hand}")
+    say(console, f"Run its smoke: {names if is_automatic(smoke) else ''}{by_hand}")
 
 
 def _why_no_lock(planned: pipeline.LockedCell) -> str:

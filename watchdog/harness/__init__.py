@@ -6,6 +6,7 @@ The programs use only the standard library and run on the oldest Python of the m
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -33,20 +34,46 @@ COMMAND = PACKAGE / "harness" / "command.py"
 """Runs a command in a copy of a project."""
 
 SMOKES = PACKAGE / "smokes"
-AUTOMATIC = SMOKES / "automatic.py"
-"""The smoke of packages that have none of their own."""
+AUTOMATIC = SMOKES / "automatic" / "__init__.py"
+"""The smoke of packages that have none of their own; the files beside it are a part of it."""
 
 
 def smoke_file(subject: str, folder: Path = SMOKES) -> Path:
     """Return the smoke of a subject: its own in `folder`, else the automatic one."""
     own = folder / f"{smoke_name(subject)}.py"
-    automatic = folder / AUTOMATIC.name
+    automatic = folder / "automatic.py"
     return next((smoke for smoke in (own, automatic) if smoke.is_file()), AUTOMATIC)
+
+
+def smoke_module(smoke: Path) -> str:
+    """Return the name of the module that a smoke is: `smoke_flask_login`, `automatic`."""
+    return smoke.parent.name if smoke.stem == "__init__" else smoke.stem
+
+
+def smoke_parts(smoke: Path) -> tuple[Path, ...]:
+    """Return the files of a smoke: itself, and if it is a package, the modules beside it."""
+    return tuple(sorted(smoke.parent.glob("*.py"))) if smoke.stem == "__init__" else (smoke,)
+
+
+def copy_smoke(smoke: Path, folder: Path) -> Path:
+    """Copy a smoke with all its parts into a folder and return the copy of the smoke itself."""
+    if smoke.stem != "__init__":
+        return Path(shutil.copyfile(smoke, folder / smoke.name))
+    copied = folder / smoke.parent.name
+    copied.mkdir()
+    for part in smoke_parts(smoke):
+        shutil.copyfile(part, copied / part.name)
+    return copied / smoke.name
+
+
+def is_automatic(smoke: Path) -> bool:
+    """Return whether a smoke knows nothing about the package that it tests."""
+    return smoke_module(smoke) == "automatic"
 
 
 def has_smoke(subject: str, folder: Path = SMOKES) -> bool:
     """Return whether somebody wrote a smoke for a subject."""
-    return smoke_file(subject, folder).name != AUTOMATIC.name
+    return not is_automatic(smoke_file(subject, folder))
 
 
 def imports_smoke(distributions: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from watchdog.environments.builder import Environments
 from watchdog.environments.bytecode import Scripts
 from watchdog.environments.interpreters import prefixes
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES
+from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, copy_smoke
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
@@ -201,13 +201,13 @@ class TrialRunner:
 
     def _copy_smoke(self, trial: Trial, folder: Path) -> Path:
         """Copy the smoke into the cell's folder and return the copy."""
-        copied = folder / f"{trial.smoke}.py"
+        name = f"{trial.smoke}.py"
         if trial.source is not None:
+            copied = folder / name
             copied.write_text(trial.source, "utf-8")
             return copied
-        smoke = self.smokes / copied.name
-        shutil.copyfile(smoke if smoke.is_file() else AUTOMATIC, copied)
-        return copied
+        smoke = self.smokes / name
+        return copy_smoke(smoke if smoke.is_file() else AUTOMATIC, folder)
 
     def _job(
         self, trial: Trial, folder: Path, number: int, python: Path, smoke: Path, token: str
@@ -224,7 +224,7 @@ class TrialRunner:
             argv=[str(python), "-I", "-X", "faulthandler", str(probe), str(smoke), "--watched"],
             folder=folder,
             python=python,
-            visible=("env", smoke.name, probe.name),
+            visible=("env", smoke.relative_to(folder).parts[0], probe.name),
             channel=EVENTS,
             stdin=json.dumps(config),
             services=trial.services,

@@ -22,7 +22,15 @@ from watchdog.environments.bytecode import Scripts
 from watchdog.environments.links import Linker
 from watchdog.environments.store import Store
 from watchdog.errors import InfrastructureError
-from watchdog.harness import API, AUTOMATIC, PROBE, SMOKES, smoke_file
+from watchdog.harness import (
+    API,
+    PROBE,
+    SMOKES,
+    is_automatic,
+    smoke_file,
+    smoke_module,
+    smoke_parts,
+)
 from watchdog.matrix.schema import Matrix
 from watchdog.model import fingerprint
 from watchdog.model.evidence import Isolation, Trial
@@ -169,26 +177,26 @@ class Workspace:
             distributions: what the automatic smoke tests; by default the subject.
             exploring: let an automatic smoke try everything, and once.
         """
-        smoke, is_automatic = self._smoke(subject), self.is_automatic(subject)
+        smoke, guesses = self._smoke(subject), self.is_automatic(subject)
         names = distributions or ((subject,) if lock.version(subject) else ())
         extension = self.settings.matrix.extensions.get(subject)
         trial = Trial(
             subject=subject,
             lock=lock,
             interpreter=self.interpreters[python],
-            smoke=smoke.stem,
+            smoke=smoke_module(smoke),
             distributions=names,
             services=self.services.available(extension.services if extension else ()),
             fingerprint="",
             as_of=as_of,
             left_out=frozenset() if exploring else self._left_out.get(subject, frozenset()),
-            once=exploring and is_automatic,
+            once=exploring and guesses,
         )
-        return self._identified(trial, self._digest(smoke), names if is_automatic else ())
+        return self._identified(trial, self._digest(smoke), names if guesses else ())
 
     def is_automatic(self, subject: str) -> bool:
         """Return whether nobody wrote a smoke for a subject."""
-        return self._smoke(subject).name == AUTOMATIC.name
+        return is_automatic(self._smoke(subject))
 
     def leave_out(self, subject: str, tests: frozenset[str]) -> None:
         """Let later trials of a subject's automatic smoke skip some more of its tests."""
@@ -273,9 +281,11 @@ class Workspace:
         return self._smokes[subject]
 
     def _digest(self, path: Path) -> str:
-        if path.name not in self._digests:
-            self._digests[path.name] = fingerprint.content_digest(path.read_bytes())
-        return self._digests[path.name]
+        key = str(path)
+        if key not in self._digests:
+            content = b"".join(part.read_bytes() for part in smoke_parts(path))
+            self._digests[key] = fingerprint.content_digest(content)
+        return self._digests[key]
 
     def start_services(self, subjects: Iterable[str]) -> None:
         """Start the servers that the smokes of these subjects connect to."""
