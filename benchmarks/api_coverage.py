@@ -25,9 +25,10 @@ from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Pythons, choose_python, options
 from watchdog.environments.links import SITE
 from watchdog.environments.record_file import recorded_files
-from watchdog.harness import COVERAGE, copy_smoke, smoke_file
+from watchdog.harness import COVERAGE, smoke_file
 from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
+from watchdog.runner.trials import copy_smoke
 from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.sandbox.sandbox import Job, cell_environment
 from watchdog.storage.api_coverage import ApiCoverage, Share, coverage_json

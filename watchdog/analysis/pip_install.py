@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError
-from watchdog.harness import BARE, copy_smoke, smoke_module
+from watchdog.harness import BARE, smoke_module
 from watchdog.model.evidence import (
     Evidence,
     Failure,
@@ -30,7 +30,7 @@ from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv_install import python_of
 from watchdog.runner.exits import describe_exit
 from watchdog.runner.judge import judge
-from watchdog.runner.trials import TrialRunner
+from watchdog.runner.trials import TrialRunner, copy_smoke
 from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import Redactor, hide_urls

@@ -21,6 +21,7 @@ from watchdog.cli.check_text import (
     Wording,
     cause_lines,
     cure_lines,
+    missing_name_lines,
     result_json,
     verdict_lines,
 )
@@ -215,6 +216,8 @@ class _Answer:
 
     def _print_rest(self, result: CheckResult) -> None:
         self._report(result)
+        for line in missing_name_lines(result):
+            click.echo(f"  {line}")
         changes = cure_changes(result.cure)
         edit = apply_changes(self.project, changes) if changes and self.files else None
         for line in cure_lines(result, diff(edit) if edit else ""):

@@ -19,6 +19,7 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure, pip_arguments
 from watchdog.cli import history_text
+from watchdog.facts.evidence_level import EvidenceLevel, level_of, works_words
 from watchdog.facts.severity import FailedUse, count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Stage
@@ -65,6 +66,8 @@ def verdict_lines(wording: Wording, result: CheckResult) -> Iterator[str]:
         yield f"  {result.reason}"
     for line in _not_judged_lines(result):
         yield f"  {line}"
+    if result.beside:
+        yield f"  installed beside it, because its test needs it: {', '.join(result.beside)}"
     if result.is_project and result.lock is not None:
         yield f"  {_coverage_text(result)}"
 
@@ -79,8 +82,11 @@ def _headline(wording: Wording, result: CheckResult) -> str:
         names = ", ".join(f"{o.name} {o.version}".strip() for o in blocking)
         return f"cannot be installed: {names} {'do' if len(blocking) > 1 else 'does'} not build"
     if not result.is_project and len(result.subjects) == 1:
-        counts = count_uses(result.subjects[0].record)
-        if counts and result.outcome in (Outcome.BROKEN, Outcome.WORKS):
+        record = result.subjects[0].record
+        counts = count_uses(record)
+        if counts and result.outcome is Outcome.WORKS:
+            return works_words(level_of(record))
+        if counts and result.outcome is Outcome.BROKEN:
             return describe(counts)
         return state_symbols(wording.matrix)[State(result.outcome.value)][1]
     return _headline_of_project(wording, result)
@@ -88,7 +94,12 @@ def _headline(wording: Wording, result: CheckResult) -> str:
 
 def _headline_of_project(wording: Wording, result: CheckResult) -> str:
     broken = result.broken
-    tested = sum(s.tested for s in result.subjects if s.subject != IMPORTS)
+    used = [s for s in result.subjects if s.subject != IMPORTS]
+    tested = sum(s.tested for s in used)
+    if result.outcome is Outcome.WORKS and not broken:
+        weak = {level_of(s.record) for s in used} <= {EvidenceLevel.IMPORTS, EvidenceLevel.READS}
+        if weak:
+            return works_words(EvidenceLevel.IMPORTS)
     if not broken:
         word = state_symbols(wording.matrix)[State(result.outcome.value)][1]
         uses = f", all {tested} tested uses pass" if result.outcome is Outcome.WORKS else ""
@@ -200,12 +211,15 @@ def _coverage_text(result: CheckResult) -> str:
     smokes = [s for s in result.subjects if s.subject != IMPORTS]
     imports = next((s for s in result.subjects if s.subject == IMPORTS), None)
     imported = len(imports.passed) + len(imports.failed) if imports else 0
-    tested = sum(s.tested for s in smokes)
-    names = _shortened([s.subject for s in smokes])
+    written = [s for s in smokes if level_of(s.record) is EvidenceLevel.SMOKE]
+    tested = sum(s.tested for s in written)
+    names = _shortened([s.subject for s in written])
     uses = f"{tested} use{'' if tested == 1 else 's'} of {names}" if names else "no uses"
+    guessed = [f"{s.subject} ({level_of(s.record)})" for s in smokes if s not in written]
+    automatic = f" By the automatic smoke: {_shortened(guessed)}." if guessed else ""
     return (
         f"Looked at: the import of {imported} package{'' if imported == 1 else 's'}"
-        f" that {'is' if imported == 1 else 'are'} named, and {uses}. "
+        f" that {'is' if imported == 1 else 'are'} named, and {uses}.{automatic} "
         "Not looked at: the code of the application itself."
     )
 
@@ -228,6 +242,17 @@ def cause_lines(result: CheckResult) -> Iterator[str]:
         yield f"the error of today since {later.since:%Y-%m-%d %H:%M} UTC, {cause}"
     if result.changelog:
         yield f"what it changed: {result.changelog}"
+
+
+def missing_name_lines(result: CheckResult) -> Iterator[str]:
+    """Yield the lines that were read, and that fail when they run."""
+    for name in result.missing_names[:_MOST_SHOWN]:
+        yield (
+            f"read, not run: {name.file}:{name.line} uses {name.symbol}, which "
+            f"{name.missing_from} does not have; that line fails when it runs"
+        )
+    if len(result.missing_names) > _MOST_SHOWN:
+        yield f"and {len(result.missing_names) - _MOST_SHOWN} more such lines (--format json)"
 
 
 def _cause_text(culprit: Culprit | None, proof: str | None, before: str) -> str:
@@ -302,6 +327,7 @@ def result_json(result: CheckResult, as_of: datetime) -> dict[str, Any]:
         "cure": _cure_json(result.cure),
         "cure_searched": result.cure_searched,
         "stopped": result.stopped,
+        "missing_names": [asdict(name) for name in result.missing_names],
     }
 
 
@@ -340,6 +366,7 @@ def _subject_json(subject: SubjectResult) -> dict[str, Any]:
         "severity": describe(counts) if counts else None,
         "symptom": subject.failed[0].symptom if subject.failed else judgement.symptom,
         "reason": judgement.reason,
+        "evidence_level": level_of(subject.record),
         "tested": subject.tested,
         "failed": [asdict(use) for use in subject.failed],
         "not_judged": [asdict(use) | {"reason": why} for use, why in subject.not_judged],

@@ -18,6 +18,13 @@ class EvidenceLevel(StrEnum):
     READS = "reads only"
 
 
+def works_words(level: EvidenceLevel) -> str:
+    """Return what may be said of a package in which nothing fails, given the evidence for it."""
+    if level is EvidenceLevel.IMPORTS:
+        return "imports; it was not used in an application"
+    return f"works ({level})"
+
+
 _LEVEL_OF_KIND = {"example": EvidenceLevel.EXAMPLE, "attach": EvidenceLevel.ATTACHED}
 """The level that a use of the automatic smoke shows, by its kind; any other shows an import."""
 

@@ -158,10 +158,16 @@ def severity_words(severity: Severity, failed: int, tested: int) -> str:
     return f"fails in {failed} of {tested} tested uses"
 
 
+_MOST_NAMED = 4
+"""How many failed uses are named in a sentence before the rest is counted."""
+
+
 def describe(counts: UseCounts, *, name_uses: bool = True) -> str:
     """Return the severity of counts in words: `fails in 1 of 4 tested uses (uploads)`."""
     text = severity_words(counts.severity, len(counts.failed), counts.tested)
     if not name_uses or counts.severity is not Severity.FAILS or counts.tested == 0:
         return text
-    named = "; ".join(use.title.rstrip(".") for use in counts.failed)
-    return f"{text} ({named})"
+    titles = [use.title.rstrip(".") for use in counts.failed]
+    named = "; ".join(titles[:_MOST_NAMED])
+    rest = len(titles) - _MOST_NAMED
+    return f"{text} ({named}; and {rest} more)" if rest > 0 else f"{text} ({named})"

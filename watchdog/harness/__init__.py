@@ -6,7 +6,6 @@ The programs use only the standard library and run on the oldest Python of the m
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -53,17 +52,6 @@ def smoke_module(smoke: Path) -> str:
 def smoke_parts(smoke: Path) -> tuple[Path, ...]:
     """Return the files of a smoke: itself, and if it is a package, the modules beside it."""
     return tuple(sorted(smoke.parent.glob("*.py"))) if smoke.stem == "__init__" else (smoke,)
-
-
-def copy_smoke(smoke: Path, folder: Path) -> Path:
-    """Copy a smoke with all its parts into a folder and return the copy of the smoke itself."""
-    if smoke.stem != "__init__":
-        return Path(shutil.copyfile(smoke, folder / smoke.name))
-    copied = folder / smoke.parent.name
-    copied.mkdir()
-    for part in smoke_parts(smoke):
-        shutil.copyfile(part, copied / part.name)
-    return copied / smoke.name
 
 
 def is_automatic(smoke: Path) -> bool:

@@ -24,7 +24,7 @@ from watchdog.environments.builder import Environments
 from watchdog.environments.bytecode import Scripts
 from watchdog.environments.interpreters import prefixes
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, copy_smoke
+from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, smoke_parts
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
@@ -309,6 +309,17 @@ class TrialRunner:
         paths[str(PACKAGE)] = "watchdog"
         paths[str(Path.home())] = "~"
         return Redactor(self.hosts, paths)
+
+
+def copy_smoke(smoke: Path, folder: Path) -> Path:
+    """Copy a smoke with all its parts into a folder and return the copy of the smoke itself."""
+    if smoke.stem != "__init__":
+        return Path(shutil.copyfile(smoke, folder / smoke.name))
+    copied = folder / smoke.parent.name
+    copied.mkdir()
+    for part in smoke_parts(smoke):
+        shutil.copyfile(part, copied / part.name)
+    return copied / smoke.name
 
 
 def _left_out(trial: Trial) -> dict[str, str]:

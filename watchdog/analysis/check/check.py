@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from watchdog.analysis.check.cause import explain_project
 from watchdog.analysis.check.explain import Report, explain_open, result_without_lock
 from watchdog.analysis.check.installing import Installable, find_installable
+from watchdog.analysis.check.missing_names import find_missing_names
 from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
@@ -69,6 +70,8 @@ async def check(
     if result.outcome is Outcome.BROKEN and result.lock is not None:
         result = await _compare_with_core(scheduler, result, result.lock)
     report(result)
+    if explain and result.outcome is Outcome.WORKS:
+        return await _add_missing_names(scheduler, installable, result)
     if not explain or result.outcome not in (Outcome.BROKEN, Outcome.CONFLICT):
         return result
     latest = [result]
@@ -83,6 +86,22 @@ async def check(
     except TimeoutError:
         scheduler.stop()
         return replace(latest[0], stopped="the search for the cause and the cure")
+
+
+async def _add_missing_names(
+    scheduler: Scheduler, installable: Installable, result: CheckResult
+) -> CheckResult:
+    """Read the source of what has no smoke of its own, for names that are no longer there."""
+    names = [s.subject for s in result.subjects if s.subject != IMPORTS]
+    guessed = [name for name in names if scheduler.workspace.is_automatic(name)]
+    if result.lock is None or not guessed:
+        return result
+    scheduler.observer.stage("Reading the source for names that are gone")
+    found = await gather(
+        find_missing_names(scheduler, name, result.lock, result.python, installable.modules)
+        for name in guessed
+    )
+    return replace(result, missing_names=tuple(name for names in found for name in names))
 
 
 async def _install(scheduler: Scheduler, request: CheckRequest) -> tuple[CheckRequest, Installable]:

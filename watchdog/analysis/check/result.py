@@ -118,6 +118,26 @@ class SubjectResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MissingName:
+    """A line of a package that was read, not run: it uses what is no longer there.
+
+    Attributes:
+        file: relative to site-packages.
+        line: counted from 1.
+        symbol: the full dotted name.
+        missing_from: `name version` of the package that lacks it, and had it at the time of the
+            release that uses it.
+    """
+
+    package: str
+    file: str
+    line: int
+    code: str
+    symbol: str
+    missing_from: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """The answer of a check.
 
@@ -135,6 +155,7 @@ class CheckResult:
         cure: what to change, verified; None if none is known.
         cure_searched: whether the search for a cure came to its end.
         stopped: what was being searched when the time was up.
+        missing_names: lines that were read, not run, of packages that have no smoke of their own.
     """
 
     python: str
@@ -158,6 +179,7 @@ class CheckResult:
     cure_searched: bool = False
     changelog: str | None = None
     stopped: str | None = None
+    missing_names: tuple[MissingName, ...] = ()
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     @property

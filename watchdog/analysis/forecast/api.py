@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from watchdog.analysis.forecast import guards, scopes, usage
+from watchdog.analysis.forecast import guards, instances, scopes, usage
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.harness import API
@@ -56,7 +56,10 @@ class ApiReader:
     @cached_property
     def _scan_digest(self) -> str:
         """A digest that changes when the scan does, or the language that it reads."""
-        files = [Path(__file__), *(Path(str(m.__file__)) for m in (usage, scopes, guards))]
+        files = [
+            Path(__file__),
+            *(Path(str(m.__file__)) for m in (usage, scopes, guards, instances)),
+        ]
         # This Python decides what can be parsed.
         return digest([content_digest(path.read_bytes()) for path in files], sys.version_info[:2])
 
@@ -83,18 +86,22 @@ class ApiReader:
         interpreter: Interpreter,
         as_of: datetime,
         packages: frozenset[str],
+        *,
+        objects: bool = False,
     ) -> tuple[SymbolUse, ...]:
         """Return what a package's own code uses of others, given by import name.
+
+        With `objects` also what it uses of objects that it makes itself.
 
         Raises:
             InstallError, InfrastructureError: the package cannot be installed.
         """
         site = self._environments.release_files(name, version, interpreter, as_of)
-        key = digest(self._scan_digest, sorted(packages))
+        key = digest(self._scan_digest, sorted(packages), *(["objects"] if objects else []))
         cached = self._cache / "uses" / f"{site.parent.name}-{key}.json"
         if (uses := read_json(cached, _USES)) is not None:
             return uses
-        uses = tuple(_scan(site, packages))
+        uses = tuple(_scan(site, packages, objects=objects))
         write_atomic(cached, _USES.dump_json(uses))
         return uses
 
@@ -153,13 +160,17 @@ class ApiReader:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _scan(site: Path, packages: frozenset[str]) -> Iterable[SymbolUse]:
+def _scan(site: Path, packages: frozenset[str], *, objects: bool) -> Iterable[SymbolUse]:
     """Yield the uses in all files of a package that are not its tests or examples."""
     for path in sorted(site.rglob("*.py")):
         file = path.relative_to(site)
         if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
             source = path.read_text("utf-8", "replace")
-            for use in usage.symbol_uses(source, printable(file.as_posix()), packages):
+            name = printable(file.as_posix())
+            found = usage.symbol_uses(source, name, packages)
+            if objects:
+                found += instances.instance_uses(source, name, packages)
+            for use in found:
                 yield replace(use, text=printable(use.text))
 
 
