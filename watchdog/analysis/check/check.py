@@ -33,7 +33,7 @@ from watchdog.analysis.check.validity import judge_records
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import core_control
 from watchdog.runner.scheduler import Scheduler, gather
@@ -71,7 +71,7 @@ async def check(
         result = await _compare_with_core(scheduler, result, result.lock)
     report(result)
     if explain and result.outcome is Outcome.WORKS:
-        return await _add_missing_names(scheduler, installable, result)
+        return await _add_missing_names(scheduler, request, installable, result)
     if not explain or result.outcome not in (Outcome.BROKEN, Outcome.CONFLICT):
         return result
     latest = [result]
@@ -89,7 +89,7 @@ async def check(
 
 
 async def _add_missing_names(
-    scheduler: Scheduler, installable: Installable, result: CheckResult
+    scheduler: Scheduler, request: CheckRequest, installable: Installable, result: CheckResult
 ) -> CheckResult:
     """Read the source of what has no smoke of its own, for names that are no longer there."""
     names = [s.subject for s in result.subjects if s.subject != IMPORTS]
@@ -98,10 +98,23 @@ async def _add_missing_names(
         return result
     scheduler.observer.stage("Reading the source for names that are gone")
     found = await gather(
-        find_missing_names(scheduler, name, result.lock, result.python, installable.modules)
+        find_missing_names(
+            scheduler,
+            name,
+            result.lock,
+            result.python,
+            installable.modules,
+            beside=_beside(request, name),
+        )
         for name in guessed
     )
     return replace(result, missing_names=tuple(name for names in found for name in names))
+
+
+def _beside(request: CheckRequest, subject: str) -> tuple[str, ...]:
+    """Return what is installed beside a subject at all times: the other packages that are named."""
+    names = dict.fromkeys(package_name(r) for r in request.requirements)
+    return () if request.is_project else tuple(name for name in names if name != subject)
 
 
 async def _install(scheduler: Scheduler, request: CheckRequest) -> tuple[CheckRequest, Installable]:
@@ -170,7 +183,13 @@ async def _run_subjects(
         if trial.subject in names and workspace.is_automatic(trial.subject):
             index = workspace.index
             releases = {trial.subject: index.releases_of(trial.subject, as_of)}
-            found = await calibrate(scheduler, releases, trial, result, beside=request.beside)
+            found = await calibrate(
+                scheduler,
+                releases,
+                trial,
+                result,
+                beside=_beside(request, trial.subject),
+            )
             result = found.record
         return result
 

@@ -29,8 +29,10 @@ async def find_missing_names(
     lock: Lock,
     python: str,
     modules: Mapping[str, str],
+    *,
+    beside: tuple[str, ...] = (),
 ) -> tuple[MissingName, ...]:
-    """Return the lines of a package that use what the lock lacks and its own time had.
+    """Return the first line that uses it, for each name that the lock lacks and its own time had.
 
     Args:
         scheduler: runs the API reader.
@@ -38,6 +40,7 @@ async def find_missing_names(
         lock: what is installed.
         python: series, `3.11`.
         modules: the package that brings each top-level module.
+        beside: requirements that are installed beside the package at all times.
     """
     workspace, version = scheduler.workspace, lock.version(subject)
     as_of = workspace.settings.as_of
@@ -67,7 +70,7 @@ async def find_missing_names(
     suspects = [use for use in uses if (use.file, use.line, use.symbol) in places]
     if not suspects:
         return ()
-    request = await _own_time(scheduler, subject, version)
+    request = await _own_time(scheduler, subject, version, beside)
     if request is None:
         return ()
     then = await query_offers(scheduler, *request, suspects)
@@ -84,16 +87,19 @@ async def find_missing_names(
         for risk in gone
         if (risk.file, risk.line, risk.symbol) in lost
     ]
-    return tuple(sorted(set(found), key=lambda name: (name.file, name.line, name.symbol)))
+    first: dict[str, MissingName] = {}
+    for name in sorted(found, key=lambda name: (name.file, name.line)):
+        first.setdefault(name.symbol, name)
+    return tuple(first.values())
 
 
 async def _own_time(
-    scheduler: Scheduler, subject: str, version: str
+    scheduler: Scheduler, subject: str, version: str, beside: tuple[str, ...]
 ) -> tuple[Lock, str, datetime] | None:
     """Return an environment of the version's own time: lock, Python and cutoff."""
     workspace = scheduler.workspace
     releases = {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
-    for request in contemporary_requests(workspace, releases, subject, version):
+    for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
         lock = await scheduler.lock(request)
         if isinstance(lock, Lock):
             return lock, request.python, request.installed_as_of
