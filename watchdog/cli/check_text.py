@@ -68,7 +68,7 @@ def verdict_lines(wording: Wording, result: CheckResult) -> Iterator[str]:
         yield f"  {line}"
     if result.beside:
         yield f"  installed beside it, because its test needs it: {', '.join(result.beside)}"
-    if result.is_project and result.lock is not None:
+    if result.lock is not None and (result.is_project or len(result.subjects) > 1):
         yield f"  {_coverage_text(result)}"
 
 
@@ -217,10 +217,12 @@ def _coverage_text(result: CheckResult) -> str:
     uses = f"{tested} use{'' if tested == 1 else 's'} of {names}" if names else "no uses"
     guessed = [f"{s.subject} ({level_of(s.record)})" for s in smokes if s not in written]
     automatic = f" By the automatic smoke: {_shortened(guessed)}." if guessed else ""
+    missed = " Not looked at: the code of the application itself." if result.is_project else ""
+    if not imported:
+        return f"Looked at: {uses}.{automatic}{missed}"
     return (
         f"Looked at: the import of {imported} package{'' if imported == 1 else 's'}"
-        f" that {'is' if imported == 1 else 'are'} named, and {uses}.{automatic} "
-        "Not looked at: the code of the application itself."
+        f" that {'is' if imported == 1 else 'are'} named, and {uses}.{automatic}{missed}"
     )
 
 

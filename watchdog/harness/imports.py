@@ -22,18 +22,27 @@ _NOT_PUBLIC = {
 }
 
 
+_SHARED = ("flaskext",)
+"""Packages that many distributions put a module into; importing them says nothing."""
+
+
 def _modules(distribution: str) -> list[str]:
     """Return the names of the public modules that a distribution ships, sorted."""
     names: set[str] = set()
+    shared: set[str] = set()
     for file in importlib.metadata.files(distribution) or []:
         first = file.parts[0]
         if first.endswith((".dist-info", ".egg-info", ".data", ".pth")) or first in ("..", "bin"):
             continue
         if len(file.parts) > 1 and file.suffix in (".py", ".so", ".pyd"):
             names.add(first)
+            if first in _SHARED:
+                shared.add(first + "." + file.parts[1].split(".")[0])
         elif len(file.parts) == 1 and re.search(r"\.(py|so|pyd)$", first):
             names.add(first.split(".")[0])
-    return sorted(n for n in names if n.isidentifier() and n not in _NOT_PUBLIC and n[0] != "_")
+    public = {n for n in names if n.isidentifier() and n not in _NOT_PUBLIC and n[0] != "_"}
+    own = {n for n in shared if n.partition(".")[2] not in ("__init__", "__pycache__")}
+    return sorted(public - {n.partition(".")[0] for n in own} | own)
 
 
 def _letters(name: str) -> str:

@@ -138,7 +138,7 @@ class _Explanation:
         if is_open:
             control = await self._find_cause_in_past(primary, self._around(around))
         # What is pinned may exclude each other at every time.
-        control = control or await find_control(self.scheduler, primary)
+        control = control or await find_control(self.scheduler, primary, self.search.request)
         if control is None:
             return
         if _is_core(self.scheduler.workspace, primary):
@@ -159,7 +159,7 @@ class _Explanation:
             if subject.subject in (primary.subject, IMPORTS):
                 continue
             around |= closure(self.installable.requires, subject.subject)
-            own = await find_control(self.scheduler, subject)
+            own = await find_control(self.scheduler, subject, self.search.request)
             versions = {**(dict(own.lock.pins) if own else {}), **versions}
         return replace(control, lock=Lock.of({**versions, **dict(control.lock.pins)})), around
 

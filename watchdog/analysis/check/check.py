@@ -24,6 +24,7 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.check.subjects import (
     choose_subjects,
+    installed_beside,
     named_after,
     named_packages,
     needed_beside,
@@ -33,7 +34,7 @@ from watchdog.analysis.check.validity import judge_records
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
-from watchdog.model.lock import Lock, package_name
+from watchdog.model.lock import Lock
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import core_control
 from watchdog.runner.scheduler import Scheduler, gather
@@ -104,17 +105,11 @@ async def _add_missing_names(
             result.lock,
             result.python,
             installable.modules,
-            beside=_beside(request, name),
+            beside=installed_beside(request, name),
         )
         for name in guessed
     )
     return replace(result, missing_names=tuple(name for names in found for name in names))
-
-
-def _beside(request: CheckRequest, subject: str) -> tuple[str, ...]:
-    """Return what is installed beside a subject at all times: the other packages that are named."""
-    names = dict.fromkeys(package_name(r) for r in request.requirements)
-    return () if request.is_project else tuple(name for name in names if name != subject)
 
 
 async def _install(scheduler: Scheduler, request: CheckRequest) -> tuple[CheckRequest, Installable]:
@@ -162,16 +157,16 @@ async def _run_subjects(
     workspace = scheduler.workspace
     python, as_of = request.python, workspace.settings.as_of
     framework = workspace.settings.matrix.framework
+    asked = request.requirements[: len(request.requirements) - len(request.beside)]
     if request.is_project:
-        names = subjects_of_project(workspace, request.requirements, lock, installable)
+        names = subjects_of_project(workspace, asked, lock, installable)
     else:
-        asked = request.requirements[: len(request.requirements) - len(request.beside)]
         names = choose_subjects(workspace, asked, lock, installable)
     workspace.start_services(names)
     trials: list[Trial] = [
         workspace.trial(name, lock, python, as_of, exploring=True) for name in names
     ]
-    named = named_packages(request.requirements, lock)
+    named = named_packages(asked, lock)
     if request.is_project or len(named) > len(names):
         source = imports_smoke(named)
         trials.insert(0, workspace.made_trial(IMPORTS, source, lock, python, as_of))
@@ -188,14 +183,14 @@ async def _run_subjects(
                 releases,
                 trial,
                 result,
-                beside=_beside(request, trial.subject),
+                beside=installed_beside(request, trial.subject),
             )
             result = found.record
         return result
 
     records = await gather(record(trial) for trial in trials)
     scheduler.observer.stage("Judging what fails")
-    return await judge_records(scheduler, records, installable)
+    return await judge_records(scheduler, records, installable, request)
 
 
 def _result_of(

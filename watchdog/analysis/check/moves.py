@@ -194,7 +194,7 @@ class MoveSearch:
             batch = trials[start : start + at_once]
             run = self.scheduler.record if everything else self.scheduler.record_once
             records = await gather(run(trial) for trial in batch)
-            for result in await judge_records(self.scheduler, records, installable):
+            for result in await judge_records(self.scheduler, records, installable, self.request):
                 if result.outcome not in _PASSES:
                     return Attempt(
                         works=False,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from packaging.requirements import Requirement
+
 from watchdog.analysis.check.installing import Installable, closure
+from watchdog.analysis.check.result import CheckRequest
 from watchdog.harness import has_smoke
 from watchdog.model.lock import Lock, package_name
 from watchdog.runner.workspace import Workspace
@@ -44,7 +47,18 @@ def needed_beside(workspace: Workspace, requirements: Sequence[str]) -> tuple[st
         if name in matrix.extensions
         for requirement in matrix.extensions[name].requires
     ]
-    return tuple(dict.fromkeys(r for r in needed if package_name(r) not in names))
+    return tuple(
+        dict.fromkeys(r for r in needed if package_name(r) not in names or Requirement(r).extras)
+    )
+
+
+def installed_beside(request: CheckRequest, subject: str) -> tuple[str, ...]:
+    """Return what stands beside a subject in its controls: the other packages that are named.
+
+    In an application nothing: what it names has nothing to do with the subject.
+    """
+    names = dict.fromkeys(_names(request.requirements))
+    return () if request.is_project else tuple(name for name in names if name != subject)
 
 
 def named_after(framework: str, requirements: Sequence[str]) -> bool:

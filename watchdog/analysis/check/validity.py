@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from packaging.version import Version
 
 from watchdog.analysis.check.installing import Installable, needs_left_out
-from watchdog.analysis.check.result import COMMAND, IMPORTS, SubjectResult, subject_result
+from watchdog.analysis.check.result import (
+    COMMAND,
+    IMPORTS,
+    CheckRequest,
+    SubjectResult,
+    subject_result,
+)
+from watchdog.analysis.check.subjects import installed_beside
 from watchdog.facts.severity import FailedUse, UseCounts, count_uses
 from watchdog.harness import has_smoke, imports_smoke, test_of_import
 from watchdog.model.evidence import Record
@@ -27,23 +34,32 @@ _IMPORT_ERRORS = ("ModuleNotFoundError", "ImportError")
 
 
 async def judge_records(
-    scheduler: Scheduler, records: Sequence[Record], installable: Installable
+    scheduler: Scheduler,
+    records: Sequence[Record],
+    installable: Installable,
+    request: CheckRequest,
 ) -> list[SubjectResult]:
     """Return a result for each record: which failures count, and why the others do not."""
-    return await gather(_judge(scheduler, record, installable) for record in records)
+    return await gather(_judge(scheduler, record, installable, request) for record in records)
 
 
-async def _judge(scheduler: Scheduler, record: Record, installable: Installable) -> SubjectResult:
+async def _judge(
+    scheduler: Scheduler, record: Record, installable: Installable, request: CheckRequest
+) -> SubjectResult:
     counts = count_uses(record)
     if counts is None or not counts.failed or record.subject == COMMAND:
         return subject_result(record)
     if record.subject == IMPORTS:
         return await _judge_imports(scheduler, record, counts, installable)
-    return await _judge_subject(scheduler, record, counts, installable)
+    return await _judge_subject(scheduler, record, counts, installable, request)
 
 
 async def _judge_subject(
-    scheduler: Scheduler, record: Record, counts: UseCounts, installable: Installable
+    scheduler: Scheduler,
+    record: Record,
+    counts: UseCounts,
+    installable: Installable,
+    request: CheckRequest,
 ) -> SubjectResult:
     subject = record.subject
     excused = [(use, _excuse(scheduler, subject, use, installable)) for use in counts.failed]
@@ -58,6 +74,7 @@ async def _judge_subject(
             subject,
             version,
             {use.name for use in open_uses},
+            beside=installed_beside(request, subject),
         )
         reason = _TOO_OLD.format(version=version)
         not_judged += [(use, reason) for use in open_uses if use.name not in passed]
@@ -73,7 +90,9 @@ async def _judge_subject(
     )
 
 
-async def find_control(scheduler: Scheduler, result: SubjectResult) -> Control | None:
+async def find_control(
+    scheduler: Scheduler, result: SubjectResult, request: CheckRequest
+) -> Control | None:
     """Return an environment of a subject's own time in which what fails now passes."""
     subject, version = result.subject, result.record.lock.get(result.subject)
     if result.control is not None or version is None:
@@ -84,6 +103,7 @@ async def find_control(scheduler: Scheduler, result: SubjectResult) -> Control |
         subject,
         version,
         {use.name for use in result.failed},
+        beside=installed_beside(request, subject),
     )
     return control
 
