@@ -119,7 +119,14 @@ def werkzeug(number: int) -> dict[str, str]:
 
 
 FLASK = """
+import contextlib
 import werkzeug
+session = {}
+def render_template_string(text, **context):
+    return text
+class Config(dict):
+    def __init__(self, root_path, defaults=None):
+        dict.__init__(self, defaults or {})
 class Blueprint:
     pass
 class Response:
@@ -127,16 +134,28 @@ class Response:
 class Client:
     def get(self, path):
         return Response()
+class Map:
+    def iter_rules(self):
+        return []
+class Environment:
+    filters, globals = {}, {}
 class Flask:
+    root_path, url_map, jinja_env = ".", Map(), Environment()
     def __init__(self, name):
-        self.name, self.config = name, {}
-    def add_url_rule(self, *rule):
+        self.name, self.config = name, Config(".")
+    def add_url_rule(self, *rule, **more):
         pass
     def test_client(self):
         return Client()
+    @contextlib.contextmanager
+    def test_request_context(self, *path, **more):
+        yield
+    def update_template_context(self, context):
+        pass
     def answer(self):
         return "hello"
 """
+"""As much of Flask as smokes use, the automatic one included."""
 
 
 def flask(*, needs_gone: bool = False) -> dict[str, str]:

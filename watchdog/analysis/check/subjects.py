@@ -53,12 +53,19 @@ def needed_beside(workspace: Workspace, requirements: Sequence[str]) -> tuple[st
 
 
 def installed_beside(request: CheckRequest, subject: str) -> tuple[str, ...]:
-    """Return what stands beside a subject in its controls: the other packages that are named.
+    """Return what stands beside a subject in its controls.
 
-    In an application nothing: what it names has nothing to do with the subject.
+    That are the other packages that are named, and the extras of its own requirement. In an
+    application nothing: what it names has nothing to do with the subject.
     """
-    names = dict.fromkeys(_names(request.requirements))
-    return () if request.is_project else tuple(name for name in names if name != subject)
+    if request.is_project:
+        return ()
+    named = [Requirement(r) for r in request.requirements]
+    return tuple(
+        f"{package_name(r.name)}[{','.join(sorted(r.extras))}]" if r.extras else r.name
+        for r in named
+        if r.extras or package_name(r.name) != subject
+    )
 
 
 def named_after(framework: str, requirements: Sequence[str]) -> bool:

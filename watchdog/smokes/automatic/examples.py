@@ -19,7 +19,7 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
 )
 _DIRECTIVE = re.compile(
-    r"^([ \t]*)(?:\.\. (?:code|code-block|sourcecode|highlight)::[ \t]*(?:python3?|py)?"
+    r"^([ \t]*)(?:\.\. (?:code|code-block|sourcecode|highlight)::[ \t]*(?:python3?|pycon|py)?"
     r"|(?!\.\. )[^\n]*::)[ \t]*\n((?:[ \t]*\n|\1[ \t]+[^\n]*\n)+)",
     re.MULTILINE,
 )
