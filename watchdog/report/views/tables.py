@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from watchdog.facts.evidence_level import automatic_failure, is_automatic, level_of
 from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
+from watchdog.model.evidence import Record
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views.wording import state_symbols
 
@@ -62,8 +64,8 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
         page: whether the table is on the page of the cell's subject.
     """
     symbol, word = state_symbols(matrix)[verdict.state]
-    if verdict.state is State.BROKEN and verdict.record and (counts := count_uses(verdict.record)):
-        word = describe(counts, name_uses=False)
+    if verdict.record:
+        word = _word(verdict, verdict.record) or word
     return CellView(
         state=verdict.state.value,
         symbol=symbol,
@@ -71,6 +73,18 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
         why=_why(matrix, verdict),
         link=_evidence_link(verdict, page=page),
     )
+
+
+def _word(verdict: Verdict, record: Record) -> str:
+    """Return in words how badly a cell fails, or how much it shows that it works."""
+    if verdict.state is State.WORKS:
+        return level_of(record).word
+    if verdict.state is not State.BROKEN:
+        return ""
+    if is_automatic(record):
+        return automatic_failure(record, verdict.symptom)
+    counts = count_uses(record)
+    return describe(counts, name_uses=False) if counts else ""
 
 
 def _why(matrix: Matrix, verdict: Verdict) -> str:
