@@ -83,7 +83,7 @@ def _is_extension_name(matrix: Matrix, name: str) -> bool:
     return name.startswith(f"{matrix.framework}-") or name.endswith(f"-{matrix.framework}")
 
 
-_FIRST = re.compile(r"(0(\.\d)?(\.\d)?|1\.0(\.0)?)")
+_FIRST = re.compile(r"0(\.[0-2](\.\d)?)?|1\.0(\.0)?")
 
 
 def _is_first(version: str) -> bool:

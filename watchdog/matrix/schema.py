@@ -138,7 +138,7 @@ class TailTable(_Strict):
     list: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="file of the list, from the folder of this file; default: the list that comes "
-        "with the program. `flask-watchdog tail` keeps it",
+        "with the program; the command `tail` keeps it",
     )
 
 

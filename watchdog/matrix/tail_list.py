@@ -24,11 +24,13 @@ def read_tail_list(path: Path) -> tuple[TailPackage, ...]:
         ConfigurationError: it cannot be read, with every line that is no package.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8")
     except FileNotFoundError:  # `flask-watchdog tail` makes it
         return ()
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
+    # Not splitlines(): a reason may hold other characters that end a line.
+    lines = text.removesuffix("\n").split("\n") if text else []
     packages: dict[str, TailPackage] = {}
     problems = []
     for number, line in enumerate(lines, start=1):

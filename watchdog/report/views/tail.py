@@ -125,23 +125,16 @@ class TailView:
 
     @property
     def summary(self) -> str:
-        """Return how many are known how well, in a sentence."""
-        parts = [f"{len(group.lines)} {_PLURAL[_level_of(group)]}" for group in self.levels]
-        if self.broken.lines:
-            parts.append(f"{len(self.broken.lines)} fail")
-        if left := sum(len(group.lines) for group in self.unjudged):
-            parts.append(f"{left} could not be judged")
+        """Return how many there are at each level of evidence, broken and not judged."""
+        counts = {_level_of(group).value: len(group.lines) for group in self.levels}
+        counts |= {
+            "broken": len(self.broken.lines),
+            "not judged": sum(len(group.lines) for group in self.unjudged),
+        }
+        told = "; ".join(f"{words}: {count}" for words, count in counts.items() if count)
         packages = "package" if len(self.lines) == 1 else "packages"
-        return f"Of {len(self.lines)} more {packages}, {wording.join_words(parts)}."
-
-
-_PLURAL = {
-    EvidenceLevel.SMOKE: "pass their own test",
-    EvidenceLevel.EXAMPLE: "ran an example of their documentation",
-    EvidenceLevel.ATTACHED: "were attached and answered a request",
-    EvidenceLevel.IMPORTS: "were imported, and more was not shown",
-    EvidenceLevel.READS: "passed nothing that was run",
-}
+        told = told[:1].upper() + told[1:]
+        return f"{len(self.lines)} more {packages} without a test of their own. {told}."
 
 
 def _level_of(group: TailGroup) -> EvidenceLevel:
