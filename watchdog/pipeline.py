@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from watchdog.errors import InfrastructureError
+from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.matrix.cells import (
     exclusion_reason,
     expand_cells,
@@ -25,7 +25,7 @@ from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Stage, Trial
 from watchdog.model.lock import Lock, Resolution
-from watchdog.model.release import how_to_install_python
+from watchdog.model.release import Release, how_to_install_python
 from watchdog.model.verdict import Breakage, Run, State, Verdict, group_breakages
 from watchdog.runner import self_test
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
@@ -184,10 +184,24 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
             scheduler.in_thread(start_services),
         )
     )
-    tail = dict.fromkeys(cell.subject for cell in cells if cell.table is Table.TAIL)
-    releases |= {name: workspace.index.releases_of(name, as_of) for name in tail}
+    releases |= await scheduler.in_thread(partial(_releases_of_tail, workspace, cells))
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     return CellChoice(releases=releases, cells=cells, left_out=left_out)
+
+
+def _releases_of_tail(
+    workspace: Workspace, cells: Sequence[Cell]
+) -> dict[str, tuple[Release, ...]]:
+    """Return the releases of those packages of the long tail that have cells.
+
+    A package that the index does not show any more has none, and so has one offline whose page is
+    not in the cache: their cells say why they have no lock.
+    """
+    releases: dict[str, tuple[Release, ...]] = {}
+    for name in dict.fromkeys(cell.subject for cell in cells if cell.table is Table.TAIL):
+        with contextlib.suppress(OfflineError):
+            releases[name] = workspace.index.releases_of(name, workspace.settings.as_of)
+    return releases
 
 
 def _cells_of_shard(

@@ -16,7 +16,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from watchdog.analysis.download_list import ListedName
+from watchdog.facts.titles import title_of
 from watchdog.matrix.schema import Matrix
+from watchdog.model.evidence import Stage
 from watchdog.model.lock import Conflict, Lock, LockRequest, NoAnswer, Resolution, Unbuildable
 from watchdog.model.release import Release
 from watchdog.model.tail import TailPackage, in_order_of_use
@@ -268,7 +270,7 @@ class _Examiner:
 def _why_not_resolved(answer: Resolution) -> str:
     match answer:
         case Unbuildable(symptom=symptom):
-            return _cut(f"cannot be built: {symptom}")
+            return _cut(f"cannot be built: {title_of(symptom, stage=Stage.INSTALL)}")
         case Conflict(reason) | NoAnswer(reason):
             return _cut(f"does not resolve: {reason}")
     raise AssertionError(answer)

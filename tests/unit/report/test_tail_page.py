@@ -28,7 +28,7 @@ from watchdog.model.verdict import JournalEntry, State
 from watchdog.report import site
 from watchdog.report.content import Views, build_views
 
-TABLES = LISTED.tables.model_copy(update={"tail": TailTable(python=("3.11",))})
+TABLES = LISTED.tables.model_copy(update={"tail": TailTable.model_validate({"python": ["3.11"]})})
 MATRIX = LISTED.model_copy(update={"tables": TABLES}).with_tail(
     [
         TailPackage(name="flask-a", title="Flask-A", rank=70),

@@ -13,6 +13,7 @@ from watchdog.facts.facts import Facts
 from watchdog.facts.titles import title_of
 from watchdog.facts.today import PythonStatus, SubjectStatus
 from watchdog.matrix.schema import Matrix
+from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import released_sentence
@@ -200,8 +201,9 @@ def _error(status: PythonStatus) -> str:
 
 
 def _reason(status: SubjectStatus) -> str:
-    """Return why a package was not judged on the newest Python."""
-    newest = status.pythons[-1]
+    """Return why a package was not judged on the newest Python that is on the machine."""
+    here = [p for p in status.pythons if p.reason != how_to_install_python(p.python)]
+    newest = (here or status.pythons)[-1]
     if newest.state is State.CONFLICT:
         return f"no set of versions can be installed: {newest.reason}"
     if newest.state is State.FLAKY:
@@ -223,9 +225,7 @@ _DETAILS = re.compile(r"[:;(].*", re.DOTALL)
 def _kind_of_reason(matrix: Matrix, line: TailLine) -> str:
     """Return what the reasons of several packages have in common: without names and details."""
     names = "|".join(re.escape(n) for n in (line.subject, matrix.title(line.subject)))
-    text = re.sub(
-        rf"(?<![\w.-])({names})( {re.escape(line.line.version or '')})?", "it", line.reason
-    )
+    text = re.sub(rf"(?<![\w.-])({names})( \d[\w.]*)?", "it", line.reason)
     return re.sub(r"(?<![\w.])\d[\w.]*", "N", _DETAILS.sub("", text)).strip()
 
 
