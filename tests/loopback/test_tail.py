@@ -92,6 +92,8 @@ def test_list_and_run_of_tail(home: Home, made_up: Any) -> None:
 
     ran = home("run", "--table", "tail")
     assert ran.returncode in (0, 1), ran.stderr
+    assert "3 cells of the long tail: ✓ " in ran.stderr
+    assert "✓ 2 works" not in ran.stderr
     states = home.states()
     assert states.keys() == {f"{n}/tail/py{PYTHON}" for n in list(packages)[:3]}
     assert states[f"flask-tail-attaches/tail/py{PYTHON}"] == "works"

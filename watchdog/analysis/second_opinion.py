@@ -17,7 +17,7 @@ from watchdog.analysis.pip_install import PipInstaller
 from watchdog.errors import InfrastructureError
 from watchdog.facts.facts import Facts
 from watchdog.harness import smoke_file
-from watchdog.model.cell import Table, parse_cell_id, smoke_name
+from watchdog.model.cell import Table, smoke_name
 from watchdog.model.evidence import Judgement, Outcome, Record, Stage
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock
@@ -201,7 +201,7 @@ def _candidates(
         record = record_of(entry.record) if entry.record else None
         if entry.state is not state or record is None or not record.lock:
             continue
-        if parse_cell_id(name).table is Table.TAIL:
+        if name.split("/")[1:2] == [Table.TAIL]:
             continue
         cell = SampledCell(name, record, Outcome(state.value))
         if cell.series in pythons:

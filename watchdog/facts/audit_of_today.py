@@ -133,7 +133,8 @@ def check_tail(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
         judged = [v for v in cells if v.state in (State.WORKS, State.BROKEN, State.BLOCKED)]
         newest = max(judged, key=lambda v: version_key(v.cell.python), default=None)
         works = newest is not None and newest.state is State.WORKS
-        shown = level_of(newest.record).word if works and newest and newest.record else None
+        record = newest.record if newest else None
+        shown = (level_of(record) if record else EvidenceLevel.READS).word if works else None
         said = status.word.partition(",")[0] if _says_works(status) else None
         if said != shown:
             findings.append(f"{subject} is said to be {status.word!r}, not {shown!r}")

@@ -267,9 +267,21 @@ def _python_status(verdict: Verdict) -> PythonStatus:
         log=record.evidence[-1].log if record else "",
         seen=verdict.since or None,
         new=verdict.new,
-        level=level_of(record) if record and verdict.state is State.WORKS else None,
+        level=level_of_verdict(verdict),
         failure=automatic_failure(record, verdict.symptom) if record and fails else "",
     )
+
+
+def level_of_verdict(verdict: Verdict) -> EvidenceLevel | None:
+    """Return how much shows that a cell works; None if it does not, or if no record tells.
+
+    Without a record nothing shows that a package of the long tail works.
+    """
+    if verdict.state is not State.WORKS:
+        return None
+    if verdict.record:
+        return level_of(verdict.record)
+    return EvidenceLevel.READS if verdict.cell.table is Table.TAIL else None
 
 
 def _not_installed(verdict: Verdict) -> UseCounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,8 +35,8 @@ class TailPackage:
 def in_order_of_use(packages: list[TailPackage], today: date) -> list[TailPackage]:
     """Return packages with the most used first: by rank, then those of which none is known.
 
-    Those are ordered by their releases, of which fewer count the longer ago the newest is: one
-    that had 20 releases until four years ago stands where one with 4 until yesterday does.
+    Those are ordered by their releases, which count less the longer ago the newest is: one that
+    had 20 releases until three years ago stands where one with 10 until yesterday does.
     """
     return sorted(packages, key=lambda package: _use(package, today))
 
@@ -49,4 +50,4 @@ def _use(package: TailPackage, today: date) -> tuple[bool, float, str]:
     if package.rank is not None:
         return False, package.rank, package.name
     years = (today - package.released).days / _YEAR if package.released else _YEAR
-    return True, -package.releases / (1 + max(years, 0)), package.name
+    return True, -package.releases / math.sqrt(1 + max(years, 0)), package.name

@@ -14,15 +14,16 @@ from watchdog.facts.errors import (
     error_texts,
     known_errors,
 )
-from watchdog.facts.evidence_level import EvidenceLevel, level_of
+from watchdog.facts.evidence_level import EvidenceLevel
 from watchdog.facts.facts import Facts, derive_facts
 from watchdog.facts.releases import derive_releases
 from watchdog.facts.rules import RuleBook
+from watchdog.facts.today import level_of_verdict
 from watchdog.matrix.schema import Matrix
 from watchdog.matrix.smoke_program import program_of_test
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
-from watchdog.model.verdict import Run, State, Verdict
+from watchdog.model.verdict import Run, Verdict
 from watchdog.report.rule_book import rule_book
 from watchdog.report.stored import StoredResults
 from watchdog.report.views.changes import ChangesView, changes_view
@@ -155,9 +156,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         },
         tail=tail,
         levels={
-            verdict.cell.id: level_of(verdict.record)
-            for verdict in every
-            if verdict.record and verdict.state is State.WORKS
+            verdict.cell.id: level for verdict in every if (level := level_of_verdict(verdict))
         },
         changes=changes_view(matrix, results),
         results=results,

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from watchdog.facts.evidence_level import automatic_failure, is_automatic, level_of
+from watchdog.facts.evidence_level import automatic_failure, is_automatic
 from watchdog.facts.severity import count_uses, describe
+from watchdog.facts.today import level_of_verdict
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
-from watchdog.model.evidence import Record
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views.wording import state_symbols
 
@@ -64,8 +64,7 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
         page: whether the table is on the page of the cell's subject.
     """
     symbol, word = state_symbols(matrix)[verdict.state]
-    if verdict.record:
-        word = _word(verdict, verdict.record) or word
+    word = _word(verdict) or word
     return CellView(
         state=verdict.state.value,
         symbol=symbol,
@@ -75,11 +74,12 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
     )
 
 
-def _word(verdict: Verdict, record: Record) -> str:
-    """Return in words how badly a cell fails, or how much it shows that it works."""
-    if verdict.state is State.WORKS:
-        return level_of(record).word
-    if verdict.state is not State.BROKEN:
+def _word(verdict: Verdict) -> str:
+    """Return in words how badly a cell fails, or how much shows that it works; else nothing."""
+    if level := level_of_verdict(verdict):
+        return level.word
+    record = verdict.record
+    if verdict.state is not State.BROKEN or record is None:
         return ""
     if is_automatic(record):
         return automatic_failure(record, verdict.symptom)
