@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from watchdog.errors import InfrastructureError
+from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.matrix.cells import (
     exclusion_reason,
     expand_cells,
@@ -23,10 +23,10 @@ from watchdog.matrix.cells import (
 )
 from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
-from watchdog.model.evidence import Outcome, Trial
+from watchdog.model.evidence import Outcome, Stage, Trial
 from watchdog.model.lock import Lock, Resolution, package_name
-from watchdog.model.release import how_to_install_python
-from watchdog.model.verdict import Breakage, Run, Verdict, group_breakages
+from watchdog.model.release import Release, how_to_install_python
+from watchdog.model.verdict import Breakage, Run, State, Verdict, group_breakages
 from watchdog.runner import self_test
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
@@ -118,7 +118,8 @@ async def _run(selection: Selection, scheduler: Scheduler) -> RunResult:
     choice = await choose_cells(scheduler, selection)
     async with self_test.alongside(scheduler, len(choice.cells)) as test:
         cell_runs = await run_cells(scheduler, choice)
-    verdicts = [verdict_of(cell_run, matrix.title(matrix.framework)) for cell_run in cell_runs]
+    title = matrix.title(matrix.framework)
+    verdicts = [_gap_in_tail(verdict_of(cell_run, title)) for cell_run in cell_runs]
     dated = _store(scheduler.workspace, choice, verdicts, test.why)
     await scheduler.in_thread(partial(_store_versions, scheduler.workspace, dated))
     records = [verdict.record for verdict in dated if verdict.record]
@@ -133,6 +134,18 @@ async def _run(selection: Selection, scheduler: Scheduler) -> RunResult:
         reused=scheduler.reused,
         doubt=test.why,
     )
+
+
+def _gap_in_tail(verdict: Verdict) -> Verdict:
+    """Return a verdict; one on a package of the long tail that does not build is no breakage.
+
+    Many of them are source distributions that nobody ever built on these Pythons.
+    """
+    is_built = verdict.stage is not Stage.INSTALL or verdict.state is not State.BROKEN
+    if verdict.cell.table is not Table.TAIL or is_built:
+        return verdict
+    reason = f"it cannot be installed: {verdict.symptom}"
+    return replace(verdict, state=State.UNJUDGED, reason=reason)
 
 
 def prepare(
@@ -172,8 +185,24 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
             scheduler.in_thread(start_services),
         )
     )
+    releases |= await scheduler.in_thread(partial(_releases_of_tail, workspace, cells))
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     return CellChoice(releases=releases, cells=cells, left_out=left_out)
+
+
+def _releases_of_tail(
+    workspace: Workspace, cells: Sequence[Cell]
+) -> dict[str, tuple[Release, ...]]:
+    """Return the releases of those packages of the long tail that have cells.
+
+    A package that the index does not show any more has none, and so has one offline whose page is
+    not in the cache: their cells say why they have no lock.
+    """
+    releases: dict[str, tuple[Release, ...]] = {}
+    for name in dict.fromkeys(cell.subject for cell in cells if cell.table is Table.TAIL):
+        with contextlib.suppress(OfflineError):
+            releases[name] = workspace.index.releases_of(name, workspace.settings.as_of)
+    return releases
 
 
 def _cells_of_shard(
@@ -339,12 +368,13 @@ def _store(
 def _store_versions(workspace: Workspace, verdicts: Sequence[Verdict]) -> None:
     """Store the final versions of every package of the matrix, the stack and the run's locks.
 
-    A package whose index page cannot be read is left out.
+    A package whose index page cannot be read is left out, and so are the locks of the long tail.
     """
     settings = workspace.settings
     names = {*settings.matrix.distributions, *settings.matrix.stack_names}
     for verdict in verdicts:
-        names |= verdict.record.lock.keys() if verdict.record else set()
+        if verdict.record and verdict.cell.table is not Table.TAIL:
+            names |= verdict.record.lock.keys()
     versions = {}
     for name in sorted(names):
         with contextlib.suppress(InfrastructureError):

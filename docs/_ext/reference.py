@@ -283,6 +283,7 @@ _MEANINGS = {
     "culprit": "The release that caused it; null where none was proved.",
     "cure": "What to install instead; null where nothing was found.",
     "error": "The error that a user sees.",
+    "evidence": "How much shows that it works; null if it does not.",
     "feed": "Address of its feed, relative to the site.",
     "fixed_on": "When it ended; null while it lasts.",
     "flask": "Version of Flask; null where the resolver chose it.",
@@ -299,12 +300,14 @@ _MEANINGS = {
     "newest_python": "The newest Python on which it works.",
     "page": "Address of its page, relative to the site.",
     "package": "The package that removes something.",
+    "packages": "One object for each package.",
     "pins": "One object for each pinned release.",
     "place": "File and line of the use.",
     "proved": "Whether the culprit was proved.",
     "proof": "How the culprit was proved, see [Method](../explanation/method.md#culprit).",
     "python": "Version of Python.",
     "pythons": "Versions of Python.",
+    "reason": "The reason.",
     "released": "When that version was released.",
     "rotted_on": "When it stopped working.",
     "seen": "When it was first seen.",
@@ -330,7 +333,7 @@ _MEANINGS = {
 """Meanings of fields whose class does not describe them."""
 
 _ANSWERS = (answers.BreakageAnswer, answers.SubjectAnswer)
-_DOCUMENTS = (api.Today, api.History, api.Pins, api.Forecast, api.Field)
+_DOCUMENTS = (api.Today, api.History, api.Pins, api.Forecast, api.Field, api.Tail)
 
 
 def json_page() -> str:

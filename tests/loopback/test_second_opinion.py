@@ -228,6 +228,12 @@ def test_sample_cells_filters_candidates() -> None:
     assert sample_cells(run, known.get, [], pythons={"2.7"}, each=9) == ()
 
 
+def test_sample_cells_leaves_tail_out() -> None:
+    """No cell of the long tail is drawn: what its smoke tries is guessed."""
+    known = records("a/today/py3.13", "b/tail/py3.13")
+    assert drawn_of(known, 9, []) == ["a/today/py3.13"]
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "expected"),
     [

@@ -17,7 +17,7 @@ from watchdog.analysis.pip_install import PipInstaller
 from watchdog.errors import InfrastructureError
 from watchdog.facts.facts import Facts
 from watchdog.harness import smoke_file
-from watchdog.model.cell import smoke_name
+from watchdog.model.cell import Table, smoke_name
 from watchdog.model.evidence import Judgement, Outcome, Record, Stage
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock
@@ -192,11 +192,16 @@ def _candidates(
     state: State,
     pythons: Collection[str],
 ) -> list[SampledCell]:
-    """Return the cells of one state that can be run here, only one of each record."""
+    """Return the cells of one state that can be run here, only one of each record.
+
+    Those of the long tail are left out: what their smoke tries is guessed.
+    """
     by_record: dict[str, SampledCell] = {}
     for name, entry in sorted(run.cells.items()):
         record = record_of(entry.record) if entry.record else None
         if entry.state is not state or record is None or not record.lock:
+            continue
+        if name.split("/")[1:2] == [Table.TAIL]:
             continue
         cell = SampledCell(name, record, Outcome(state.value))
         if cell.series in pythons:

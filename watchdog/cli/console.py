@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,7 +29,9 @@ from rich.progress import (
 from rich.table import Table as RichTable
 
 from watchdog.facts.audit import Audit
+from watchdog.facts.evidence_level import EvidenceLevel, level_of
 from watchdog.matrix.schema import Matrix
+from watchdog.model.cell import Table
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import Breakage, Run, State, Verdict, count_states
 from watchdog.pipeline import RunResult
@@ -212,7 +215,12 @@ def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Pat
                 f"{verdict.cell.id} works, although matrix.yaml expects it to break "
                 f"({verdict.expected}): remove that entry.",
             )
-    say(console, f"{len(result.verdicts)} cells: {_state_counts(matrix, result.verdicts)}")
+    tail = [v for v in result.verdicts if v.cell.table is Table.TAIL]
+    listed = [v for v in result.verdicts if v.cell.table is not Table.TAIL]
+    if listed or not tail:
+        say(console, f"{len(listed)} cells: {_state_counts(matrix, listed)}")
+    if tail:
+        say(console, f"{len(tail)} cells of the long tail: {_tail_counts(matrix, tail)}")
     if result.left_out:
         say(console, f"{len(result.left_out)} cells left out by matrix.yaml (exclude)")
     say(console, f"{result.ran} trials run, {result.reused} known from the ledger")
@@ -239,6 +247,16 @@ def _breakage_table(matrix: Matrix, breakages: Sequence[Breakage]) -> RichTable:
     for breakage in breakages:
         table.add_row(*(escape(text) for text in breakage_row(matrix, breakage)))
     return table
+
+
+def _tail_counts(matrix: Matrix, verdicts: Sequence[Verdict]) -> str:
+    """Return `✓ 12 imports, ✕ 1 breaks`: of what passes how much that shows, and other states."""
+    passed = [v for v in verdicts if v.state is State.WORKS]
+    levels = Counter(level_of(v.record) for v in passed if v.record)
+    symbol = state_symbols(matrix)[State.WORKS][0]
+    texts = [f"{symbol} {levels[level]} {level.word}" for level in EvidenceLevel if levels[level]]
+    others = _state_counts(matrix, [v for v in verdicts if v.state is not State.WORKS])
+    return ", ".join([*texts, *([others] if others else [])])
 
 
 def _state_counts(matrix: Matrix, verdicts: Sequence[Verdict]) -> str:

@@ -75,6 +75,9 @@ COMMANDS = {
     "constraints": _source(
         _MAINTAINERS, "field:constraints", "Write a constraints file of versions that work."
     ),
+    "tail": _source(
+        _MAINTAINERS, "tail:tail", "Keep the list of the packages that are run without a smoke."
+    ),
     "second-opinion": _source(
         _MAINTAINERS,
         "second_opinion:second_opinion",

@@ -187,7 +187,7 @@ _table_option = click.option(
     "--table",
     "tables",
     multiple=True,
-    type=click.Choice([table.value for table in Table][:4]),
+    type=click.Choice([table.value for table in Table]),
     help="Only cells of this table; may be repeated.",
 )
 

@@ -35,6 +35,7 @@ from watchdog.cli.published import load_field
 from watchdog.cli.smoke import program
 from watchdog.environments import gc
 from watchdog.errors import ConfigurationError, ExitCode
+from watchdog.facts.evidence_level import level_of
 from watchdog.harness import PROBE, is_automatic, smoke_file
 from watchdog.matrix import load
 from watchdog.matrix.schema import schema_text
@@ -42,7 +43,7 @@ from watchdog.matrix.shards import Shard
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Record
 from watchdog.model.release import how_to_install_python
-from watchdog.model.verdict import JournalEntry, Run
+from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
 from watchdog.report.views import commands
 from watchdog.report.views.wording import state_symbols
@@ -122,6 +123,8 @@ def show(cell_id: str, matrix_path: Path, reports: Path, format_: str) -> None:
         click.echo(json.dumps(_cell_json(cell_id, latest_run, entry, record), indent=1))
         return
     symbol, word = state_symbols(matrix)[entry.state]
+    if record and entry.state is State.WORKS:
+        word = level_of(record).word
     click.echo(f"{symbol} {cell_id}: {word} as of {latest_run.as_of:%Y-%m-%d %H:%M} UTC")
     if entry.reason:
         click.echo(f"  {entry.reason}")

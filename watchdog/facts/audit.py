@@ -52,6 +52,7 @@ def audit(
             audit_of_past.check_rules_on_history(matrix, facts, book),
             audit_of_today.check_headline(matrix, facts, verdicts),
             audit_of_today.check_words(facts, verdicts),
+            audit_of_today.check_tail(facts, verdicts),
             audit_of_today.check_ongoing(facts, verdicts),
             audit_of_today.check_open(facts, verdicts),
             audit_of_past.check_works(facts),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from packaging.specifiers import SpecifierSet
 
 from watchdog.facts.audit_check import Check
+from watchdog.facts.evidence_level import EvidenceLevel, level_of
 from watchdog.facts.facts import Facts
 from watchdog.facts.headline import make_headline
 from watchdog.facts.lookup import look_up
@@ -27,6 +28,8 @@ def check_rules_on_run(matrix: Matrix, book: RuleBook, verdicts: Sequence[Verdic
         record = verdict.record
         judged = verdict.state in (State.WORKS, State.BROKEN)
         if record is None or not judged or not matrix.is_package(record.subject):
+            continue
+        if verdict.cell.table is Table.TAIL:  # no rule is made from it
             continue
         looked_at += 1
         answers = look_up(book, _pinned(record.lock), verdict.cell.python)
@@ -119,7 +122,27 @@ def check_words(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
 def _says_works(status: SubjectStatus) -> bool | None:
     if status.word == "not judged":
         return None
-    return status.word.startswith("works")
+    return status.word.partition(",")[0] in {level.word for level in EvidenceLevel}
+
+
+def check_tail(facts: Facts, verdicts: Sequence[Verdict]) -> Check:
+    """Compare what is said of each package of the long tail with the uses that passed."""
+    findings = []
+    for subject, status in facts.tail.items():
+        cells = [v for v in verdicts if v.cell.subject == subject and v.cell.table is Table.TAIL]
+        judged = [v for v in cells if v.state in (State.WORKS, State.BROKEN, State.BLOCKED)]
+        newest = max(judged, key=lambda v: version_key(v.cell.python), default=None)
+        works = newest is not None and newest.state is State.WORKS
+        record = newest.record if newest else None
+        shown = (level_of(record) if record else EvidenceLevel.READS).word if works else None
+        said = status.word.partition(",")[0] if _says_works(status) else None
+        if said != shown:
+            findings.append(f"{subject} is said to be {status.word!r}, not {shown!r}")
+    return Check(
+        name="what is said of a package of the long tail is what its uses show",
+        looked_at=len(facts.tail),
+        findings=tuple(findings),
+    )
 
 
 def check_ongoing(facts: Facts, verdicts: Sequence[Verdict]) -> Check:

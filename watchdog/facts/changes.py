@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from watchdog.facts.evidence_level import automatic_failure, is_automatic
 from watchdog.facts.severity import count_uses, describe
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.evidence import Record
@@ -166,17 +167,23 @@ def _result(
     record = find_record(entry.record) if entry.record else None
     control = find_record(entry.control) if entry.control else None
     failed = control if entry.state is State.BLOCKED else record
-    counts = count_uses(record) if record and entry.state is State.BROKEN else None
     symptom = failed.judgement.symptom if failed else entry.symptom
     signature = failed.judgement.signature if failed else symptom
     is_red = entry.state in _RED
     return CellResult(
         state=entry.state,
-        severity=describe(counts, name_uses=False) if counts else "",
+        severity=_severity(record) if record and entry.state is State.BROKEN else "",
         symptom=(symptom or "") if is_red else "",
         signature=(signature or "") if is_red else "",
         version=record.lock.get(parse_cell_id(cell).subject, "") if record else "",
     )
+
+
+def _severity(record: Record) -> str:
+    if is_automatic(record):
+        return automatic_failure(record, record.judgement.symptom)
+    counts = count_uses(record)
+    return describe(counts, name_uses=False) if counts else ""
 
 
 def _change(cell: str, before: CellResult, after: CellResult) -> CellChange | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from watchdog.facts.addresses import Addresses, assign_addresses
@@ -16,7 +16,12 @@ from watchdog.facts.announcements import announced
 from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
 from watchdog.facts.ongoing import OngoingBreakage, is_over, ongoing_breakages
 from watchdog.facts.titles import title_of
-from watchdog.facts.today import Standing, SubjectStatus, statuses_of_today
+from watchdog.facts.today import (
+    Standing,
+    SubjectStatus,
+    statuses_of_tail,
+    statuses_of_today,
+)
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import Address, CureRecord, Explanation, History
 from watchdog.model.verdict import Run, Verdict
@@ -87,6 +92,7 @@ class Facts:
         statuses: fresh installs of each subject today, by name.
         ongoing: breakages of today, of the most downloaded subject first.
         downtimes: the latest first.
+        tail: fresh installs of the packages of the long tail, by name; they are counted apart.
     """
 
     as_of: datetime | None
@@ -95,6 +101,7 @@ class Facts:
     downtimes: tuple[DowntimeFacts, ...]
     addresses: Addresses
     histories: Mapping[str, History]
+    tail: Mapping[str, SubjectStatus] = field(default_factory=dict)
 
     def standing(self, standing: Standing, *, but: str = "") -> tuple[str, ...]:
         """Return the subjects of one number of the headline, without the one named `but`."""
@@ -161,6 +168,9 @@ def derive_facts(
         downtimes=tuple(facts),
         addresses=addresses,
         histories=histories,
+        tail={s.subject: s for s in statuses_of_tail(verdicts, run.as_of, run.newest)}
+        if run
+        else {},
     )
 
 

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from watchdog.facts.evidence_level import (
+    EvidenceLevel,
+    automatic_failure,
+    is_automatic,
+    level_of,
+)
 from watchdog.facts.severity import FailedUse, Severity, UseCounts, count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
@@ -39,6 +45,8 @@ class PythonStatus:
         reason: why it could not be judged.
         symptom: of the first failure.
         seen: cutoff of the first run that saw this failure, UTC.
+        level: how much it shows that it works; None if it does not work.
+        failure: how it fails, in words, where the automatic smoke was run; else empty.
     """
 
     python: str
@@ -53,6 +61,8 @@ class PythonStatus:
     log: str = ""
     seen: datetime | None = None
     new: bool = False
+    level: EvidenceLevel | None = None
+    failure: str = ""
 
     @property
     def works(self) -> bool:
@@ -123,15 +133,21 @@ class SubjectStatus:
 
     @property
     def word(self) -> str:
-        """The state in a few words, as on badges: `works`, `fails in 1 of 4 tested uses`."""
+        """The state in a few words, as on badges: `works`, `fails in 1 of 4 tested uses`.
+
+        What passed the automatic smoke alone does not say `works`, but how far it came.
+        """
         newest = self.newest
         if newest is None:
             return "not judged"
         if newest.works:
             broken = [status.python for status in self.failing]
-            return f"works, except on Python {', '.join(broken)}" if broken else "works"
+            word = (newest.level or EvidenceLevel.SMOKE).word
+            return f"{word}, except on Python {', '.join(broken)}" if broken else word
         if newest.counts is None:
             return "the framework fails"
+        if newest.failure:
+            return newest.failure
         return describe(newest.counts, name_uses=False)
 
 
@@ -166,6 +182,32 @@ def statuses_of_today(
             core.append(verdict)
     if core and matrix.framework not in cells:
         cells[matrix.framework] = _newest_core(core)
+    return _statuses(cells, as_of, newest)
+
+
+def statuses_of_tail(
+    verdicts: Iterable[Verdict], as_of: datetime, newest: Mapping[str, tuple[str, datetime]]
+) -> tuple[SubjectStatus, ...]:
+    """Return what a fresh install of each package of the long tail gives, sorted by name.
+
+    Args:
+        verdicts: of one run.
+        as_of: the cutoff of the run, UTC.
+        newest: newest final release of each package and its upload time.
+    """
+    cells: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.cell.table is Table.TAIL:
+            cells[verdict.cell.subject].append(verdict)
+    return _statuses(cells, as_of, newest)
+
+
+def _statuses(
+    cells: Mapping[str, Sequence[Verdict]],
+    as_of: datetime,
+    newest: Mapping[str, tuple[str, datetime]],
+) -> tuple[SubjectStatus, ...]:
+    """Return the status of each subject from the cells of its fresh installs."""
     return tuple(
         SubjectStatus(
             subject=subject,
@@ -211,6 +253,7 @@ def _python_status(verdict: Verdict) -> PythonStatus:
     elif counts is None and verdict.state is State.BROKEN:
         counts = _not_installed(verdict)
     lock = verdict.lock or (Lock.of(record.lock) if record else None)
+    fails = record is not None and verdict.state is State.BROKEN and is_automatic(record)
     return PythonStatus(
         python=verdict.cell.python,
         state=verdict.state,
@@ -224,7 +267,21 @@ def _python_status(verdict: Verdict) -> PythonStatus:
         log=record.evidence[-1].log if record else "",
         seen=verdict.since or None,
         new=verdict.new,
+        level=level_of_verdict(verdict),
+        failure=automatic_failure(record, verdict.symptom) if record and fails else "",
     )
+
+
+def level_of_verdict(verdict: Verdict) -> EvidenceLevel | None:
+    """Return how much shows that a cell works; None if it does not, or if no record tells.
+
+    Without a record nothing shows that a package of the long tail works.
+    """
+    if verdict.state is not State.WORKS:
+        return None
+    if verdict.record:
+        return level_of(verdict.record)
+    return EvidenceLevel.READS if verdict.cell.table is Table.TAIL else None
 
 
 def _not_installed(verdict: Verdict) -> UseCounts:

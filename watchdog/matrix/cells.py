@@ -27,6 +27,7 @@ def expand_cells(matrix: Matrix, releases: Releases) -> tuple[Cell, ...]:
                 *_today_cells(matrix),
                 *_grid_cells(matrix, releases),
                 *_versions_cells(matrix, releases),
+                *_tail_cells(matrix),
             ]
         )
     )
@@ -181,6 +182,20 @@ def _versions_cells(matrix: Matrix, releases: Releases) -> Iterator[Cell]:
                 framework=upper.label,
                 version=version.label,
             )
+
+
+def _tail_cells(matrix: Matrix) -> Iterator[Cell]:
+    table = matrix.tables.tail
+    if table is None:
+        return
+    for subject, python in product(matrix.tail, table.python):
+        yield Cell(
+            id=f"{subject}/tail/py{python}",
+            table=Table.TAIL,
+            subject=subject,
+            python=python,
+            requirements=matrix.requirements(subject),
+        )
 
 
 def newest_releases(releases: Releases) -> dict[str, tuple[str, datetime]]:

@@ -32,10 +32,12 @@ from watchdog.matrix.schema import (
     Pins,
     Site,
     Tables,
+    TailTable,
     TodayTable,
     VersionsTable,
     columns_of,
 )
+from watchdog.matrix.tail_list import BUILT_IN_LIST, read_tail_list
 
 _Steps = tuple[Any, ...]
 _FAST_LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -62,7 +64,7 @@ def is_matrix(path: Path) -> bool:
 
 
 def load_matrix(path: Path) -> Matrix:
-    """Read and check a matrix file.
+    """Read and check a matrix file, and the list of the long tail that it names.
 
     Raises:
         ConfigurationError: with every problem found, each with its line and column.
@@ -74,7 +76,16 @@ def load_matrix(path: Path) -> Matrix:
         raise ConfigurationError((message,)) from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
-    return parse_matrix(text, path.name)
+    matrix = parse_matrix(text, path.name)
+    if matrix.tables.tail is None:
+        return matrix
+    return matrix.with_tail(read_tail_list(tail_list_path(matrix, path)))
+
+
+def tail_list_path(matrix: Matrix, path: Path) -> Path:
+    """Return the file of the long tail's list; `path` is that of the matrix."""
+    table = matrix.tables.tail
+    return path.parent / table.list if table and table.list else BUILT_IN_LIST
 
 
 def parse_matrix(text: str, where: str) -> Matrix:
@@ -136,6 +147,7 @@ _FIELDS: dict[str, type[BaseModel]] = {
     "today": TodayTable,
     "grid": GridTable,
     "versions": VersionsTable,
+    "tail": TailTable,
     "limits": Limits,
     "exclude": CellException,
     "known_issues": CellException,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from watchdog.matrix import version_rules
 from watchdog.matrix.columns import TAKEN, Columns
+from watchdog.model.tail import TailPackage
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
 DEFAULT_CORE = {"flask": "Flask", "werkzeug": "Werkzeug"}
@@ -126,6 +128,20 @@ class VersionsTable(_Subjects):
     framework: tuple[Rule, ...] = Field(("newest",), description=_FRAMEWORK)
 
 
+class TailTable(_Strict):
+    """The long tail: packages without an entry here, unpinned, with the automatic smoke."""
+
+    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    most_used: Annotated[int, Field(gt=0)] = Field(
+        500, description="so many packages of the list are run, the most used first"
+    )
+    list: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="file of the list, from the folder of this file; default: the list that comes "
+        "with the program; the command `tail` keeps it",
+    )
+
+
 class Tables(_Strict):
     """The tables of cells; leave one out to not run it."""
 
@@ -133,6 +149,7 @@ class Tables(_Strict):
     today: TodayTable | None = None
     grid: GridTable | None = None
     versions: VersionsTable | None = None
+    tail: TailTable | None = None
 
 
 class Limits(_Strict):
@@ -237,6 +254,37 @@ class Matrix(_Strict):
         (), description="cells that are expected to break; one that works is reported"
     )
 
+    _tail: dict[str, TailPackage] = PrivateAttr(default_factory=dict)
+    _tail_dropped: tuple[TailPackage, ...] = PrivateAttr(())
+
+    @property
+    def tail(self) -> Mapping[str, TailPackage]:
+        """The packages of the long tail by name, the most used first.
+
+        They are subjects of the table `tail` alone: neither the history nor the forecast, pins,
+        second opinions or known-good sets know them.
+        """
+        return self._tail
+
+    @property
+    def tail_dropped(self) -> tuple[TailPackage, ...]:
+        """The packages of the list of the long tail that nobody can install."""
+        return self._tail_dropped
+
+    def with_tail(self, packages: Iterable[TailPackage]) -> Self:
+        """Return the matrix with those packages of a list that its table `tail` runs.
+
+        Packages that nobody can install, and those that the matrix has already, are left out.
+        """
+        table = self.tables.tail
+        own = {*self.extensions, *self.core}
+        others = [p for p in packages if p.name not in own]
+        kept = [p for p in others if p.dropped is None]
+        matrix = self.model_copy()  # whose private attributes are its own
+        matrix._tail = {p.name: p for p in kept[: table.most_used if table else 0]}  # noqa: SLF001
+        matrix._tail_dropped = tuple(p for p in others if p.dropped is not None)  # noqa: SLF001
+        return matrix
+
     @property
     def core_names(self) -> tuple[str, str]:
         """The packages of the core: framework, foundation."""
@@ -265,20 +313,29 @@ class Matrix(_Strict):
 
     def requirements(self, subject: str) -> tuple[str, ...]:
         """Return what a new user types after `pip install` for a subject, unpinned."""
-        if subject not in self.extensions:
-            return (subject,)
-        extension = self.extensions[subject]
-        return extension.install or (subject, *extension.requires)
+        extension = self.extensions.get(subject)
+        if extension and extension.install:
+            return extension.install
+        return (subject, *self.requires(subject))
+
+    def requires(self, subject: str) -> tuple[str, ...]:
+        """Return what is typed beside the name of a package, for its smoke to run."""
+        extension = self.extensions.get(subject)
+        if extension:
+            return extension.requires
+        return self.tail[subject].requires if subject in self.tail else ()
 
     def title(self, subject: str) -> str:
         """Return the name of a subject as people write it."""
         extension = self.extensions.get(subject)
-        return extension.name if extension else self.core.get(subject, subject)
+        if extension:
+            return extension.name
+        return self.tail[subject].title if subject in self.tail else self.core.get(subject, subject)
 
     def download_rank(self, subject: str) -> float:
         """Return the rank of a subject by downloads, 1 for the most downloaded; else infinity."""
-        extension = self.extensions.get(subject)
-        return extension.rank if extension and extension.rank else math.inf
+        named = self.extensions.get(subject) or self.tail.get(subject)
+        return named.rank if named and named.rank else math.inf
 
     def is_package(self, subject: str) -> bool:
         """Return whether a subject is one package; a scenario is not."""

@@ -23,6 +23,7 @@ class Table(StrEnum):
     TODAY = "today"
     GRID = "grid"
     VERSIONS = "versions"
+    TAIL = "tail"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ from watchdog.report.views.breakages import TodayView
 from watchdog.report.views.front import FreshView, SiteView
 from watchdog.report.views.history import CauseView, PastBreakageView
 from watchdog.report.views.subject import SubjectView
+from watchdog.report.views.tail import TailPage
 from watchdog.report.views.wording import breakage_page
 
 # The names of these classes and fields, and their docstrings, are published in the schemas.
@@ -154,6 +155,9 @@ class SubjectAnswer:
         successor: what is used instead.
         breakages: of today; history: those of the past, the latest first.
         threats: what will break next.
+        feed: address of its feed, relative to the site; null for a package of the long tail.
+        evidence: how much shows that it works today, such as `smoke` or `imports`; null if it does
+            not work.
     """
 
     subject: str
@@ -167,7 +171,8 @@ class SubjectAnswer:
     breakages: tuple[Broken, ...]
     history: tuple[EarlierBreakage, ...]
     threats: tuple[Threat, ...]
-    feed: str
+    feed: str | None
+    evidence: str | None = None
 
 
 SCHEMAS: Mapping[str, type[Any]] = {
@@ -214,6 +219,9 @@ def answers(matrix: Matrix, views: Views) -> Iterator[Answer]:
             yield Answer(page=breakage_page(old), data=data, markdown=text)
     for view in site.subjects:
         subject = _subject(views, site, view)
+        yield Answer(page=subject.page, data=subject, markdown=subject_markdown(subject))
+    for page in views.tail.pages if views.tail else ():
+        subject = _tail_subject(views, page)
         yield Answer(page=subject.page, data=subject, markdown=subject_markdown(subject))
     for error in map(error_answer, views.error_pages):
         text = error_markdown(error, matrix.title(matrix.framework))
@@ -312,6 +320,26 @@ def _subject(views: Views, site: SiteView, view: SubjectView) -> SubjectAnswer:
         ),
         threats=tuple(threat(risk) for risk in risks if risk.subject == view.subject),
         feed=head.feed,
+        evidence=view.level or None,
+    )
+
+
+def _tail_subject(views: Views, view: TailPage) -> SubjectAnswer:
+    head = views.heads[view.subject]
+    return SubjectAnswer(
+        subject=view.subject,
+        page=f"subjects/{view.subject}.html",
+        title=view.title,
+        verdict=view.sentence,
+        version=head.version,
+        released=head.released,
+        links=tuple(Link(title=kind, page=url) for kind, url in head.links),
+        successor=None,
+        breakages=(),
+        history=(),
+        threats=(),
+        feed=None,
+        evidence=view.level or None,
     )
 
 
@@ -372,6 +400,8 @@ def _timeline(b: BreakageAnswer) -> Iterator[str]:
 def subject_markdown(s: SubjectAnswer) -> str:
     """Return a subject as Markdown."""
     parts = [f"# {escape(s.title)}", escape(s.verdict)]
+    if s.evidence:
+        parts.append(f"Evidence: {escape(s.evidence)}.")
     if s.version and s.released:
         parts.append(f"Newest release: {escape(s.version)}, {wording.date(s.released)}.")
     if s.successor:

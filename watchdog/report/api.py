@@ -9,13 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from watchdog.facts.evidence_level import EvidenceLevel
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import parse_cell_id
@@ -25,6 +28,7 @@ from watchdog.report.views.forecast import ForecastView, RiskView
 from watchdog.report.views.front import SiteView
 from watchdog.report.views.history import HistoryView, PastBreakageView
 from watchdog.report.views.pins import PinView
+from watchdog.report.views.tail import TailLine, TailView
 from watchdog.report.views.wording import breakage_page
 
 T = TypeVar("T")
@@ -96,7 +100,11 @@ class Today:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A combination that was looked at; `state` as in the documentation."""
+    """A combination that was looked at; `state` as in the documentation.
+
+    Attributes:
+        evidence: how much shows that it works, such as `smoke` or `imports`; null if it does not.
+    """
 
     cell: str
     subject: str
@@ -106,6 +114,7 @@ class Cell:
     foundation: str | None
     version: str | None
     state: State
+    evidence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -206,16 +215,87 @@ class Forecast:
     threats: tuple[Threat, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TailPackage:
+    """A package without a smoke of its own, as a fresh install of it was tried automatically.
+
+    Attributes:
+        rank: by downloads, 1 for the most downloaded package of the index; null if not known.
+        python: the newest Python that was judged; null if none was.
+        state: of that Python: `works` says that what was tried passes; `evidence` says what it was.
+        evidence: `documentation example ran`, `attached and answered a request`, `imports` or
+            `reads only`; null if it does not work.
+        word: the state in a few words, as on its badge.
+        error: the error that a user sees; null if it does not fail.
+        reason: why it could not be judged; null if it was.
+    """
+
+    subject: str
+    title: str
+    rank: int | None
+    version: str | None
+    python: str | None
+    state: str
+    evidence: str | None
+    word: str
+    error: str | None
+    reason: str | None
+    page: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """A name that nobody can install on the Pythons of the tail, and the reason."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Tail:
+    """`tail.json`: the packages that have no smoke of their own, the most used first.
+
+    Attributes:
+        levels: how many there are of each `evidence`.
+        broken: how many fail.
+        unjudged: how many could not be judged.
+        dropped: what is not tried.
+    """
+
+    as_of: datetime
+    pythons: tuple[str, ...]
+    levels: dict[str, int]
+    broken: int
+    unjudged: int
+    packages: tuple[TailPackage, ...]
+    dropped: tuple[Dropped, ...]
+
+
 def api_files(
-    matrix: Matrix, run: Run, site: SiteView, forecast_view: ForecastView | None
+    matrix: Matrix,
+    run: Run,
+    site: SiteView,
+    forecast_view: ForecastView | None,
+    tail_view: TailView | None = None,
+    levels: Mapping[str, EvidenceLevel] = MappingProxyType({}),
 ) -> Iterator[tuple[str, str]]:
-    """Yield path within the site and text of every file of the API."""
-    documents: tuple[tuple[str, Today | Field | History | Pins | Forecast], ...] = (
+    """Yield path within the site and text of every file of the API.
+
+    Args:
+        matrix: names the core.
+        run: the run that is shown.
+        site: what the pages show.
+        forecast_view: None where no forecast was made.
+        tail_view: None where the run has no cell of the long tail.
+        levels: how much shows that it works, of each cell that does, by its id.
+    """
+    documents: tuple[tuple[str, Today | Field | History | Pins | Forecast | Tail], ...] = (
         ("today", today(site)),
-        ("field", field(run)),
+        ("field", field(run, levels)),
         ("history", history(site.history)),
         ("pins", pins(site.history.pins)),
         ("forecast", forecast(forecast_view)),
+        ("tail", tail(run.as_of, tail_view)),
     )
     for name, document in documents:
         adapter: TypeAdapter[Any] = TypeAdapter(type(document))
@@ -223,7 +303,7 @@ def api_files(
         schema = adapter.json_schema(mode="serialization")
         yield f"api/{VERSION}/{name}.json", data_text(matrix, data)
         yield f"api/{VERSION}/{name}.schema.json", schema_text(matrix, schema)
-    yield f"api/{VERSION}/field.csv", field_csv(matrix, run)
+    yield f"api/{VERSION}/field.csv", field_csv(matrix, run, levels)
 
 
 def parse_api_file(matrix: Matrix, kind: type[T], text: bytes) -> T:
@@ -304,8 +384,8 @@ def broken(card: TodayView, as_of: datetime) -> Broken:
     )
 
 
-def field(run: Run) -> Field:
-    """Return every cell of a run with its state, sorted by cell id."""
+def field(run: Run, levels: Mapping[str, EvidenceLevel] = MappingProxyType({})) -> Field:
+    """Return every cell of a run with its state and evidence, sorted by cell id."""
     cells = []
     for cell_id, entry in sorted(run.cells.items()):
         cell = parse_cell_id(cell_id)
@@ -319,17 +399,21 @@ def field(run: Run) -> Field:
                 foundation=cell.foundation,
                 version=cell.version,
                 state=entry.state,
+                evidence=level.value if (level := levels.get(cell_id)) else None,
             )
         )
     return Field(run.as_of, tuple(cells))
 
 
-def field_csv(matrix: Matrix, run: Run) -> str:
+def field_csv(
+    matrix: Matrix, run: Run, levels: Mapping[str, EvidenceLevel] = MappingProxyType({})
+) -> str:
     """Return every cell of a run as a CSV table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["cell", "subject", "table", "python", *matrix.core_names, "version", "state"])
-    for cell in field(run).cells:
+    core = matrix.core_names
+    writer.writerow(["cell", "subject", "table", "python", *core, "version", "state", "evidence"])
+    for cell in field(run, levels).cells:
         writer.writerow(
             [
                 cell.cell,
@@ -340,6 +424,7 @@ def field_csv(matrix: Matrix, run: Run) -> str:
                 cell.foundation,
                 cell.version,
                 cell.state.value,
+                cell.evidence,
             ]
         )
     return text.getvalue()
@@ -413,4 +498,41 @@ def threat(risk: RiskView) -> Threat:
         place=risk.place,
         known=risk.seen,
         page=f"forecast.html#{risk.id}",
+    )
+
+
+def tail(as_of: datetime, view: TailView | None) -> Tail:
+    """Return the long tail; nothing where the run has no cell of it."""
+    if view is None:
+        return Tail(as_of, (), {}, 0, 0, (), ())
+    levels = Counter(line.line.level.value for line in view.lines if line.line.level)
+    return Tail(
+        as_of=as_of,
+        pythons=view.pythons,
+        levels=dict(levels),
+        broken=len(view.broken.lines),
+        unjudged=sum(len(group.lines) for group in view.unjudged),
+        packages=tuple(map(tail_package, view.lines)),
+        dropped=tuple(Dropped(title=title, reason=reason) for title, reason in view.dropped),
+    )
+
+
+_TAIL_STATES = {True: State.WORKS, False: State.BROKEN, None: State.UNJUDGED}
+
+
+def tail_package(tail_line: TailLine) -> TailPackage:
+    """Return a package of the long tail as it is published."""
+    line = tail_line.line
+    return TailPackage(
+        subject=line.subject,
+        title=line.title,
+        rank=tail_line.rank,
+        version=line.version,
+        python=tail_line.python,
+        state=_TAIL_STATES[line.works].value,
+        evidence=line.level.value if line.level else None,
+        word=line.word,
+        error=tail_line.error or None,
+        reason=tail_line.reason or None,
+        page=f"subjects/{line.subject}.html",
     )

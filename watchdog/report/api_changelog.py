@@ -21,6 +21,9 @@ CHANGES: tuple[ApiChange, ...] = (
     ApiChange(
         date(2026, 11, 29),
         (
+            "Added: `tail.json` and its schema: the packages that have no smoke of their own.",
+            "Added: `evidence` in `field.json`, `field.csv` and `subjects/NAME.json`.",
+            "Added: `subjects/NAME.json` and `.md` of the long tail; their `feed` is null.",
             "Added: `errors/ADDRESS.json`, `breakages/ID.json` and `subjects/NAME.json`.",
             "Added: their schemas: `error`, `breakage` and `subject`, each `.schema.json`.",
             "Added: the same as Markdown, with the ending `.md`.",
@@ -35,7 +38,7 @@ CHANGES: tuple[ApiChange, ...] = (
 )
 """The latest first; the last one is what was there when this list began."""
 
-FIELDS = "9a01366f9f47140dd055d857dcda2d20193c5b5661466334012b4d30b65f8d40"
+FIELDS = "1f72cb481aeaca67f4351e589bba3a7bb4974beafccd7a0db0684d47cc84a0a8"
 """SHA-256 of the sorted names of all published fields, as hexadecimal digits; see the test."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree as ET
 
+from watchdog.facts.evidence_level import EvidenceLevel
 from watchdog.report.views.front import SubjectLine
 
 _WORKS, _FAILS = "3f6b4a", "b3261e"
@@ -12,6 +13,10 @@ _OTHER_COLOUR = "6a645c"
 _LETTER_WIDTH = 6.6
 """Pixels of an average letter at 11 px; SVG has no layout, so widths are estimated."""
 _PADDING = 14
+
+
+_TOO_LITTLE = (EvidenceLevel.IMPORTS, EvidenceLevel.READS)
+"""Levels that do not earn the colour of what works."""
 
 
 def badge_svg(line: SubjectLine) -> str:
@@ -47,6 +52,6 @@ def badge_json(line: SubjectLine) -> str:
 
 
 def _colour(line: SubjectLine) -> str:
-    if line.works is None:
+    if line.works is None or line.level in _TOO_LITTLE:
         return _OTHER_COLOUR
     return _WORKS if line.works else _FAILS

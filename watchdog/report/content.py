@@ -14,12 +14,14 @@ from watchdog.facts.errors import (
     error_texts,
     known_errors,
 )
+from watchdog.facts.evidence_level import EvidenceLevel
 from watchdog.facts.facts import Facts, derive_facts
 from watchdog.facts.releases import derive_releases
 from watchdog.facts.rules import RuleBook
+from watchdog.facts.today import level_of_verdict
 from watchdog.matrix.schema import Matrix
 from watchdog.matrix.smoke_program import program_of_test
-from watchdog.model.cell import parse_cell_id
+from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
 from watchdog.model.verdict import Run, Verdict
 from watchdog.report.rule_book import rule_book
@@ -39,6 +41,7 @@ from watchdog.report.views.history_chart import HistoryChart, history_chart
 from watchdog.report.views.releases import ReleasesView, releases_view
 from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
 from watchdog.report.views.subject import coverage_sentence
+from watchdog.report.views.tail import TailView, tail_view
 from watchdog.report.views.tracker_report import tracker_report
 from watchdog.storage import journal
 from watchdog.storage.api_coverage import ApiCoverage
@@ -60,6 +63,8 @@ class Views:
         error_pages: the page of every error that is known.
         results: of the last runs, by cell.
         heads: the beginning of each subject's page, by subject.
+        tail: the long tail; None if the run has no cell of it.
+        levels: how much shows that it works, of each cell that does, by its id.
     """
 
     run: Run | None
@@ -83,12 +88,18 @@ class Views:
     heads: Mapping[str, SubjectHead]
     changes: ChangesView | None
     results: Changes
+    tail: TailView | None
+    levels: Mapping[str, EvidenceLevel]
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
     """Return the views of stored results. Pure."""
     run, facts = stored.run, build_facts(matrix, stored)
-    verdicts = recall_verdicts(run, stored.recall)
+    every = recall_verdicts(run, stored.recall)
+    # The long tail is counted apart, and no rule or release page is made from it.
+    verdicts = [v for v in every if v.cell.table is not Table.TAIL]
+    tail_verdicts = [v for v in every if v.cell.table is Table.TAIL]
+    tail = tail_view(matrix, facts, tail_verdicts, run.options if run else ())
     history = history_view(matrix, facts, stored.pins, stored.titles, run.core if run else ())
     texts = error_texts(facts, stored.pins, stored.titles)
     errors = known_errors(texts, stored.published_errors)
@@ -112,7 +123,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         run=run,
         facts=facts,
         rules=rules,
-        audit=audit(matrix, facts, rules, verdicts, stored.published) if rules else None,
+        audit=audit(matrix, facts, rules, every, stored.published) if rules else None,
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),
@@ -127,15 +138,25 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         tracker_reports=_build_tracker_reports(matrix, stored, history),
         releases=releases,
         extensions=extensions_view(
-            matrix, facts, site.front.subjects, outlook, releases.pages_of_risks
+            matrix,
+            facts,
+            site.front.subjects,
+            outlook,
+            releases.pages_of_risks,
+            tail.lines if tail else (),
         )
         if site
         else None,
         heads={
-            page.subject: subject_head(
-                matrix, facts, page.subject, stored.projects.get(page.subject)
+            subject: subject_head(matrix, facts, subject, stored.projects.get(subject))
+            for subject in (
+                *(page.subject for page in (site.subjects if site else ())),
+                *(page.subject for page in (tail.pages if tail else ())),
             )
-            for page in (site.subjects if site else ())
+        },
+        tail=tail,
+        levels={
+            verdict.cell.id: level for verdict in every if (level := level_of_verdict(verdict))
         },
         changes=changes_view(matrix, results),
         results=results,

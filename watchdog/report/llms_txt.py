@@ -27,6 +27,7 @@ _FILES = (
     ("forecast", "what is announced to be removed and still used"),
     ("pins", "which pinned releases of the framework still work alone"),
     ("field", "every combination that was run, with its state"),
+    ("tail", "packages that have no test of their own, and how much an automatic one shows"),
 )
 
 
@@ -40,7 +41,9 @@ def llms_txt(matrix: Matrix, site: SiteView, every: Iterable[Answer]) -> str:
     """
     root = matrix.site.url or ""
     data = [answer.data for answer in every if answer.page == answer.data.page]
-    subjects = [value for value in data if isinstance(value, SubjectAnswer)]
+    named = [value for value in data if isinstance(value, SubjectAnswer)]
+    subjects = [value for value in named if value.feed is not None]
+    tail = [value for value in named if value.feed is None]
     subjects.sort(key=lambda s: (matrix.download_rank(s.subject), s.title.lower()))
     breakages = [value for value in data if isinstance(value, BreakageAnswer)]
     errors = [value for value in data if isinstance(value, ErrorAnswer)]
@@ -65,6 +68,7 @@ def llms_txt(matrix: Matrix, site: SiteView, every: Iterable[Answer]) -> str:
     lines += ["", "## Subjects", ""]
     lines += _links(root, ((s.page, s.title, s.verdict) for s in subjects))
     lines += ["", "## Optional", ""]
+    lines += _links(root, ((s.page, s.title, s.verdict) for s in tail))
     lines += _links(root, ((b.page, b.error, b.verdict) for b in breakages))
     return "\n".join(lines) + "\n"
 

@@ -82,6 +82,7 @@ def navigation(views: Views) -> list[tuple[str, str]]:
     pages = (
         ("errors.html", "Errors", views.error_pages),
         ("extensions.html", "Extensions", views.extensions),
+        ("tail.html", "The long tail", views.tail),
         ("releases.html", "Releases", views.releases.past or views.releases.next),
         ("forecast.html", "Next to break", views.forecast),
         ("history.html", "History", views.history.numbers),
@@ -115,6 +116,7 @@ def all_pages(views: Views) -> Iterator[Page]:
                 "releases": views.releases,
                 "choice": views.extensions,
                 "changes": views.changes,
+                "tail": views.tail,
             },
         )
     if views.site is None:
@@ -122,6 +124,9 @@ def all_pages(views: Views) -> Iterator[Page]:
         return
     yield Page("404.html", "404.html", {})
     yield from _subject_pages(views, views.site)
+    for view in views.tail.pages if views.tail else ():
+        context = {"page": view, "head": views.heads[view.subject]}
+        yield Page(f"subjects/{view.subject}.html", "tail-subject.html", context)
     yield Page(
         "index.html",
         "index.html",
@@ -132,6 +137,7 @@ def all_pages(views: Views) -> Iterator[Page]:
             "sets": views.known_good,
             "outlook": views.forecast,
             "opinions": views.second_opinions,
+            "tail": views.tail,
         },
     )
 
@@ -227,9 +233,16 @@ def _load_templates(matrix: Matrix, views: Views) -> jinja2.Environment:
         "answered": answered_pages(matrix, views),
         "undated": undated(views.forecast) if views.forecast else 0,
         "failing": {c.main.subject for c in views.site.front.failing} if views.site else set(),
-        "with_page": {s.subject for s in views.site.subjects} if views.site else set(),
+        "with_page": {s.subject for s in views.site.subjects} | _tail_subjects(views)
+        if views.site
+        else set(),
     }
     return environment
+
+
+def _tail_subjects(views: Views) -> set[str]:
+    """Return the packages of the long tail that have a page."""
+    return {line.subject for line in views.tail.lines} if views.tail else set()
 
 
 def _pinned_beside_framework(matrix: Matrix) -> str:
@@ -266,8 +279,9 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     if run is None or site is None or views.rules is None:
         return
     yield "paste-data.js", paste_script(views.rules)
-    yield "search-data.js", search_script(matrix, views.error_pages, site)
-    yield from api_files(matrix, run, site, views.forecast)
+    tail = [line.line for line in views.tail.lines] if views.tail else []
+    yield "search-data.js", search_script(matrix, views.error_pages, site, tail)
+    yield from api_files(matrix, run, site, views.forecast, views.tail, views.levels)
     if views.changes:
         yield "changes-data.js", changes_script(matrix, views.results)
     every = tuple(answers(matrix, views))
@@ -277,7 +291,7 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     yield "feed.xml", feed(matrix, site, views.forecast)
     yield from more_feeds(matrix, site, views.forecast, views.releases)
     yield "removals.ics", calendar(matrix, run.as_of, removals(views.releases, views.forecast))
-    for line in site.front.subjects:
+    for line in (*site.front.subjects, *tail):
         yield f"badges/{line.subject}.svg", badge_svg(line)
         yield f"badges/{line.subject}.json", badge_json(line)
     yield "robots.txt", _robots_text(matrix)

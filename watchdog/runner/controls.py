@@ -96,8 +96,8 @@ def contemporary_requests(
         return []
     # Wheels for later Pythons may follow years after the release; they do not count.
     released = max(t for t in files if t - files[0] < _ONE_UPLOAD) + timedelta(seconds=1)
-    extension = workspace.settings.matrix.extensions.get(subject)
-    requirements = (f"{subject}=={version}", *(extension.requires if extension else ()), *beside)
+    requires = workspace.settings.matrix.requires(subject)
+    requirements = (f"{subject}=={version}", *requires, *beside)
     requirements = tuple(dict.fromkeys(requirements))
     available = list(workspace.interpreters)
     requests = [

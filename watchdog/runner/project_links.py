@@ -42,7 +42,8 @@ def store_project_links(workspace: Workspace, records: Iterable[Record]) -> None
 
 def _newest(workspace: Workspace, records: Iterable[Record]) -> dict[str, tuple[str, Interpreter]]:
     """Return the newest version of each watched package that was run, with a Python of it."""
-    packages = frozenset(workspace.settings.matrix.distributions)
+    matrix = workspace.settings.matrix
+    packages = frozenset((*matrix.distributions, *matrix.tail))
     newest: dict[str, tuple[str, Interpreter]] = {}
     for record in records:
         interpreter = workspace.interpreters.get(".".join(record.python.split(".")[:2]))

@@ -210,6 +210,8 @@ def test_schema_accepts_core_columns(file: str) -> None:
     data = yaml.load((ROOT / file).read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
     for limit in ("seconds", "memory_mb"):
         data["limits"][limit] = int(data["limits"][limit])
+    for table in data["tables"].values():
+        table.update({"most_used": int(table["most_used"])} if "most_used" in table else {})
     for extension in data["extensions"].values():
         extension.update({"rank": int(extension["rank"])} if "rank" in extension else {})
     schema = matrix_schema(found)

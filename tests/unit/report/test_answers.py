@@ -110,7 +110,7 @@ def test_llms_txt_leads_to_files() -> None:
     assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1", *["h2"] * 4]
     assert tokens[3].type == "blockquote_open"
     links = [c.attrGet("href") for t in tokens for c in t.children or () if c.type == "link_open"]
-    assert len(links) == 9
+    assert len(links) == 10
     assert [link for link in links if link not in files] == []
 
 

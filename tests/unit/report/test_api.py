@@ -43,6 +43,8 @@ PUBLISHED = [
     "api/v1/pins.schema.json",
     "api/v1/forecast.json",
     "api/v1/forecast.schema.json",
+    "api/v1/tail.json",
+    "api/v1/tail.schema.json",
     "api/v1/field.csv",
 ]
 
@@ -80,8 +82,26 @@ SHAPES = {
             "werkzeug",
             "version",
             "state",
+            "evidence",
         ],
         "State": [],
+    },
+    "tail": {
+        "Tail": ["as_of", "pythons", "levels", "broken", "unjudged", "packages", "dropped"],
+        "TailPackage": [
+            "subject",
+            "title",
+            "rank",
+            "version",
+            "python",
+            "state",
+            "evidence",
+            "word",
+            "error",
+            "reason",
+            "page",
+        ],
+        "Dropped": ["title", "reason"],
     },
     "history": {
         "History": ["breakages"],

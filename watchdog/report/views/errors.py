@@ -269,8 +269,12 @@ def _range(versions: Sequence[str]) -> str:
 # --- the index for the search box ----------------------------------------------------------------
 
 
-def search_script(matrix: Matrix, views: Sequence[ErrorView], site: SiteView) -> str:
+def search_script(
+    matrix: Matrix, views: Sequence[ErrorView], site: SiteView, tail: Sequence[SubjectLine] = ()
+) -> str:
     """Return a script with what the search box looks errors and names up in.
+
+    The packages of the long `tail` are found by their names.
 
     It is a script because a page opened from disk may load scripts but fetch nothing.
     """
@@ -282,7 +286,7 @@ def search_script(matrix: Matrix, views: Sequence[ErrorView], site: SiteView) ->
     }
     names = [
         [*_words_of(line), *(cures.get(line.subject, ()) if line.works is False else ())]
-        for line in site.front.subjects
+        for line in (*site.front.subjects, *tail)
     ]
     data = {"errors": rows, "subjects": names, "as_of": f"{site.front.as_of:%Y-%m-%d}"}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))

@@ -12,6 +12,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.project_links import ProjectLinks
 from watchdog.report.views.forecast import ForecastView, RiskView
 from watchdog.report.views.front import SubjectLine
+from watchdog.report.views.tail import TailLine
 from watchdog.report.views.wording import subject_feed
 
 _DAY = timedelta(days=1)
@@ -45,6 +46,8 @@ class ExtensionRow:
             history.
         since: the beginning of its history.
         open: whether a breakage goes on.
+        level: how much shows that it works, in words; empty if it does not work.
+        tail: whether it is of the long tail, without a smoke of its own.
     """
 
     subject: str
@@ -61,6 +64,8 @@ class ExtensionRow:
     open: bool
     threat: ThreatView | None
     successor: str | None
+    level: str = ""
+    tail: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +73,15 @@ class ExtensionsView:
     """The table, the most used extension first.
 
     Attributes:
-        works: how many of them work on a fresh install today.
+        rows: those with a smoke of their own, and those of the long tail.
+        total: how many have a smoke of their own.
+        works: how many of these work on a fresh install today.
         since: the beginning of the earliest history; None without one.
         ranks_of: the month that the ranks are of, as `2026-11`; None if not known.
     """
 
     rows: tuple[ExtensionRow, ...]
+    total: int
     works: int
     since: datetime | None
     ranks_of: str | None
@@ -86,7 +94,7 @@ class SubjectHead:
     Attributes:
         links: what is linked, and the address: home page, repository, changelog and others.
         links_of: the version whose metadata names them.
-        feed: address of its feed within the site.
+        feed: address of its feed within the site; None for a package of the long tail.
     """
 
     version: str | None
@@ -94,7 +102,7 @@ class SubjectHead:
     links: tuple[tuple[str, str], ...]
     links_of: str | None
     successor: str | None
-    feed: str
+    feed: str | None
     badge: str
 
 
@@ -104,6 +112,7 @@ def extensions_view(
     lines: Iterable[SubjectLine],
     forecast: ForecastView | None,
     pages_of_risks: Mapping[str, str],
+    tail: Sequence[TailLine] = (),
 ) -> ExtensionsView:
     """Return the table of all extensions; scenarios and the framework are none.
 
@@ -113,6 +122,7 @@ def extensions_view(
         lines: the state of each subject today.
         forecast: None where none was made.
         pages_of_risks: the release to come that each risk stands on, by its id.
+        tail: the packages of the long tail.
     """
     own = {line.subject: line for line in lines if _is_extension(matrix, line.subject)}
     in_order = sorted(own, key=lambda s: (matrix.download_rank(s), own[s].title.lower()))
@@ -126,12 +136,40 @@ def extensions_view(
         )
         for subject in in_order
     )
+    every = (*rows, *map(_tail_row, tail))
     return ExtensionsView(
-        rows=rows,
+        rows=tuple(sorted(every, key=lambda row: (row.rank is None, row.rank or 0, row.tail))),
+        total=len(rows),
         works=sum(row.state == "works" for row in rows),
         since=min((row.since for row in rows if row.since), default=None),
         ranks_of=matrix.ranks_of,
     )
+
+
+def _tail_row(tail: TailLine) -> ExtensionRow:
+    line = tail.line
+    return ExtensionRow(
+        subject=line.subject,
+        title=line.title,
+        rank=tail.rank,
+        version=line.version,
+        released=tail.released,
+        python=tail.python if line.works else None,
+        state=_STATES[line.works],
+        symbol=line.symbol,
+        word=line.word,
+        days=None,
+        since=None,
+        open=False,
+        threat=None,
+        successor=None,
+        level=line.level.value if line.level else "",
+        tail=True,
+    )
+
+
+_STATES = {True: "works", False: "broken", None: "unjudged"}
+"""Key of the state by whether it works."""
 
 
 def _is_extension(matrix: Matrix, subject: str) -> bool:
@@ -146,7 +184,6 @@ def _row(
     downtimes = [d for d in facts.downtimes if d.subject == subject]
     until = facts.as_of or (history.until if history else None)
     rank = matrix.download_rank(subject)
-    state = {True: "works", False: "broken", None: "unjudged"}[line.works]
     return ExtensionRow(
         subject=subject,
         title=line.title,
@@ -154,7 +191,7 @@ def _row(
         version=status.released[0] if status and status.released else line.version,
         released=status.released[1] if status and status.released else None,
         python=status.working[-1] if status and status.working else None,
-        state=state,
+        state=_STATES[line.works],
         symbol=line.symbol,
         word=line.word,
         days=days_broken(downtimes, until) if history and until else None,
@@ -162,6 +199,7 @@ def _row(
         open=any(downtime.goes_on for downtime in downtimes),
         threat=threat,
         successor=matrix.extensions[subject].successor,
+        level=line.level.value if line.level else "",
     )
 
 
@@ -200,7 +238,8 @@ def subject_head(
         subject: name of the subject.
         project: where its project lives; None if no run has read that.
     """
-    status, extension = facts.statuses.get(subject), matrix.extensions.get(subject)
+    status = facts.statuses.get(subject) or facts.tail.get(subject)
+    extension = matrix.extensions.get(subject)
     released = status.released if status else None
     return SubjectHead(
         version=released[0] if released else None,
@@ -208,6 +247,6 @@ def subject_head(
         links=tuple(project.links.items()) if project else (),
         links_of=project.version if project else None,
         successor=extension.successor if extension else None,
-        feed=subject_feed(subject),
+        feed=subject_feed(subject) if subject not in facts.tail else None,
         badge=f"badges/{subject}.svg",
     )

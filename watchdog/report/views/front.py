@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from watchdog.facts.evidence_level import EvidenceLevel
 from watchdog.facts.facts import Facts
 from watchdog.facts.headline import make_headline
 from watchdog.facts.today import Standing, SubjectStatus
@@ -61,6 +62,7 @@ class SubjectLine:
         word: its state in a few words.
         works: whether it works on the newest Python that was judged.
         version: that a fresh install gives; None if that is not known.
+        level: how much shows that it works; None if it does not work.
     """
 
     subject: str
@@ -69,6 +71,7 @@ class SubjectLine:
     word: str
     works: bool | None
     version: str | None
+    level: EvidenceLevel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +232,9 @@ def _news(
     return NewsView(
         since=since,
         broken=with_titles(matrix, (v.cell.subject for v in verdicts if v.new)),
-        works=with_titles(matrix, (parse_cell_id(cell_id).subject for cell_id in fixed)),
+        works=with_titles(
+            matrix, (c.subject for c in map(parse_cell_id, fixed) if c.table is not Table.TAIL)
+        ),
     )
 
 
@@ -293,7 +298,12 @@ def _subject_lines(
 
 def subject_line(matrix: Matrix, facts: Facts, subject: str) -> SubjectLine:
     """Return a subject with its state of today: of its fresh installs alone."""
-    status, symbols = facts.statuses.get(subject), state_symbols(matrix)
+    return line_of_status(matrix, subject, facts.statuses.get(subject))
+
+
+def line_of_status(matrix: Matrix, subject: str, status: SubjectStatus | None) -> SubjectLine:
+    """Return a subject with the state of its fresh installs; None if it has none."""
+    symbols = state_symbols(matrix)
     newest = status.newest if status else None
     state = newest.state if newest else State.UNJUDGED
     return SubjectLine(
@@ -303,6 +313,7 @@ def subject_line(matrix: Matrix, facts: Facts, subject: str) -> SubjectLine:
         word=status.word if status else symbols[State.UNJUDGED][1],
         works=newest.works if newest else None,
         version=newest.version if newest else None,
+        level=newest.level if newest else None,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from watchdog.facts.evidence_level import EvidenceLevel, level_of
 from watchdog.facts.facts import Facts, OngoingFacts
 from watchdog.facts.severity import describe
-from watchdog.facts.today import SubjectStatus
+from watchdog.facts.today import PythonStatus, SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Evidence, Outcome, Record, UseResult
@@ -65,6 +66,7 @@ class SubjectView:
         sentence: the verdict of today.
         released: the fact about its last release.
         breakages: of today.
+        level: how much shows that it works, in words; empty if it does not work.
     """
 
     subject: str
@@ -76,6 +78,7 @@ class SubjectView:
     successor: str | None
     tables: tuple[TableView, ...]
     evidence: tuple[EvidenceView, ...]
+    level: str = ""
 
 
 def subject_view(
@@ -99,6 +102,7 @@ def subject_view(
     extension = matrix.extensions.get(subject)
     title = matrix.title(subject)
     status = facts.statuses.get(subject)
+    newest = status.newest if status else None
     return SubjectView(
         subject=subject,
         title=title,
@@ -109,6 +113,7 @@ def subject_view(
         successor=extension.successor if extension else None,
         tables=tuple(_tables(matrix, subject, verdicts)),
         evidence=tuple(_all_evidence(matrix, subject, verdicts, controls, options)),
+        level=newest.level.value if newest and newest.level else "",
     )
 
 
@@ -161,13 +166,14 @@ def subject_sentence(
     if status is None or newest is None:
         return f"{title} could not be judged on a fresh install today."
     name = f"{title} {newest.version}" if newest.version else title
+    working = _series(status.working)
     if newest.works and not status.failing:
-        text = f"{name} works on a fresh install today, on Python {_series(status.working)}."
+        text = f"{name} {_passes(newest)} on a fresh install today, on Python {working}."
     elif newest.works:
-        works, fails = _series(status.working), _series([s.python for s in status.failing])
-        text = f"{name} works on a fresh install today on Python {works}"
+        fails = _series([s.python for s in status.failing])
+        text = f"{name} {_passes(newest)} on a fresh install today on Python {working}"
         if len(status.working) == 1 < len(status.failing):
-            text = f"{name} breaks on a fresh install today on every Python except {works}"
+            text = f"{name} breaks on a fresh install today on every Python except {working}"
         else:
             text += f", and breaks on Python {fails}"
         text += f": {ongoing[0].title}" if ongoing else "."
@@ -179,6 +185,13 @@ def subject_sentence(
     if status.not_judged:
         text = f"{text.rstrip('.')}. Not judged on Python {_series(status.not_judged)}."
     return text
+
+
+def _passes(status: PythonStatus) -> str:
+    """Return what a package does that passed: it works only if somebody wrote down what that is."""
+    if status.level in (None, EvidenceLevel.SMOKE):
+        return "works"
+    return f"passes an automatic test ({status.level})"
 
 
 def _series(pythons: Sequence[str]) -> str:
@@ -205,6 +218,30 @@ def _all_evidence(
         yield _evidence_view(matrix, record, cells[fingerprint], options)
 
 
+def evidence_of_verdict(matrix: Matrix, verdict: Verdict, options: Sequence[str]) -> EvidenceView:
+    """Return the record of a verdict on a package of the long tail, with the word of the verdict.
+
+    The record may have uses that fail and do not count, since they never passed.
+
+    Args:
+        matrix: gives words.
+        verdict: with a record.
+        options: those by which a smoke of the run is run again.
+    """
+    assert verdict.record  # noqa: S101  the caller has seen to it
+    view = _evidence_view(matrix, verdict.record, [verdict.cell.id], options)
+    cell = cell_view(matrix, verdict, page=True)
+    return replace(
+        view,
+        symbol=cell.symbol,
+        word=cell.word,
+        symptom=verdict.symptom if verdict.state is State.BROKEN else None,
+        reason=verdict.reason,
+        log=view.log if verdict.state is State.BROKEN else "",
+        open=verdict.state is State.BROKEN,
+    )
+
+
 def _evidence_view(
     matrix: Matrix, record: Record, cells: Sequence[str], options: Sequence[str]
 ) -> EvidenceView:
@@ -215,7 +252,7 @@ def _evidence_view(
     return EvidenceView(
         anchor=record.fingerprint,
         symbol=symbol,
-        word=word,
+        word=level_of(record).word if judgement.outcome is Outcome.WORKS else word,
         title=", ".join(cells) or "core control",
         ran_at=record.ran_at,
         symptom=judgement.symptom,

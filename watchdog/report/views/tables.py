@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from watchdog.facts.evidence_level import automatic_failure, is_automatic
 from watchdog.facts.severity import count_uses, describe
+from watchdog.facts.today import level_of_verdict
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State, Verdict
@@ -62,8 +64,7 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
         page: whether the table is on the page of the cell's subject.
     """
     symbol, word = state_symbols(matrix)[verdict.state]
-    if verdict.state is State.BROKEN and verdict.record and (counts := count_uses(verdict.record)):
-        word = describe(counts, name_uses=False)
+    word = _word(verdict) or word
     return CellView(
         state=verdict.state.value,
         symbol=symbol,
@@ -71,6 +72,19 @@ def cell_view(matrix: Matrix, verdict: Verdict, *, page: bool) -> CellView:
         why=_why(matrix, verdict),
         link=_evidence_link(verdict, page=page),
     )
+
+
+def _word(verdict: Verdict) -> str:
+    """Return in words how badly a cell fails, or how much shows that it works; else nothing."""
+    if level := level_of_verdict(verdict):
+        return level.word
+    record = verdict.record
+    if verdict.state is not State.BROKEN or record is None:
+        return ""
+    if is_automatic(record):
+        return automatic_failure(record, verdict.symptom)
+    counts = count_uses(record)
+    return describe(counts, name_uses=False) if counts else ""
 
 
 def _why(matrix: Matrix, verdict: Verdict) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from watchdog.facts.evidence_level import automatic_failure, is_automatic
 from watchdog.facts.severity import Severity, count_uses, describe
+from watchdog.facts.today import version_key
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Stage
 from watchdog.model.verdict import Breakage, State
@@ -31,6 +33,11 @@ def join_words(words: Sequence[str]) -> str:
     if len(words) > 1:
         return f"{', '.join(words[:-1])} and {words[-1]}"
     return "".join(words)
+
+
+def series(text: str) -> tuple[int, ...]:
+    """Return the sort key of a Python series: 3.9 stands before 3.10."""
+    return version_key(text)
 
 
 def share(part: int, whole: int) -> str:
@@ -77,6 +84,9 @@ def breakage_row(matrix: Matrix, breakage: Breakage) -> tuple[str, str, str, str
 
 def _severity(breakage: Breakage) -> str:
     """Return how badly it fails where it fails most, in words."""
+    automatic = [v.record for v in breakage.verdicts if v.record and is_automatic(v.record)]
+    if len(automatic) == len(breakage.verdicts) and automatic:
+        return automatic_failure(automatic[0], breakage.symptom)
     records = [v.record or v.control for v in (*breakage.verdicts, *breakage.blocked)]
     counts = [c for record in records if record and (c := count_uses(record))]
     failing = [c for c in counts if c.severity is not Severity.WORKS]
