@@ -7,6 +7,7 @@ from enum import StrEnum
 from watchdog.facts.severity import count_uses
 from watchdog.model.evidence import Record
 
+
 class EvidenceLevel(StrEnum):
     """What was run of a package, the strongest evidence first; as words for people."""
 

@@ -19,6 +19,7 @@ from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
     CheckResult,
+    ObstacleKind,
     SubjectResult,
 )
 from watchdog.analysis.check.subjects import (
@@ -161,7 +162,16 @@ def _result_of(
             symptom=blocking.symptom,
             reason=f"{blocking.name} {blocking.version} does not build",
         )
-    return result
+    return _without_too_large(result)
+
+
+def _without_too_large(result: CheckResult) -> CheckResult:
+    """Return a result that is not judged, if it works but for a package that brings too much."""
+    large = [o for o in result.obstacles if o.kind is ObstacleKind.TOO_LARGE]
+    if not large or result.outcome is not Outcome.WORKS:
+        return result
+    reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in large)
+    return replace(result, outcome=Outcome.UNJUDGED, stage=Stage.INSTALL, reason=reason)
 
 
 def _badness(subject: SubjectResult) -> tuple[int, bool]:

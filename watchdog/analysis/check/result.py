@@ -42,6 +42,7 @@ class ObstacleKind(StrEnum):
     MACHINE = "this machine lacks something"
     REFUSED_BY_UV = "uv refuses it"
     NOT_ON_INDEX = "not on the index"
+    TOO_LARGE = "it brings too much"
 
 
 @dataclass(frozen=True, kw_only=True)
