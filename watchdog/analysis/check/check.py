@@ -19,7 +19,6 @@ from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
     CheckResult,
-    ObstacleKind,
     SubjectResult,
 )
 from watchdog.analysis.check.subjects import (
@@ -167,10 +166,9 @@ def _result_of(
 
 def _without_too_large(result: CheckResult) -> CheckResult:
     """Return a result that is not judged, if it works but for a package that brings too much."""
-    large = [o for o in result.obstacles if o.kind is ObstacleKind.TOO_LARGE]
-    if not large or result.outcome is not Outcome.WORKS:
+    if not result.too_large or result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
         return result
-    reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in large)
+    reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in result.too_large)
     return replace(result, outcome=Outcome.UNJUDGED, stage=Stage.INSTALL, reason=reason)
 
 

@@ -166,6 +166,11 @@ class CheckResult:
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     @property
+    def too_large(self) -> tuple[Obstacle, ...]:
+        """The packages that bring more than the limits permit, so that they were not judged."""
+        return tuple(o for o in self.obstacles if o.kind is ObstacleKind.TOO_LARGE)
+
+    @property
     def records(self) -> tuple[Record, ...]:
         """The evidence, one record for each smoke."""
         return tuple(subject.record for subject in self.subjects)
