@@ -90,3 +90,17 @@ class InstallError(Exception):
         super().__init__(symptom)
         self.symptom = symptom
         self.log = log
+
+
+class LimitError(InstallError):
+    """A distribution brings more than the watchdog takes, or cannot be unpacked.
+
+    It is not installed, and that says nothing about whether it works: it is not judged.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, reason)
+
+
+class PageLimitError(InfrastructureError):
+    """A package's page on the index is longer than the watchdog reads; the others can be read."""

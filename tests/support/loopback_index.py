@@ -8,16 +8,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from loopback import Loopback
 
 from watchdog.runner.wheel_builder import build_wheel, wheel_metadata
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:
@@ -55,6 +59,7 @@ class LoopbackIndex(Loopback):
         fault: receives the path and the correct body of each response, and may return another
             status and body.
         keep: the Cache-Control header; None for no header.
+        ranges: answer requests for a part of a file with that part (RFC 9110, 14.2).
     """
 
     files: dict[str, list[Upload]] = field(default_factory=dict)
@@ -63,6 +68,7 @@ class LoopbackIndex(Loopback):
     broken: str | None = None
     fault: Callable[[str, bytes], tuple[int, bytes] | None] | None = None
     keep: str | None = "max-age=600"
+    ranges: bool = True
 
     @property
     def url(self) -> str:
@@ -97,7 +103,17 @@ class LoopbackIndex(Loopback):
         status, kind, data = self._content(handler.path)
         if self.fault and (wrong := self.fault(handler.path, data)):
             status, data = wrong
+        part = _RANGE.fullmatch(handler.headers.get("Range") or "")
+        whole = len(data)
+        if part and self.ranges and status == HTTPStatus.OK and "/files/" in handler.path:
+            first = int(part[1]) if part[1] else max(whole - int(part[2]), 0)
+            last = min(int(part[2]), whole - 1) if part[1] and part[2] else whole - 1
+            status, data = HTTPStatus.PARTIAL_CONTENT, data[first : last + 1]
         handler.send_response(status)
+        if status == HTTPStatus.PARTIAL_CONTENT:
+            handler.send_header("Content-Range", f"bytes {first}-{last}/{whole}")
+        if self.ranges:
+            handler.send_header("Accept-Ranges", "bytes")
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(data)))
         if self.keep:

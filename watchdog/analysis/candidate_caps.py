@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from functools import partial
-from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.analysis.candidate_source import Candidate
+from watchdog.environments.metadata_file import read_metadata
 from watchdog.errors import InstallError
 from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter
@@ -137,18 +137,13 @@ def _read(
     environments = workspace.environments
     for package in environments.packages(installation):
         try:
-            text = _metadata(environments.site_packages(package))
+            text = read_metadata(environments.site_packages(package))
         except InstallError:
             continue  # it was not installed before either
         requires = requirements_in(text, installation.interpreter, extras.get(package.name, ()))
         release = Declared(name=package.name, version=package.version, requires=requires)
         declared.append(release)
     return declared
-
-
-def _metadata(site: Path) -> str:
-    path = next(site.glob("*.dist-info/METADATA"), None)
-    return path.read_text("utf-8", "replace") if path else ""
 
 
 def requirements_in(

@@ -137,6 +137,8 @@ def check(
         click.echo(json.dumps(answer.json(result)))
     if result.outcome is Outcome.ERROR:
         raise InfrastructureError(result.reason or _FAILED)
+    if result.outcome is Outcome.UNJUDGED and result.too_large:
+        return ExitCode.INFRASTRUCTURE
     fails = result.outcome in (Outcome.BROKEN, Outcome.CONFLICT)
     return ExitCode.NEW_BREAKAGE if fails else ExitCode.NOTHING_NEW
 

@@ -145,11 +145,12 @@ def _obstacle_text(obstacle: Obstacle, python: str) -> str:
         ObstacleKind.MACHINE: "was not judged",
         ObstacleKind.REFUSED_BY_UV: "was not judged: uv refuses it",
         ObstacleKind.NOT_ON_INDEX: "was not judged: it is not on the package index",
+        ObstacleKind.TOO_LARGE: "was not judged",
     }[obstacle.kind]
     text = f"{name}{required} {words}: {obstacle.reason}"
     if obstacle.debian:
         text += f" (on Debian: apt install {obstacle.debian})"
-    if obstacle.kind in (ObstacleKind.REFUSED_BY_UV, ObstacleKind.NOT_ON_INDEX):
+    if obstacle.kind not in (ObstacleKind.DOES_NOT_BUILD, ObstacleKind.MACHINE):
         return text
     newest = obstacle.wheels[-1] if obstacle.wheels else None
     if newest is None:

@@ -17,11 +17,13 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from watchdog.environments.links import SITE, Linker, create_venv
+from watchdog.environments.links import SITE, Linker, StoreEntry, create_venv
+from watchdog.environments.metadata_file import read_metadata
 from watchdog.environments.package_files import ALWAYS, Package, seed
 from watchdog.environments.store import Store
-from watchdog.errors import InfrastructureError, InstallError
+from watchdog.errors import InfrastructureError, InstallError, LimitError
 from watchdog.model.lock import Installation
+from watchdog.model.project_links import is_address
 from watchdog.model.release import Interpreter
 from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import POSIX
@@ -90,13 +92,26 @@ class Environments:
             InfrastructureError: index, network or disk failed.
         """
         interpreter = installation.interpreter
-        entries = [self._store.entry(package) for package in self.packages(installation)]
+        entries = [self._entry(package) for package in self.packages(installation)]
         if POSIX:
             python = create_venv(into, interpreter)
         else:
             python = self._installer.create_venv(into, interpreter)
         self._linker.link(entries, python, _site_packages(into, interpreter))
         return python
+
+    def _entry(self, package: Package) -> StoreEntry:
+        """Return the entry of a package of an environment; the reason names it where it has none.
+
+        Raises:
+            LimitError: it brings more than the limits permit.
+            InstallError: it cannot be installed on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        try:
+            return self._store.entry(package)
+        except LimitError as e:
+            raise LimitError(f"{package.name} {package.version}: {e.symptom}") from None
 
     def install(self, installation: Installation, into: Path) -> Path:
         """Build a reference environment; return the path of its python.
@@ -144,13 +159,13 @@ class Environments:
         return self._requirements[package]
 
     def _read_requirements(self, package: Package) -> frozenset[str]:
-        metadata = _metadata(self.site_packages(package))
+        metadata = read_metadata(self.site_packages(package))
         environment = {"python_version": package.interpreter.series, "extra": ""}
         names = set()
         for text in HeaderParser().parsestr(metadata).get_all("Requires-Dist", []):
             try:
                 requirement = Requirement(text)
-            except InvalidRequirement:
+            except (InvalidRequirement, RecursionError):
                 continue
             if requirement.marker is None or requirement.marker.evaluate(environment):
                 names.add(str(canonicalize_name(requirement.name)))
@@ -174,7 +189,7 @@ class Environments:
 
     def metadata(self, name: str, version: str, interpreter: Interpreter, as_of: datetime) -> str:
         """Return the core metadata of a release; raises as site_packages() does."""
-        return _metadata(self.release_files(name, version, interpreter, as_of))
+        return read_metadata(self.release_files(name, version, interpreter, as_of))
 
     def changelog(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
@@ -186,19 +201,11 @@ class Environments:
             return None
 
 
-def _metadata(site_packages: Path) -> str:
-    """Return the metadata of the package in a folder; empty if it has none."""
-    try:
-        return next(site_packages.glob("*.dist-info/METADATA")).read_text("utf-8", "replace")
-    except (OSError, StopIteration):
-        return ""
-
-
 def changelog_in(metadata: str) -> str | None:
     """Return the URL of the changelog that a release's metadata names."""
     entries = HeaderParser().parsestr(metadata).get_all("Project-URL", [])
     for label, _, url in (entry.partition(", ") for entry in entries):
-        if _CHANGES.search(label) and url.startswith("https://"):
+        if _CHANGES.search(label) and url.startswith("https://") and is_address(str(url)):
             return str(url)
     return None
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from watchdog.model.package_limits import SOURCE_BYTES
 from watchdog.model.release import Interpreter
 from watchdog.sandbox.process import Processes
 
@@ -86,8 +87,9 @@ def compile_sources(processes: Processes, interpreter: Interpreter, sources: Ite
 
 
 def compile_modules(processes: Processes, interpreter: Interpreter, folder: Path) -> None:
-    """Compile the modules directly in a folder, and nothing below it."""
-    compile_sources(processes, interpreter, sorted(map(str, folder.glob("*.py"))))
+    """Compile the modules directly in a folder, and nothing below it; no mere data."""
+    modules = [path for path in folder.glob("*.py") if path.stat().st_size < SOURCE_BYTES]
+    compile_sources(processes, interpreter, sorted(map(str, modules)))
 
 
 def repair_bytecode(

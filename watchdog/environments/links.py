@@ -6,6 +6,7 @@ cell, and creating `Path` objects takes longer than creating the links.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import threading
@@ -19,6 +20,11 @@ COMPLETE = ".watchdog-complete"
 """Name of a file that is written last, when an entry of the store is complete."""
 SITE = "site-packages"
 _PROGRAM_FOLDERS = ("bin", "Scripts")
+_LONGEST_SCRIPT = 64_000
+"""Bytes. What an installer makes of an entry point has some 300; compiled programs have many MB."""
+
+_MOST_SCRIPTS = 500
+_LONGEST_FIRST_LINE = 1024
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class StoreEntry:
         path: the folder.
         items: the content of its site-packages: names, and whether each is a folder.
         others: the same for what belongs in the root of the environment, such as `share`.
-        programs: console scripts and other programs: names and contents.
+        programs: console scripts and other programs: paths and contents; no contents of long
+            ones, and of none where there are very many, so that memory holds little.
     """
 
     path: str
@@ -41,6 +48,7 @@ class StoreEntry:
 def read_entry(path: Path) -> StoreEntry:
     """Read what an environment takes from a folder of the store."""
     programs = [p for name in _PROGRAM_FOLDERS for p in path.glob(f"{name}/*") if p.is_file()]
+    kept = _LONGEST_SCRIPT if len(programs) <= _MOST_SCRIPTS else 0
     handled = (*_PROGRAM_FOLDERS, SITE)
     return StoreEntry(
         path=str(path),
@@ -50,7 +58,9 @@ def read_entry(path: Path) -> StoreEntry:
             for item in _list_folder(str(path))
             if item[0] not in handled and not item[0].startswith(".watchdog-")
         ),
-        programs=tuple((p.name, p.read_bytes()) for p in programs),
+        programs=tuple(
+            (str(p), p.read_bytes() if p.stat().st_size < kept else b"") for p in programs
+        ),
     )
 
 
@@ -93,8 +103,8 @@ class Linker:
         for entry in entries:
             self._merge(f"{entry.path}{os.sep}{SITE}", entry.items, site)
             self._merge(entry.path, entry.others, root)
-            for name, content in entry.programs:
-                _write_program(python, name, content)
+            for path, content in entry.programs:
+                _write_program(python, path, content)
 
     def _merge(self, source: str, items: Iterable[tuple[str, bool]], into: str) -> None:
         """Link items of one folder into another; a folder that both have becomes a real one."""
@@ -153,12 +163,13 @@ def _copy(item: str, target: str) -> None:
         shutil.copy2(item, target)
 
 
-def _write_program(python: Path, name: str, content: bytes) -> None:
+def _write_program(python: Path, source: str, content: bytes) -> None:
     """Write a program so that it runs in this environment, as an installer does."""
-    first, newline, rest = content.partition(b"\n")
-    if first.startswith(b"#!") and b"python" in first:
-        content = f"#!{python}".encode() + newline + rest
-    path = f"{python.parent}{os.sep}{name}"
-    with open(path, "wb") as file:
-        file.write(content)
+    path = f"{python.parent}{os.sep}{os.path.basename(source)}"
+    with io.BytesIO(content) if content else open(source, "rb") as old, open(path, "wb") as new:
+        first = old.readline(_LONGEST_FIRST_LINE)
+        if first.startswith(b"#!") and b"python" in first:
+            first = f"#!{python}\n".encode()
+        new.write(first)
+        shutil.copyfileobj(old, new)
     os.chmod(path, 0o755)  # noqa: S103  a program, as an installer writes it

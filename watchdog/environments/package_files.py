@@ -16,6 +16,7 @@ from watchdog.model.lock import Installation
 from watchdog.model.release import Interpreter
 from watchdog.resolver import wheel_tags
 from watchdog.resolver.index import Index
+from watchdog.resolver.wheel_listing import local_excess
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 """The cutoff of packages that the Python itself brings."""
@@ -33,6 +34,7 @@ class Package:
         universal: whether the file is the same for every Python.
         tools: the build tools of its time, if it is built here; empty for a wheel.
         sha256: the hash that the index gives for that file, in hexadecimal; empty without one.
+        filename: its name on the index; empty for one that is not there.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Package:
     universal: bool
     tools: str = ""
     sha256: str = field(default="", compare=False)
+    filename: str = field(default="", compare=False)
 
 
 class PackageFiles:
@@ -105,7 +108,23 @@ class PackageFiles:
             universal=file.name.endswith("-none-any.whl"),
             tools=tools,
             sha256=file.sha256 or "",
+            filename=file.name,
         )
+
+    def excess(self, package: Package) -> str | None:
+        """Return which limit a package's wheel exceeds, as its directory says; None if none.
+
+        None as well for a source distribution, and where the index gives no part of a file: what
+        is unpacked is measured too.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        if wheel := self._local_wheels.get((package.name, package.version)):
+            return local_excess(wheel)
+        if package.filename.endswith(".whl"):
+            return self._index.wheel_excess(package.name, package.filename)
+        return None
 
     def _build_tools(self, as_of: datetime) -> str:
         """Return what source distributions are built with at a cutoff: a setuptools major version.

@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import os
 import posixpath
+from collections.abc import Iterator
 from pathlib import Path
 
 from watchdog.environments.links import SITE
+from watchdog.errors import LimitError
+from watchdog.model.package_limits import INFO_BYTES, find_excess, size_text
 
 _ROW_WITH_SIZE = 3
 """Path, hash, size."""
@@ -70,6 +74,34 @@ def has_wrong_sizes(entry: Path) -> bool:
     return False
 
 
+def unpacked_excess(folder: Path) -> str | None:
+    """Return which limit the files in and below a folder exceed; None if they keep to all.
+
+    It ends where there are more files than are permitted. Links are not followed.
+    """
+    return find_excess(_files_below(str(folder)))
+
+
+def _files_below(folder: str) -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as items:
+        for item in items:
+            if item.is_dir(follow_symlinks=False):
+                yield from _files_below(item.path)
+            else:
+                yield item.path.replace(os.sep, "/"), item.stat(follow_symlinks=False).st_size
+
+
 def _rows(record: Path) -> list[list[str]]:
-    with record.open(encoding="utf-8", newline="") as lines:
-        return [row for row in csv.reader(lines) if row]
+    """Return the rows of a RECORD.
+
+    Raises:
+        LimitError: it is too large to be read, or one of its lines is.
+    """
+    if (size := record.stat().st_size) > INFO_BYTES:
+        limit = size_text(INFO_BYTES)
+        raise LimitError(f"its RECORD has {size_text(size)}; the limit is {limit}")
+    try:
+        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
+            return [row for row in csv.reader(lines) if row]
+    except csv.Error as e:
+        raise LimitError(f"its RECORD cannot be read: {e}") from None

@@ -20,6 +20,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -36,8 +37,9 @@ from watchdog.environments.record_file import (
     has_wrong_sizes,
     normalize_layout,
     recorded_files,
+    unpacked_excess,
 )
-from watchdog.errors import InfrastructureError, InstallError
+from watchdog.errors import InfrastructureError, InstallError, LimitError
 from watchdog.model.fingerprint import digest
 from watchdog.model.release import Interpreter
 from watchdog.resolver.build_failure import explain_build_failure
@@ -52,6 +54,7 @@ _BUILT = ".watchdog-built"
 """A file with the isolation in which an entry was built."""
 _BUILD_CACHES = "built-with"
 _FAILURES = "failed"
+_ASKED_AT_ONCE = 8
 _FAILURE_LASTS = 24 * 3600.0
 """Seconds for which a failed build is kept, as the resolver keeps one."""
 _FAILURE = TypeAdapter(tuple[str, str])
@@ -183,6 +186,7 @@ class Store:
         """Make the entry of a package unless it is there; return its folder.
 
         Raises:
+            LimitError: it brings more than the limits permit.
             InstallError: it cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
@@ -194,12 +198,16 @@ class Store:
                 return entry
             if failure := self._failures.get(package) or self._recent_failure(package):
                 # A new error each time: a raised one keeps the frames of all its earlier callers.
+                if isinstance(failure, LimitError):
+                    raise LimitError(failure.symptom)
                 raise InstallError(failure.symptom, failure.log)
             try:
+                self._raise_excess(self._files.excess(package))
                 self._make_entry(package, entry)
             except InstallError as e:
                 self._failures[package] = e
-                self._keep_failure(package, e)
+                if not isinstance(e, LimitError):
+                    self._keep_failure(package, e)
                 raise
             except OSError as e:
                 raise InfrastructureError(f"cannot write to the package store: {e}") from e
@@ -229,8 +237,14 @@ class Store:
         if not (entry / COMPLETE).exists():
             with self._staging() as staging:
                 self.install([package], prefix=staging / "whole")
+                self._raise_excess(unpacked_excess(staging / "whole"))
                 self._commit(normalize_layout(staging / "whole", staging / "part"), entry)
         self._finish(package, entry)
+
+    @staticmethod
+    def _raise_excess(reason: str | None) -> None:
+        if reason is not None:
+            raise LimitError(reason)
 
     def fetch_together(self, packages: Sequence[Package]) -> None:
         """Fetch packages of one Python and cutoff with one call of the installer.
@@ -240,6 +254,10 @@ class Store:
         """
         absent = [p for p in packages if not (self._path(p) / COMPLETE).exists()]
         try:
+            if len(absent) > 1:
+                with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+                    excesses = pool.map(self._files.excess, absent)
+                    absent = [p for p, e in zip(absent, excesses, strict=True) if e is None]
             if len(absent) == 1:
                 self.fetch(absent[0])
             elif absent:
@@ -268,6 +286,7 @@ class Store:
             for file in listed:
                 (part / file).parent.mkdir(parents=True, exist_ok=True)
                 (whole / file).rename(part / file)
+            self._raise_excess(unpacked_excess(part))
             self._commit(part, self._path(package))
 
     @contextlib.contextmanager
@@ -329,6 +348,7 @@ class Store:
                 as_of=None if as_of == ALWAYS else as_of,
                 prefix=prefix,
                 python=python,
+                builds=bool(tools),
             )
             install(cache=cache)
             if cache and cache.is_dir():

@@ -117,6 +117,8 @@ class Ended(StrEnum):
     SIGNAL = "signal"
     SILENT = "silent"
     NOT_STARTED = "not-started"
+    REFUSED = "refused"
+    """Not started, as a package brings more than the limits permit."""
     INTERRUPTED = "interrupted"
 
 

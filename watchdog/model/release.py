@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from packaging.version import Version
@@ -10,13 +10,19 @@ from packaging.version import Version
 
 @dataclass(frozen=True)
 class File:
-    """One file of a release on the index."""
+    """One file of a release on the index.
+
+    Attributes:
+        url: where it is, as the page says it: absolute, or relative to the page. Only in what was
+            just read from an index.
+    """
 
     name: str
     uploaded: datetime | None
     yanked: bool = False
     requires_python: str | None = None
     sha256: str | None = None
+    url: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

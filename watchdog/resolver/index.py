@@ -13,19 +13,23 @@ import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import certifi
 import httpx
+from pydantic import TypeAdapter
 
-from watchdog.errors import InfrastructureError, OfflineError
+from watchdog.errors import InfrastructureError, OfflineError, PageLimitError
 from watchdog.model.fingerprint import content_digest, digest
-from watchdog.model.release import Release
+from watchdog.model.package_limits import NAME_BYTES, PAGE_BYTES, size_text
+from watchdog.model.release import File, Release
 from watchdog.resolver.simple_api import Page, parse_page
 from watchdog.resolver.uv_config import CHECK_INDEX
-from watchdog.storage.files import write_atomic
+from watchdog.resolver.wheel_listing import wheel_excess
+from watchdog.storage.files import read_json, write_atomic
 
 _SERVER = re.compile(r"""https?://[^/\s"'<>]+""")
 _ACCEPT = (
@@ -35,9 +39,26 @@ _ACCEPT = (
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 """Headers of a response, and those of a later request that repeat their values."""
 _NOT_FAILURES = (httpx.codes.NOT_FOUND, httpx.codes.NOT_MODIFIED)
+_ADDRESSES = TypeAdapter(tuple[str, dict[str, str]])
+"""The URL of a page, and what it says of where each file is."""
 _TRIES = 3
 _AT_ONCE = 8
 _SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Response:
+    """The response of an index, read whole."""
+
+    status: int
+    url: httpx.URL
+    headers: httpx.Headers
+    content: bytes = b""
+    encoding: str = "utf-8"
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(self.encoding, "replace")
 
 
 class Index:
@@ -61,32 +82,45 @@ class Index:
     def releases(self, names: Iterable[str], as_of: datetime) -> dict[str, tuple[Release, ...]]:
         """Return each package's releases with a file uploaded before `as_of`, oldest first.
 
+        A package whose page is too long has none.
+
         Raises:
             InfrastructureError: the index cannot be read, or has no such package.
         """
         wanted = sorted(set(names))
         self.prefetch(wanted)
-        releases = {}
+        releases: dict[str, tuple[Release, ...]] = {}
         for name in wanted:
-            if (page := self.page(name)) is None:
+            try:
+                page = self.page(name)
+            except PageLimitError:  # whoever resolves it reports that
+                releases[name] = ()
+                continue
+            if page is None:
                 raise InfrastructureError(f"the package index has no package {name}. {CHECK_INDEX}")
             releases[name] = page.releases(as_of)
         return releases
 
     def prefetch(self, names: Iterable[str]) -> None:
-        """Read many pages at once.
+        """Read many pages at once; page() raises for one that is too long.
 
         Raises:
             InfrastructureError: the index cannot be read.
         """
+
+        def read(name: str) -> None:
+            with contextlib.suppress(PageLimitError):
+                self.page(name)
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(self.page, sorted(set(names))):
+            for _ in pool.map(read, sorted(set(names))):
                 pass
 
     def page(self, name: str) -> Page | None:
         """Return the page of a package; None if the index has no such package.
 
         Raises:
+            PageLimitError: it is too long.
             InfrastructureError: the index cannot be read.
         """
         with self._claiming:
@@ -95,6 +129,8 @@ class Index:
         if claimed:
             try:
                 page.set_result(self._read(name))
+            except PageLimitError as e:  # it would be as long the next time
+                page.set_exception(e)
             except BaseException as e:
                 with self._claiming:
                     del self._pages[name]
@@ -132,7 +168,7 @@ class Index:
             return frozenset(servers)
         for url in self._urls:
             try:
-                response = self._client.get(f"{url.rstrip('/')}/{name}/")
+                response = self._get(f"{url.rstrip('/')}/{name}/", name, {})
             except (httpx.HTTPError, httpx.InvalidURL) as e:
                 raise _cannot_read(name, type(e).__name__) from None
             servers |= {str(response.url), *_SERVER.findall(response.text)}
@@ -140,6 +176,8 @@ class Index:
 
     def _read(self, name: str) -> Page | None:
         """Read a page from the index, or from the cache if the index says it is unchanged."""
+        if len(name) > NAME_BYTES:
+            return None
         path = self._cache / f"{name}.json"
         cached, cached_page = _read_cached(path, name)
         if self._offline:
@@ -152,18 +190,57 @@ class Index:
         if response is None:
             return None
         raw = content_digest(response.content)
-        if response.status_code == httpx.codes.NOT_MODIFIED or raw == cached.get("raw"):
+        if response.status == httpx.codes.NOT_MODIFIED or raw == cached.get("raw"):
             return cached_page
-        try:
-            files = parse_page(response.headers.get("content-type", ""), response.text)
-        except ValueError as e:
-            raise _cannot_read(name, f"its response is not a release list ({e})") from None
-        page = Page.of(name, files)
+        page = Page.of(name, self._parse(name, response))
         headers = {h: value for h in _CONDITIONS if (value := response.headers.get(h))}
         write_atomic(path, json.dumps({"raw": raw} | page.to_json() | headers).encode())
         return page
 
-    def _request(self, name: str, cached: Mapping[str, Any]) -> httpx.Response | None:
+    def _parse(self, name: str, response: _Response) -> tuple[File, ...]:
+        """Return the files on a page, and keep their addresses, which are seldom needed, apart."""
+        try:
+            files = parse_page(response.headers.get("content-type", ""), response.text)
+        except ValueError as e:
+            raise _cannot_read(name, f"its response is not a release list ({e})") from None
+        page = str(response.url.copy_with(userinfo=b""))
+        addresses = (page, {file.name: file.url for file in files if file.url})
+        write_atomic(self._addresses_file(name), _ADDRESSES.dump_json(addresses))
+        return files
+
+    def _addresses_file(self, name: str) -> Path:
+        return self._cache / "addresses" / f"{name}.urls.json"
+
+    def wheel_excess(self, name: str, filename: str) -> str | None:
+        """Return which limit a wheel of a package exceeds, as a sentence; None if none is known.
+
+        Raises:
+            InfrastructureError: the index cannot be read.
+        """
+        if self._offline:
+            return None
+        try:
+            url = self._address(name, filename)
+            return wheel_excess(self._client, url) if url else None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            return None  # the installer meets the same failure, and says which
+
+    def _address(self, name: str, filename: str) -> str | None:
+        """Return the URL of a file of a package, with the credentials of its index, if any."""
+        path = self._addresses_file(name)
+        known = read_json(path, _ADDRESSES)
+        if (known is None or filename not in known[1]) and (response := self._request(name, {})):
+            self._parse(name, response)
+            known = read_json(path, _ADDRESSES)
+        if known is None or filename not in known[1]:
+            return None
+        url = httpx.URL(known[0]).join(known[1][filename])
+        for index in map(httpx.URL, self._urls):
+            if (index.host, index.port) == (url.host, url.port) and index.userinfo:
+                url = url.copy_with(userinfo=index.userinfo)
+        return str(url)
+
+    def _request(self, name: str, cached: Mapping[str, Any]) -> _Response | None:
         """Return the response of the first index that has a package; None if none has it.
 
         Raises:
@@ -172,11 +249,11 @@ class Index:
         headers = {h: str(cached[k]) for k, h in _CONDITIONS.items() if k in cached}
         for url in self._urls:
             response = self._request_from(url, name, headers)
-            if response.status_code != httpx.codes.NOT_FOUND:
+            if response.status != httpx.codes.NOT_FOUND:
                 return response
         return None
 
-    def _request_from(self, url: str, name: str, headers: Mapping[str, str]) -> httpx.Response:
+    def _request_from(self, url: str, name: str, headers: Mapping[str, str]) -> _Response:
         """Return the response of one index, with a few tries.
 
         Raises:
@@ -186,14 +263,38 @@ class Index:
         problem = ""
         for _ in range(_TRIES):
             try:
-                response = self._client.get(f"{url.rstrip('/')}/{name}/", headers=headers)
+                response = self._get(f"{url.rstrip('/')}/{name}/", name, headers)
             except (httpx.HTTPError, httpx.InvalidURL) as e:
                 problem = type(e).__name__
                 continue
-            if response.is_success or response.status_code in _NOT_FAILURES:
+            if httpx.codes.is_success(response.status) or response.status in _NOT_FAILURES:
                 return response
-            problem = f"status {response.status_code}"
+            problem = f"status {response.status}"
         raise _cannot_read(name, problem)
+
+    def _get(self, url: str, name: str, headers: Mapping[str, str]) -> _Response:
+        """Return the response to a request for a package's page.
+
+        Raises:
+            PageLimitError: it is too long.
+            httpx.HTTPError, httpx.InvalidURL: there is none.
+        """
+        content = bytearray()
+        with self._client.stream("GET", url, headers=headers) as response:
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > PAGE_BYTES:
+                    raise PageLimitError(
+                        f"the page of {name} on the package index has more than "
+                        f"{size_text(PAGE_BYTES)}, which is the limit"
+                    )
+        return _Response(
+            status=response.status_code,
+            url=response.url,
+            headers=response.headers,
+            content=bytes(content),
+            encoding=response.encoding or "utf-8",
+        )
 
 
 def _cannot_read(name: str, problem: str) -> InfrastructureError:

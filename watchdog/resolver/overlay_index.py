@@ -6,6 +6,7 @@ checked and installed like any release.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import struct
@@ -25,6 +26,8 @@ from typing import Any, Self
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from watchdog.errors import ConfigurationError
+from watchdog.model.package_limits import METADATA_BYTES
+from watchdog.resolver.wheel_listing import local_excess
 
 _Responses = Mapping[str, tuple[str, bytes]]
 """Content type and body by path."""
@@ -63,13 +66,18 @@ def read_wheel(path: Path) -> Wheel:
     """Read the metadata of a wheel.
 
     Raises:
-        ConfigurationError: it is not a wheel.
+        ConfigurationError: it is not a wheel, or brings more than a package may.
     """
+    with contextlib.suppress(OSError):
+        if reason := local_excess(path):
+            raise ConfigurationError((f"{path} cannot be tried: {reason}",))
     try:
         name, version, *_ = parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
             member = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-            metadata = HeaderParser().parsestr(archive.read(member).decode("utf-8", "replace"))
+            with archive.open(member) as file:
+                content = file.read(METADATA_BYTES)
+        metadata = HeaderParser().parsestr(content.decode("utf-8", "replace"))
     except _WHEEL_ERRORS as e:
         raise ConfigurationError(
             (f"{path} is not a wheel: {str(e) or type(e).__name__}",)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement
 
-from watchdog.errors import InfrastructureError, OfflineError
+from watchdog.errors import InfrastructureError, OfflineError, PageLimitError
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution, package_name
 from watchdog.model.release import Interpreter
@@ -96,6 +96,8 @@ class Resolver:
             lasting = not isinstance(answer, NoAnswer) and self._is_settled(names, request)
             if lasting and (state := self._state(names, request)):
                 self._cache.put(key, names, state, answer)
+        except PageLimitError as e:
+            return NoAnswer(str(e), infrastructure=False), frozenset()
         except InfrastructureError as e:
             return NoAnswer(str(e)), frozenset()
         return answer, consulted

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from watchdog.model.fingerprint import digest
+from watchdog.model.package_limits import NAME_BYTES
 from watchdog.model.release import Arrival, File, Interpreter, Release
 from watchdog.resolver import wheel_tags
 
@@ -178,12 +179,14 @@ def _file_from_json(data: Any) -> File:  # noqa: ANN401  any JSON
     requires = data.get("requires-python")
     hashes = data.get("hashes")
     sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
+    url = data.get("url")
     return File(
         data["filename"],
         _instant(data.get("upload-time")),
         yanked=bool(data.get("yanked")),
         requires_python=requires if isinstance(requires, str) else None,
         sha256=(sha256 or None) if isinstance(sha256, str) else None,
+        url=url if isinstance(url, str) else None,
     )
 
 
@@ -217,6 +220,7 @@ class _Anchors(HTMLParser):
                 yanked="data-yanked" in attributes,
                 requires_python=attributes.get("data-requires-python"),
                 sha256=sha256 or None,
+                url=address,
             )
         )
 
@@ -268,7 +272,12 @@ def _version_text(name: str, filename: str) -> str | None:
 
 
 def _name_and_version(filename: str) -> tuple[str, str]:
-    """Return the name and version in a file's name; empty texts if it is no distribution."""
+    """Return the name and version in a file's name; empty texts if it is no distribution.
+
+    Nor is a file that no file system can hold; its version might have too many digits for Python.
+    """
+    if len(filename) > NAME_BYTES:
+        return "", ""
     if filename.endswith(".whl"):
         name, version, *_ = (*filename.split("-", 2), "")
         return name, version

@@ -133,6 +133,7 @@ class Uv:
         readable: Iterable[Path] = (),
         writable: Iterable[Path] = (),
         cache: Path | None = None,
+        file_bytes: int | None = None,
     ) -> ProcessResult:
         """Run uv where it may build a source distribution, which is untrusted code.
 
@@ -143,6 +144,7 @@ class Uv:
             readable: what it has to read beside its configuration.
             writable: what it has to write beside its cache.
             cache: a cache folder to use instead of its own.
+            file_bytes: the largest file that it may write; None for what a build may write.
         """
         if self._build_sandbox is None:
             cache_flags = ("--cache-dir", str(cache)) if cache else ()
@@ -159,6 +161,7 @@ class Uv:
             timeout=self._build_seconds,
             readable=[exe, *settings.files, *readable],
             writable=[cache, *writable],
+            file_bytes=file_bytes,
         )
 
     @property

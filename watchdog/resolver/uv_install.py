@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from watchdog.errors import InfrastructureError, InstallError, OfflineError
+from watchdog.errors import InfrastructureError, InstallError, LimitError, OfflineError
+from watchdog.model.package_limits import UNPACKED_BYTES
 from watchdog.model.release import Interpreter
 from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv import Uv, format_cutoff, later_build_tool_flags
@@ -20,6 +21,7 @@ from watchdog.resolver.uv_output import (
     network_failed,
     no_wheel_fits,
     redact,
+    unpacking_excess,
 )
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import hide_urls
@@ -69,6 +71,7 @@ class UvInstaller:
         prefix: Path | None = None,
         cache: Path | None = None,
         fresh: bool = False,
+        builds: bool = False,
     ) -> None:
         """Install exact pins without their dependencies.
 
@@ -81,8 +84,10 @@ class UvInstaller:
             prefix: the folder to install into, if it is no environment.
             cache: a cache folder to use instead of uv's own.
             fresh: ignore all caches, and replace what is installed.
+            builds: some of them are built; only a build may write files beyond the limits.
 
         Raises:
+            LimitError: one of them brings too large a file, or cannot be unpacked.
             InstallError: the packages themselves cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
@@ -103,6 +108,7 @@ class UvInstaller:
             cache=cache,
             readable=[path for path in paths if path.is_absolute()],
             writable=[p for p in (prefix, python and python.parent.parent) if p],
+            file_bytes=None if builds else UNPACKED_BYTES,
         )
         result = self._run_install(install, likely_cached=not prefix, as_of=as_of)
         if result.returncode:
@@ -133,6 +139,8 @@ class UvInstaller:
         log = redact(result.errors)
         if result.interrupted:
             raise InfrastructureError("interrupted")
+        if reason := unpacking_excess(result):
+            raise LimitError(reason)
         if reason := cut_short(result):
             raise InfrastructureError(redact(reason))
         if self.uv.offline and needs_network(result):

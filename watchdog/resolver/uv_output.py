@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 
 from packaging.utils import canonicalize_name
 
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
+from watchdog.model.package_limits import NAME_BYTES, UNPACKED_BYTES, size_text
 from watchdog.resolver.cut_short import cut_short
 from watchdog.resolver.uv_config import CHECK_INDEX
 from watchdog.sandbox.process import ProcessResult
@@ -45,6 +47,13 @@ _UNPACKED = re.compile(r"/[^\s'\"]*/sdists-v\d+/[^\s'\"]*?/src/")
 _BUILDS = re.compile(r"/[^\s'\":]*/builds-v\d+/[^\s'\"/:]+")
 """Where uv unpacks what it builds, and the tools it builds with: other paths on every machine and
 each time."""
+
+_NAME_TOO_LONG = re.compile(r"File name too long \(os error 36\)")
+_FILE_TOO_LARGE = re.compile(r"File too large \(os error 27\)")
+_WRONG_SIZE = re.compile(
+    r"Failed to extract archive: \S+\s+(?:cause: )?(Bad (?:un)?compressed size [^\n]+)"
+)
+"""How uv reports files that cannot be written, and archives whose headers do not tell the truth."""
 
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
 _CONSULTED = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
@@ -90,6 +99,19 @@ def failed_release(log: str) -> tuple[str, str]:
 def no_wheel_fits(result: ProcessResult) -> bool:
     """Return whether a release has wheels, but none for this Python and system."""
     return "has no wheels with a matching" in result.errors or "no usable wheels" in result.errors
+
+
+def unpacking_excess(result: ProcessResult) -> str | None:
+    """Return which limit a wheel exceeded while uv unpacked it; None if it did not fail so."""
+    if result.returncode == 0:
+        return None
+    if _NAME_TOO_LONG.search(result.errors):
+        return f"it has a file name that is too long; the limit is {NAME_BYTES} characters"
+    if result.returncode == -signal.SIGXFSZ or _FILE_TOO_LARGE.search(result.errors):
+        return f"it would unpack to more than {size_text(UNPACKED_BYTES)}, which is the limit"
+    if match := _WRONG_SIZE.search(result.errors):
+        return f"its wheel cannot be unpacked: {hide_urls(match[1])[:_SYMPTOM_LENGTH]}"
+    return None
 
 
 def consulted_packages(log: str) -> frozenset[str]:

@@ -44,6 +44,8 @@ def judge(evidence: Evidence) -> Judgement:
     """
     if evidence.ended in (Ended.NOT_STARTED, Ended.INTERRUPTED):
         return Judgement(Outcome.ERROR, evidence.stage, reason=evidence.detail)
+    if evidence.ended is Ended.REFUSED:
+        return Judgement(Outcome.UNJUDGED, evidence.stage, reason=evidence.detail)
     judgement = _judge_ended(evidence)
     if judgement.outcome is Outcome.BROKEN and shows_damaged_bytecode(evidence):
         return Judgement(Outcome.ERROR, judgement.stage, reason=_DAMAGED_REASON)

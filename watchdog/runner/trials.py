@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from watchdog.environments.builder import Environments
 from watchdog.environments.bytecode import Scripts
 from watchdog.environments.interpreters import prefixes
-from watchdog.errors import InfrastructureError, InstallError
+from watchdog.errors import InfrastructureError, InstallError, LimitError
 from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, smoke_parts
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
@@ -162,6 +162,8 @@ class TrialRunner:
         try:
             folder.mkdir(parents=True)
             return self._attempt(trial, folder, number, reference=reference)
+        except LimitError as error:
+            return Evidence(Ended.REFUSED, Stage.INSTALL, detail=redact(error.symptom))
         except InstallError as error:
             kind, _, message = error.symptom.partition(": ")
             return Evidence(

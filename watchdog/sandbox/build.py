@@ -30,7 +30,8 @@ _OUTPUT = 4_000_000
 _PROCESSES = 512
 _MEMORY_MB = 8192
 _DISK_MB = 2048
-_FILE_BYTES = 4 * 1024**3
+FILE_BYTES = 4 * 1024**3
+"""The largest file that a build may write."""
 _MOST_NAMES = 250
 OWN_HOME = "/tmp/home"  # noqa: S108  of this call alone, see the supervisor's view
 """The HOME of a build tool; empty at the start of each call."""
@@ -80,6 +81,7 @@ class BuildSandbox:
         inside: Mapping[str, str] | None = None,
         readable: Iterable[Path] = (),
         writable: Iterable[Path] = (),
+        file_bytes: int | None = None,
     ) -> ProcessResult:
         """Run a tool to its end.
 
@@ -92,13 +94,18 @@ class BuildSandbox:
             inside: more of its environment, only where it is confined.
             readable: paths that it may read, where it is confined.
             writable: paths that it may read and write, where it is confined.
+            file_bytes: the largest file that it may write, less than FILE_BYTES (Linux).
 
         Raises:
             InfrastructureError: it could not be confined, so it was not run.
         """
         client = self._started_client()
+        largest = min(file_bytes or FILE_BYTES, FILE_BYTES)
+        limits = {"RLIMIT_CORE": (0, 0), "RLIMIT_FSIZE": (largest, largest)}
         if client is None:
-            return self._processes.run(argv, env=env, cwd=cwd, stdin=stdin, timeout=timeout)
+            return self._processes.run(
+                argv, env=env, cwd=cwd, stdin=stdin, timeout=timeout, limits=limits
+            )
         request = CellRequest(
             name="tool",
             argv=list(argv),
@@ -106,7 +113,7 @@ class BuildSandbox:
             cwd=str(cwd or "/"),
             readable=_real_paths(readable),
             writable=_real_paths(writable),
-            limits={"RLIMIT_CORE": (0, 0), "RLIMIT_FSIZE": (_FILE_BYTES, _FILE_BYTES)},
+            limits=limits,
             processes=_PROCESSES,
             total_memory_mb=_MEMORY_MB,
             disk_mb=_DISK_MB,

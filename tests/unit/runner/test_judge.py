@@ -33,6 +33,7 @@ SKIPPED = result(UseOutcome.SKIPPED, "test_c", "needs a Redis server")
         (Evidence(Ended.SIGNAL, Stage.IMPORT), Outcome.BROKEN, Stage.IMPORT),
         (Evidence(Ended.SILENT, Stage.SMOKE, (PASSED,)), Outcome.BROKEN, Stage.SMOKE),
         (Evidence(Ended.NOT_STARTED, Stage.INSTALL), Outcome.ERROR, Stage.INSTALL),
+        (Evidence(Ended.REFUSED, Stage.INSTALL), Outcome.UNJUDGED, Stage.INSTALL),
         (Evidence(Ended.INTERRUPTED, Stage.SMOKE, (PASSED,)), Outcome.ERROR, Stage.SMOKE),
     ],
 )

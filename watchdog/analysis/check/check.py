@@ -231,7 +231,15 @@ def _result_of(
             symptom=blocking.symptom,
             reason=f"{blocking.name} {blocking.version} does not build",
         )
-    return result
+    return _without_too_large(result)
+
+
+def _without_too_large(result: CheckResult) -> CheckResult:
+    """Return a result that is not judged, if it works but for a package that brings too much."""
+    if not result.too_large or result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
+        return result
+    reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in result.too_large)
+    return replace(result, outcome=Outcome.UNJUDGED, stage=Stage.INSTALL, reason=reason)
 
 
 def _badness(subject: SubjectResult) -> tuple[int, bool]:

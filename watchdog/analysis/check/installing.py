@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.analysis.check.result import Obstacle, ObstacleKind
-from watchdog.errors import InfrastructureError, InstallError
+from watchdog.errors import InfrastructureError, InstallError, LimitError
 from watchdog.model.lock import (
     Conflict,
     Installation,
@@ -149,9 +149,9 @@ async def _fetched(
         scheduler.report_failure(reason)
         return Installable(answer=NoAnswer(reason), obstacles=tuple(obstacles))
     failed = [
-        build_obstacle(workspace, name, lock.version(name) or "", error.log, python)
+        _failed_obstacle(workspace, name, version, error, python)
         for name, error in failures.items()
-        if lock.version(name)
+        if (version := lock.version(name))
     ]
     rest = Lock(tuple(pin for pin in lock.pins if pin[0] not in failures))
     packages = environments.packages(replace(installation, lock=rest))
@@ -185,6 +185,16 @@ async def _fetch(scheduler: Scheduler, installation: Installation) -> dict[str, 
     )
     pairs = zip(missing, failures, strict=True)
     return {package.name: failure for package, failure in pairs if failure is not None}
+
+
+def _failed_obstacle(
+    workspace: Workspace, name: str, version: str, error: InstallError, python: str
+) -> Obstacle:
+    """Return a package of a lock that cannot be installed, with the reason."""
+    if isinstance(error, LimitError):
+        kind = ObstacleKind.TOO_LARGE
+        return Obstacle(kind=kind, name=name, version=version, reason=error.symptom)
+    return build_obstacle(workspace, name, version, error.log, python)
 
 
 def build_obstacle(

@@ -45,6 +45,7 @@ class ObstacleKind(StrEnum):
     MACHINE = "this machine lacks something"
     REFUSED_BY_UV = "uv refuses it"
     NOT_ON_INDEX = "not on the index"
+    TOO_LARGE = "it brings too much"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +182,11 @@ class CheckResult:
     stopped: str | None = None
     missing_names: tuple[MissingName, ...] = ()
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
+
+    @property
+    def too_large(self) -> tuple[Obstacle, ...]:
+        """The packages that bring more than the limits permit, so that they were not judged."""
+        return tuple(o for o in self.obstacles if o.kind is ObstacleKind.TOO_LARGE)
 
     @property
     def records(self) -> tuple[Record, ...]:

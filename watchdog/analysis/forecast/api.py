@@ -25,6 +25,7 @@ from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.harness import API
 from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.lock import Installation, Lock
+from watchdog.model.package_limits import SOURCE_BYTES
 from watchdog.model.release import Interpreter
 from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.sandbox.process import inherited_environment
@@ -161,10 +162,10 @@ class ApiReader:
 
 
 def _scan(site: Path, packages: frozenset[str], *, objects: bool) -> Iterable[SymbolUse]:
-    """Yield the uses in all files of a package that are not its tests or examples."""
+    """Yield the uses in all files of a package that are not its tests, examples or mere data."""
     for path in sorted(site.rglob("*.py")):
         file = path.relative_to(site)
-        if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]):
+        if _NOT_ITS_OWN.isdisjoint(file.parts[:-1]) and path.stat().st_size < SOURCE_BYTES:
             source = path.read_text("utf-8", "replace")
             name = printable(file.as_posix())
             found = usage.symbol_uses(source, name, packages)

@@ -125,7 +125,7 @@ def _run_cell_init(
             os.setsid()
             os.chdir(request["cwd"])
             _give_up_rights(config, request)
-            _connect(pipes)
+            _connect(config, pipes)
             os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606
         except OSError as e:
             os.write(report, json.dumps(str(e)).encode())
@@ -179,16 +179,20 @@ def _become_user(config: Configuration) -> None:
     namespaces.prctl(namespaces.PR_SET_DUMPABLE, 1)
 
 
-def _connect(pipes: list[int]) -> None:
+def _connect(config: Configuration, pipes: list[int]) -> None:
     """Set standard input and output, signals and the umask as a program expects them.
 
-    Every other descriptor of ours closes by itself when the program begins.
+    Every other descriptor of ours closes by itself when the program begins. In the build sandbox a
+    file that grows too large is an error, not the end of the tool, so that it removes what it has
+    written.
     """
     os.dup2(pipes[0], 0)
     os.dup2(pipes[1], 1)
     os.dup2(pipes[-1], 2)  # a third one, or the second again
-    for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGXFSZ):
+    for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    tool = config["build_sandbox"]
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN if tool else signal.SIG_DFL)
     os.umask(0o022)
 
 
@@ -266,7 +270,7 @@ def _exec_bubblewrap(
 ) -> NoReturn:
     try:
         _become_user(config)
-        _connect(pipes)
+        _connect(config, pipes)
         # By its descriptor: its path may not be in the view of a cell.
         os.execve(config["bwrap_handle"], argv, request["env"])  # noqa: S606
     except OSError as e:
