@@ -42,7 +42,7 @@ class Oversized:
 
 PACKAGES = {
     "huge-file": Oversized(
-        oversized.huge_file, "its wheel would unpack to 1.5 GB; the limit is 1 GB"
+        oversized.huge_file, "its wheel would unpack to 1.5 GB; the limit is 1.45 GB"
     ),
     "huge-metadata": Oversized(
         oversized.huge_metadata, "its METADATA has 60 MB; the limit is 5 MB"
@@ -54,10 +54,10 @@ PACKAGES = {
         oversized.many_files, "its wheel has more than 50,000 files, which is the limit"
     ),
     "lying": Oversized(
-        oversized.lying_wheel, "it would unpack to more than 1 GB, which is the limit"
+        oversized.lying_wheel, "it would unpack to more than 1.45 GB, which is the limit"
     ),
     "without-parts": Oversized(
-        oversized.huge_file, "its wheel would unpack to 1.5 GB; the limit is 1 GB", ranges=False
+        oversized.huge_file, "its wheel would unpack to 1.5 GB; the limit is 1.45 GB", ranges=False
     ),
 }
 
