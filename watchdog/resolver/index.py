@@ -19,10 +19,11 @@ from typing import Any
 
 import certifi
 import httpx
+from packaging.version import Version
 
 from watchdog.errors import InfrastructureError, OfflineError
 from watchdog.model.fingerprint import content_digest, digest
-from watchdog.model.release import Release
+from watchdog.model.release import File, Release
 from watchdog.resolver.simple_api import Page, parse_page
 from watchdog.resolver.uv_config import CHECK_INDEX
 from watchdog.storage.files import write_atomic
@@ -53,6 +54,7 @@ class Index:
         self._client = _client()
         self._pages: dict[str, Future[Page | None]] = {}
         self._claiming = threading.Lock()
+        self._accepted: dict[str, dict[Version, File]] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,7 +113,15 @@ class Index:
             InfrastructureError: the index cannot be read.
         """
         page = self.page(name)
-        return page.releases(as_of) if page else ()
+        releases = page.releases(as_of) if page else ()
+        if accepted := self._accepted.get(name):
+            others = [Release(name, version, (file,)) for version, file in accepted.items()]
+            releases = tuple(sorted((*releases, *others), key=lambda release: release.version))
+        return releases
+
+    def accept(self, name: str, version: Version, file: File) -> None:
+        """Count a release from now on whose file pip takes and uv refuses, as pip builds it."""
+        self._accepted.setdefault(name, {})[version] = file
 
     def final_releases(self, name: str, as_of: datetime) -> tuple[Release, ...]:
         """Return the releases that are neither yanked nor a pre-release, oldest version first.

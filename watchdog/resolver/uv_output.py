@@ -46,6 +46,9 @@ _BUILDS = re.compile(r"/[^\s'\":]*/builds-v\d+/[^\s'\"/:]+")
 """Where uv unpacks what it builds, and the tools it builds with: other paths on every machine and
 each time."""
 
+_REFUSED = re.compile(
+    r"\b(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?:[<>=!~][^\s]*)? ha(?:s|ve) a non-PEP 625-compliant "
+)
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
 _CONSULTED = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
 _PAGE_READ = re.compile(
@@ -90,6 +93,14 @@ def failed_release(log: str) -> tuple[str, str]:
 def no_wheel_fits(result: ProcessResult) -> bool:
     """Return whether a release has wheels, but none for this Python and system."""
     return "has no wheels with a matching" in result.errors or "no usable wheels" in result.errors
+
+
+def refused_packages(answer: Resolution) -> tuple[str, ...]:
+    """Return the packages whose archives uv refuses, as a conflict names them, in its order."""
+    if not isinstance(answer, Conflict):
+        return ()
+    names = (canonicalize_name(match["name"]) for match in _REFUSED.finditer(answer.reason))
+    return tuple(dict.fromkeys(names))
 
 
 def consulted_packages(log: str) -> frozenset[str]:
