@@ -25,6 +25,7 @@ def test_check_json_output(home: Home) -> None:
         "blocked_by_core",
         "reason",
         "not_installed",
+        "built_by_pip",
         "subjects",
         "imports",
         "since",

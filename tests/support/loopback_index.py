@@ -24,10 +24,13 @@ from watchdog.runner.wheel_builder import build_wheel, wheel_metadata
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def sdist(name: str, version: str, files: Mapping[str, str]) -> bytes:
+_COMPRESSIONS = {".tar.gz": "gz", ".tgz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz", ".tar": ""}
+
+
+def sdist(name: str, version: str, files: Mapping[str, str], suffix: str = ".tar.gz") -> bytes:
     """Build a source distribution and return its content."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    with tarfile.open(None, f"w:{_COMPRESSIONS[suffix]}", out) as archive:  # type: ignore[call-overload]
         for path, text in files.items():
             info = tarfile.TarInfo(f"{name}-{version}/{path}")
             info.size = len(text.encode())
@@ -91,11 +94,16 @@ class LoopbackIndex(Loopback):
         )
 
     def add_sdist(
-        self, name: str, version: str, uploaded: datetime, files: Mapping[str, str]
+        self,
+        name: str,
+        version: str,
+        uploaded: datetime,
+        files: Mapping[str, str],
+        suffix: str = ".tar.gz",
     ) -> None:
-        """Publish a source distribution."""
-        data = sdist(name, version, files)
-        self.files.setdefault(name, []).append(Upload(f"{name}-{version}.tar.gz", data, uploaded))
+        """Publish a source distribution, whose name ends with a suffix."""
+        data = sdist(name, version, files, suffix)
+        self.files.setdefault(name, []).append(Upload(f"{name}-{version}{suffix}", data, uploaded))
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer with a page, a file or its metadata, as far as `fault` permits."""

@@ -22,6 +22,7 @@ from watchdog.model.evidence import Judgement, Outcome, Record, Stage
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import Run, State
+from watchdog.resolver.pip import Pip
 from watchdog.resolver.uv import Uv
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.workspace import Workspace
@@ -65,8 +66,11 @@ def ask_second_opinions(
     workspace.start_services({cell.record.subject for cell in sample})
     installer = PipInstaller(
         runner=workspace.runner,
-        build_sandbox=workspace.build_sandbox,
-        indexes=Uv(workspace.processes, workspace.scratch).indexes().urls,
+        pip=Pip(
+            build_sandbox=workspace.build_sandbox,
+            indexes=Uv(workspace.processes, workspace.scratch).indexes().urls,
+            cache=workspace.scratch / "pip",
+        ),
     )
     work = partial(_compare_all, installer, run, sample, keep)
     results = run_with_scheduler(workspace, observer, work)

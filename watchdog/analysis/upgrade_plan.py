@@ -8,7 +8,8 @@ from pathlib import Path
 
 from watchdog.analysis.check.check import check
 from watchdog.analysis.check.installing import Installable, find_installable
-from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
+from watchdog.analysis.check.refused import installed_by_pip
+from watchdog.analysis.check.result import COMMAND, BuiltByPip, CheckRequest, CheckResult
 from watchdog.analysis.check.upgrade import Upgrade, find_upgrade
 from watchdog.analysis.command import PYTEST, Command
 from watchdog.analysis.own_source import AffectedLine, find_affected_lines, read_own_source
@@ -67,10 +68,10 @@ async def make_plan(
     )
     result = await check(scheduler, request, explain=False)
     upgrade: Upgrade | None = None
-    lock = result.lock
+    lock, by_pip = result.lock, result.by_pip
     if result.outcome in (Outcome.BROKEN, Outcome.CONFLICT):
         upgrade = await find_upgrade(scheduler, request)
-        lock = upgrade.lock
+        lock, by_pip = upgrade.lock, upgrade.open_result.by_pip
     reached = lock or (upgrade.open_result.lock if upgrade else None)
     lines: tuple[AffectedLine, ...] = ()
     if isinstance(old.answer, Lock) and reached is not None:
@@ -81,20 +82,22 @@ async def make_plan(
     if command is not None and reached is not None:
         scheduler.observer.stage(f"Running {command.title}")
         as_of = scheduler.workspace.settings.as_of
-        runs_with = await _with_pytest(scheduler, command, reached, request.python)
+        runs_with = await _with_pytest(scheduler, command, reached, request.python, by_pip)
         trial = command.trial(scheduler.workspace, COMMAND, runs_with, request.python, as_of)
         record = await scheduler.record(trial)
     return UpgradePlan(result=result, upgrade=upgrade, lock=lock, lines=lines, command=record)
 
 
-async def _with_pytest(scheduler: Scheduler, command: Command, lock: Lock, python: str) -> Lock:
+async def _with_pytest(
+    scheduler: Scheduler, command: Command, lock: Lock, python: str, by_pip: Sequence[BuiltByPip]
+) -> Lock:
     """Return a lock with pytest beside it, if the command is pytest and the lock has none."""
     if not command.needs_pytest or lock.version(PYTEST):
         return lock
     requirements = (*lock.requirements, PYTEST)
-    answer = await scheduler.lock(
-        LockRequest(requirements, python, scheduler.workspace.settings.as_of)
-    )
+    as_of = scheduler.workspace.settings.as_of
+    built = tuple((b.name, b.version) for b in installed_by_pip(lock, by_pip))
+    answer = await scheduler.lock(LockRequest(requirements, python, as_of, by_pip=built))
     return answer if isinstance(answer, Lock) else lock
 
 

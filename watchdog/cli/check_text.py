@@ -11,6 +11,7 @@ from typing import Any
 from watchdog.analysis.check.installing import closure
 from watchdog.analysis.check.result import (
     IMPORTS,
+    BuiltByPip,
     CheckResult,
     Obstacle,
     ObstacleKind,
@@ -60,6 +61,8 @@ def verdict_lines(wording: Wording, result: CheckResult) -> Iterator[str]:
     )
     for obstacle in result.obstacles:
         yield f"  {_obstacle_text(obstacle, result.python)}"
+    for built in result.by_pip:
+        yield f"  {_by_pip_text(built)}"
     for line in _failure_lines(result):
         yield f"  {line}"
     if result.reason and (result.lock is None or result.blocked_by_core):
@@ -160,6 +163,14 @@ def _obstacle_text(obstacle: Obstacle, python: str) -> str:
     if obstacle.later:
         text += f"; {obstacle.name} {obstacle.later} has one"
     return text
+
+
+def _by_pip_text(built: BuiltByPip) -> str:
+    return (
+        f"uv refuses {built.name} {built.version}: its only file, {built.file}, is an archive that "
+        "the standard does not provide for (PEP 625); pip takes it, so it was judged as pip builds "
+        "it (install this with pip)"
+    )
 
 
 def _failure_lines(result: CheckResult) -> Iterator[str]:
@@ -319,6 +330,7 @@ def result_json(result: CheckResult, as_of: datetime) -> dict[str, Any]:
         "blocked_by_core": result.blocked_by_core,
         "reason": result.reason,
         "not_installed": [asdict(obstacle) for obstacle in result.obstacles],
+        "built_by_pip": [asdict(built) for built in result.by_pip],
         "subjects": [_subject_json(s) for s in result.subjects if s.subject != IMPORTS],
         "imports": next((_subject_json(s) for s in result.subjects if s.subject == IMPORTS), None),
         "since": since,

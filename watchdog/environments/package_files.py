@@ -13,15 +13,18 @@ from pathlib import Path
 from watchdog.errors import OfflineError
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Installation
-from watchdog.model.release import Interpreter
+from watchdog.model.release import File, Interpreter
 from watchdog.resolver import wheel_tags
 from watchdog.resolver.index import Index
+from watchdog.resolver.pip_wheels import PipWheel, PipWheels
 from watchdog.resolver.wheel_listing import local_excess
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 """The cutoff of packages that the Python itself brings."""
 
 _DIGEST_LENGTH = 8
+_PIP = "pip"
+"""The build tools of what pip builds: itself, and what it finds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,7 @@ class Package:
         tools: the build tools of its time, if it is built here; empty for a wheel.
         sha256: the hash that the index gives for that file, in hexadecimal; empty without one.
         filename: its name on the index; empty for one that is not there.
+        by_pip: whether uv refuses the file, so that pip builds it.
     """
 
     name: str
@@ -46,13 +50,15 @@ class Package:
     tools: str = ""
     sha256: str = field(default="", compare=False)
     filename: str = field(default="", compare=False)
+    by_pip: bool = False
 
 
 class PackageFiles:
     """Selects files from the index and from local wheels; each selection is made once."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, pip_wheels: PipWheels | None = None) -> None:
         self._index = index
+        self._pip_wheels = pip_wheels
         self._local_wheels: dict[tuple[str, str], Path] = {}
         self._packages: dict[tuple[str, str, Interpreter, datetime], Package] = {}
 
@@ -87,6 +93,20 @@ class PackageFiles:
         page = self._index.page(name)
         files = page.files(version, as_of) if page else ()
         file = wheel_tags.installer_choice(files, interpreter)
+        if file is None and (refused := self._refused(name, version, interpreter, as_of)):
+            return Package(
+                name=name,
+                version=version,
+                interpreter=interpreter,
+                as_of=as_of,
+                digest=digest(refused.name, refused.sha256, self._build_tools(as_of), _PIP)[
+                    :_DIGEST_LENGTH
+                ],
+                universal=False,
+                tools=_PIP,
+                sha256=refused.sha256 or "",
+                by_pip=True,
+            )
         if file is None:  # uv reports why, when it is to be installed
             return Package(
                 name=name,
@@ -126,6 +146,27 @@ class PackageFiles:
             return self._index.wheel_excess(package.name, package.filename)
         return None
 
+    def _refused(
+        self, name: str, version: str, interpreter: Interpreter, as_of: datetime
+    ) -> File | None:
+        """Return the file of a release that pip takes and uv refuses; None if there is none."""
+        if self._pip_wheels is None:
+            return None
+        return self._pip_wheels.refused_file(name, version, interpreter, as_of)
+
+    def pip_wheel(self, package: Package) -> PipWheel | None:
+        """Return the wheel that pip builds of a package; None for one that uv takes.
+
+        Raises:
+            InstallError: pip cannot build it on this Python.
+            InfrastructureError: index, network or disk failed.
+        """
+        if not package.by_pip or self._pip_wheels is None:
+            return None
+        return self._pip_wheels.wheel(
+            package.name, package.version, package.interpreter, package.as_of
+        )
+
     def _build_tools(self, as_of: datetime) -> str:
         """Return what source distributions are built with at a cutoff: a setuptools major version.
 
@@ -151,12 +192,18 @@ class PackageFiles:
 
         Installers check hashes for all requirements of a call or for none, so if one package has
         no hash, no pin carries any.
+
+        Raises:
+            InstallError: pip cannot build what uv refuses.
+            InfrastructureError: index, network or disk failed.
         """
         hashes = {package: self._hashes(package) for package in packages}
         all_hashed = all(hashes.values())
         requirements = []
         for package, sha256s in hashes.items():
             wheel = self._local_wheels.get((package.name, package.version))
+            if (built := self.pip_wheel(package)) is not None:
+                wheel = built.path
             requirement = str(wheel or f"{package.name}=={package.version}")
             if all_hashed:
                 requirement += "".join(f" --hash=sha256:{sha256}" for sha256 in sha256s)
@@ -165,7 +212,7 @@ class PackageFiles:
 
     def _hashes(self, package: Package) -> list[str]:
         """Return the SHA-256 of every file of the release on the index."""
-        if (package.name, package.version) in self._local_wheels:
+        if package.by_pip or (package.name, package.version) in self._local_wheels:
             return []
         page = self._index.page(package.name)
         files = page.files(package.version, package.as_of) if page else ()

@@ -44,6 +44,7 @@ from watchdog.model.fingerprint import digest
 from watchdog.model.release import Interpreter
 from watchdog.resolver.build_failure import explain_build_failure
 from watchdog.resolver.index import Index
+from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
 from watchdog.storage.files import read_json, write_atomic
@@ -72,11 +73,15 @@ class Store:
         folder: Path,
         *,
         owner: int | None = None,
+        pip_wheels: PipWheels | None = None,
     ) -> None:
-        """Keep entries in `folder`; give each to the UID `owner`, if cells run as another user."""
+        """Keep entries in `folder`; give each to the UID `owner`, if cells run as another user.
+
+        What uv refuses is installed from `pip_wheels`; without them it cannot be installed.
+        """
         self._owner = owner
         self._installer = installer
-        self._files = PackageFiles(index)
+        self._files = PackageFiles(index, pip_wheels)
         self._processes = processes
         self._folder = folder
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
@@ -100,6 +105,9 @@ class Store:
         """Return the tools and the isolation of a package's build; None for a wheel."""
         if not package.tools:
             return None
+        if package.by_pip:
+            with contextlib.suppress(OSError):
+                return (self._path(package) / _BUILT).read_text("utf-8")
         with contextlib.suppress(OSError):
             return f"{package.tools}, {(self._path(package) / _BUILT).read_text('utf-8')}"
         return package.tools
@@ -318,7 +326,9 @@ class Store:
         self._compile_modules(entry / SITE, package.interpreter)
         isolation = self._installer.uv.isolation
         if package.tools and isolation and not (entry / _BUILT).exists():
-            (entry / _BUILT).write_text(isolation, "utf-8")
+            built = self._files.pip_wheel(package)
+            text = f"{built.builder}, {isolation}" if built else isolation
+            (entry / _BUILT).write_text(text, "utf-8")
         (entry / _ready_mark(package)).touch()
         self.has(package)
 
@@ -340,7 +350,8 @@ class Store:
         for package in packages:
             groups[package.as_of, package.tools].append(package)
         for (as_of, tools), group in groups.items():
-            cache = self._build_cache(tools, group[0].interpreter) if tools else None
+            built_by_uv = tools and not group[0].by_pip
+            cache = self._build_cache(tools, group[0].interpreter) if built_by_uv else None
             install = partial(
                 self._installer.install,
                 self._files.requirements(group),

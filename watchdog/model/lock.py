@@ -33,6 +33,8 @@ class LockRequest:
         constraints: requirements that limit versions, but add no package.
         later: packages with a later cutoff of their own.
         without: names of packages that are left out, even where others require them.
+        by_pip: releases, as (name, version), that uv refuses: pip builds them, and uv takes the
+            wheels.
     """
 
     requirements: tuple[str, ...]
@@ -42,6 +44,7 @@ class LockRequest:
     constraints: tuple[str, ...] = ()
     later: tuple[tuple[str, datetime], ...] = ()
     without: tuple[str, ...] = ()
+    by_pip: tuple[tuple[str, str], ...] = ()
 
     @property
     def installed_as_of(self) -> datetime:

@@ -20,6 +20,7 @@ from typing import Any
 
 import certifi
 import httpx
+from packaging.version import Version
 from pydantic import TypeAdapter
 
 from watchdog.errors import InfrastructureError, OfflineError, PageLimitError
@@ -74,6 +75,7 @@ class Index:
         self._client = _client()
         self._pages: dict[str, Future[Page | None]] = {}
         self._claiming = threading.Lock()
+        self._accepted: dict[str, dict[Version, File]] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -147,7 +149,15 @@ class Index:
             InfrastructureError: the index cannot be read.
         """
         page = self.page(name)
-        return page.releases(as_of) if page else ()
+        releases = page.releases(as_of) if page else ()
+        if accepted := self._accepted.get(name):
+            others = [Release(name, version, (file,)) for version, file in accepted.items()]
+            releases = tuple(sorted((*releases, *others), key=lambda release: release.version))
+        return releases
+
+    def accept(self, name: str, version: Version, file: File) -> None:
+        """Count a release from now on whose file pip takes and uv refuses, as pip builds it."""
+        self._accepted.setdefault(name, {})[version] = file
 
     def final_releases(self, name: str, as_of: datetime) -> tuple[Release, ...]:
         """Return the releases that are neither yanked nor a pre-release, oldest version first.

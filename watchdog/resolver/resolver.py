@@ -12,18 +12,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement
 
-from watchdog.errors import InfrastructureError, OfflineError, PageLimitError
+from watchdog.errors import InfrastructureError, InstallError, OfflineError, PageLimitError
 from watchdog.model.fingerprint import digest
-from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution, package_name
+from watchdog.model.lock import (
+    Lock,
+    LockRequest,
+    NoAnswer,
+    Resolution,
+    Unbuildable,
+    package_name,
+)
 from watchdog.model.release import Interpreter
 from watchdog.resolver.answer_cache import AnswerCache
 from watchdog.resolver.index import Index
+from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_output import refused_packages
 
 _RULES = 2
 """To be increased when stored answers would be read by other rules than they were made by."""
@@ -37,14 +47,30 @@ _VISIBLE_AFTER = timedelta(hours=1)
 _NOT_ON_INDEX = "not on the index"
 
 
+class _UnbuildableError(Exception):
+    """pip cannot build a release that it was to build; not kept, as only this run tried it."""
+
+    def __init__(self, resolution: Unbuildable) -> None:
+        super().__init__(resolution.symptom)
+        self.resolution = resolution
+
+
 class Resolver:
     """Resolves requests; safe to use from several threads.
 
     Where the oldest version of something is wanted, requirements of the framework count first.
     """
 
-    def __init__(self, uv: Uv, index: Index, folder: Path, framework: str) -> None:
+    def __init__(
+        self,
+        uv: Uv,
+        index: Index,
+        folder: Path,
+        framework: str,
+        pip_wheels: PipWheels | None = None,
+    ) -> None:
         self._uv = uv
+        self._pip_wheels = pip_wheels
         self._framework = framework
         self._index = index
         self._cache = AnswerCache(folder / "answers.sqlite")
@@ -85,13 +111,29 @@ class Resolver:
         self, request: LockRequest, interpreter: Interpreter
     ) -> tuple[Resolution, frozenset[str]]:
         """Return what resolve() does, and the packages whose pages the answer depends on."""
+        answer, names = self._answer(request, interpreter)
+        refused = refused_packages(answer)
+        if refused and self._pip_wheels is not None:
+            accepted = set(self._pip_wheels.accepted(refused)) - set(request.by_pip)
+            if accepted:
+                by_pip = tuple(sorted((*request.by_pip, *accepted)))
+                return self.lock_and_names(replace(request, by_pip=by_pip), interpreter)
+        return answer, names
+
+    def _answer(
+        self, request: LockRequest, interpreter: Interpreter
+    ) -> tuple[Resolution, frozenset[str]]:
+        """Return the answer of uv, kept or new, and the packages whose pages it depends on."""
         try:
             key = self._key(request, interpreter)
             for package_set, names in self._cache.package_sets(key).items():
                 state = self._state(names, request)
                 if state and (stored := self._cache.get(key, package_set, state)) is not None:
                     return stored, frozenset(names)
-            answer, consulted = self._resolve(request, interpreter)
+            try:
+                answer, consulted = self._resolve(request, interpreter)
+            except _UnbuildableError as e:
+                return e.resolution, frozenset()
             names = sorted(consulted)
             lasting = not isinstance(answer, NoAnswer) and self._is_settled(names, request)
             if lasting and (state := self._state(names, request)):
@@ -111,6 +153,7 @@ class Resolver:
             request.constraints,
             [name for name, _ in request.later],
             *([("without", *request.without)] if request.without else ()),
+            *([("by pip", *request.by_pip)] if request.by_pip else ()),
             (interpreter.version, interpreter.platform),
         )
 
@@ -165,6 +208,7 @@ class Resolver:
     ) -> tuple[Resolution, frozenset[str]]:
         """Return an answer for which uv consulted only pages that it read in this run."""
         consulted = frozenset(_name(requirement) for requirement in requirements)
+        wheels = self._wheels(request, interpreter)
         for _ in range(_ROUNDS):
             self._refresh(consulted, interpreter, bulk_only=True)
             result = self._uv.resolve(
@@ -174,6 +218,7 @@ class Resolver:
                 later=request.later,
                 constraints=request.constraints,
                 without=request.without,
+                wheels=wheels,
                 lowest=lowest,
                 online=not consulted <= set(self._refreshed),
             )
@@ -185,6 +230,23 @@ class Resolver:
                 break
             self._refresh(consulted, interpreter)
         return result.resolution, consulted
+
+    def _wheels(self, request: LockRequest, interpreter: Interpreter) -> list[Path]:
+        """Return the wheels that pip builds of what uv refuses.
+
+        Raises:
+            _UnbuildableError: pip cannot build one.
+            InfrastructureError: index, network or disk failed.
+        """
+        wheels = []
+        for name, version in request.by_pip:
+            assert self._pip_wheels is not None  # noqa: S101  for the type checker
+            try:
+                wheel = self._pip_wheels.wheel(name, version, interpreter, request.as_of)
+            except InstallError as e:
+                raise _UnbuildableError(Unbuildable(e.symptom, e.log, name, version)) from e
+            wheels.append(wheel.path)
+        return wheels
 
     def _is_settled(self, names: Iterable[str], request: LockRequest) -> bool:
         """Return whether every upload that counts here is old enough for all readers to see it."""

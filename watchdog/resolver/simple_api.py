@@ -120,6 +120,14 @@ class Page:
         files = [row.file for row in self._versions.get(_normalise_version(version), ())]
         return tuple(file for file in files if _is_visible(file, as_of))
 
+    def has_file_ending(self, suffixes: tuple[str, ...]) -> bool:
+        """Return whether a file of any time has one of these suffixes, in lower case."""
+        return any(row.name.lower().endswith(suffixes) for row in self._rows)
+
+    def all_files(self, as_of: datetime) -> tuple[File, ...]:
+        """Return all files that were visible at this instant, whatever they are."""
+        return tuple(file for file in self._files if _is_visible(file, as_of))
+
     def arrivals(self, interpreter: Interpreter) -> list[Arrival]:
         """Return each moment at which something new could be installed on this Python, in order."""
         if interpreter.version not in self._arrivals:

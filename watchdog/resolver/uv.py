@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 
 from watchdog.errors import InfrastructureError, OfflineError
@@ -234,6 +235,7 @@ class Uv:
         later: Iterable[tuple[str, datetime]] = (),
         constraints: tuple[str, ...] = (),
         without: tuple[str, ...] = (),
+        wheels: Sequence[Path] = (),
         lowest: bool = False,
         online: bool = False,
     ) -> UvResult:
@@ -246,6 +248,7 @@ class Uv:
             later: packages with a cutoff of their own.
             constraints: pins that limit, but do not add.
             without: names of packages to leave out, even where others require them.
+            wheels: wheels on this machine that count as if the index had them; no cutoff applies.
             lowest: take the oldest versions that the requirements allow, not the newest.
             online: read all pages from the index, not only what the cache does not hold.
 
@@ -262,6 +265,8 @@ class Uv:
             flags += ["--constraint", str(self._constraints_file(constraints))]
         if without:
             flags += ["--override", str(self._constraints_file(_never(without)))]
+        for folder in sorted({wheel.parent for wheel in wheels}):
+            flags += ["--find-links", str(folder)]
         online = online and not self.offline
         compile_all = partial(self._compile_all, requirements, interpreter, online=online)
         result, log, read = compile_all(flags, cutoffs)
@@ -352,7 +357,10 @@ class Uv:
             *flags,
             stdin=stdin,
             log="uv_resolver=debug,uv_client::cached_client=debug",
-            readable=[self._scratch / "constraints"],
+            readable=[
+                self._scratch / "constraints",
+                *(Path(folder) for flag, folder in pairwise(flags) if flag == "--find-links"),
+            ],
         )
         lines = result.errors.splitlines(keepends=True)
         errors = "".join(line for line in lines if not line.startswith("DEBUG "))

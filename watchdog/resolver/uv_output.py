@@ -55,6 +55,10 @@ _WRONG_SIZE = re.compile(
 )
 """How uv reports files that cannot be written, and archives whose headers do not tell the truth."""
 
+
+_REFUSED = re.compile(
+    r"\b(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?:[<>=!~][^\s]*)? ha(?:s|ve) a non-PEP 625-compliant "
+)
 _TOOL_TOO_NEW = re.compile(r"`([A-Za-z0-9._-]+)` was filtered by `exclude-newer`")
 _CONSULTED = re.compile(r"Searching for a compatible version of ([A-Za-z0-9._-]+)")
 _PAGE_READ = re.compile(
@@ -112,6 +116,14 @@ def unpacking_excess(result: ProcessResult) -> str | None:
     if match := _WRONG_SIZE.search(result.errors):
         return f"its wheel cannot be unpacked: {hide_urls(match[1])[:_SYMPTOM_LENGTH]}"
     return None
+
+
+def refused_packages(answer: Resolution) -> tuple[str, ...]:
+    """Return the packages whose archives uv refuses, as a conflict names them, in its order."""
+    if not isinstance(answer, Conflict):
+        return ()
+    names = (canonicalize_name(match["name"]) for match in _REFUSED.finditer(answer.reason))
+    return tuple(dict.fromkeys(names))
 
 
 def consulted_packages(log: str) -> frozenset[str]:

@@ -43,7 +43,7 @@ def installer_choice(files: Iterable[File], interpreter: Interpreter) -> File | 
     sources: list[File] = []
     accepted = tag_ranks(interpreter.series)
     for file in files:
-        if not _allows(file.requires_python, interpreter.version):
+        if not allows(file.requires_python, interpreter.version):
             continue
         if not file.name.endswith(".whl"):
             sources.append(file)
@@ -66,7 +66,7 @@ def pythons_with_wheel(files: Iterable[File], pythons: Iterable[str]) -> tuple[s
         series
         for series in pythons
         if any(
-            _allows(file.requires_python, f"{series}.99") and not accepted.isdisjoint(tags_of_file)
+            allows(file.requires_python, f"{series}.99") and not accepted.isdisjoint(tags_of_file)
             for accepted in [tag_ranks(series).keys()]
             for file, tags_of_file in wheels
         )
@@ -119,7 +119,7 @@ def _build_and_tags(wheel: str) -> tuple[tuple[int, str], tuple[str, ...]]:
 
 
 @cache
-def _allows(requires_python: str | None, version: str) -> bool:
+def allows(requires_python: str | None, version: str) -> bool:
     """Return whether a Python fits a `requires-python`; an invalid one allows all."""
     if not requires_python:
         return True

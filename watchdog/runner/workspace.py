@@ -37,6 +37,8 @@ from watchdog.model.evidence import Isolation, Trial
 from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
+from watchdog.resolver.pip import Pip
+from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.uv import Uv
 from watchdog.resolver.uv_install import UvInstaller
@@ -112,6 +114,7 @@ class Workspace:
     environments: Environments
     interpreters: Mapping[str, Interpreter]
     hosts: frozenset[str]
+    pip_wheels: PipWheels
     _digests: dict[str, str] = field(default_factory=dict)
     _smokes: dict[str, Path] = field(default_factory=dict)
     _left_out: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -271,6 +274,10 @@ class Workspace:
             return f"{', '.join(refused)} would be built from source; `builds` does not list it"
         return None
 
+    def accept_from_pip(self, name: str, version: str, python: str) -> None:
+        """Count a release that uv refuses as installable, as pip builds it, from now on."""
+        self.pip_wheels.accept(name, version, self.interpreters[python], self.settings.as_of)
+
     def smoke_digest(self, subject: str) -> str:
         """Return the digest of a subject's smoke."""
         return self._digest(self._smoke(subject))
@@ -377,11 +384,15 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
         )
         urls = uv.indexes().urls
         index = Index(urls, cache / "index", offline=settings.offline)
-        resolver = Resolver(uv, index, cache, matrix.framework)
+        pip = Pip(build_sandbox=build_sandbox, indexes=urls, cache=folder / "pip")
+        pip_wheels = PipWheels(pip, index, packages, folder, offline=settings.offline)
+        resolver = Resolver(uv, index, cache, matrix.framework, pip_wheels)
         for resource in (build_sandbox, index, resolver):
             stack.enter_context(contextlib.closing(resource))
         installer = UvInstaller(uv)
-        store = Store(installer, index, processes, packages, owner=_owner(settings))
+        store = Store(
+            installer, index, processes, packages, owner=_owner(settings), pip_wheels=pip_wheels
+        )
         hosts = {host for url in urls if (host := urlsplit(url).hostname)}
         yield Workspace(
             settings=settings,
@@ -394,6 +405,7 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
             resolver=resolver,
             environments=Environments(installer, store, Linker(folder / "links")),
             interpreters=pythons,
+            pip_wheels=pip_wheels,
             hosts=frozenset(hosts - {"127.0.0.1", "localhost"}),
         )
 

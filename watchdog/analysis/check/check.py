@@ -211,6 +211,7 @@ def _result_of(
         stage=worst.record.judgement.stage if worst else Stage.INSTALL,
         reason=worst.record.judgement.reason if worst else "no package of it has a test",
         obstacles=installable.obstacles,
+        by_pip=installable.by_pip,
         subjects=tuple(subjects),
         is_project=request.is_project,
         beside=request.beside,
@@ -254,7 +255,9 @@ async def _explain(
     report: Report,
 ) -> CheckResult:
     """Add culprit and cure."""
-    if _everything_is_open(request) and not result.obstacles and len(result.broken) == 1:
+    # What asks the resolver by itself does not have what pip built.
+    whole = not result.obstacles and not result.by_pip
+    if _everything_is_open(request) and whole and len(result.broken) == 1:
         experiment = Experiment(scheduler, result.broken[0].subject, request.requirements)
         if result.broken[0].subject != IMPORTS:
             return await explain_open(experiment, result, report)

@@ -1,7 +1,8 @@
 """Finds what of some requirements can be installed here, and why the rest cannot.
 
-What does not build, what the machine lacks something for, what uv refuses and what no index has is
-left out, one package after another, so that the rest can still be judged.
+What does not build, what the machine lacks something for and what no index has is left out, one
+package after another, so that the rest can still be judged. What uv refuses and pip takes is
+installed as pip builds it, and left out only where pip cannot build it either.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from functools import partial
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from watchdog.analysis.check.result import Obstacle, ObstacleKind
-from watchdog.errors import InfrastructureError, InstallError, LimitError
+from watchdog.analysis.check.refused import installed_by_pip, refused_by_uv
+from watchdog.analysis.check.result import BuiltByPip, Obstacle, ObstacleKind
+from watchdog.errors import InfrastructureError, InstallError, LimitError, OfflineError
 from watchdog.model.lock import (
     Conflict,
     Installation,
@@ -29,14 +31,11 @@ from watchdog.model.lock import (
 from watchdog.model.release import PYTHON_RELEASES
 from watchdog.resolver import wheel_tags
 from watchdog.resolver.build_failure import explain_build_failure
-from watchdog.resolver.uv_output import find_symptom
+from watchdog.resolver.uv_output import find_symptom, refused_packages
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.workspace import Workspace
 
 _MOST_LEFT_OUT = 12
-_REFUSED_NAME = re.compile(
-    r"\b(?P<name>[A-Za-z0-9][\w.-]*)(?:==(?P<version>[^\s,]+))? has a non-PEP 625-compliant "
-)
 _NOT_FOUND = re.compile(r"\b(?P<name>[A-Za-z0-9][\w.-]*) was not found in the package registry")
 
 
@@ -47,12 +46,14 @@ class Installable:
     Attributes:
         answer: the lock of it, or why there is none.
         obstacles: what was left out.
+        by_pip: what uv refuses and pip takes, and the lock contains.
         requires: the packages that each package of the lock requires, by name.
         modules: the package that brings each top-level module.
     """
 
     answer: Resolution
     obstacles: tuple[Obstacle, ...] = ()
+    by_pip: tuple[BuiltByPip, ...] = ()
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,6 +82,9 @@ async def find_installable(
     """
     workspace = scheduler.workspace
     known, obstacles = tuple(sorted(without)), list[Obstacle]()
+    by_pip: list[BuiltByPip] = []
+    given_up: list[BuiltByPip] = []
+    fallback: Lock | None = None
     while True:
         left_out = tuple(sorted({*known, *(obstacle.name for obstacle in obstacles)}))
         request = LockRequest(
@@ -89,18 +93,49 @@ async def find_installable(
             workspace.settings.as_of,
             constraints=tuple(c for c in constraints if package_name(c) not in left_out),
             without=left_out,
+            by_pip=tuple(sorted((b.name, b.version) for b in by_pip if b.name not in left_out)),
         )
         if not request.requirements:
             answer: Resolution = NoAnswer("nothing is left to install", infrastructure=False)
             return Installable(answer=answer, obstacles=tuple(obstacles))
         answer = await scheduler.lock(request)
+        if fallback is not None and isinstance(answer, Unbuildable):
+            # uv does without it, so that it does not build keeps nobody from installing.
+            given_up.append(by_pip.pop())
+            answer, fallback = fallback, None
+        refused = await _refused(scheduler, request, answer, given_up)
+        if refused is not None:
+            fallback = answer if isinstance(answer, Lock) else None
+            by_pip.append(refused)
+            continue
         obstacle = await _obstacle(workspace, answer, python)
         if obstacle is None or obstacle.name in left_out or len(obstacles) == _MOST_LEFT_OUT:
             break
         obstacles.append(obstacle)
     if not isinstance(answer, Lock):
         return Installable(answer=answer, obstacles=tuple(obstacles))
-    return await _fetched(scheduler, answer, python, obstacles, requirements)
+    installable = await _fetched(scheduler, answer, python, obstacles, requirements)
+    built = installed_by_pip(answer, by_pip)
+    for release in built:
+        workspace.accept_from_pip(release.name, release.version, python)
+    return replace(installable, by_pip=built)
+
+
+async def _refused(
+    scheduler: Scheduler,
+    request: LockRequest,
+    answer: Resolution,
+    given_up: Sequence[BuiltByPip],
+) -> BuiltByPip | None:
+    """Return the release that pip would take where uv refuses it; None if that is not known."""
+    work = partial(refused_by_uv, scheduler.workspace, request, answer, given_up)
+    try:
+        return await scheduler.in_thread(work)
+    except OfflineError:
+        return None
+    except InfrastructureError as e:
+        scheduler.report_failure(str(e))
+        return None
 
 
 async def _obstacle(workspace: Workspace, answer: Resolution, python: str) -> Obstacle | None:
@@ -108,13 +143,12 @@ async def _obstacle(workspace: Workspace, answer: Resolution, python: str) -> Ob
     match answer:
         case Unbuildable(name=name) if name:
             return build_obstacle(workspace, name, answer.version, answer.log, python)
-        case Conflict(reason) if match := _REFUSED_NAME.search(reason):
+        case Conflict() if names := refused_packages(answer):
             return Obstacle(
                 kind=ObstacleKind.REFUSED_BY_UV,
-                name=canonicalize_name(match["name"]),
-                version=match["version"] or "",
-                reason="its source file has a name that does not follow the standard (PEP 625); "
-                "pip installs it",
+                name=names[0],
+                reason="its source file has a name that does not follow the standard (PEP 625), "
+                "and no release was found that pip takes here",
             )
         case NoAnswer(reason, infrastructure=False) if match := _NOT_FOUND.search(reason):
             return Obstacle(

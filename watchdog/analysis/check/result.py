@@ -78,6 +78,19 @@ class Obstacle:
         return self.kind is ObstacleKind.DOES_NOT_BUILD
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuiltByPip:
+    """A release whose file uv refuses and pip takes; it was judged as pip builds it.
+
+    Attributes:
+        file: the name of the file.
+    """
+
+    name: str
+    version: str
+    file: str
+
+
 IMPORTS = "imports"
 """The name under which the import of everything that is named is run."""
 
@@ -146,6 +159,7 @@ class CheckResult:
         lock: what the requirements give; None if there is no lock.
         blocked_by_core: the core alone breaks in this lock, so no extension is the cause.
         obstacles: packages that could not be installed, and that the rest was judged without.
+        by_pip: releases that uv refuses and pip takes, judged like all others.
         subjects: one result for each smoke that was run.
         beside: requirements that nobody asked for, but that the smokes need.
         since: when it broke, UTC.
@@ -168,6 +182,7 @@ class CheckResult:
     reason: str | None = None
     blocked_by_core: bool = False
     obstacles: tuple[Obstacle, ...] = ()
+    by_pip: tuple[BuiltByPip, ...] = ()
     subjects: tuple[SubjectResult, ...] = ()
     is_project: bool = False
     beside: tuple[str, ...] = ()
