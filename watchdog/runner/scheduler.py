@@ -161,7 +161,8 @@ class Scheduler:
         if record.judgement.outcome is Outcome.ERROR:
             self.report_failure(record.judgement.reason or "a trial could not be run")
         self.ran += 1
-        self.observer.ran(record)
+        if not (trial.once and record.judgement.outcome is Outcome.BROKEN):
+            self.observer.ran(record)  # else it is run again, without what says nothing
         return record
 
     async def in_worker(self, work: Callable[[], T]) -> T:

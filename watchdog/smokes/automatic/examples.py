@@ -9,6 +9,7 @@ import re
 import sys
 import textwrap
 import types
+import unittest
 
 from .guesses import framework, request_rules
 from .kinds import is_callable_bare
@@ -47,7 +48,7 @@ def examples(text):
             lines = [line for line in block.splitlines() if re.match(r"(>>>|\.\.\.)( |$)", line)]
             block = "\n".join(line[4:] for line in lines)
         try:
-            ast.parse(block)
+            compile(block, "example", "exec")
         except (SyntaxError, ValueError, RecursionError):
             continue
         if block.strip():
@@ -107,8 +108,11 @@ def run_example(source):
     with open(module.__file__, "w", encoding="utf-8") as copy:
         copy.write(source)
     sys.modules["example"] = module
-    with without_servers():
-        exec(compile(source, module.__file__, "exec"), vars(module))
+    try:
+        with without_servers():
+            exec(compile(source, module.__file__, "exec"), vars(module))
+    except (OSError, EOFError, SystemExit) as error:  # a file, a server or an answer that it needs
+        raise unittest.SkipTest("%s: %s" % (type(error).__name__, error))
     if flask is None:
         return
     apps = [value for value in vars(module).values() if isinstance(value, flask.Flask)]

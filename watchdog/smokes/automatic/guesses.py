@@ -6,10 +6,11 @@ import functools
 import importlib
 import importlib.metadata
 import inspect
+import os
 import re
 import unittest
 
-from .modules import DISTRIBUTIONS, module_files, parsed, requires
+from .modules import DISTRIBUTIONS, FILES, module_files, parsed, requires
 
 OTHER_FRAMEWORKS = {"quart", "sanic", "starlette", "fastapi", "django", "tornado", "bottle"}
 MOST = 60  # tests of one kind
@@ -130,13 +131,29 @@ def memory_store():
 def is_guess_gone_wrong(error):
     """Return whether an exception only says that it wants other arguments or settings."""
     text = str(error)
-    if isinstance(error, TypeError):
-        return bool(re.search(r"missing \d+ required|unexpected keyword|abstract", text))
+    if isinstance(error, TypeError) and raised_here(error):
+        return bool(re.search(r"missing \d+ required|unexpected keyword|abstract|takes ", text))
     if isinstance(error, (OSError, EOFError)):
         return True
+    if isinstance(error, AttributeError):
+        return "'NoneType' object" in text  # a setting or an argument that nobody gave
+    if type(error).__module__.partition(".")[0] in own_packages() and error.__context__ is None:
+        return True  # it was checked, and found wanting, on purpose
     if isinstance(error, (KeyError, ValueError, RuntimeError, AssertionError)):
         return bool(re.search(r"(?i)config|setting|must be set|not set|required|environ", text))
     return False
+
+
+def raised_here(error):
+    """Return whether an exception was raised by a call that this smoke makes itself."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__)
+
+
+def own_packages():
+    return {name.split(".")[0] for files in FILES.values() for name in files}
 
 
 @contextlib.contextmanager
@@ -144,6 +161,8 @@ def guessing():
     """Skip the test if what was tried needs something that was not guessed."""
     try:
         yield
+    except SystemExit:
+        raise unittest.SkipTest("it ended the program")
     except Exception as error:
         if is_guess_gone_wrong(error):
             raise unittest.SkipTest("%s: %s" % (type(error).__name__, error))
@@ -155,14 +174,13 @@ def calling():
     """Skip the test unless a failed call shows that packages do not fit together."""
     try:
         yield
-    except (ImportError, AttributeError, NameError, SyntaxError):
-        raise
-    except TypeError as error:
-        if is_guess_gone_wrong(error):
-            raise unittest.SkipTest("TypeError: %s" % error)
-        raise
     except Exception as error:
-        raise unittest.SkipTest("%s: %s" % (type(error).__name__, error))
+        telling = (ImportError, AttributeError, NameError, SyntaxError, TypeError)
+        if not isinstance(error, telling) or is_guess_gone_wrong(error):
+            raise unittest.SkipTest("%s: %s" % (type(error).__name__, error))
+        raise
+    except SystemExit:
+        raise unittest.SkipTest("it ended the program")
 
 
 def load(module, name):

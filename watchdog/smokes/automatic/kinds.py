@@ -15,9 +15,9 @@ from .guesses import (
     guessed_arguments,
     guessing,
     load,
+    own_packages,
     request_rules,
 )
-from .modules import FILES
 
 NOT_CALLED = re.compile(
     r"(?i)(^|_)(main|run|serve|start|stop|cli|loop|watch|listen|shell|install|upload|download|send"
@@ -36,6 +36,8 @@ def import_module(module):
 def attached(module, name, app, *, late=False):
     """Attach an extension in one of the two documented shapes and return it."""
     cls = load(module, name)
+    if late and not hasattr(cls, "init_app"):
+        raise unittest.SkipTest("it has no init_app")
     if late:
         extension = cls(**{k: v for k, v in guessed_arguments(cls, app).items() if k != "app"})
         extension.init_app(**guessed_arguments(extension.init_app, app))
@@ -98,7 +100,7 @@ def attach_templates(module, name):
 def quiet_methods(value):
     """Return the methods of an own object that can be called without arguments."""
     cls = type(value)
-    if cls.__module__.split(".")[0] not in {n.split(".")[0] for f in FILES.values() for n in f}:
+    if cls.__module__.split(".")[0] not in own_packages():
         return []
     return [
         name

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import re
 import sys
@@ -65,8 +66,25 @@ def import_main(distribution, names):
     raise unittest.SkipTest("it ships no module")
 
 
-def requires(distribution):
+REMOVED = set(
+    "asynchat asyncore binhex cgi cgitb chunk crypt distutils formatter imghdr imp lib2to3 mailcap "
+    "msilib nntplib ossaudiodev parser pipes pkg_resources smtpd sndhdr spwd sunau symbol telnetlib "
+    "uu xdrlib".split()
+)  # modules that every Python once had (PEP 594, PEP 632), and what came with setuptools
+
+
+def is_optional(module):
+    """Return whether a module that is missing is none that a distribution says it requires."""
+    top = (module or "").partition(".")[0]
+    if not top or top in REMOVED or importlib.util.find_spec(top) is not None:
+        return False
+    required = set().union(*(requires(name, extras=False) for name in DISTRIBUTIONS))
+    return letters(top) not in map(letters, required)
+
+
+def requires(distribution, *, extras=True):
     texts = importlib.metadata.requires(distribution) or []
+    texts = [text for text in texts if extras or "extra ==" not in text]
     return {re.split(r"[^A-Za-z0-9._-]", text.strip())[0].lower() for text in texts}
 
 
