@@ -212,8 +212,8 @@ class _Explanation:
         """Add the release that broke it: the first that may not be installed."""
         failing = {use.signature for subject in self.result.broken for use in subject.failed}
         breaking = {n: b for n, b in self.search.breaking.items() if n in self.held}
-        if len(self.held) > 1:  # other failures may lie behind this one
-            breaking = {name: b for name, b in breaking.items() if b.signatures & failing}
+        # Another failure may lie behind this one, even if a single package has to be held.
+        breaking = {name: b for name, b in breaking.items() if b.signatures & failing}
         if len(breaking) != 1:
             return
         ((name, found),) = breaking.items()
