@@ -14,9 +14,14 @@ from typing import Any
 import ecosystem
 import pytest
 from home import ROOT, Home, Tell, git, redact_text
+from hypothesis import settings
 from loopback_index import LoopbackIndex
 
 TIERS = ("unit", "loopback", "browser", "field", "machine", "workflows")
+
+# A property is about values; how long one example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -158,7 +158,7 @@ class Scripted(TrialRunner):
         )
 
 
-TRIAL = cast("Trial", SimpleNamespace(subject="ext", lock=None, installation=None))
+TRIAL = cast("Trial", SimpleNamespace(subject="ext", lock=None, installation=None, once=False))
 
 
 def outcome(runner: TrialRunner) -> Outcome:
@@ -184,6 +184,14 @@ def test_attempts_after_repaired_bytecode() -> None:
     runner = Scripted(reference=True, linked=True, damaged=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.WORKS, Outcome.WORKS]
     assert runner.asked == [False, True, False, False]
+
+
+def test_attempts_of_an_exploring_trial() -> None:
+    """A trial that only explores is attempted once, whatever comes of it."""
+    runner = Scripted(reference=False)
+    exploring = cast("Trial", SimpleNamespace(**{**vars(TRIAL), "once": True}))
+    assert agree(runner._attempts(exploring)).outcome is Outcome.BROKEN
+    assert runner.asked == [False]
 
 
 DAMAGED = "in _compile_bytecode\nEOFError: marshal data too short\n"
