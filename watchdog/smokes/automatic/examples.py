@@ -97,7 +97,14 @@ def shows_a_use(source, modules):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported.add(node.module.split(".")[0])
-    return bool(imported & tops) and any(isinstance(node, ast.Call) for node in ast.walk(tree))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return bool(imported & tops) and bool(calls) and not any(map(is_left_open, calls))
+
+
+def is_left_open(call):
+    """Return whether a call has three dots in place of an argument."""
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(isinstance(value, ast.Constant) and value.value is ... for value in values)
 
 
 def run_example(source):
@@ -111,10 +118,20 @@ def run_example(source):
     try:
         with without_servers():
             exec(compile(source, module.__file__, "exec"), vars(module))
-    except (OSError, EOFError, SystemExit) as error:  # a file, a server or an answer that it needs
-        raise unittest.SkipTest("%s: %s" % (type(error).__name__, error))
+    except (Exception, SystemExit) as error:
+        skip_what_is_missing(error, module.__file__)
+        raise
     if flask is None:
         return
+    try:
+        request_applications(module, flask)
+    except (Exception, SystemExit) as error:
+        skip_what_is_missing(error, module.__file__)
+        raise
+
+
+def request_applications(module, flask):
+    """Request the rules of each application that an example makes."""
     apps = [value for value in vars(module).values() if isinstance(value, flask.Flask)]
     for name in ("create_app", "make_app"):
         factory = getattr(module, name, None)
@@ -123,6 +140,21 @@ def run_example(source):
     for app in apps:
         app.config["TESTING"] = True
         request_rules(app)
+
+
+_NEEDS_MORE = re.compile("TemplateNotFound|Connect|Timeout")
+"""In the name of an exception: the example needs a file or a server."""
+
+
+def skip_what_is_missing(error, file):
+    """Skip an example that needs a file, a server, an answer, or a name that it does not define."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    is_undefined = isinstance(error, NameError) and trace.tb_frame.f_code.co_filename == file
+    needs_more = isinstance(error, (OSError, EOFError, SystemExit)) or is_undefined
+    if needs_more or any(_NEEDS_MORE.search(cls.__name__) for cls in type(error).__mro__):
+        raise unittest.SkipTest("%s: %s" % (type(error).__name__, error))
 
 
 @contextlib.contextmanager

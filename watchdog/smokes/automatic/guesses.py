@@ -140,7 +140,12 @@ def is_guess_gone_wrong(error):
     if type(error).__module__.partition(".")[0] in own_packages() and error.__context__ is None:
         return True  # it was checked, and found wanting, on purpose
     if isinstance(error, (KeyError, ValueError, RuntimeError, AssertionError)):
-        return bool(re.search(r"(?i)config|setting|must be set|not set|required|environ", text))
+        return bool(
+            re.search(
+                r"(?i)config|setting|must be set|not set|required|environ|already been registered",
+                text,
+            )
+        )
     return False
 
 

@@ -88,7 +88,10 @@ def attach_templates(module, name):
             for key, value in new.items():
                 if key in ("g", "request", "session"):
                     continue
-                tried.append("{{ %s%s }}" % (key, "()" if inspect.isroutine(value) else ""))
+                if not inspect.isroutine(value):
+                    tried.append("{{ %s }}" % key)
+                elif is_callable_bare(value, 0):
+                    tried.append("{{ %s() }}" % key)
                 tried += ["{{ %s.%s() }}" % (key, method) for method in quiet_methods(value)]
             if not tried:
                 raise unittest.SkipTest("it adds nothing to templates")
@@ -110,6 +113,7 @@ def quiet_methods(value):
 
 
 def is_callable_bare(function, bound):
+    """Return whether a call needs no arguments but the first `bound` ones."""
     parameters = list(inspect.signature(function).parameters.values())[bound:]
     return all(
         p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
@@ -131,6 +135,8 @@ def attach_blueprint(module, name, *, routes=False):
 def attach_view(module, name):
     with guessing():
         app, view = application(), load(module, name)
+        if not is_callable_bare(getattr(view, "get", framework), 1):
+            raise unittest.SkipTest("it needs arguments")
         app.add_url_rule("/watchdog-view", view_func=view.as_view("watchdog_view"))
         client = app.test_client()
         assert client.get("/watchdog-view").status_code < 500
