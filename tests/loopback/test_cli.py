@@ -37,6 +37,7 @@ def test_check_json_output(home: Home) -> None:
         "cure",
         "cure_searched",
         "stopped",
+        "missing_names",
         "left_out",
         "optional",
     ]

@@ -131,6 +131,7 @@ def test_refused_release_is_judged_as_pip_builds_it(home: Home) -> None:
     assert "uv refuses odd 2.0: its only file, odd-2.0.tar.xz, is an archive" in done.stdout
 
 
+@pytest.mark.slow
 def test_record_says_who_built_it(home: Home) -> None:
     """The record of a run names the pip that built a package, and the isolation."""
     check(home, "odd==1.0")
@@ -141,6 +142,7 @@ def test_record_says_who_built_it(home: Home) -> None:
     assert built.pop().startswith("pip 2")
 
 
+@pytest.mark.slow
 def test_refused_release_can_be_the_one_that_breaks(home: Home) -> None:
     """A release that pip built and that cannot be imported is told with its cause and cure."""
     answer = check(home, "ext-works==1.0", "odd-old==1.0")
@@ -150,6 +152,7 @@ def test_refused_release_can_be_the_one_that_breaks(home: Home) -> None:
     assert answer["cure"]["pins"] == ["tool<2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("requirements", "version"),
     [
@@ -169,6 +172,7 @@ def test_refused_release_is_the_one_of_pip(
     assert answer["lock"] == pip_set(home)
 
 
+@pytest.mark.slow
 def test_older_release_is_not_taken_silently(home: Home) -> None:
     """Where uv would take an older release than pip, that of pip is judged."""
     answer = check(home, "mixed")
@@ -176,6 +180,7 @@ def test_older_release_is_not_taken_silently(home: Home) -> None:
     assert check(home, "mixed==1.0")["built_by_pip"] == []
 
 
+@pytest.mark.slow
 def test_what_pip_cannot_build_either(home: Home) -> None:
     """A release that uv refuses and pip cannot build is named and left out, the rest is judged."""
     answer = check(home, "ext-works==1.0", "odd-unbuildable==1.0")
@@ -186,6 +191,7 @@ def test_what_pip_cannot_build_either(home: Home) -> None:
     assert {s["subject"]: s["outcome"] for s in answer["subjects"]}["ext-works"] == "works"
 
 
+@pytest.mark.slow
 def test_newer_release_that_does_not_build(home: Home) -> None:
     """Where uv does without a release that does not build, its set is judged."""
     answer = check(home, "half")

@@ -155,4 +155,4 @@ def _read_local(reading: Reading, opened: Opened, place: Source, target: str) ->
         reading.skip(place, "there is no such folder")
         return
     extras = [e.strip() for e in (match["extras"] or "").split(",") if e.strip()]
-    reading.read_metadata(reading.with_groups(extras), folder, name)
+    reading.read_metadata(reading.with_groups(extras), folder, name, place)

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from watchdog.errors import ConfigurationError
 from watchdog.project.pip_format import read_pip_format
 from watchdog.project.project import Project, SourceFile
-from watchdog.project.reading import Opened, Reading
+from watchdog.project.reading import Opened, Reading, Source
 from watchdog.project.source_text import read_source
 
 _NAMES = (
@@ -221,11 +221,11 @@ def _declares(path: Path) -> bool:
     return declares(read_source(path, str(path)))
 
 
-def _read_metadata(reading: Reading, folder: Path, name: str) -> None:
-    """Read what the source tree in a folder declares."""
+def _read_metadata(reading: Reading, folder: Path, name: str, by: Source) -> None:
+    """Read what the source tree in a folder declares; `by` is the line that names the folder."""
     try:
         path = _choose(folder, _METADATA)
     except ConfigurationError as e:
-        reading.problems.extend(e.problems)
+        reading.problems.extend(f"{by.position}: {problem}" for problem in e.problems)
         return
     reading.include(path, str(Path(name) / path.name))

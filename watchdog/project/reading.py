@@ -73,7 +73,7 @@ class Reading:
     groups: Collection[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     read_text: Callable[[Reading, Opened], None] | None = None
-    read_metadata: Callable[[Reading, Path, str], None] | None = None
+    read_metadata: Callable[[Reading, Path, str, Source], None] | None = None
     dependencies: list[Dependency] = field(default_factory=list)
     constraints: list[Dependency] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)

@@ -146,6 +146,7 @@ FILES = (
 @example(b"-r requirements.txt\n-r deps.txt\n-c deps.txt\n-e .\n")
 @example(b"R = R\nsetup(install_requires=R)\n")
 @example(b"x == " + b"9" * 5_000)
+@example(b"/")
 def test_any_bytes(name: str, data: bytes) -> None:
     """Whatever a file holds gives a project or an error that names what is wrong."""
     path = Path(FOLDER.name, "any", name)
