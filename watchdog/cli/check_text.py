@@ -20,7 +20,12 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure, pip_arguments
 from watchdog.cli import history_text
-from watchdog.facts.evidence_level import EvidenceLevel, level_of, works_words
+from watchdog.facts.evidence_level import (
+    EvidenceLevel,
+    is_automatic,
+    level_of,
+    works_words,
+)
 from watchdog.facts.severity import FailedUse, count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome, Stage
@@ -223,7 +228,7 @@ def _coverage_text(result: CheckResult) -> str:
     smokes = [s for s in result.subjects if s.subject != IMPORTS]
     imports = next((s for s in result.subjects if s.subject == IMPORTS), None)
     imported = len(imports.passed) + len(imports.failed) if imports else 0
-    written = [s for s in smokes if level_of(s.record) is EvidenceLevel.SMOKE]
+    written = [s for s in smokes if not is_automatic(s.record)]
     tested = sum(s.tested for s in written)
     names = _shortened([s.subject for s in written])
     uses = f"{tested} use{'' if tested == 1 else 's'} of {names}" if names else "no uses"
