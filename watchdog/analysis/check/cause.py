@@ -210,9 +210,14 @@ class _Explanation:
 
     def _name_culprit(self) -> None:
         """Add the release that broke it: the first that may not be installed."""
-        failing = {use.signature for subject in self.result.broken for use in subject.failed}
+        failing = {
+            use.signature
+            for subject in self.result.broken
+            for use in subject.failed
+            if use.symptom == self.result.symptom
+        }
         breaking = {n: b for n, b in self.search.breaking.items() if n in self.held}
-        # Another failure may lie behind this one, even if a single package has to be held.
+        # Another failure may lie behind the one that the answer begins with, or stand beside it.
         breaking = {name: b for name, b in breaking.items() if b.signatures & failing}
         if len(breaking) != 1:
             return
