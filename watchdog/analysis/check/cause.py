@@ -210,15 +210,16 @@ class _Explanation:
 
     def _name_culprit(self) -> None:
         """Add the release that broke it: the first that may not be installed."""
-        failing = {
-            use.signature
-            for subject in self.result.broken
-            for use in subject.failed
-            if use.symptom == self.result.symptom
-        }
+        failed = [use for subject in self.result.broken for use in subject.failed]
+        first = {use.signature for use in failed if use.symptom == self.result.symptom}
+        others = {use.signature for use in failed} - first
         breaking = {n: b for n, b in self.search.breaking.items() if n in self.held}
-        # Another failure may lie behind the one that the answer begins with, or stand beside it.
-        breaking = {name: b for name, b in breaking.items() if b.signatures & failing}
+        if len(self.held) > 1:  # other failures may lie behind this one
+            breaking = {n: b for n, b in breaking.items() if b.signatures & (first | others)}
+        # What only shows a failure beside the one that the answer begins with is not its cause.
+        breaking = {
+            n: b for n, b in breaking.items() if b.signatures & first or not b.signatures & others
+        }
         if len(breaking) != 1:
             return
         ((name, found),) = breaking.items()
