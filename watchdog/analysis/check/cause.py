@@ -202,10 +202,11 @@ class _Explanation:
         good = transition[0] if transition else None
         if good is None or good.lock is None:
             return None
-        explained = await explain_since(
-            experiment, self.result, good, bad, self.report, with_cure=False
-        )
-        self.result = replace(explained, cure=self.result.cure)
+        if any(use.symptom == self.result.symptom for use in primary.failed):
+            explained = await explain_since(
+                experiment, self.result, good, bad, self.report, with_cure=False
+            )
+            self.result = replace(explained, cure=self.result.cure)
         return Control(lock=good.lock, python=python, as_of=cutoff_of(good))
 
     def _name_culprit(self) -> None:
