@@ -177,13 +177,19 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> bool:
 
 
 def on_first_download(world: World, change: Callable[[], object]) -> None:
-    """Do something when the first wheel is requested; all cells are resolved by then."""
+    """Do something when the first wheel is downloaded; all cells are resolved by then.
+
+    The first request for a wheel only reads which files it has, the second one downloads it.
+    """
     done: list[str] = []
+    listed: set[str] = set()
 
     def fault(path: str, _data: bytes) -> None:
         if path.startswith("/files/") and path.endswith(".whl") and not done:
-            done.append(path)
-            change()
+            if path in listed:
+                done.append(path)
+                change()
+            listed.add(path)
 
     world.index.fault = fault
 

@@ -90,7 +90,7 @@ def log(jobs: dict[str, Job]) -> str:
     return "\n".join(job.log for job in jobs.values())
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_application_workflow_keeps_one_issue(
     night: Night, application: Path, github: LoopbackIssues
 ) -> None:
@@ -120,7 +120,7 @@ def test_application_workflow_keeps_one_issue(
     assert [(number, "works again" in text) for number, text in github.comments] == [(1, True)]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_application_workflow_blames_code(
     night: Night, application: Path, github: LoopbackIssues
 ) -> None:

@@ -97,7 +97,7 @@ def test_workflow_same_site_for_any_parts(
     assert every <= set(workflow.steps_run)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_workflow_recovers_killed_machine(started: Started, github: LoopbackIssues) -> None:
     """Cells of a killed machine are errors, and only they run in the next workflow."""
     github.issues.clear()
@@ -140,7 +140,7 @@ def test_workflow_recovers_killed_machine(started: Started, github: LoopbackIssu
     assert len(titles) == len(set(titles))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_workflow_publish_is_isolated(started: Started, tmp_path: Path) -> None:
     """The publish job asks no index, runs no package code and publishes no forged output."""
     poisoned = LoopbackIndex()
