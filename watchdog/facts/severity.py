@@ -65,7 +65,7 @@ def count_uses(record: Record) -> UseCounts | None:
     """Return which uses of a record fail; None if the record is no judgement of the subject."""
     judgement, last = record.judgement, record.evidence[-1]
     if judgement.outcome is Outcome.WORKS:
-        return UseCounts(severity=Severity.WORKS, tested=_tested(last), passed=_passed(last))
+        return UseCounts(severity=Severity.WORKS, tested=_tested(last), passed=record.passed_uses)
     if judgement.outcome is not Outcome.BROKEN:
         return None
     failed = tuple(
@@ -88,7 +88,7 @@ def count_uses(record: Record) -> UseCounts | None:
         return UseCounts(severity=Severity.FAILS, failed=(*failed, whole), tested=_tested(last) + 1)
     if failed:
         return UseCounts(
-            severity=Severity.FAILS, failed=failed, tested=_tested(last), passed=_passed(last)
+            severity=Severity.FAILS, failed=failed, tested=_tested(last), passed=record.passed_uses
         )
     return UseCounts(severity=severity_of_stage(judgement.stage), failed=(whole,))
 
@@ -103,10 +103,6 @@ _SEVERITY_OF_STAGE: Mapping[Stage, Severity] = {
 def severity_of_stage(stage: Stage) -> Severity:
     """Return the severity of a failure of which only the stage is known, not which uses fail."""
     return _SEVERITY_OF_STAGE.get(stage, Severity.NOT_INSTALLED)
-
-
-def _passed(evidence: Evidence) -> frozenset[str]:
-    return frozenset(t.name for t in evidence.tests if t.outcome is UseOutcome.PASSED)
 
 
 def _tested(evidence: Evidence) -> int:

@@ -7,7 +7,7 @@ in Markdown, so that no text of theirs is a heading, a link or a mention.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -221,7 +221,7 @@ def answers(matrix: Matrix, views: Views) -> Iterator[Answer]:
         subject = _subject(views, site, view)
         yield Answer(page=subject.page, data=subject, markdown=subject_markdown(subject))
     for page in views.tail.pages if views.tail else ():
-        subject = _tail_subject(views, page)
+        subject = _subject_today(views, page)
         yield Answer(page=subject.page, data=subject, markdown=subject_markdown(subject))
     for error in map(error_answer, views.error_pages):
         text = error_markdown(error, matrix.title(matrix.framework))
@@ -303,14 +303,8 @@ def _fresh_install(fresh: FreshView | None) -> FreshInstall | None:
 def _subject(views: Views, site: SiteView, view: SubjectView) -> SubjectAnswer:
     head = views.heads[view.subject]
     risks = views.forecast.next if views.forecast else ()
-    return SubjectAnswer(
-        subject=view.subject,
-        page=f"subjects/{view.subject}.html",
-        title=view.title,
-        verdict=view.sentence,
-        version=head.version,
-        released=head.released,
-        links=tuple(Link(title=kind, page=url) for kind, url in head.links),
+    return replace(
+        _subject_today(views, view),
         successor=head.successor,
         breakages=tuple(broken(card, site.front.as_of) for card in view.breakages),
         history=tuple(
@@ -320,11 +314,11 @@ def _subject(views: Views, site: SiteView, view: SubjectView) -> SubjectAnswer:
         ),
         threats=tuple(threat(risk) for risk in risks if risk.subject == view.subject),
         feed=head.feed,
-        evidence=view.level or None,
     )
 
 
-def _tail_subject(views: Views, view: TailPage) -> SubjectAnswer:
+def _subject_today(views: Views, view: SubjectView | TailPage) -> SubjectAnswer:
+    """Return what is known of any subject: what a fresh install gives; no past, and no future."""
     head = views.heads[view.subject]
     return SubjectAnswer(
         subject=view.subject,

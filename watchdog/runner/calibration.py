@@ -71,7 +71,6 @@ async def calibrate(
     """
     workspace, subject = scheduler.workspace, trial.subject
     version = trial.lock.version(subject) or ""
-    series = ".".join(trial.interpreter.version.split(".")[:2])
     best: Control | None = None
     for _ in range(_MOST_ROUNDS):
         if record.judgement.outcome is not Outcome.BROKEN:
@@ -90,7 +89,7 @@ async def calibrate(
         if not wrong and not trial.once:
             break
         workspace.leave_out(subject, wrong)
-        trial = workspace.trial(subject, trial.lock, series, trial.as_of)
+        trial = workspace.trial(subject, trial.lock, trial.interpreter.series, trial.as_of)
         record = await scheduler.record(trial)
     return Calibrated(record=record, control=best)
 

@@ -17,6 +17,12 @@ from watchdog.runner.workspace import Workspace
 Releases = Mapping[str, Sequence[Release]]
 """The releases of each package, by its name."""
 
+
+def releases_of(workspace: Workspace, subject: str) -> Releases:
+    """Return the releases of one package, as of the cutoff of the run."""
+    return {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
+
+
 _PYTHON_SETTLED = timedelta(days=90)
 """Time after a Python's release until packages supported it; for 3.8 it was enough."""
 
@@ -97,8 +103,7 @@ def contemporary_requests(
     # Wheels for later Pythons may follow years after the release; they do not count.
     released = max(t for t in files if t - files[0] < _ONE_UPLOAD) + timedelta(seconds=1)
     requires = workspace.settings.matrix.requires(subject)
-    requirements = (f"{subject}=={version}", *requires, *beside)
-    requirements = tuple(dict.fromkeys(requirements))
+    requirements = tuple(dict.fromkeys((f"{subject}=={version}", *requires, *beside)))
     available = list(workspace.interpreters)
     requests = [
         LockRequest(requirements, python, released)

@@ -213,13 +213,13 @@ class _Explanation:
         """Add the release that broke it: the first that may not be installed."""
         failed = [use for subject in self.result.broken for use in subject.failed]
         first = {use.signature for use in failed if use.symptom == self.result.symptom}
-        others = {use.signature for use in failed} - first
+        failing = {use.signature for use in failed}
         breaking = {n: b for n, b in self.search.breaking.items() if n in self.held}
         if len(self.held) > 1:  # other failures may lie behind this one
-            breaking = {n: b for n, b in breaking.items() if b.signatures & (first | others)}
+            breaking = {n: b for n, b in breaking.items() if b.signatures & failing}
         # What only shows a failure beside the one that the answer begins with is not its cause.
         breaking = {
-            n: b for n, b in breaking.items() if b.signatures & first or not b.signatures & others
+            n: b for n, b in breaking.items() if b.signatures & first or not b.signatures & failing
         }
         if len(breaking) != 1:
             return

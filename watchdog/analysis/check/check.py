@@ -36,7 +36,7 @@ from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
 from watchdog.runner.calibration import calibrate
-from watchdog.runner.controls import core_control
+from watchdog.runner.controls import core_control, releases_of
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.verdicts import core_is_broken
 
@@ -157,16 +157,15 @@ async def _run_subjects(
     workspace = scheduler.workspace
     python, as_of = request.python, workspace.settings.as_of
     framework = workspace.settings.matrix.framework
-    asked = request.requirements[: len(request.requirements) - len(request.beside)]
     if request.is_project:
-        names = subjects_of_project(workspace, asked, lock, installable)
+        names = subjects_of_project(workspace, request.asked, lock, installable)
     else:
-        names = choose_subjects(workspace, asked, lock, installable)
+        names = choose_subjects(workspace, request.asked, lock, installable)
     workspace.start_services(names)
     trials: list[Trial] = [
         workspace.trial(name, lock, python, as_of, exploring=True) for name in names
     ]
-    named = named_packages(asked, lock)
+    named = named_packages(request.asked, lock)
     if request.is_project or len(named) > len(names):
         source = imports_smoke(named)
         trials.insert(0, workspace.made_trial(IMPORTS, source, lock, python, as_of))
@@ -176,16 +175,14 @@ async def _run_subjects(
         result = await scheduler.record(trial, first=trial.subject in (IMPORTS, framework))
         scheduler.observer.advance()
         if trial.subject in names and workspace.is_automatic(trial.subject):
-            index = workspace.index
-            releases = {trial.subject: index.releases_of(trial.subject, as_of)}
             found = await calibrate(
                 scheduler,
-                releases,
+                releases_of(workspace, trial.subject),
                 trial,
                 result,
                 beside=installed_beside(request, trial.subject),
             )
-            result = found.record
+            return found.record
         return result
 
     records = await gather(record(trial) for trial in trials)

@@ -18,7 +18,7 @@ from watchdog.analysis.forecast.forecast import query_offers
 from watchdog.analysis.forecast.risks import risks_of_uses
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.lock import Lock
-from watchdog.runner.controls import contemporary_requests
+from watchdog.runner.controls import contemporary_requests, releases_of
 from watchdog.runner.scheduler import Scheduler
 from watchdog.storage.forecast import Kind
 
@@ -98,7 +98,7 @@ async def _own_time(
 ) -> tuple[Lock, str, datetime] | None:
     """Return an environment of the version's own time: lock, Python and cutoff."""
     workspace = scheduler.workspace
-    releases = {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
+    releases = releases_of(workspace, subject)
     for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
         lock = await scheduler.lock(request)
         if isinstance(lock, Lock):

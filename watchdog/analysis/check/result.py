@@ -37,6 +37,11 @@ class CheckRequest:
     fixed: frozenset[str] = frozenset()
     beside: tuple[str, ...] = ()
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The requirements that somebody asked for, without what stands beside them."""
+        return self.requirements[: len(self.requirements) - len(self.beside)]
+
 
 class ObstacleKind(StrEnum):
     """Why a package cannot be installed here."""

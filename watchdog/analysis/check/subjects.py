@@ -45,7 +45,7 @@ def needed_beside(workspace: Workspace, requirements: Sequence[str]) -> tuple[st
         requirement
         for name in names
         if name in matrix.extensions
-        for requirement in matrix.extensions[name].requires
+        for requirement in matrix.requires(name)
     ]
     return tuple(
         dict.fromkeys(r for r in needed if package_name(r) not in names or Requirement(r).extras)

@@ -26,7 +26,7 @@ from watchdog.model.evidence import Record
 from watchdog.model.lock import Lock, package_name
 from watchdog.resolver.build_failure import missing_of_machine
 from watchdog.runner.calibration import Control, passed_in_controls
-from watchdog.runner.controls import Releases
+from watchdog.runner.controls import releases_of
 from watchdog.runner.scheduler import Scheduler, gather
 
 _TOO_OLD = "with {version} it fails in packages of its own time as well"
@@ -70,7 +70,7 @@ async def _judge_subject(
     if open_uses and version and _needs_control(scheduler, subject, version):
         passed, control = await passed_in_controls(
             scheduler,
-            _releases_of(scheduler, subject),
+            releases_of(scheduler.workspace, subject),
             subject,
             version,
             {use.name for use in open_uses},
@@ -99,7 +99,7 @@ async def find_control(
         return result.control
     _, control = await passed_in_controls(
         scheduler,
-        _releases_of(scheduler, subject),
+        releases_of(scheduler.workspace, subject),
         subject,
         version,
         {use.name for use in result.failed},
@@ -138,7 +138,7 @@ async def _judge_imports(
         source = imports_smoke([name])
         passed, control = await passed_in_controls(
             scheduler,
-            _releases_of(scheduler, name),
+            releases_of(scheduler.workspace, name),
             name,
             version,
             {use.name},
@@ -179,8 +179,3 @@ def _excuse(
         if absent and f"'{name.replace('-', '_')}" in use.symptom:
             return f"this use needs {name}, which is not among the requirements"
     return None
-
-
-def _releases_of(scheduler: Scheduler, subject: str) -> Releases:
-    workspace = scheduler.workspace
-    return {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}

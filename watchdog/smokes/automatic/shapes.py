@@ -4,7 +4,7 @@ import ast
 import importlib.metadata
 import re
 
-from .guesses import GUESSES
+from .guesses import GUESSES, load
 from .kinds import (
     NOT_CALLED,
     attach,
@@ -18,7 +18,6 @@ from .kinds import (
     fill_form,
     help_command,
     import_module,
-    load,
 )
 from .modules import last_name, parsed
 
