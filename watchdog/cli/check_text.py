@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from watchdog.analysis.check.installing import closure
 from watchdog.analysis.check.result import (
     IMPORTS,
     BuiltByPip,
@@ -28,7 +27,7 @@ from watchdog.facts.evidence_level import (
 )
 from watchdog.facts.severity import FailedUse, count_uses, describe
 from watchdog.matrix.schema import Matrix
-from watchdog.model.evidence import Outcome, Stage
+from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State
@@ -112,37 +111,12 @@ def _headline_of_project(wording: Wording, result: CheckResult) -> str:
         word = state_symbols(wording.matrix)[State(result.outcome.value)][1]
         uses = f", all {tested} tested uses pass" if result.outcome is Outcome.WORKS else ""
         return f"{word}{uses}"
-    if name := _not_importable(wording.matrix, result):
-        return f"cannot start: {name} cannot be imported"
+    if result.first is not None and result.first.at_import:
+        return f"cannot start: {wording.matrix.title(result.first.package)} cannot be imported"
     failed = [use for subject in broken for use in subject.failed]
     titles = ", ".join(wording.matrix.title(subject.subject) for subject in broken)
     verb = "fails" if len(failed) == 1 else "fail"
     return f"starts; {len(failed)} of {tested} tested uses {verb} ({titles})"
-
-
-def _not_importable(matrix: Matrix, result: CheckResult) -> str | None:
-    """Return the package to name of those that cannot be imported.
-
-    The framework before all others, then one that requires no other of them, and that most of the
-    others require.
-    """
-    names = {
-        name
-        for subject in result.broken
-        if subject.subject == IMPORTS or subject.record.judgement.stage is Stage.IMPORT
-        for name in broken_packages(subject)
-    }
-    if matrix.framework in names:
-        return matrix.title(matrix.framework)
-    if not names:
-        return None
-    required = {name: closure(result.requires, name) for name in names}
-
-    def weight(name: str) -> tuple[int, int, str]:
-        dependents = sum(name in required[other] for other in names)
-        return len(names & required[name]), -dependents, name
-
-    return matrix.title(min(names, key=weight))
 
 
 def _obstacle_text(obstacle: Obstacle, python: str) -> str:
@@ -179,12 +153,12 @@ def _by_pip_text(built: BuiltByPip) -> str:
 
 
 def _failure_lines(result: CheckResult) -> Iterator[str]:
-    """Yield what fails, each failure once with all that it befalls."""
+    """Yield what fails, each failure once with all that it befalls, the first failure first."""
     if not result.is_project and len(result.subjects) == 1:
         if result.symptom:
             yield f"{result.stage}: {result.symptom}"
         return
-    befallen: dict[str, list[str]] = {}
+    befallen: dict[str, list[str]] = {result.first.use.symptom: []} if result.first else {}
     for subject in result.broken:
         for name, use in _named_failures(subject):
             befallen.setdefault(use.symptom, []).append(name)

@@ -79,11 +79,11 @@ async def calibrate(
         unknown = failed - frozenset(passed)
         if workspace.settings.own:  # the owner vouches that it can be imported
             unknown = frozenset(use for use in unknown if not _is_import(use))
-        valid, control = await passed_in_controls(
+        controls = await passed_in_controls(
             scheduler, releases, subject, version, unknown, beside=beside
         )
-        best = control or best
-        wrong = unknown - valid
+        best = next(iter(controls.values()), best)
+        wrong = unknown - controls.keys()
         if ALL_USES in wrong:
             return Calibrated(record=record, counts=False)
         if not wrong and not trial.once:
@@ -103,7 +103,7 @@ async def passed_in_controls(
     *,
     beside: tuple[str, ...] = (),
     trial_of: Callable[[Lock, str, datetime], Trial] | None = None,
-) -> tuple[frozenset[str], Control | None]:
+) -> dict[str, Control]:
     """Run contemporary controls until each of some uses has passed once.
 
     Args:
@@ -116,14 +116,14 @@ async def passed_in_controls(
         trial_of: makes the trial of a lock, a Python and a cutoff; by default of its smoke.
 
     Returns:
-        The uses that passed, and the first environment in which most of them did.
+        The uses that passed, each with an environment in which it did: the one in which most of
+        them did, which is first, else the first of the others.
     """
     workspace, wanted = scheduler.workspace, frozenset(uses)
-    passed: frozenset[str] = frozenset()
-    best: tuple[int, Control] | None = None
+    found: list[tuple[set[str], Control]] = []
     tried, guesses = 0, trial_of is None and workspace.is_automatic(subject)
     for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
-        open_uses = wanted - passed
+        open_uses = wanted.difference(*(passed for passed, _ in found))
         only_guesses = guesses and not any(map(_is_import, open_uses))
         if not open_uses or (only_guesses and tried >= _MOST_CONTROLS):
             break
@@ -136,12 +136,14 @@ async def passed_in_controls(
         else:
             trial = trial_of(lock, python, as_of)
         record = await (scheduler.record if trial.once else scheduler.record_once)(trial)
-        here = {use for use in wanted if use in record.passed_uses or _loads(use, record)}
-        if here and (best is None or len(here) > best[0]):
-            best = len(here), Control(lock=lock, python=python, as_of=as_of)
-        passed |= here
+        passed = {use for use in wanted if use in record.passed_uses or _loads(use, record)}
+        if passed:
+            found.append((passed, Control(lock=lock, python=python, as_of=as_of)))
         tried += 1
-    return passed, best[1] if best else None
+    controls: dict[str, Control] = {}
+    for passed, control in sorted(found, key=lambda pair: -len(pair[0])):
+        controls |= dict.fromkeys(passed - controls.keys(), control)
+    return controls
 
 
 def _is_import(use: str) -> bool:

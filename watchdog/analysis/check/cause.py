@@ -30,10 +30,9 @@ from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
     CheckResult,
+    FirstFailure,
     Obstacle,
     ObstacleKind,
-    SubjectResult,
-    broken_packages,
 )
 from watchdog.analysis.check.validity import find_control
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
@@ -74,20 +73,19 @@ async def explain_project(
         baseline=baseline_of(installable, result),
     )
     explanation = _Explanation(search=search, installable=installable, result=result, report=report)
-    primary = _primary(scheduler.workspace, result)
-    core = primary is not None and _is_core(scheduler.workspace, primary)
+    core = explanation.core_fails
     if any(obstacle.is_breakage for obstacle in result.obstacles):
         await explanation.try_older_pythons()
     # An application is written for its version of the framework: what is around that moves first.
     if not core:
         await explanation.move_forward()
-    if primary is not None and not any(o.is_breakage for o in result.obstacles):
-        await explanation.find_cause(primary)
+    if result.first is not None and not any(o.is_breakage for o in result.obstacles):
+        await explanation.find_cause(result.first)
     if core and not explanation.held:
         await explanation.move_forward()
     await explanation.choose(core=core)
-    if primary is not None and explanation.result.culprit is None:
-        await explanation.find_cause_in_open_past(primary)
+    if result.first is not None and explanation.result.culprit is None:
+        await explanation.find_cause_in_open_past(result.first)
     return replace(explanation.result, cure_searched=True)
 
 
@@ -112,6 +110,12 @@ class _Explanation:
         """The scheduler of the search."""
         return self.search.scheduler
 
+    @property
+    def core_fails(self) -> bool:
+        """Whether the framework, or what it stands on, is among what fails."""
+        core_names = self.scheduler.workspace.settings.matrix.core_names
+        return any(subject.subject in core_names for subject in self.result.broken)
+
     def add(self, **parts: Any) -> None:  # noqa: ANN401  fields of a result
         """Add what was found, and report it."""
         self.result = replace(self.result, **parts)
@@ -124,31 +128,33 @@ class _Explanation:
         if self.moved and (cure := await self._cure(self.moved, "newer")):
             self.add(cure=cure)
 
-    async def find_cause(self, primary: SubjectResult) -> None:
+    async def find_cause(self, failure: FirstFailure) -> None:
         """Look for the release that broke it, and for what to hold back."""
-        package = _package_of(primary)
+        package = failure.package
         self.scheduler.observer.stage(f"Looking for the release that broke {package}")
         lock = self.installable.answer
         if not isinstance(lock, Lock):
             return
-        self.add(missing=missing_symbol(self.result.symptom or ""), proof="undetermined")
+        self.add(missing=missing_symbol(failure.use.symptom), proof="undetermined")
         around = closure(self.installable.requires, package)
-        is_open = primary.subject != IMPORTS and bool(around - _pinned(self.search.request))
         control = None
-        if is_open:
-            control = await self._find_cause_in_past(primary, self._around(around))
+        if not failure.is_bare_import and around - _pinned(self.search.request):
+            control = await self._find_cause_in_past(failure, self._around(around))
         # What is pinned may exclude each other at every time.
-        control = control or await find_control(self.scheduler, primary, self.search.request)
+        request = self.search.request
+        control = control or await find_control(
+            self.scheduler, failure.result, failure.use, request
+        )
         if control is None:
             return
-        if _is_core(self.scheduler.workspace, primary):
-            control, around = await self._with_what_lies_behind(primary, control, around)
-        self.held = await self.search.back(control, lock, around - self.search.request.fixed)
+        if self.core_fails:
+            control, around = await self._with_what_lies_behind(package, control, around)
+        self.held = await self.search.back(control, lock, around - request.fixed)
         if self.result.culprit is None:
-            self._name_culprit()
+            self._name_culprit(failure)
 
     async def _with_what_lies_behind(
-        self, primary: SubjectResult, control: Control, around: frozenset[str]
+        self, core: str, control: Control, around: frozenset[str]
     ) -> tuple[Control, frozenset[str]]:
         """Add the packages of everything else that fails, in the versions of its own time.
 
@@ -156,10 +162,11 @@ class _Explanation:
         """
         versions: dict[str, str] = {}
         for subject in self.result.broken:
-            if subject.subject in (primary.subject, IMPORTS):
+            if subject.subject in (core, IMPORTS):
                 continue
             around |= closure(self.installable.requires, subject.subject)
-            own = await find_control(self.scheduler, subject, self.search.request)
+            request = self.search.request
+            own = await find_control(self.scheduler, subject, subject.failed[0], request)
             versions = {**(dict(own.lock.pins) if own else {}), **versions}
         return replace(control, lock=Lock.of({**versions, **dict(control.lock.pins)})), around
 
@@ -171,15 +178,15 @@ class _Explanation:
         requirements = self.search.request.requirements
         return tuple(r for r in requirements if package_name(r) in names)
 
-    async def find_cause_in_open_past(self, primary: SubjectResult) -> None:
+    async def find_cause_in_open_past(self, failure: FirstFailure) -> None:
         """Look for the release in the past of the requirements, without pins on what is around.
 
         The pins of packages that the failing one requires are opened: what they exclude cannot be
         compared with anything. So are those that the cure changes, but for the failing package.
         """
-        if primary.subject == IMPORTS:
+        if failure.is_bare_import:
             return
-        request, name = self.search.request, primary.subject
+        request, name = self.search.request, failure.package
         around = closure(self.installable.requires, name) | self.moved.keys() | self.held.keys()
         opened = around - {name} - request.fixed
         named = self._around(around)
@@ -187,49 +194,47 @@ class _Explanation:
             opened_requirement(r) if package_name(r) in opened else r for r in named
         )
         if requirements != named:
-            await self._find_cause_in_past(primary, requirements)
+            await self._find_cause_in_past(failure, requirements)
 
     async def _find_cause_in_past(
-        self, primary: SubjectResult, requirements: tuple[str, ...]
+        self, failure: FirstFailure, requirements: tuple[str, ...]
     ) -> Control | None:
         """Add the release that broke it; return the last environment before it."""
         python, as_of = self.result.python, self.scheduler.workspace.settings.as_of
-        experiment = Experiment(self.scheduler, primary.subject, requirements)
+        experiment = Experiment(self.scheduler, failure.package, requirements)
         bad = await experiment.observe(python, as_of)
-        if bad.fails.isdisjoint(use.signature for use in primary.failed):
+        if failure.use.signature not in bad.fails:
             return None  # without the other requirements it fails in another way, or not at all
         transition = await last_working_snapshot(experiment, python, as_of)
         good = transition[0] if transition else None
         if good is None or good.lock is None:
             return None
-        if any(use.symptom == self.result.symptom for use in primary.failed):
-            explained = await explain_since(
-                experiment, self.result, good, bad, self.report, with_cure=False
-            )
-            self.result = replace(explained, cure=self.result.cure)
+        explained = await explain_since(
+            experiment, self.result, good, bad, self.report, with_cure=False
+        )
+        self.result = replace(explained, cure=self.result.cure)
         return Control(lock=good.lock, python=python, as_of=cutoff_of(good))
 
-    def _name_culprit(self) -> None:
-        """Add the release that broke it: the first that may not be installed."""
-        failed = [use for subject in self.result.broken for use in subject.failed]
-        first = {use.signature for use in failed if use.symptom == self.result.symptom}
-        failing = {use.signature for use in failed}
-        breaking = {n: b for n, b in self.search.breaking.items() if n in self.held}
-        if len(self.held) > 1:  # other failures may lie behind this one
-            breaking = {n: b for n, b in breaking.items() if b.signatures & failing}
-        # What only shows a failure beside the one that the answer begins with is not its cause.
-        breaking = {
-            n: b for n, b in breaking.items() if b.signatures & first or not b.signatures & failing
-        }
+    def _name_culprit(self, failure: FirstFailure) -> None:
+        """Add the release that broke it: the first that may not be installed.
+
+        Of several packages that are held back, it is the one whose next release shows the failure.
+        One alone may show it in another way than the newest release does, but not another failure.
+        """
+        found = {n: b for n, b in self.search.breaking.items() if n in self.held}
+        breaking = {n: b for n, b in found.items() if failure.use.signature in b.signatures}
+        if not breaking and len(self.held) == 1:
+            known = {use.signature for subject in self.result.broken for use in subject.failed}
+            breaking = {n: b for n, b in found.items() if b.signatures.isdisjoint(known)}
         if len(breaking) != 1:
             return
-        ((name, found),) = breaking.items()
-        culprit = Culprit(name, str(found.release), str(found.last_good))
+        ((name, first),) = breaking.items()
+        culprit = Culprit(name, str(first.release), str(first.last_good))
         workspace = self.scheduler.workspace
         self.add(
             culprit=culprit,
             proof="swap",
-            since=_released(workspace, name, found.release),
+            since=_released(workspace, name, first.release),
             changelog=changelog_of(
                 workspace, culprit, self.result.python, workspace.settings.as_of
             ),
@@ -326,33 +331,6 @@ def _can_move(obstacle: Obstacle) -> bool:
     return obstacle.is_breakage or (
         obstacle.kind is ObstacleKind.MACHINE and obstacle.later is not None
     )
-
-
-def _is_core(workspace: Workspace, primary: SubjectResult) -> bool:
-    return primary.subject in workspace.settings.matrix.core_names
-
-
-def _primary(workspace: Workspace, result: CheckResult) -> SubjectResult | None:
-    """Return the failure to explain first.
-
-    That is the framework's, else that of a package which requires no other one that fails; a
-    smoke's before an import's.
-    """
-    framework = workspace.settings.matrix.framework
-    broken = {name for subject in result.broken for name in broken_packages(subject)}
-
-    def weight(subject: SubjectResult) -> tuple[bool, int, bool]:
-        below = min(
-            len(broken & closure(result.requires, name)) for name in broken_packages(subject)
-        )
-        return subject.subject != framework, below, subject.subject == IMPORTS
-
-    return min(result.broken, key=weight, default=None)
-
-
-def _package_of(result: SubjectResult) -> str:
-    """Return the package that a result is about: of imports, the first that fails."""
-    return broken_packages(result)[0]
 
 
 def _released(workspace: Workspace, name: str, version: Version) -> datetime | None:

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from watchdog.analysis.check.cause import explain_project
 from watchdog.analysis.check.explain import Report, explain_open, result_without_lock
+from watchdog.analysis.check.first_failure import first_failure
 from watchdog.analysis.check.installing import Installable, find_installable
 from watchdog.analysis.check.missing_names import find_missing_names
 from watchdog.analysis.check.result import (
@@ -147,7 +148,8 @@ async def _verdict(
         result = result_without_lock(request.python, request.requirements, installable.answer)
         return replace(result, obstacles=installable.obstacles, is_project=request.is_project)
     subjects = await _run_subjects(scheduler, request, installable, installable.answer)
-    return _result_of(request, installable, subjects)
+    framework = scheduler.workspace.settings.matrix.framework
+    return _result_of(request, installable, subjects, framework)
 
 
 async def _run_subjects(
@@ -191,14 +193,18 @@ async def _run_subjects(
 
 
 def _result_of(
-    request: CheckRequest, installable: Installable, subjects: Sequence[SubjectResult]
+    request: CheckRequest,
+    installable: Installable,
+    subjects: Sequence[SubjectResult],
+    framework: str,
 ) -> CheckResult:
-    """Return the result that the worst of the subjects gives."""
+    """Return the result that the first failure gives, or without one the worst of the subjects."""
     assert isinstance(installable.answer, Lock)  # noqa: S101  for the type checker
     # What could not be judged hides nothing that was.
     works = any(subject.outcome is Outcome.WORKS for subject in subjects)
     judged = [s for s in subjects if not (works and s.outcome is Outcome.UNJUDGED)]
-    worst = min(judged, key=_badness, default=None)
+    first = first_failure(subjects, installable.requires, framework)
+    worst = first.result if first else min(judged, key=_badness, default=None)
     blocking = next((o for o in installable.obstacles if o.is_breakage), None)
     result = CheckResult(
         python=request.python,
@@ -210,12 +216,13 @@ def _result_of(
         obstacles=installable.obstacles,
         by_pip=installable.by_pip,
         subjects=tuple(subjects),
+        first=first,
         is_project=request.is_project,
         beside=request.beside,
         requires=installable.requires,
     )
-    if worst and worst.failed:
-        result = replace(result, symptom=worst.failed[0].symptom)
+    if first is not None:
+        result = replace(result, symptom=first.use.symptom)
     elif worst and worst.outcome is not Outcome.WORKS and worst.not_judged:
         use, why = worst.not_judged[0]
         result = replace(result, reason=why, symptom=use.symptom)

@@ -113,7 +113,7 @@ class SubjectResult:
         not_judged: uses that fail, with the reason why that says nothing.
         passed: names of the uses that passed.
         tested: how many uses passed or failed and were judged.
-        control: the environment in which the failed uses passed.
+        controls: the environment in which a failed use passed, by the name of the use.
     """
 
     subject: str
@@ -122,7 +122,7 @@ class SubjectResult:
     not_judged: tuple[tuple[FailedUse, str], ...] = ()
     passed: frozenset[str] = frozenset()
     tested: int = 0
-    control: Control | None = None
+    controls: Mapping[str, Control] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Outcome:
@@ -134,6 +134,27 @@ class SubjectResult:
         if self.not_judged and self.record.judgement.outcome is Outcome.BROKEN:
             return Outcome.UNJUDGED
         return self.record.judgement.outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstFailure:
+    """The failure that an answer begins with; its cause is the one that is looked for.
+
+    Attributes:
+        result: of the smoke that shows it.
+        package: the normalised name of the package that fails.
+        at_import: the package cannot be imported, so an application cannot start.
+    """
+
+    result: SubjectResult
+    package: str
+    use: FailedUse
+    at_import: bool
+
+    @property
+    def is_bare_import(self) -> bool:
+        """Whether only the import of the package was run, not a smoke for it."""
+        return self.result.subject == IMPORTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +187,7 @@ class CheckResult:
         obstacles: packages that could not be installed, and that the rest was judged without.
         by_pip: releases that uv refuses and pip takes, judged like all others.
         subjects: one result for each smoke that was run.
+        first: the failure that the answer begins with; None if no use fails.
         beside: requirements that nobody asked for, but that the smokes need.
         since: when it broke, UTC.
         proof: how the culprit was proved.
@@ -189,6 +211,7 @@ class CheckResult:
     obstacles: tuple[Obstacle, ...] = ()
     by_pip: tuple[BuiltByPip, ...] = ()
     subjects: tuple[SubjectResult, ...] = ()
+    first: FirstFailure | None = None
     is_project: bool = False
     beside: tuple[str, ...] = ()
     since: datetime | None = None

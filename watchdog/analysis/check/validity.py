@@ -7,7 +7,7 @@ machine lacks something, does not count either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
 
@@ -65,10 +65,10 @@ async def _judge_subject(
     excused = [(use, _excuse(scheduler, subject, use, installable)) for use in counts.failed]
     open_uses = [use for use, excuse in excused if excuse is None]
     not_judged = [(use, excuse) for use, excuse in excused if excuse]
-    control: Control | None = None
+    controls: Mapping[str, Control] = {}
     version = record.lock.get(subject)
     if open_uses and version and _needs_control(scheduler, subject, version):
-        passed, control = await passed_in_controls(
+        controls = await passed_in_controls(
             scheduler,
             releases_of(scheduler.workspace, subject),
             subject,
@@ -77,8 +77,8 @@ async def _judge_subject(
             beside=installed_beside(request, subject),
         )
         reason = _TOO_OLD.format(version=version)
-        not_judged += [(use, reason) for use in open_uses if use.name not in passed]
-        open_uses = [use for use in open_uses if use.name in passed]
+        not_judged += [(use, reason) for use in open_uses if use.name not in controls]
+        open_uses = [use for use in open_uses if use.name in controls]
     return SubjectResult(
         subject=subject,
         record=record,
@@ -86,26 +86,27 @@ async def _judge_subject(
         not_judged=tuple(not_judged),
         passed=counts.passed,
         tested=len(counts.passed) + len(open_uses),
-        control=control,
+        controls=controls,
     )
 
 
 async def find_control(
-    scheduler: Scheduler, result: SubjectResult, request: CheckRequest
+    scheduler: Scheduler, result: SubjectResult, use: FailedUse, request: CheckRequest
 ) -> Control | None:
-    """Return an environment of a subject's own time in which what fails now passes."""
+    """Return an environment of a subject's own time in which a use that fails now passes."""
     subject, version = result.subject, result.record.lock.get(result.subject)
-    if result.control is not None or version is None:
-        return result.control
-    _, control = await passed_in_controls(
+    known = result.controls.get(use.name)
+    if known is not None or version is None:
+        return known
+    controls = await passed_in_controls(
         scheduler,
         releases_of(scheduler.workspace, subject),
         subject,
         version,
-        {use.name for use in result.failed},
+        {use.name},
         beside=installed_beside(request, subject),
     )
-    return control
+    return controls.get(use.name)
 
 
 def _needs_control(scheduler: Scheduler, subject: str, version: str) -> bool:
@@ -136,7 +137,7 @@ async def _judge_imports(
             return use, excuse, None
         version = record.lock[name]
         source = imports_smoke([name])
-        passed, control = await passed_in_controls(
+        controls = await passed_in_controls(
             scheduler,
             releases_of(scheduler.workspace, name),
             name,
@@ -146,10 +147,12 @@ async def _judge_imports(
                 IMPORTS, source, lock, python, as_of
             ),
         )
-        return use, None if passed else _TOO_OLD.format(version=version), control
+        excuse = None if controls else _TOO_OLD.format(version=version)
+        return use, excuse, controls.get(use.name)
 
     results = await gather(judged(use) for use in counts.failed)
     failed = tuple(use for use, excuse, _ in results if excuse is None)
+    controls = {use.name: found for use, excuse, found in results if excuse is None and found}
     return SubjectResult(
         subject=IMPORTS,
         record=record,
@@ -157,7 +160,7 @@ async def _judge_imports(
         not_judged=tuple((use, excuse) for use, excuse, _ in results if excuse),
         passed=counts.passed,
         tested=len(counts.passed) + len(failed),
-        control=next((control for _, excuse, control in results if excuse is None), None),
+        controls=controls,
     )
 
 
