@@ -71,9 +71,10 @@ LONG = "slow or field or machine or workflows"
 """The tests that `nox -s tests` runs and leaves out; the markers are in pyproject.toml."""
 
 
-def run_pytest(session: nox.Session, *arguments: str, workers: str = "auto") -> None:
-    """Run pytest, by default with one worker per processor."""
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with one worker more than processors: many tests wait for other processes."""
     install(session, "tests")
+    workers = str((os.cpu_count() or 1) + 1)
     session.run("pytest", "-n", workers, "--dist", "worksteal", *arguments)
 
 
@@ -87,8 +88,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-long")
 def tests_long(session: nox.Session) -> None:
     """Run what `tests` leaves out: real packages, faults, hostile packages, workflows."""
-    # These wait for the index, for time limits and for kills: one worker more than processors.
-    run_pytest(session, "-m", LONG, *session.posargs, workers=str((os.cpu_count() or 1) + 1))
+    run_pytest(session, "-m", LONG, *session.posargs)
 
 
 @nox.session(name="tests-all")

@@ -89,6 +89,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SkippedWriter(path))
 
 
+def chromium() -> str | None:
+    """Return the path of a browser that Playwright can drive; None if there is none."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a browser before anything is built for it."""
+    if "browser" in getattr(item, "fixturenames", ()) and not chromium():
+        pytest.skip("there is no Chromium on this machine (Debian: apt install chromium)")
+
+
 @pytest.fixture(scope="session")
 def made_up() -> Iterator[LoopbackIndex]:
     """Serve the made-up ecosystem for the whole session; tests must not change it."""
@@ -193,9 +204,6 @@ def run_copy(finished_run: Home, tmp_path: Path) -> Home:
 def browser() -> Iterator[Any]:
     """Start Chromium with Playwright."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("there is no Chromium on this machine (Debian: apt install chromium)")
     arguments = [
         "--no-sandbox",
         "--disable-gpu",
@@ -205,7 +213,7 @@ def browser() -> Iterator[Any]:
         "--disable-component-update",
     ]
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        started = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         yield started
         started.close()
 

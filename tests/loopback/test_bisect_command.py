@@ -92,6 +92,7 @@ def test_bisect_without_failure(project: Home) -> None:
     assert "✓ python scenario.py succeeds" in done.stdout
 
 
+@pytest.mark.slow
 def test_environment_reaches_only_what_is_named(project: Home) -> None:
     """A variable is seen only if it is named, and its value is kept out of what is stored."""
     text = "import os\nraise SystemExit('KeyError: ' + os.environ.get('A_SECRET', 'nothing'))\n"

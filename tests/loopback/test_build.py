@@ -284,6 +284,7 @@ def test_builds_listed_builds_only_listed(world: World) -> None:
     assert world.home.states()[cell] == "works"
 
 
+@pytest.mark.slow
 def test_record_has_hashes_and_builds(world: World) -> None:
     """A record contains the hash of each file and how each package was built."""
     world.publish()

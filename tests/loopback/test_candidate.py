@@ -31,6 +31,7 @@ def make(folder: Path, version: str, code: str) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_candidate_wheel_breaks_its_users(home: Home, tmp_path: Path) -> None:
     """A candidate that lacks a name regresses only the subject that uses that name."""
     found = candidate(home, make(tmp_path, "2.1.0", "VERSION = 2\n"), code=1)

@@ -154,6 +154,7 @@ def test_candidate_moves_nothing_else(field: Home, wheel: str, source: str) -> N
     assert all(e["lock"]["werkzeug"] == "4.0.0" for e in results.values() if e["lock"])
 
 
+@pytest.mark.slow
 def test_candidate_names_caps_in_text(field: Home, wheel: str) -> None:
     """Text and Markdown name the subjects that cap the candidate, with the reason."""
     only = ("--only", "ext-capped", "--only", "ext-works")

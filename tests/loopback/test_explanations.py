@@ -118,6 +118,7 @@ def test_check_with_one_cause(twice: Home) -> None:
     assert "the error of today" not in twice("check", "ext-lost").stdout
 
 
+@pytest.mark.slow
 def test_cures_explain_each_failure(twice: Home) -> None:
     """`cures` stores since when each failure lasts, its causes in turn, and what works."""
     ran(twice, "run")
@@ -146,6 +147,7 @@ def test_cures_explain_each_failure(twice: Home) -> None:
     assert path.read_text("utf-8") == before
 
 
+@pytest.mark.slow
 def test_cures_say_what_was_tried(twice: Home, empty_index: LoopbackIndex) -> None:
     """Where nothing works any more, the card says what was tried."""
     ran(twice, "run")
@@ -161,6 +163,7 @@ def test_cures_say_what_was_tried(twice: Home, empty_index: LoopbackIndex) -> No
     assert "No versions were found that work. Tried: every earlier set on Python" in page
 
 
+@pytest.mark.slow
 def test_cures_explain_a_failed_build(twice: Home, empty_index: LoopbackIndex) -> None:
     """Of a subject that cannot be installed, `cures` finds the release that does not build."""
     files = {
@@ -203,6 +206,7 @@ def test_cures_of_ended_breakages(twice: Home) -> None:
     assert Archive(twice.folder / "reports").explanations() == {}
 
 
+@pytest.mark.slow
 def test_history_of_successive_failures_is_one_breakage(twice: Home) -> None:
     """History, pages, `explain` and the JSON tell one breakage since the first of its causes."""
     ran(twice, "run")

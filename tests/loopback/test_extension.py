@@ -82,6 +82,7 @@ def test_extension_page_names_the_wheel(checked: Checked, home: Home) -> None:
     assert "flask-watchdog smoke ext-mine" not in page
 
 
+@pytest.mark.slow
 def test_extension_reports_new_breakage_once(checked: Checked) -> None:
     """A new breakage gives exit code 1 and the culprit; a known one gives exit code 0."""
     before = checked(20)

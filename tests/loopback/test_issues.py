@@ -111,6 +111,7 @@ def sync_issues(home: Home, github: LoopbackIssues, *args: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_issues_command_is_idempotent(finished_run: Home, github: LoopbackIssues) -> None:
     """One issue is opened per breakage, none by a dry run, and a second run changes nothing."""
     assert "would be opened" in sync_issues(finished_run, github, "--dry-run")

@@ -329,7 +329,7 @@ def shards(home: Home, count: int, ended: int) -> list[str]:
     return [folder for folder in folders if (home.folder / folder).exists()]
 
 
-@pytest.mark.parametrize("count", [1, 3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 8))])
 def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> None:
     """Merging all shards gives the states of the whole run."""
     folders = shards(home, count, count)

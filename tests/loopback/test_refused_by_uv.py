@@ -118,6 +118,7 @@ def pip_set(home: Home) -> dict[str, str]:
     return {item["metadata"]["name"]: item["metadata"]["version"] for item in installed}
 
 
+@pytest.mark.slow
 def test_refused_release_is_judged_as_pip_builds_it(home: Home) -> None:
     """What uv refuses is built by pip, installed with its dependencies and imported; it is said."""
     answer = check(home, "ext-works==1.0", "odd==2.0")

@@ -239,6 +239,7 @@ def publish_build(index: LoopbackIndex, backend: str) -> None:
     index.add_sdist("slow", "1.0", day(1), files=files)
 
 
+@pytest.mark.slow
 def test_build_at_its_time_limit_is_no_answer(make: Make, empty_index: LoopbackIndex) -> None:
     """A build that its time limit ended is an infrastructure failure, and asked again next time."""
     said = 'import time\nprint("Failed to build backend", flush=True)\n'

@@ -67,6 +67,7 @@ def test_line_of_show_reproduces(finished_run: Home, subject: str) -> None:
     assert pasted == shlex.split(printed(finished_run("show", cell).stdout))[-len(pasted) :]
 
 
+@pytest.mark.slow
 def test_line_with_a_service_reproduces(home: Home, made_up: LoopbackIndex) -> None:
     """The line starts the services that the smoke connects to."""
     if "ext-served" not in made_up.files:
