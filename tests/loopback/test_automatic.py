@@ -60,6 +60,11 @@ PACKAGES: dict[str, dict[str, str]] = {
         "auto_exit/__init__.py": "",
         "auto_exit/end.py": "import os\nos._exit(0)\n",
     },
+    "auto-both": {
+        "auto_both.py": "import werkzeug\nfrom werkzeug import gone\n"
+        "class Thing:\n    def init_app(self, app):\n"
+        "        raise AttributeError('it wants something that nobody can guess')\n"
+    },
     "auto-lazy": {
         "auto_lazy.py": "def load(something):\n    from werkzeug import gone\n    return gone\n"
     },
@@ -122,6 +127,15 @@ def test_automatic_level(auto: Home, package: str, level: str) -> None:
     """What fails in its own time as well is no breakage, and the level says what was run."""
     told = auto.json("check", package, "--quick", "--as-of", day(40).isoformat())
     assert (told["outcome"], told["subjects"][0]["evidence_level"]) == ("works", level)
+
+
+def test_automatic_cause_behind_a_wrong_guess(auto: Home) -> None:
+    """A guess that fails at all times does not hide the release after which nothing is imported."""
+    told = auto.json("check", "auto-both", "--as-of", day(40).isoformat())
+    assert told["symptom"].startswith(GONE)
+    assert told["culprit"] is not None, told
+    assert (told["culprit"]["name"], told["culprit"]["version"]) == ("werkzeug", "3.0.0")
+    assert told["cure"]["pins"] == ["werkzeug<3"]
 
 
 def test_automatic_reads_missing_names(auto: Home) -> None:

@@ -7,7 +7,7 @@ left out, and the smoke is run again without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,20 @@ class Control:
     lock: Lock
     python: str
     as_of: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controls:
+    """What contemporary controls showed.
+
+    Attributes:
+        passed: the uses that were asked about and passed, each with an environment in which it did:
+            the one in which most of them did, which is first, else the first of the others.
+        failed: other uses, which failed in a control and passed in none.
+    """
+
+    passed: Mapping[str, Control]
+    failed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +96,10 @@ async def calibrate(
         controls = await passed_in_controls(
             scheduler, releases, subject, version, unknown, beside=beside
         )
-        best = next(iter(controls.values()), best)
-        wrong = unknown - controls.keys()
+        best = next(iter(controls.passed.values()), best)
+        # What fails in a control cannot be told from what broke, when the search for the cause
+        # comes to a time at which the package still could be imported.
+        wrong = (unknown - controls.passed.keys()) | controls.failed
         if ALL_USES in wrong:
             return Calibrated(record=record, counts=False)
         if not wrong and not trial.once:
@@ -103,7 +119,7 @@ async def passed_in_controls(
     *,
     beside: tuple[str, ...] = (),
     trial_of: Callable[[Lock, str, datetime], Trial] | None = None,
-) -> dict[str, Control]:
+) -> Controls:
     """Run contemporary controls until each of some uses has passed once.
 
     Args:
@@ -116,11 +132,12 @@ async def passed_in_controls(
         trial_of: makes the trial of a lock, a Python and a cutoff; by default of its smoke.
 
     Returns:
-        The uses that passed, each with an environment in which it did: the one in which most of
-        them did, which is first, else the first of the others.
+        Which uses passed, and what else failed.
     """
     workspace, wanted = scheduler.workspace, frozenset(uses)
     found: list[tuple[set[str], Control]] = []
+    passed_ever: set[str] = set()
+    failed_ever: set[str] = set()
     tried, guesses = 0, trial_of is None and workspace.is_automatic(subject)
     for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
         open_uses = wanted.difference(*(passed for passed, _ in found))
@@ -139,11 +156,13 @@ async def passed_in_controls(
         passed = {use for use in wanted if use in record.passed_uses or _loads(use, record)}
         if passed:
             found.append((passed, Control(lock=lock, python=python, as_of=as_of)))
+        passed_ever |= record.passed_uses
+        failed_ever |= record.failed_uses
         tried += 1
     controls: dict[str, Control] = {}
     for passed, control in sorted(found, key=lambda pair: -len(pair[0])):
         controls |= dict.fromkeys(passed - controls.keys(), control)
-    return controls
+    return Controls(passed=controls, failed=frozenset(failed_ever - passed_ever - wanted))
 
 
 def _is_import(use: str) -> bool:

@@ -68,7 +68,7 @@ async def _judge_subject(
     controls: Mapping[str, Control] = {}
     version = record.lock.get(subject)
     if open_uses and version and _needs_control(scheduler, subject, version):
-        controls = await passed_in_controls(
+        found = await passed_in_controls(
             scheduler,
             releases_of(scheduler.workspace, subject),
             subject,
@@ -76,6 +76,7 @@ async def _judge_subject(
             {use.name for use in open_uses},
             beside=installed_beside(request, subject),
         )
+        controls = found.passed
         reason = _TOO_OLD.format(version=version)
         not_judged += [(use, reason) for use in open_uses if use.name not in controls]
         open_uses = [use for use in open_uses if use.name in controls]
@@ -106,7 +107,7 @@ async def find_control(
         {use.name},
         beside=installed_beside(request, subject),
     )
-    return controls.get(use.name)
+    return controls.passed.get(use.name)
 
 
 def _needs_control(scheduler: Scheduler, subject: str, version: str) -> bool:
@@ -147,8 +148,8 @@ async def _judge_imports(
                 IMPORTS, source, lock, python, as_of
             ),
         )
-        excuse = None if controls else _TOO_OLD.format(version=version)
-        return use, excuse, controls.get(use.name)
+        excuse = None if controls.passed else _TOO_OLD.format(version=version)
+        return use, excuse, controls.passed.get(use.name)
 
     results = await gather(judged(use) for use in counts.failed)
     failed = tuple(use for use, excuse, _ in results if excuse is None)
