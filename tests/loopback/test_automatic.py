@@ -65,6 +65,7 @@ PACKAGES: dict[str, dict[str, str]] = {
         "class Thing:\n    def init_app(self, app):\n"
         "        raise AttributeError('it wants something that nobody can guess')\n"
     },
+    "auto-undeclared": {"auto_undeclared.py": "import toolbox_parts\n"},
     "auto-lazy": {
         "auto_lazy.py": "def load(something):\n    from werkzeug import gone\n    return gone\n"
     },
@@ -84,6 +85,8 @@ def auto(
     index.add("flask", "2.0.0", day(1), files=ecosystem.flask(), requires=["werkzeug"])
     for name, files in PACKAGES.items():
         index.add(name, "1.0", day(4), files=files, requires=["flask"])
+    index.add("toolbox", "1.0", day(3), files={"toolbox.py": "", "toolbox_parts.py": ""})
+    index.add("toolbox", "2.0", day(30), files={"toolbox.py": ""})
     index.add("flask-alone", "1.0", day(4), files={"flask_alone.py": "import flask\n"})
     folder = tmp_path_factory.mktemp("auto")
     (folder / "smokes").mkdir()
@@ -136,6 +139,15 @@ def test_automatic_cause_behind_a_wrong_guess(auto: Home) -> None:
     assert told["culprit"] is not None, told
     assert (told["culprit"]["name"], told["culprit"]["version"]) == ("werkzeug", "3.0.0")
     assert told["cure"]["pins"] == ["werkzeug<3"]
+
+
+def test_automatic_cause_in_a_package_that_is_not_required(auto: Home) -> None:
+    """A package that is named beside it, but that it does not require, can be the cause."""
+    told = auto.json("check", "auto-undeclared", "toolbox", "--as-of", day(40).isoformat())
+    assert told["symptom"] == "ModuleNotFoundError: No module named 'toolbox_parts'"
+    assert told["culprit"] is not None, told
+    assert (told["culprit"]["name"], told["culprit"]["version"]) == ("toolbox", "2.0")
+    assert told["cure"]["pins"] == ["toolbox<2"]
 
 
 def test_automatic_reads_missing_names(auto: Home) -> None:

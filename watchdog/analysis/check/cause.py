@@ -137,6 +137,9 @@ class _Explanation:
             return
         self.add(missing=missing_symbol(failure.use.symptom), proof="undetermined")
         around = closure(self.installable.requires, package)
+        if failure.use.symptom.startswith("ModuleNotFoundError"):
+            # The module may be one of a package that it needs and does not require.
+            around |= {package_name(r) for r in self.search.request.requirements}
         control = None
         if not failure.is_bare_import and around - _pinned(self.search.request):
             control = await self._find_cause_in_past(failure, self._around(around))

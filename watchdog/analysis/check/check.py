@@ -22,6 +22,7 @@ from watchdog.analysis.check.result import (
     CheckRequest,
     CheckResult,
     SubjectResult,
+    broken_packages,
 )
 from watchdog.analysis.check.subjects import (
     choose_subjects,
@@ -261,9 +262,11 @@ async def _explain(
     """Add culprit and cure."""
     # What asks the resolver by itself does not have what pip built.
     whole = not result.obstacles and not result.by_pip
-    if _everything_is_open(request) and whole and len(result.broken) == 1:
-        experiment = Experiment(scheduler, result.broken[0].subject, request.requirements)
-        if result.broken[0].subject != IMPORTS:
+    first = result.first
+    if first is not None and whole and _everything_is_open(request) and not first.is_bare_import:
+        failing = {name for subject in result.broken for name in broken_packages(subject)}
+        if failing == {first.package}:
+            experiment = Experiment(scheduler, first.package, request.requirements)
             return await explain_open(experiment, result, report)
     return await explain_project(scheduler, request, installable, result, report)
 
