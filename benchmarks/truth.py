@@ -20,7 +20,7 @@ from watchdog.analysis.history.replay import AUTO
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.matrix import load as matrix_file
 from watchdog.model.history import History, PastBreakage
-from watchdog.model.release import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.runner import scheduler
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
 

@@ -21,7 +21,7 @@ import click
 from pydantic import TypeAdapter
 
 from watchdog.cli.main import COMMANDS, cli
-from watchdog.matrix import version_rules
+from watchdog.matrix import python_rules, version_rules
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import DEFAULT_CORE
 from watchdog.report import answers, api, api_changelog
@@ -197,6 +197,7 @@ def matrix_page() -> str:
                 )
             ),
             *_version_rules(),
+            *_python_rules(),
         ),
     )
 
@@ -248,6 +249,8 @@ def _one_type(schema: Mapping[str, Any]) -> str:
             words = ", ".join(f"`{value}`" for value in values)
         case {"pattern": version_rules.PATTERN}:
             words = "[version rule](#version-rules)"
+        case {"pattern": python_rules.PATTERN}:
+            words = "[Python rule](#python-rules)"
         case {"examples": ["3.13"]}:
             words = "`X.Y`"
         case {"type": "array", "items": items}:
@@ -260,9 +263,25 @@ def _one_type(schema: Mapping[str, Any]) -> str:
 
 
 def _version_rules() -> Iterator[str]:
-    rules = re.findall(r"^- (`.+?`): (.+?)[;.]?$", version_rules.__doc__ or "", re.MULTILINE)
     yield from ("## Version rules", "")
     yield from ("Versions are chosen by rule from the releases on the package index.", "")
+    yield from _rules_table(version_rules.__doc__)
+
+
+def _python_rules() -> Iterator[str]:
+    yield from ("## Python rules", "")
+    yield from (
+        "Pythons are chosen by rule from the series that `watchdog/pythons.json` lists with their "
+        "days, and those of this machine. A rule of a table or an extension chooses among the "
+        "Pythons that the list at the top chooses. `flask-watchdog pythons` prints them, and with "
+        "`--refresh` asks for series that are new.",
+        "",
+    )
+    yield from _rules_table(python_rules.__doc__)
+
+
+def _rules_table(docstring: str | None) -> Iterator[str]:
+    rules = re.findall(r"^- (`.+?`): (.+?)[;.]?$", docstring or "", re.MULTILINE)
     yield from _table(("rule", "what it chooses"), *((r, _sentence(t)) for r, t in rules))
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from ecosystem import PYTHON
+from packaging.version import Version
 
-from watchdog.environments.interpreters import find_interpreters, prefixes
-from watchdog.model.release import PYTHON_RELEASES, Interpreter, how_to_install_python
+from watchdog.environments.interpreters import find_interpreters, installed_series, prefixes
+from watchdog.model.python_series import PYTHON_RELEASES
+from watchdog.model.release import Interpreter, how_to_install_python
 from watchdog.sandbox.process import Processes
 
 
@@ -115,3 +117,22 @@ def test_find_interpreters_keeps_answers(tmp_path: Path) -> None:
     assert find_interpreters([PYTHON], Processes(), cache) == first
     cache.write_text("{", "utf-8")
     assert find_interpreters([PYTHON], Processes(), cache) == first
+
+
+def test_installed_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of folders tell which series there are; free-threaded builds are others."""
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    for name in ("3.98.0a2", "3.98.0a1", "3.97.4t", "pypy3.10-7.3.12"):
+        (tmp_path / "pyenv" / "versions" / name).mkdir(parents=True)
+    for name in ("cpython-3.99.1-linux-x86_64-gnu", "cpython-3.97.1+freethreaded-linux-x86_64-gnu"):
+        (tmp_path / "uv" / name).mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3.96").touch()
+    (tmp_path / "bin" / "python3-config").touch()
+    assert installed_series() == {
+        "3.96": None,
+        "3.98": Version("3.98.0a2"),
+        "3.99": Version("3.99.1"),
+    }

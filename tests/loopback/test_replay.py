@@ -9,7 +9,7 @@ from ecosystem import PYTHON, day
 from home import Home
 
 from watchdog.analysis.history.replay import AUTO, stretches
-from watchdog.model.release import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON_RELEASES
 
 FIFTH = day(5)
 

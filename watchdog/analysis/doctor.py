@@ -14,11 +14,20 @@ from pathlib import Path
 from packaging.version import Version
 
 from watchdog.environments import interpreters
+from watchdog.environments.interpreters import installed_series
 from watchdog.errors import ConfigurationError, InfrastructureError
 from watchdog.model.evidence import Isolation, Record
+from watchdog.model.python_series import (
+    final_series,
+    known_series,
+    newer_must_exist,
+    newer_python_notice,
+    read_series,
+)
 from watchdog.model.release import Interpreter
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
+from watchdog.resolver.uv_pythons import offered_series
 from watchdog.runner.workspace import (
     REQUIRED_ADDRESS_SPACE,
     Settings,
@@ -42,6 +51,7 @@ SERVICE_ADVICE = {
 }
 """Advice for each service that is missing."""
 
+_REFRESH = "flask-watchdog pythons --refresh; or a newer uv, or a newer version of this program"
 _UPGRADE_UV = "python -m pip install -U uv"
 
 
@@ -77,6 +87,7 @@ def _examine_all(settings: Settings, scratch: Path) -> Iterator[Diagnosis]:
     try:
         available = interpreters.find_interpreters(settings.matrix.python, processes)
         yield from _examine_pythons(settings, available)
+        yield _examine_newest_python(settings, processes, scratch)
         yield from _examine_uv(settings, processes, scratch)
         yield from _examine_disk(settings, scratch)
         yield _examine_memory()
@@ -101,6 +112,22 @@ def _examine_pythons(
                 "not on this machine: its cells are not judged",
                 f"uv python install {series}",
             )
+
+
+def _examine_newest_python(settings: Settings, processes: Processes, scratch: Path) -> Diagnosis:
+    """Say whether the newest Python that this program knows is the newest there is."""
+    about = "newest python"
+    seen = [installed_series()]
+    with contextlib.suppress(InfrastructureError):
+        seen.append(offered_series(Uv(processes, scratch, offline=True)))
+    listed = read_series().pythons
+    known = final_series(known_series(*seen))
+    if unlisted := [p.series for p in known[-1:] if p not in listed]:
+        what = f"{', '.join(unlisted)} is out, and this program does not know since when"
+        return Diagnosis(about, Level.NOTE, what, _REFRESH)
+    if (newest := newer_must_exist(known, settings.as_of.date())) is not None:
+        return Diagnosis(about, Level.NOTE, newer_python_notice(newest), _REFRESH)
+    return Diagnosis(about, Level.OK, f"{known[-1].series}, released {known[-1].released}")
 
 
 def _examine_uv(settings: Settings, processes: Processes, scratch: Path) -> Iterator[Diagnosis]:

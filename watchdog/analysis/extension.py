@@ -22,7 +22,7 @@ from watchdog.analysis.check.result import CheckResult
 from watchdog.matrix import load as matrix_file
 from watchdog.matrix.schema import DEFAULT_CORE, Matrix
 from watchdog.model.cell import Cell, Table, smoke_name
-from watchdog.model.release import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.verdict import Breakage, Verdict
 from watchdog.resolver.overlay_index import OverlayIndex, Wheel
 from watchdog.runner import scheduler

@@ -92,7 +92,9 @@ COMMANDS = {
         "Open or close the issue of an application.",
     ),
     "hook": _source(_AUTOMATION, "hook:hook", "Check changed dependency files before a commit."),
-    "pythons": _source(_AUTOMATION, "shards:pythons", "List the Pythons of matrix.yaml."),
+    "pythons": _source(
+        _AUTOMATION, "pythons:pythons", "List the Pythons of matrix.yaml, or ask for new ones."
+    ),
     "schema": _source(_AUTOMATION, "run:schema", "Print the JSON schema of matrix.yaml."),
     "clean": _source(_AUTOMATION, "run:clean", "Delete cached packages that are no longer used."),
 }

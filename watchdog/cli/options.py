@@ -386,7 +386,7 @@ def choose_python(workspace: Workspace, version: str | None) -> str:
     Raises:
         ConfigurationError: it is not on this machine.
     """
-    python = version or list(workspace.interpreters)[-1]
+    python = version or workspace.usual_pythons[-1]
     if python not in workspace.interpreters:
         raise ConfigurationError((how_to_install_python(python),))
     return python

@@ -80,7 +80,7 @@ def choose_project_python(
     chosen = choose_python_of_project(
         find_wanted_pythons(folder, project),
         project.requirements,
-        list(workspace.interpreters),
+        workspace.usual_pythons,
         workspace.index,
         workspace.settings.as_of,
     )

@@ -1,4 +1,4 @@
-"""Where the pages and the code are published, as GitHub Actions tells it."""
+"""The matrix as commands see it: with this machine's Pythons, and where the pages are published."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from watchdog.environments.interpreters import installed_series
 from watchdog.matrix import load
 from watchdog.matrix.schema import Matrix
+from watchdog.model.python_series import known_series
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)")
 _GITHUB = "https://github.com"
 
 
 def load_field(path: Path, environment: Mapping[str, str]) -> Matrix:
-    """Read a matrix file; complete its `site` by what the environment of a workflow says.
+    """Read a matrix file, with the Pythons that this machine has among those that it may choose.
+
+    Its `site` is completed by what the environment of a workflow says.
 
     Raises:
         ConfigurationError: with every problem found, each with its line and column.
     """
-    return with_addresses(load.load_matrix(path), environment)
+    matrix = load.load_matrix(path, known_series(installed_series()))
+    return with_addresses(matrix, environment)
 
 
 def with_addresses(matrix: Matrix, environment: Mapping[str, str]) -> Matrix:

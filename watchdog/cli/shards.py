@@ -1,4 +1,4 @@
-"""The commands for runs on several machines: plan, merge, pythons."""
+"""The commands for runs on several machines: plan, merge."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from watchdog import pipeline
 from watchdog.cli.console import observe, say, stderr_console, warn_self_test_failed
 from watchdog.cli.options import Pythons, matrix_option, options, reports_option
 from watchdog.cli.published import load_field
-from watchdog.environments.interpreters import find_interpreters
 from watchdog.errors import ConfigurationError, ExitCode
-from watchdog.matrix import load as matrix_file
 from watchdog.matrix.shards import (
     LEFT_OUT,
     RUN,
@@ -33,7 +31,6 @@ from watchdog.model.verdict import Run, State
 from watchdog.report import site
 from watchdog.runner import verdicts
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
-from watchdog.sandbox.process import Processes
 from watchdog.storage import clock
 from watchdog.storage.archive import Archive
 from watchdog.storage.journal import NOT_ENDED, Journal, join_runs
@@ -211,15 +208,3 @@ def _join_runs(
         latest = max(journal.runs(), key=lambda run: run.as_of, default=Run(as_of, as_of))
         runs = [replace(latest, as_of=as_of, finished=clock.now(), cells={}, left_out={})]
     return join_runs(runs, shard_plan.wanted if shard_plan else ())
-
-
-@click.command()
-@matrix_option
-@click.option("--missing", is_flag=True, help="Only those that are not on this machine.")
-def pythons(matrix_path: Path, *, missing: bool) -> None:
-    """List the Python versions of matrix.yaml, one on each line."""
-    versions = matrix_file.load_matrix(matrix_path).python
-    installed = find_interpreters(versions, Processes()) if missing else {}
-    for version in versions:
-        if version not in installed:
-            click.echo(version)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ print(json.dumps({"base": base if base != sys.prefix else None,
                   "base_executable": getattr(sys, "_base_executable", None),
                   "path": sys.executable, "version": platform.python_version(),
                   "setuptools": bundled if sys.version_info < (3, 12) else None,
+                  "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
                   "platform": sysconfig.get_platform(), "name": platform.python_implementation()}))
 """
 _SECONDS = 20
@@ -90,6 +92,40 @@ def _identity(path: str) -> str | None:
     except OSError:
         return None
     return f"{path} {program} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def installed_series() -> dict[str, Version | None]:
+    """Return the series of Python that this machine seems to have, by the names of its folders.
+
+    Nothing is started, so one that does not run may be among them, and for one on PATH the version
+    is not known. Of a series that is there twice, the newest version counts.
+    """
+    found: dict[str, Version | None] = {}
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        if "shims" in Path(folder).parts:
+            continue
+        for name in _names(Path(folder)):
+            if match := _PROGRAM.fullmatch(name):
+                found.setdefault(match[1], None)
+    for root in _installation_roots():
+        for name in _names(root):
+            if match := _INSTALLATION.fullmatch(name):
+                version = Version(match[1])
+                series = f"{version.major}.{version.minor}"
+                found[series] = max(found.get(series) or version, version)
+    return found
+
+
+_PROGRAM = re.compile(r"python(3\.\d+)")
+_INSTALLATION = re.compile(r"(?:cpython-)?(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)(?:-.*)?")
+"""Names of folders of pyenv and uv; `3.15.0t` and `cpython-3.15.0+freethreaded-…` are others."""
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _find(
@@ -184,7 +220,8 @@ def _describe(path: str, processes: Processes) -> _Facts | None:
     try:
         result = processes.run([path, "-I", "-c", _DESCRIBE], env=env, timeout=_SECONDS)
         facts = json.loads(result.output)
-        if facts["name"] != "CPython":
+        # A free-threaded build takes other wheels: it is another Python of the same number.
+        if facts["name"] != "CPython" or facts["free_threaded"]:
             return None
         interpreter = Interpreter(
             facts["path"], facts["version"], facts["setuptools"], facts["platform"]

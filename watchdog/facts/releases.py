@@ -17,7 +17,8 @@ from packaging.version import InvalidVersion, Version
 from watchdog.facts.facts import DowntimeFacts, Facts, OngoingFacts
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import Culprit, ExplainedUses, History, PinStatus, Snapshot
-from watchdog.model.release import PYTHON_RELEASES, short_version
+from watchdog.model.python_series import PYTHON_RELEASES
+from watchdog.model.release import short_version
 from watchdog.model.verdict import Run, State, Verdict
 from watchdog.storage.forecast import Forecast, Kind, Risk
 

@@ -119,8 +119,9 @@ def _today_cells(matrix: Matrix) -> Iterator[Cell]:
     table = matrix.tables.today
     if table is None:
         return
+    every = matrix.python if table.python is None else table.python
     for subject in matrix.extensions:
-        for python in _allowed_pythons(matrix, subject, table.python or matrix.python):
+        for python in _allowed_pythons(matrix, subject, every):
             yield Cell(
                 id=f"{subject}/today/py{python}",
                 table=Table.TODAY,

@@ -7,7 +7,7 @@ are read as text, so that `3.10` stays `"3.10"`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from watchdog.errors import ConfigurationError
-from watchdog.matrix import version_rules
+from watchdog.matrix import python_rules, version_rules
 from watchdog.matrix.columns import Columns, in_tables
 from watchdog.matrix.schema import (
     MONTH_PATTERN,
@@ -38,6 +38,7 @@ from watchdog.matrix.schema import (
     columns_of,
 )
 from watchdog.matrix.tail_list import BUILT_IN_LIST, read_tail_list
+from watchdog.model.python_series import PythonSeries, known_series
 
 _Steps = tuple[Any, ...]
 _FAST_LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -63,8 +64,13 @@ def is_matrix(path: Path) -> bool:
 """A path in the file: keys and indexes."""
 
 
-def load_matrix(path: Path) -> Matrix:
+def load_matrix(path: Path, known: Sequence[PythonSeries] | None = None) -> Matrix:
     """Read and check a matrix file, and the list of the long tail that it names.
+
+    Args:
+        path: the file.
+        known: every series of Python, the oldest first, among which its rules choose; by default
+            those of `pythons.json`.
 
     Raises:
         ConfigurationError: with every problem found, each with its line and column.
@@ -76,7 +82,7 @@ def load_matrix(path: Path) -> Matrix:
         raise ConfigurationError((message,)) from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
-    matrix = parse_matrix(text, path.name)
+    matrix = parse_matrix(text, path.name, known)
     if matrix.tables.tail is None:
         return matrix
     return matrix.with_tail(read_tail_list(tail_list_path(matrix, path)))
@@ -88,8 +94,13 @@ def tail_list_path(matrix: Matrix, path: Path) -> Path:
     return path.parent / table.list if table and table.list else BUILT_IN_LIST
 
 
-def parse_matrix(text: str, where: str) -> Matrix:
-    """Parse and check the text of a matrix file; `where` names it in messages.
+def parse_matrix(text: str, where: str, known: Sequence[PythonSeries] | None = None) -> Matrix:
+    """Parse and check the text of a matrix file.
+
+    Args:
+        text: what the file holds.
+        where: names the file in messages.
+        known: as for `load_matrix`.
 
     Raises:
         ConfigurationError: with every problem found, each with its line and column.
@@ -103,9 +114,10 @@ def parse_matrix(text: str, where: str) -> Matrix:
     except RecursionError:
         problems = problems or [f"{where}: nested too deeply"]
     else:
-        problems += _find_inconsistencies(matrix, root, where)
+        known = known_series() if known is None else known
+        problems += _find_inconsistencies(matrix, matrix.with_pythons(known).python, root, where)
         if not problems:
-            return matrix
+            return matrix.with_pythons(known)
     raise ConfigurationError(tuple(dict.fromkeys(problems)))
 
 
@@ -160,7 +172,9 @@ _FIELDS: dict[str, type[BaseModel]] = {
 _PATTERNS = {
     version_rules.PATTERN: "is not a rule; write newest, prerelease, oldest-allowed, resolved, "
     "'last N', 'since X.Y' or a series such as '2.3'",
-    SERIES_PATTERN: "is not a series; write two numbers, such as '3.13'",
+    python_rules.PATTERN: "is not a Python; write a series such as '3.13', 'since 3.8', "
+    "'newest N' or prerelease",
+    SERIES_PATTERN: "is not a series; write two numbers, such as '2.3'",
     MONTH_PATTERN: "is not a month; write it as 2026-11",
     URL_PATTERN: "is not an address; write it as https://example.org/watchdog/",
     REPOSITORY_PATTERN: "is not an address; write it as https://example.org/owner/repository",
@@ -208,18 +222,29 @@ def _allowed_keys(path: _Steps, columns: Columns) -> list[str]:
     return list(Matrix.model_fields)
 
 
-def _find_inconsistencies(matrix: Matrix, root: yaml.Node, where: str) -> Iterator[str]:
+def _find_inconsistencies(
+    matrix: Matrix, watched: Collection[str], root: yaml.Node, where: str
+) -> Iterator[str]:
     """Yield a message for each name that does not agree with another part of the file.
 
     A schema cannot express this.
+
+    Args:
+        matrix: with the rules for Pythons as they stand in the file.
+        watched: the series that its list of Pythons chooses.
+        root: of the file.
+        where: names the file.
     """
+    if not watched:
+        at = _position(_find_node(root, ("python",)), where)
+        yield f"{at}: no Python that is known fits these rules; name a series, such as '3.13'"
     for name in Tables.model_fields:
         table = getattr(matrix.tables, name)
         pythons = getattr(table, "python", None) or ()
-        yield from _unlisted_pythons(pythons, ("tables", name), matrix, root, where)
+        yield from _unlisted_pythons(pythons, ("tables", name), watched, root, where)
     for name, extension in matrix.extensions.items():
         pythons = extension.python or ()
-        yield from _unlisted_pythons(pythons, ("extensions", name), matrix, root, where)
+        yield from _unlisted_pythons(pythons, ("extensions", name), watched, root, where)
         if name in matrix.core:
             at = _position(_find_node(root, ("extensions", name), key=True), where)
             yield f"{at}: {name} is the core itself, not an extension; remove it"
@@ -229,11 +254,11 @@ def _find_inconsistencies(matrix: Matrix, root: yaml.Node, where: str) -> Iterat
 
 
 def _unlisted_pythons(
-    pythons: Iterable[str], path: _Steps, matrix: Matrix, root: yaml.Node, where: str
+    rules: Iterable[str], path: _Steps, watched: Collection[str], root: yaml.Node, where: str
 ) -> Iterator[str]:
-    """Yield a message for each Python below a path that the list at the top does not have."""
-    for number, python in enumerate(pythons):
-        if python not in matrix.python:
+    """Yield a message for each Python below a path that the list at the top does not choose."""
+    for number, python in enumerate(rules):
+        if python_rules.is_series(python) and python not in watched:
             at = _position(_find_node(root, (*path, "python", number)), where)
             yield f"{at}: Python {python} is not in the list `python` at the top; add it there"
 

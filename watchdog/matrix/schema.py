@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
-from watchdog.matrix import version_rules
+from watchdog.matrix import python_rules, version_rules
 from watchdog.matrix.columns import TAKEN, Columns
+from watchdog.model.python_series import PythonSeries
 from watchdog.model.tail import TailPackage
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
@@ -53,6 +54,9 @@ def _check_core(core: dict[str, str]) -> dict[str, str]:
 
 
 Series = Annotated[str, Field(pattern=SERIES_PATTERN, examples=["3.13"])]
+PythonRule = Annotated[
+    str, Field(pattern=python_rules.PATTERN, examples=["since 3.8", "newest 2", "3.13"])
+]
 Rule = Annotated[
     str, Field(pattern=version_rules.PATTERN, examples=["newest", "last 3", "since 1.0"])
 ]
@@ -69,6 +73,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_Part = TypeVar("_Part", bound=BaseModel)
+
+
 class Extension(_Strict):
     """A package under watch, or a scenario: an application that uses several packages."""
 
@@ -79,7 +86,7 @@ class Extension(_Strict):
     install: tuple[Need, ...] | None = Field(
         None, description="what is typed after `pip install`; default: the key and `requires`"
     )
-    python: tuple[Series, ...] | None = Field(None, description="run it only on these Pythons")
+    python: tuple[PythonRule, ...] | None = Field(None, description="run it only on these Pythons")
     services: tuple[Service, ...] = Field((), description="servers that its smoke needs")
     rank: Annotated[int, Field(gt=0)] | None = Field(
         None, description="its rank among the most downloaded packages in the month `ranks_of`"
@@ -91,7 +98,7 @@ class Extension(_Strict):
 class CoreTable(_Strict):
     """Series of the framework x series of its foundation, without any extension."""
 
-    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    python: tuple[PythonRule, ...] = Field(description=_PYTHONS)
     framework: tuple[Rule, ...] = Field(description=_FRAMEWORK)
     foundation: tuple[Rule, ...] = Field(description=_FOUNDATION)
 
@@ -99,7 +106,7 @@ class CoreTable(_Strict):
 class TodayTable(_Strict):
     """Each subject, unpinned, on every Python: what a new user gets."""
 
-    python: tuple[Series, ...] | None = Field(None, description="default: every Python")
+    python: tuple[PythonRule, ...] | None = Field(None, description="default: every Python")
 
 
 class _Subjects(_Strict):
@@ -115,7 +122,7 @@ class _Subjects(_Strict):
 class GridTable(_Subjects):
     """Each subject x series of the framework x series of its foundation."""
 
-    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    python: tuple[PythonRule, ...] = Field(description=_PYTHONS)
     framework: tuple[Rule, ...] = Field(description=_FRAMEWORK)
     foundation: tuple[Rule, ...] = Field(("resolved",), description=_FOUNDATION)
 
@@ -123,7 +130,7 @@ class GridTable(_Subjects):
 class VersionsTable(_Subjects):
     """Previous series of each subject under the newest framework."""
 
-    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    python: tuple[PythonRule, ...] = Field(description=_PYTHONS)
     subject: tuple[Rule, ...] = Field(description="versions of each subject")
     framework: tuple[Rule, ...] = Field(("newest",), description=_FRAMEWORK)
 
@@ -131,7 +138,7 @@ class VersionsTable(_Subjects):
 class TailTable(_Strict):
     """The long tail: packages without an entry here, unpinned, with the automatic smoke."""
 
-    python: tuple[Series, ...] = Field(description=_PYTHONS)
+    python: tuple[PythonRule, ...] = Field(description=_PYTHONS)
     most_used: Annotated[int, Field(gt=0)] = Field(
         500, description="so many packages of the list are run, the most used first"
     )
@@ -221,9 +228,9 @@ class Matrix(_Strict):
         description="the framework, then its foundation: each with its name as people write it",
         json_schema_extra={"minProperties": 2, "maxProperties": 2},
     )
-    python: tuple[Series, ...] = Field(
-        description="every Python under watch, oldest first; where the machine lacks one, its "
-        "cells are not judged"
+    python: tuple[PythonRule, ...] = Field(
+        description="every Python under watch, by rule; where the machine lacks one, its cells are "
+        "not judged"
     )
     ranks_of: Annotated[str, Field(pattern=MONTH_PATTERN)] | None = Field(
         None, description="the month of the download list that the ranks come from"
@@ -270,6 +277,39 @@ class Matrix(_Strict):
     def tail_dropped(self) -> tuple[TailPackage, ...]:
         """The packages of the list of the long tail that nobody can install."""
         return self._tail_dropped
+
+    def with_pythons(self, known: Sequence[PythonSeries]) -> Self:
+        """Return the matrix with series in place of the rules for Pythons, the oldest first.
+
+        The rules of tables and extensions choose among the Pythons that the list at the top
+        chooses.
+
+        Args:
+            known: every series that exists, the oldest first.
+        """
+        chosen = python_rules.choose_pythons(self.python, known)
+        by_name = {p.series: p for p in known}
+        watched = [by_name.get(series) or PythonSeries(series=series) for series in chosen]
+
+        def resolved(part: _Part) -> _Part:
+            rules = getattr(part, "python", None)
+            if rules is None:
+                return part
+            pythons = python_rules.choose_pythons(rules, watched)
+            return part.model_copy(update={"python": pythons})
+
+        tables = {
+            name: table and resolved(table)
+            for name in Tables.model_fields
+            for table in [getattr(self.tables, name)]
+        }
+        return self.model_copy(
+            update={
+                "python": chosen,
+                "tables": self.tables.model_copy(update=tables),
+                "extensions": {name: resolved(e) for name, e in self.extensions.items()},
+            }
+        )
 
     def with_tail(self, packages: Iterable[TailPackage]) -> Self:
         """Return the matrix with those packages of a list that its table `tail` runs.

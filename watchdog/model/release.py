@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from packaging.version import Version
 
@@ -71,6 +71,11 @@ class Interpreter:
         """Its minor series, `3.11`."""
         return ".".join(self.version.split(".")[:2])
 
+    @property
+    def prerelease(self) -> bool:
+        """True if it is no final release: nobody has it who did not ask for it."""
+        return Version(self.version.removesuffix("+")).is_prerelease
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -100,20 +105,6 @@ def short_version(version: Version) -> str:
     while text.endswith(".0"):
         text = text.removesuffix(".0")
     return text
-
-
-PYTHON_RELEASES = {
-    "3.6": date(2016, 12, 23),
-    "3.7": date(2018, 6, 27),
-    "3.8": date(2019, 10, 14),
-    "3.9": date(2020, 10, 5),
-    "3.10": date(2021, 10, 4),
-    "3.11": date(2022, 10, 24),
-    "3.12": date(2023, 10, 2),
-    "3.13": date(2024, 10, 7),
-    "3.14": date(2025, 10, 7),
-}
-"""Day of the first final release: PEPs 494, 537, 569, 596, 619, 664, 693, 719, 745."""
 
 
 def how_to_install_python(series: str) -> str:

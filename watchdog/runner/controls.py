@@ -10,7 +10,8 @@ from packaging.version import InvalidVersion, Version
 
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Lock, LockRequest
-from watchdog.model.release import PYTHON_RELEASES, Release
+from watchdog.model.python_series import PYTHON_RELEASES
+from watchdog.model.release import Release
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
 
@@ -104,7 +105,7 @@ def contemporary_requests(
     released = max(t for t in files if t - files[0] < _ONE_UPLOAD) + timedelta(seconds=1)
     requires = workspace.settings.matrix.requires(subject)
     requirements = tuple(dict.fromkeys((f"{subject}=={version}", *requires, *beside)))
-    available = list(workspace.interpreters)
+    available = workspace.usual_pythons
     requests = [
         LockRequest(requirements, python, released)
         for python in reversed(_pythons_of(available, released)[-_NEWEST_PYTHONS:])

@@ -144,7 +144,7 @@ async def alongside(scheduler: Scheduler, cells: int) -> AsyncIterator[SelfTest]
         cells: how many cells the body has.
     """
     result = SelfTest()
-    python = list(scheduler.workspace.interpreters)[-1]
+    python = scheduler.workspace.usual_pythons[-1]
 
     async def test() -> None:
         await scheduler.busy.wait()

@@ -120,6 +120,12 @@ class Workspace:
     _left_out: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
+    def usual_pythons(self) -> tuple[str, ...]:
+        """The series here that a user may have unasked, the oldest first: no prereleases."""
+        final = [series for series, i in self.interpreters.items() if not i.prerelease]
+        return tuple(final or self.interpreters)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The records of the reports folder, read when first needed."""
         return Ledger(self.settings.reports)

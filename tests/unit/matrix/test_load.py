@@ -57,7 +57,7 @@ def test_matrix_requirements() -> None:
         ),
         (("{name: Flask-Login}", "{}"), "6:16: extensions.flask-login.name is missing; add it"),
         (("resolved", "latest"), "3:61: 'latest' is not a rule; write newest"),
-        (('["3.10"], fl', '["3.1o"], fl'), "3:19: '3.1o' is not a series; write two numbers"),
+        (('["3.10"], fl', '["3.1o"], fl'), "3:19: '3.1o' is not a Python; write a series"),
         (('["3.10"], fl', '["3.13"], fl'), "3:19: Python 3.13 is not in the list `python`"),
         (("  flask-admin:", "  Flask_Admin:"), "write it normalised: flask-admin"),
         (("  today: {}", "  today: {}\n  today: {}"), "5:3: duplicate key 'today'; keep one"),
@@ -164,7 +164,7 @@ def test_parse_matrix_duplicate_key() -> None:
     text = GOOD.replace("tables:", 'python: ["3.9", "3.10", "3.1 1"]\ntables:', 1)
     found = problems(text)
     assert any("duplicate key 'python'; keep one of them" in problem for problem in found)
-    assert any(problem.startswith("matrix.yaml:2:25: '3.1 1' is not a series") for problem in found)
+    assert any(problem.startswith("matrix.yaml:2:25: '3.1 1' is not a Python") for problem in found)
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))

@@ -28,7 +28,7 @@ from watchdog.model.lock import (
     Unbuildable,
     package_name,
 )
-from watchdog.model.release import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.resolver import wheel_tags
 from watchdog.resolver.build_failure import explain_build_failure
 from watchdog.resolver.uv_output import find_symptom, refused_packages

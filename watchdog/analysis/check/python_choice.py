@@ -12,7 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from watchdog.model.release import PYTHON_RELEASES, File, Release
+from watchdog.model.python_series import PYTHON_RELEASES
+from watchdog.model.release import File, Release
 from watchdog.project.project import WantedPython
 from watchdog.resolver.wheel_tags import pythons_with_wheel
 

@@ -124,7 +124,7 @@ async def _examine(pin: _Pin, scheduler: Scheduler) -> PinStatus:
     as_of = scheduler.workspace.settings.as_of
     scheduler.observer.stage(f"Looking at {' '.join(pin.requirements)}")
     released = pin.release.uploaded or as_of
-    available = list(scheduler.workspace.interpreters)
+    available = scheduler.workspace.usual_pythons
     python = stretches(available, AUTO, released, released + _SETTLED)[-1][0]
     experiment = Experiment(scheduler, pin.subject, pin.requirements)
     status = PinStatus(
@@ -174,7 +174,7 @@ async def _newest_python(
     experiment: Experiment, as_of: datetime, pins: tuple[str, ...]
 ) -> str | None:
     """Return the newest Python here on which the experiment works with these pins."""
-    for python in reversed(list(experiment.scheduler.workspace.interpreters)):
+    for python in reversed(experiment.scheduler.workspace.usual_pythons):
         if await experiment.works(python, as_of, *pins):
             return python
     return None

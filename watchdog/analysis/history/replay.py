@@ -22,7 +22,7 @@ from watchdog.model import history
 from watchdog.model.evidence import Trial
 from watchdog.model.history import Culprit, Effort, Fix, History, Outage, PastBreakage, Snapshot
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Unbuildable, changed_packages
-from watchdog.model.release import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.signature import missing_symbol, signature_id
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.sandbox.redaction import cut_middle
@@ -62,7 +62,7 @@ async def replay(
     experiment, effort = Experiment(scheduler, subject, requirements), Effort()
     start = earlier.until if earlier else since
     scheduler.observer.stage(f"Reading the past of {subject}, in days", (until - start).days)
-    pythons = stretches(list(scheduler.workspace.interpreters), python, start, until)
+    pythons = stretches(scheduler.workspace.usual_pythons, python, start, until)
     ran_before = scheduler.ran
     steps = await walk_locks(experiment, pythons, effort)
     snapshots = await _observe_steps(experiment, steps, most, auto=python == AUTO)
@@ -117,6 +117,8 @@ def stretches(
     if python != AUTO:
         return [(python, since, until)]
     released = [series for series in available if series in PYTHON_RELEASES]
+    if not released:  # of none the day is known
+        return [(available[-1], since, until)]
     begins = [datetime.combine(PYTHON_RELEASES[series], time(), UTC) for series in released]
     begins[0] = min(since, begins[0])
     ends = [*begins[1:], until]
@@ -252,7 +254,8 @@ async def _find_culprit(
     good, bad = outage.last_good, outage.first_bad
     older = _older_python(snapshots, bad.python) if good.fails else good.python
     if older and older != bad.python:
-        released = datetime.combine(PYTHON_RELEASES[bad.python], time(), UTC)
+        day = PYTHON_RELEASES.get(bad.python, bad.since.date())
+        released = datetime.combine(day, time(), UTC)
         culprit, proof = await bisect.suspect_python(experiment, outage, older)
         # From a Python's release to the first snapshot that can be judged, nothing worked on it.
         if culprit:

@@ -143,7 +143,7 @@ def explain_subject(
     workspace.start_services([subject])
     observer.stage(f"Explaining why {subject} fails today")
     # The newest Python first: what works there is tried on the others.
-    for python in reversed(list(workspace.interpreters)):
+    for python in reversed(workspace.usual_pythons):
         known = [e for (name, _), e in archive.explanations().items() if name == subject]
         if any(e.python == python and e.checked >= as_of - _DAY for e in known):
             continue

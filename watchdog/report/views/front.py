@@ -14,6 +14,7 @@ from watchdog.facts.today import Standing, SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
+from watchdog.model.python_series import known_series, newer_must_exist, newer_python_notice
 from watchdog.model.verdict import Run, State, Verdict, count_states
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import (
@@ -81,6 +82,7 @@ class FrontView:
     Attributes:
         doubt: why the run is not reliable, if so.
         python: the newest Python that was judged; the headline is about it.
+        newer_python: that a newer Python must exist, if the newest known one is over a year old.
         failing: breakages of subjects that fail on the newest Python, the most downloaded first.
         on_older_pythons: breakages of subjects that work on the newest Python.
         broken_elsewhere: breakages with older versions pinned.
@@ -94,6 +96,7 @@ class FrontView:
     rest: str
     counted: str
     python: str
+    newer_python: str | None
     as_of: datetime
     finished: datetime
     failing: tuple[SubjectCardView, ...]
@@ -208,6 +211,7 @@ def _front(
         rest=headline.rest,
         counted=_counted(counts, verdicts, history),
         python=headline.python,
+        newer_python=_newer_python(run),
         as_of=run.as_of,
         finished=run.finished,
         failing=subject_cards(failing),
@@ -224,6 +228,12 @@ def _front(
         subjects=_subject_lines(matrix, facts, verdicts),
         counts=_state_counts(matrix, counts),
     )
+
+
+def _newer_python(run: Run) -> str | None:
+    """Return that a newer Python must exist than the newest that is known, if so."""
+    newest = newer_must_exist(known_series(), run.as_of.date())
+    return newer_python_notice(newest) if newest else None
 
 
 def _news(
