@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import threading
 import urllib.request
 from socketserver import BaseServer
@@ -34,6 +35,7 @@ SABOTAGE = [
     "flask/sessions.py:SecureCookieSessionInterface.save_session",
     "flask/templating.py:render_template_string",
     "flask/cli.py:AppGroup.command",
+    "flask/app.py:Flask.run",
 ]
 
 
@@ -190,6 +192,22 @@ def test_run_command():
     assert port == 5055
     assert options["use_reloader"] is True
     assert options["use_debugger"] is True
+
+
+def test_main_program():
+    """`python app.py` starts the server for an application that is made with its `__name__`."""
+    with open("app.py", "w") as file:
+        file.write(
+            "from flask import Flask\n\napp = Flask(__name__)\n\n\n"
+            "@app.route('/')\ndef index():\n    return 'from ' + __name__\n\n\n"
+            "if __name__ == '__main__':\n    app.run(port=5056)\n"
+        )
+    with mock.patch.object(werkzeug.serving, "run_simple") as run_simple:
+        runpy.run_path("app.py", run_name="__main__")
+    (_, port, app), _ = run_simple.call_args
+    assert port == 5056
+    assert app.name == "app"
+    assert app.test_client().get("/").data == b"from __main__"
 
 
 def test_real_server():
