@@ -29,8 +29,10 @@ def main() -> None:
     import click  # noqa: PLC0415
 
     from watchdog.cli.main import cli  # noqa: PLC0415
+    from watchdog.cli.workflow_log import guard_log  # noqa: PLC0415
     from watchdog.errors import ExitCode, WatchdogError  # noqa: PLC0415
 
+    guard_log()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = cli.main(standalone_mode=False)

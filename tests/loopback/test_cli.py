@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +186,34 @@ def test_run_output_on_github_actions(home: Home) -> None:
     assert done.returncode == 1
     assert "::error title=ext-import broke::ImportError: cannot import name 'gone'" in done.stderr
     assert "| new | ext-import | cannot be imported | 1 |" in summary.read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_run_log_on_github_actions(home: Home) -> None:
+    """On GitHub Actions the log has lines in groups, also if a step has a terminal."""
+    import pty  # noqa: PLC0415  not on Windows
+
+    main, terminal = pty.openpty()
+    log = b""
+    with subprocess.Popen(
+        home.argv("run", "--only", "ext-wrong"),
+        cwd=home.folder,
+        env=home.env | {"GITHUB_ACTIONS": "true", "FORCE_COLOR": "1"},
+        stdout=terminal,
+        stderr=terminal,
+    ):
+        os.close(terminal)
+        with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+            while chunk := os.read(main, 65536):
+                log += chunk
+    os.close(main)
+    lines = log.decode().splitlines()
+    assert "\x1b" not in log.decode()
+    opened = [n for n, line in enumerate(lines) if line.startswith("::group::")]
+    closed = [n for n, line in enumerate(lines) if line == "::endgroup::"]
+    assert "::group::Running cells" in lines
+    assert len(opened) == len(closed)
+    assert closed[-1] < next(n for n, line in enumerate(lines) if line.startswith("1 cells:"))
 
 
 def test_main_detects_other_watchdog_package(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
+from watchdog.cli.workflow_log import command, on_github_actions
 from watchdog.facts.audit import Audit
 from watchdog.facts.evidence_level import EvidenceLevel, level_of
 from watchdog.matrix.schema import Matrix
@@ -139,6 +140,27 @@ class ProgressLines:
         )
 
 
+class WorkflowLines(ProgressLines):
+    """Progress on GitHub Actions: the lines of each stage in a group, which the log folds."""
+
+    _group_open = False
+
+    def __exit__(self, *_: object) -> None:
+        self._end_group()
+
+    def stage(self, text: str, total: int | None = None) -> None:
+        """Begin a stage of so many steps, in a group of its own."""
+        self._end_group()
+        command("group", text)
+        self._group_open = True
+        super().stage(text, total)
+
+    def _end_group(self) -> None:
+        if self._group_open:
+            command("endgroup")
+        self._group_open = False
+
+
 def _first_breakage_line(
     matrix: Matrix, record: Record, printed_signatures: set[str]
 ) -> str | None:
@@ -168,17 +190,23 @@ def observe(
 ) -> Iterator[ProgressBar | ProgressLines]:
     """Show progress while the block runs: a bar on a terminal, lines everywhere else.
 
+    On GitHub Actions there are lines in groups, even if the runner gives its steps a terminal.
+
     With `breakages` each breakage is printed when it is seen for the first time. A search runs much
     that is expected to fail, so there it is off.
     """
-    kind = ProgressBar if console.is_terminal else ProgressLines
+    kind: type[ProgressBar | ProgressLines] = WorkflowLines
+    if not on_github_actions():
+        kind = ProgressBar if console.is_terminal else ProgressLines
     observer = kind(console, matrix, breakages=breakages)
     with observer:
         yield observer
 
 
 def stderr_console() -> Console:
-    """Return a console on stderr; lines are wrapped only on a terminal."""
+    """Return a console on stderr; lines are wrapped, and have colours, only on a terminal."""
+    if on_github_actions():
+        return Console(stderr=True, soft_wrap=True, force_terminal=False, color_system=None)
     return Console(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 

@@ -7,12 +7,14 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import os
-import sys
+from collections import Counter
 from pathlib import Path
 
+from watchdog.cli.workflow_log import command, on_github_actions
 from watchdog.matrix.schema import Matrix
+from watchdog.model.verdict import Run, State
 from watchdog.pipeline import RunResult
-from watchdog.report.views.wording import breakage_row
+from watchdog.report.views.wording import breakage_row, state_symbols
 
 
 def announce(matrix: Matrix, result: RunResult) -> None:
@@ -33,26 +35,37 @@ def announce(matrix: Matrix, result: RunResult) -> None:
     summarise("\n".join(lines))
 
 
+_MOST_NEW = 50
+"""Lines of new breakages in the summary of a joined run; the page has all."""
+
+
+def announce_joined(matrix: Matrix, run: Run) -> None:
+    """Add the counts and the new breakages of a run on several machines to the job summary."""
+    words = state_symbols(matrix)
+    counts = Counter(entry.state for entry in run.cells.values())
+    lines = [f"## {matrix.site.title}", "", f"Index read at {run.as_of:%Y-%m-%d %H:%M} UTC.", ""]
+    lines += ["| cells | |", "|---:|---|"]
+    lines += [f"| {counts[state]} | {words[state][1]} |" for state in State if counts[state]]
+    new = [id_ for id_, e in run.cells.items() if e.new and e.state is State.BROKEN]
+    if new:
+        lines += ["", f"New breakages: {len(new)} cells", ""]
+        lines += [f"- {table_code(id_)}" for id_ in new[:_MOST_NEW]]
+        if len(new) > _MOST_NEW:
+            lines.append(f"- and {len(new) - _MOST_NEW} more")
+    summarise("\n".join(lines))
+
+
 def annotate(title: str, text: str) -> None:
     """Write an error annotation to the log of the job."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stderr.write(f"::error title={_property(title)}::{_data(text)}\n")
+    command("error", text, title=title)
 
 
 def summarise(markdown: str) -> None:
     """Append to the summary of the job."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path and os.environ.get("GITHUB_ACTIONS") == "true":
+    if path and on_github_actions():
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(markdown + "\n")
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def table_cell(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from watchdog import pipeline
+from watchdog.cli import github_annotations
 from watchdog.cli.console import observe, say, stderr_console, warn_self_test_failed
 from watchdog.cli.options import Pythons, matrix_option, options, reports_option
 from watchdog.cli.published import load_field
@@ -163,6 +164,7 @@ def merge(
     add_versions(reports, *(read_versions(folder) for folder in folders))
     add_project_links(reports, *(read_project_links(folder) for folder in folders))
     journal.append(joined)
+    github_annotations.announce_joined(matrix, joined)
     page = site.write_site(matrix, ledger, reports).page
     console = stderr_console()
     say(
