@@ -1,11 +1,12 @@
 """Flask-Caching: cached views and memoized functions, in memory, on disk and in Redis."""
 
 import importlib.util
+import inspect
 import os
 import unittest
 import uuid
 
-from flask import Flask, request
+from flask import Flask, render_template_string, request
 from flask_caching import Cache, backends
 
 SABOTAGE = [
@@ -13,6 +14,7 @@ SABOTAGE = [
     "flask_caching/__init__.py:Cache.memoize",
     "flask_caching/__init__.py:Cache.delete_memoized",
     "flask_caching/backends/filesystemcache.py:FileSystemCache.factory",
+    "flask_caching/jinja2ext.py:CacheExtension._cache",
 ]
 
 
@@ -119,3 +121,76 @@ def test_redis():
         assert cache.get("answer") == {"value": 42}
         cache.delete("answer")
         assert cache.get("answer") is None
+
+
+def test_template_tag():
+    """What stands between {% cache %} and {% endcache %} is rendered once"""
+    app = create_app()
+    cache = Cache(app)
+    calls = []
+
+    @app.route("/<name>")
+    def page(name):
+        calls.append(name)
+        template = "{% cache 60, 'user', name %}{{ calls|length }}{% endcache %} of {{ name }}"
+        return render_template_string(template, name=name, calls=calls)
+
+    client = app.test_client()
+    assert client.get("/ada").data == b"1 of ada"
+    assert client.get("/bob").data == b"2 of bob"
+    assert client.get("/ada").data == b"1 of ada"
+    with app.app_context():
+        cache.clear()
+    assert client.get("/ada").data == b"4 of ada"
+
+
+def test_memoized_method():
+    """A memoized method is remembered for each object, and forgotten for one or for all"""
+    app = create_app()
+    cache = Cache(app)
+
+    class Adder:
+        def __init__(self, number):
+            self.number, self.calls = number, 0
+
+        @cache.memoize(50)
+        def add(self, other):
+            self.calls += 1
+            return self.number + other
+
+        def __repr__(self):
+            return "Adder(%d)" % self.number
+
+    one, two = Adder(1), Adder(2)
+    with app.app_context():
+        assert [one.add(1), one.add(1), two.add(1), two.add(1)] == [2, 2, 3, 3]
+        assert (one.calls, two.calls) == (1, 1)
+        cache.delete_memoized(one.add)
+        assert [one.add(1), two.add(1)] == [2, 3]
+        assert (one.calls, two.calls) == (2, 1)
+        cache.delete_memoized(Adder.add)
+        assert [one.add(1), two.add(1)] == [2, 3]
+        assert (one.calls, two.calls) == (3, 2)
+
+
+def test_unless_and_response_filter():
+    """A view is not cached while "unless" holds, or where the filter refuses its response"""
+    app = create_app()
+    cache = Cache(app)
+    if "response_filter" not in inspect.signature(Cache.cached).parameters:
+        raise unittest.SkipTest("response_filter is new in Flask-Caching 1.8")
+    calls = []
+
+    @app.route("/<int:status>")
+    @cache.cached(
+        unless=lambda: "fresh" in request.args,
+        response_filter=lambda response: response[1] == 200,
+    )
+    def page(status):
+        calls.append(status)
+        return "call %d" % len(calls), status
+
+    client = app.test_client()
+    assert [client.get("/200").data for _ in range(2)] == [b"call 1", b"call 1"]
+    assert client.get("/200?fresh=1").data == b"call 2"
+    assert [client.get("/503").data for _ in range(2)] == [b"call 3", b"call 4"]

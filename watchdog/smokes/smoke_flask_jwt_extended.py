@@ -31,6 +31,9 @@ SABOTAGE = [
     "flask_jwt_extended/utils.py:set_access_cookies",
     "flask_jwt_extended/view_decorators.py:verify_jwt_in_request",
     "flask_jwt_extended/jwt_manager.py:JWTManager.init_app",
+    "flask_jwt_extended/utils.py:verify_token_not_blocklisted",
+    "flask_jwt_extended/view_decorators.py:_load_user",
+    "flask_jwt_extended/view_decorators.py:_decode_jwt_from_query_string",
 ]
 
 
@@ -38,7 +41,7 @@ def create_app(**config):
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key for the smoke, long enough")
     app.config.update(JWT_SECRET_KEY="another secret key for the smoke, long enough", **config)
-    JWTManager(app)
+    app.jwt = JWTManager(app)
 
     @app.route("/login", methods=["POST"])
     def login():
@@ -134,3 +137,93 @@ def test_identity_of_any_kind():
         headers = bearer(create_access_token(identity=7))
     response = create_app().test_client().get("/protected", headers=headers)
     assert response.get_json().get("user") == 7, response.get_data(as_text=True)
+
+
+def new_in_4():
+    """Skip where callbacks were named, and decorators written, in another way."""
+    if not hasattr(JWTManager, "token_in_blocklist_loader"):
+        raise unittest.SkipTest("written in another way before Flask-JWT-Extended 4.0")
+
+
+def test_blocklist():
+    """A token that was revoked at logout is refused, another one of the same user is not"""
+    new_in_4()
+    app = create_app()
+    revoked = set()
+
+    @app.jwt.token_in_blocklist_loader
+    def check_if_token_is_revoked(jwt_header, jwt_payload):
+        return jwt_payload["jti"] in revoked
+
+    @app.route("/revoke", methods=["DELETE"])
+    @access_required
+    def revoke():
+        revoked.add(get_jwt()["jti"])
+        return jsonify(msg="Access token revoked")
+
+    client = app.test_client()
+    first, second = (bearer(login(client)["access"]) for _ in range(2))
+    assert client.delete("/revoke", headers=first).status_code == 200
+    refused = client.get("/protected", headers=first)
+    assert (refused.status_code, refused.get_json()) == (401, {"msg": "Token has been revoked"})
+    assert client.get("/protected", headers=second).status_code == 200
+
+
+def test_user_lookup():
+    """The user of a token is loaded into current_user; one that is gone is refused"""
+    new_in_4()
+    from flask_jwt_extended import current_user
+
+    app = create_app()
+    users = {"ada": ["Ada Lovelace"]}
+
+    @app.jwt.user_lookup_loader
+    def user_lookup_callback(jwt_header, jwt_data):
+        return users.get(jwt_data["sub"])
+
+    @app.route("/who_am_i")
+    @jwt_required()
+    def who_am_i():
+        return jsonify(full_name=current_user[0])
+
+    client = app.test_client()
+    ada = bearer(login(client)["access"])
+    assert client.get("/who_am_i", headers=ada).get_json() == {"full_name": "Ada Lovelace"}
+    users.clear()
+    assert client.get("/who_am_i", headers=ada).status_code == 401
+
+
+def test_fresh_and_optional():
+    """A route for fresh tokens refuses others; one with optional login is open to everybody"""
+    new_in_4()
+    app = create_app()
+
+    @app.route("/fresh")
+    @jwt_required(fresh=True)
+    def fresh_only():
+        return jsonify(user=get_jwt_identity())
+
+    @app.route("/optional")
+    @jwt_required(optional=True)
+    def optional():
+        return jsonify(user=get_jwt_identity())
+
+    client = app.test_client()
+    with app.test_request_context():
+        fresh = bearer(create_access_token("ada", fresh=True))
+    stale = client.get("/fresh", headers=bearer(login(client)["access"]))
+    assert (stale.status_code, stale.get_json()) == (401, {"msg": "Fresh token required"})
+    assert client.get("/fresh", headers=fresh).get_json() == {"user": "ada"}
+    assert client.get("/optional", headers=fresh).get_json() == {"user": "ada"}
+    assert client.get("/optional").get_json() == {"user": None}
+
+
+def test_query_string_and_json():
+    """A token is also found in the query string and in the body's JSON, where configured"""
+    app = create_app()
+    app.config["JWT_TOKEN_LOCATION"] = ["query_string", "json"]
+    client = app.test_client()
+    access = login(client)["access"]
+    assert client.get("/protected?jwt=" + access).get_json()["user"] == "ada"
+    assert client.post("/protected", json={"access_token": access}).get_json()["user"] == "ada"
+    assert client.get("/protected", headers=bearer(access)).status_code == 401

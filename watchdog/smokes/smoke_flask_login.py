@@ -1,13 +1,20 @@
 """Flask-Login: users logged in by the session, the remember-me cookie or a key in the request."""
 
+import importlib.util
+import unittest
+
 from flask import Flask, render_template_string, session
 from flask_login import (
     LoginManager,
     UserMixin,
+    confirm_login,
     current_user,
+    fresh_login_required,
+    login_fresh,
     login_required,
     login_user,
     logout_user,
+    user_logged_in,
 )
 
 SABOTAGE = [
@@ -15,6 +22,9 @@ SABOTAGE = [
     "flask_login/login_manager.py:LoginManager._load_user_from_remember_cookie",
     "flask_login/utils.py:login_user",
     "flask_login/utils.py:logout_user",
+    "flask_login/utils.py:confirm_login",
+    "flask_login/login_manager.py:LoginManager._session_protection_failed",
+    "flask_login/test_client.py:FlaskLoginClient.__init__",
 ]
 
 NAMES = {"7": "ada"}
@@ -28,11 +38,13 @@ class User(UserMixin):
         self.name = NAMES[user_id]
 
 
-def create_app():
+def create_app(protection="basic"):
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
     login_manager = LoginManager()
     login_manager.login_view = "login"
+    login_manager.refresh_view = "confirm"
+    login_manager.session_protection = protection
     login_manager.init_app(app)
 
     @login_manager.user_loader
@@ -65,6 +77,16 @@ def create_app():
     @login_required
     def private():
         return "hello " + current_user.name
+
+    @app.route("/password", endpoint="password")
+    @fresh_login_required
+    def change_password():
+        return "fresh: %s" % login_fresh()
+
+    @app.route("/confirm", methods=["GET", "POST"])
+    def confirm():
+        confirm_login()
+        return "confirmed"
 
     @app.route("/greeting")
     def greeting():
@@ -112,3 +134,60 @@ def test_api_key():
     client = create_app().test_client()
     assert client.get("/private", headers={"X-Api-Key": "ada-api-key"}).data == b"hello ada"
     assert client.get("/private", headers={"X-Api-Key": "wrong"}).status_code == 302
+
+
+def test_fresh_login():
+    """A login by the cookie is not fresh: what needs a fresh one asks to confirm it first"""
+    client = create_app().test_client()
+    client.post("/login/remember")
+    assert client.get("/password").data == b"fresh: True"
+    client.post("/end-session")
+    assert client.get("/private").data == b"hello ada"
+    response = client.get("/password")
+    assert response.status_code == 302 and "/confirm?next=" in response.headers["Location"]
+    client.post("/confirm")
+    assert client.get("/password").data == b"fresh: True"
+
+
+def test_session_protection():
+    """A session that comes from another browser ends if protection is strong, else is not fresh"""
+    other = {"User-Agent": "another browser"}
+    client = create_app("strong").test_client()
+    client.post("/login/plainly")
+    assert client.get("/private").status_code == 200
+    assert client.get("/private", headers=other).status_code == 302
+    assert client.get("/private").status_code == 302
+    client = create_app("basic").test_client()
+    client.post("/login/plainly")
+    assert client.get("/private", headers=other).data == b"hello ada"
+    assert client.get("/password", headers=other).status_code == 302
+
+
+def test_login_signal():
+    """The signal user_logged_in tells which user logged in"""
+    if not importlib.util.find_spec("blinker"):
+        raise unittest.SkipTest("before Flask 2.3 signals need blinker, which is optional")
+    app, users = create_app(), []
+
+    def note(sender, user):
+        users.append((sender, user.name))
+
+    with user_logged_in.connected_to(note, sender=app):
+        app.test_client().post("/login/plainly")
+    assert users == [(app, "ada")]
+
+
+def test_client_of_a_user():
+    """FlaskLoginClient, in an application's tests, is logged in as a user from the start"""
+    try:
+        from flask_login import FlaskLoginClient
+    except ImportError as error:
+        raise unittest.SkipTest("FlaskLoginClient is new in Flask-Login 0.5") from error
+    app = create_app(protection=None)
+    app.test_client_class = FlaskLoginClient
+    with app.test_client(user=User("7")) as client:
+        assert client.get("/private").data == b"hello ada"
+        assert client.get("/password").data == b"fresh: True"
+    with app.test_client(user=User("7"), fresh_login=False) as client:
+        assert client.get("/password").status_code == 302
+    assert app.test_client().get("/private").status_code == 302

@@ -14,6 +14,7 @@ SABOTAGE = [
     "flask_session/base.py:ServerSideSessionInterface.open_session",
     "flask_session/base.py:ServerSideSessionInterface.save_session",
     "flask_session/filesystem/filesystem.py:FileSystemSessionInterface._upsert_session",
+    "flask_session/base.py:ServerSideSessionInterface._sign",
 ]
 
 
@@ -108,3 +109,15 @@ def test_redis():
     assert keys
     server.delete(*keys)
     assert client.get("/get").data == b"not set of 0"
+
+
+def test_signed_cookie():
+    """With SESSION_USE_SIGNER the cookie is signed, and one that was changed is a new session."""
+    app = create_app(SESSION_USE_SIGNER=True, **files())
+    Session(app)
+    use(app)
+    cookie = app.test_client().get("/set/kept").headers["Set-Cookie"].split(";")[0]
+    client = app.test_client(use_cookies=False)
+    assert client.get("/get", headers={"Cookie": cookie}).data == b"kept of 1"
+    forged = cookie.rpartition(".")[0] + ".forged"
+    assert client.get("/get", headers={"Cookie": forged}).data == b"not set of 0"

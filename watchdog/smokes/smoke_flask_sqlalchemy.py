@@ -1,11 +1,13 @@
 """Flask-SQLAlchemy as its quickstart uses it.
 
 Models, queries and the session in an application's requests, pages of a long result, and a second
-database.
+database; each in the form of its early quickstart, and in the forms of 3.0 and 3.1.
 """
 
+import inspect
 import os
 import sqlite3
+import unittest
 
 from flask import Flask, abort, jsonify
 from flask_sqlalchemy import SQLAlchemy
@@ -15,6 +17,7 @@ SABOTAGE = [
     "flask_sqlalchemy/extension.py:SQLAlchemy._teardown_session",
     "flask_sqlalchemy/query.py:Query.first_or_404",
     "flask_sqlalchemy/query.py:Query.paginate",
+    "flask_sqlalchemy/extension.py:SQLAlchemy.get_or_404",
 ]
 
 
@@ -116,3 +119,113 @@ def test_second_database():
         db.session.commit()
         assert Visit.query.count() == 1
     assert rows("binds-log", "SELECT page FROM visit") == [("/",)]
+
+
+def configure(db, name):
+    """The application of the quickstart of 3.1, whose models were declared before it."""
+    app = Flask(__name__)
+    app.config["TESTING"] = True
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///" + os.path.abspath(name + ".db")
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+    return app
+
+
+def mapped_database(*bases):
+    """A database whose models are declared with a base class of the application's own."""
+    if "disable_autonaming" not in inspect.signature(SQLAlchemy.__init__).parameters:
+        raise unittest.SkipTest("a base class of one's own is new in Flask-SQLAlchemy 3.1")
+    from sqlalchemy.orm import DeclarativeBase
+
+    class Base(DeclarativeBase, *bases):
+        pass
+
+    return SQLAlchemy(model_class=Base)
+
+
+def test_selected_rows():
+    """Rows are found by db.session.execute(db.select(...)) and paged by db.paginate"""
+    if not hasattr(SQLAlchemy, "paginate"):
+        raise unittest.SkipTest("db.paginate is new in Flask-SQLAlchemy 3.0")
+    app = create_app("select")
+    db, User, _, _ = app.models
+    with app.app_context():
+        db.session.add_all([User(username="user%d" % n) for n in range(7)])
+        db.session.commit()
+        query = db.select(User).order_by(User.username.desc())
+        assert db.session.execute(query).scalars().first().username == "user6"
+        named = db.select(User).filter_by(username="user3")
+        assert db.session.execute(named).scalar_one().id == 4
+        page = db.paginate(query, page=2, per_page=3)
+        assert [user.username for user in page] == ["user3", "user2", "user1"]
+        assert (page.total, page.pages, page.has_next) == (7, 3, True)
+
+
+def test_or_404():
+    """A view gets its row with get_or_404, first_or_404 or one_or_404"""
+    if not hasattr(SQLAlchemy, "get_or_404"):
+        raise unittest.SkipTest("db.get_or_404 is new in Flask-SQLAlchemy 3.0")
+    app = create_app("or404")
+    db, User, _, _ = app.models
+
+    @app.route("/by-id/<int:id>")
+    def by_id(id):
+        return db.get_or_404(User, id).username
+
+    @app.route("/first/<username>")
+    def first(username):
+        return db.first_or_404(db.select(User).filter_by(username=username)).username
+
+    @app.route("/one/<username>")
+    def one(username):
+        query = db.select(User).filter_by(username=username)
+        return db.one_or_404(query, description="No user named '%s'." % username).username
+
+    client = app.test_client()
+    client.post("/users/ada/new/1")
+    for url in ("/by-id/1", "/first/ada", "/one/ada"):
+        assert client.get(url).data == b"ada"
+    for url in ("/by-id/2", "/first/bob", "/one/bob"):
+        assert client.get(url).status_code == 404
+    assert b"No user named &#39;bob&#39;." in client.get("/one/bob").data
+
+
+def test_mapped_models():
+    """The quickstart of 3.1: models with Mapped columns on a DeclarativeBase"""
+    db = mapped_database()
+    from sqlalchemy.orm import Mapped, mapped_column
+
+    class User(db.Model):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        username: Mapped[str] = mapped_column(unique=True)
+        email: Mapped[str]
+
+    app = configure(db, "mapped")
+    with app.app_context():
+        db.session.add(User(username="ada", email="ada@example.com"))
+        db.session.commit()
+        users = db.session.execute(db.select(User).order_by(User.username)).scalars()
+        assert [user.email for user in users] == ["ada@example.com"]
+    assert rows("mapped", 'SELECT id, username FROM "user"') == [(1, "ada")]
+
+
+def test_models_as_dataclasses():
+    """Models on DeclarativeBase and MappedAsDataclass are dataclasses too"""
+    from sqlalchemy import orm
+
+    if not hasattr(orm, "MappedAsDataclass"):
+        raise unittest.SkipTest("MappedAsDataclass is new in SQLAlchemy 2.0")
+    db = mapped_database(orm.MappedAsDataclass)
+
+    class Todo(db.Model):
+        id: orm.Mapped[int] = orm.mapped_column(init=False, primary_key=True)
+        title: orm.Mapped[str]
+        done: orm.Mapped[bool] = orm.mapped_column(default=False)
+
+    app = configure(db, "dataclasses")
+    with app.app_context():
+        db.session.add(Todo("write"))
+        db.session.commit()
+        todo = db.session.execute(db.select(Todo)).scalar_one()
+        assert (todo.title, todo.done) == ("write", False) and "title='write'" in repr(todo)

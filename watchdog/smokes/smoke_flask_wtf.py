@@ -5,11 +5,11 @@ import io
 import re
 import unittest
 
-from flask import Flask, jsonify, render_template_string
+from flask import Blueprint, Flask, jsonify, render_template_string
 from flask_wtf import FlaskForm, RecaptchaField
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from flask_wtf.file import FileAllowed, FileField, FileRequired
-from wtforms import StringField
+from wtforms import FieldList, Form, FormField, StringField
 from wtforms.validators import DataRequired, Email, Length
 
 SABOTAGE = [
@@ -17,9 +17,14 @@ SABOTAGE = [
     "flask_wtf/csrf.py:CSRFProtect.init_app",
     "flask_wtf/file.py:FileField.process_formdata",
     "flask_wtf/recaptcha/widgets.py:RecaptchaWidget.__call__",
+    "flask_wtf/csrf.py:CSRFProtect._error_response",
+    "flask_wtf/file.py:MultipleFileField.process_formdata",
 ]
 
 TEMPLATE = '<form method="post">{{ form.hidden_tag() }}{{ form.name(size=20) }}</form>'
+
+CONTACT = """{{ form.csrf_token }}{{ form.home.number }}
+{% for entry in form.others %}{{ entry.number }}{% endfor %}{{ form.errors }}"""
 
 
 class NameForm(FlaskForm):
@@ -28,6 +33,15 @@ class NameForm(FlaskForm):
 
 class PhotoForm(FlaskForm):
     photo = FileField(validators=[FileRequired(), FileAllowed(["png"], "Images only!")])
+
+
+class PhoneForm(Form):
+    number = StringField("number", validators=[DataRequired()])
+
+
+class ContactForm(FlaskForm):
+    home = FormField(PhoneForm)
+    others = FieldList(FormField(PhoneForm), min_entries=1, max_entries=3)
 
 
 class SignupForm(FlaskForm):
@@ -71,6 +85,26 @@ def create_app():
         if form.validate_on_submit():
             return form.photo.data.filename + ":" + form.photo.data.read().decode()
         return jsonify(form.errors)
+
+    @app.errorhandler(CSRFError)
+    def handle_csrf_error(e):
+        return "refused: " + e.description, 400
+
+    @app.route("/contact", methods=["GET", "POST"])
+    def contact():
+        form = ContactForm()
+        if form.validate_on_submit():
+            return jsonify(home=form.home.data, others=form.others.data)
+        return render_template_string(CONTACT, form=form)
+
+    hooks = Blueprint("hooks", __name__)
+
+    @hooks.route("/hooks/paid", methods=["POST"])
+    def paid():
+        return "paid"
+
+    csrf.exempt(hooks)
+    app.register_blueprint(hooks)
 
     @app.route("/signup")
     def signup():
@@ -133,3 +167,49 @@ def test_email_field():
     for address, right in [("ada@gmail.com", True), ("ada", False)]:
         with app.test_request_context(method="POST", data={"email": address}):
             assert EmailForm(meta={"csrf": False}).validate_on_submit() is right
+
+
+def test_nested_forms():
+    """A form in a form and a list of forms are rendered, filled in and validated"""
+    client = create_app().test_client()
+    page = client.get("/contact").get_data(as_text=True)
+    assert 'name="home-number"' in page and 'name="others-0-number"' in page
+    token = re.search(r'name="csrf_token" type="hidden" value="([^"]+)"', page).group(1)
+    data = {"csrf_token": token, "home-number": "1", "others-0-number": "2", "others-1-number": "3"}
+    expected = {"home": {"number": "1"}, "others": [{"number": "2"}, {"number": "3"}]}
+    assert client.post("/contact", data=data).get_json() == expected
+    data["others-1-number"] = ""
+    page = client.post("/contact", data=data).get_data(as_text=True)
+    assert "This field is required." in page
+
+
+def test_csrf_error_page():
+    """The application's own page for a CSRFError is shown; an exempt blueprint needs no token"""
+    client = create_app().test_client()
+    refused = client.post("/name", data={"name": "Ada"})
+    assert (refused.status_code, refused.data) == (400, b"refused: The CSRF token is missing.")
+    assert client.post("/hooks/paid").data == b"paid"
+
+
+def test_multiple_files():
+    """Several files are uploaded by one field; one of the wrong kind is refused"""
+    try:
+        from flask_wtf.file import MultipleFileField
+    except ImportError as error:
+        raise unittest.SkipTest("MultipleFileField is new in Flask-WTF 1.2") from error
+    app = create_app()
+
+    class PhotosForm(FlaskForm):
+        photos = MultipleFileField(validators=[FileRequired(), FileAllowed(["png"])])
+
+    @app.route("/photos", methods=["POST"], endpoint="photos")
+    def photos():
+        form = PhotosForm(meta={"csrf": False})
+        return jsonify(form.validate_on_submit(), [file.filename for file in form.photos.data])
+
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    client = app.test_client()
+    for last, accepted in (("b.png", True), ("b.txt", False)):
+        files = [(io.BytesIO(b"pixels"), "a.png"), (io.BytesIO(b"pixels"), last)]
+        answer = client.post("/photos", data={"photos": files}).get_json()
+        assert answer == [accepted, ["a.png", last]]

@@ -10,13 +10,21 @@ from smoke_files import FILES, MATRIX, SUBJECTS, file_of, functions_in, sabotage
 
 # Longer than a quickstart, each for a reason: the core smoke tries a dozen things that every
 # application uses; Authlib and Flask-OAuthlib are client and server; OpenID 2.0 needs a provider of
-# its own; scenarios are whole applications, the book's is a book's.
+# its own; scenarios are whole applications, the book's is a book's; extensions of which people use
+# a dozen documented parts have a test for each.
 LONGEST = {
     "smoke_flask.py": 220,
     "smoke_authlib.py": 170,
+    "smoke_flask_admin.py": 240,
+    "smoke_flask_caching.py": 205,
+    "smoke_flask_jwt_extended.py": 230,
+    "smoke_flask_limiter.py": 215,
+    "smoke_flask_login.py": 195,
     "smoke_flask_oauthlib.py": 160,
     "smoke_flask_openid.py": 145,
     "smoke_flask_security_too.py": 145,
+    "smoke_flask_sqlalchemy.py": 235,
+    "smoke_flask_wtf.py": 220,
     "smoke_scenario_book_application.py": 240,
     "smoke_scenario_celery.py": 155,
     "smoke_scenario_oauth_login.py": 175,
