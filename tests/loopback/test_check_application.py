@@ -39,6 +39,11 @@ def packages() -> Any:
     plain = {"plain.py": "from tool import old\n"}
     index.add("plain", "1.0", day(4), files=plain, requires=["tool"])
     index.add("tool", "2.0", day(32), files={"tool.py": "new = 1\n"})
+    # A library that one release breaks, and a later one in another way.
+    twice = {"plain_twice.py": "from steps import first\nfrom steps import second\n"}
+    index.add("plain-twice", "1.0", day(4), files=twice, requires=["steps"])
+    for number, text in enumerate(("first = second = 1\n", "first = 1\n", "second = 1\n"), 1):
+        index.add("steps", f"{number}.0", day(3 + 10 * (number - 1)), files={"steps.py": text})
     # An extension whose smoke uses what its first version does not have yet.
     index.add("ext-young", "1.0", day(4), files={"ext_young.py": "old = 1\n"}, requires=["flask"])
     index.add("ext-young", "2.0", day(5), files={"ext_young.py": GOOD}, requires=["flask"])
@@ -86,6 +91,16 @@ def test_pinned_and_broken_has_cause_and_cure(home: Home) -> None:
     answer = home.json("check", "-r", path)
     assert answer["cure"]["pins"] == ["werkzeug<3"]
     assert (answer["outcome"], answer["stage"]) == ("broken", "import")
+
+
+def test_failure_that_changed_its_form_has_both_causes(home: Home) -> None:
+    """The release that broke a pinned set is named, and the one since which it fails as today."""
+    answer = check(home, "flask==3.0.0", "plain-twice==1.0", "steps==3.0")
+    assert answer["symptom"].startswith("ImportError: cannot import name 'first' from 'steps'")
+    assert (answer["culprit"]["name"], answer["culprit"]["version"]) == ("steps", "2.0")
+    later = answer["later"]
+    assert (later["culprit"]["version"], later["culprit"]["last_good"]) == ("3.0", "2.0")
+    assert answer["cure"]["pins"] == ["steps<2"]
 
 
 def test_newer_extension_is_the_nearest_change(home: Home) -> None:
@@ -140,7 +155,7 @@ def test_everything_that_is_named_is_imported(home: Home) -> None:
     assert answer["imports"]["outcome"] == "broken"
     assert [use["name"] for use in answer["imports"]["failed"]] == ["test_plain"]
     assert answer["culprit"]["name"] == "tool"
-    assert answer["cure"]["pins"] == ["tool<2"]
+    assert answer["cure"]["pins"] == ["steps<2"]
     assert "plain cannot be imported" in home("check", "-r", "requirements.txt").stdout
 
 

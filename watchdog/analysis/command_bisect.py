@@ -11,7 +11,6 @@ from functools import partial
 
 from packaging.version import Version
 
-from watchdog.analysis.check.cause import pins_of
 from watchdog.analysis.check.explain import (
     Report,
     changelog_of,
@@ -20,6 +19,7 @@ from watchdog.analysis.check.explain import (
     result_without_lock,
 )
 from watchdog.analysis.check.moves import Goal, MoveSearch
+from watchdog.analysis.check.requirement_changes import pins_of
 from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
 from watchdog.analysis.command import Command
 from watchdog.analysis.history.bisect import Experiment

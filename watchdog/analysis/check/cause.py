@@ -7,13 +7,12 @@ one, and the release that breaks it is the first that may not be installed besid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -21,11 +20,12 @@ from watchdog.analysis.check.explain import Report, changelog_of, explain_since
 from watchdog.analysis.check.installing import Installable, closure
 from watchdog.analysis.check.moves import (
     Baseline,
+    Breaking,
     Goal,
     MoveSearch,
-    changed_requirement,
 )
 from watchdog.analysis.check.python_choice import choose_python_of_project
+from watchdog.analysis.check.requirement_changes import opened_requirement, pins_of
 from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
@@ -39,7 +39,7 @@ from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.harness import test_of_import
-from watchdog.model.history import Culprit
+from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock, package_name
 from watchdog.model.signature import missing_symbol
 from watchdog.runner.calibration import Control
@@ -154,7 +154,7 @@ class _Explanation:
             control, around = await self._with_what_lies_behind(package, control, around)
         self.held = await self.search.back(control, lock, around - request.fixed)
         if self.result.culprit is None:
-            self._name_culprit(failure)
+            await self._name_culprit(failure)
 
     async def _with_what_lies_behind(
         self, core: str, control: Control, around: frozenset[str]
@@ -218,7 +218,7 @@ class _Explanation:
         self.result = replace(explained, cure=self.result.cure)
         return Control(lock=good.lock, python=python, as_of=cutoff_of(good))
 
-    def _name_culprit(self, failure: FirstFailure) -> None:
+    async def _name_culprit(self, failure: FirstFailure) -> None:
         """Add the release that broke it: the first that may not be installed.
 
         Of several packages that are held back, it is the one whose next release shows the failure.
@@ -232,8 +232,8 @@ class _Explanation:
         if len(breaking) != 1:
             return
         ((name, first),) = breaking.items()
-        culprit = Culprit(name, str(first.release), str(first.last_good))
         workspace = self.scheduler.workspace
+        culprit = _culprit(name, first)
         self.add(
             culprit=culprit,
             proof="swap",
@@ -242,6 +242,22 @@ class _Explanation:
                 workspace, culprit, self.result.python, workspace.settings.as_of
             ),
         )
+        if failure.use.signature not in first.signatures:
+            await self._name_later_cause(failure, name)
+
+    async def _name_later_cause(self, failure: FirstFailure, name: str) -> None:
+        """Add the release since which it fails as it does today; before, it failed otherwise."""
+        installed = self.result.lock.version(name) if self.result.lock else None
+        if installed is None:
+            return
+        signature = failure.use.signature
+        found = await self.search.first_showing(self.held, name, signature, Version(installed))
+        since = _released(self.scheduler.workspace, name, found.release) if found else None
+        if found is None or since is None:
+            return
+        culprit = _culprit(name, found)
+        symptom = failure.use.symptom
+        self.add(later=ExplainedCause(culprit=culprit, proof="swap", since=since, symptom=symptom))
 
     async def choose(self, *, core: bool) -> None:
         """Take the better of two cures, as near as possible, and try older Pythons if it is bad."""
@@ -336,27 +352,14 @@ def _can_move(obstacle: Obstacle) -> bool:
     )
 
 
+def _culprit(name: str, breaking: Breaking) -> Culprit:
+    """Return the release that breaks, with the one before it."""
+    return Culprit(name, str(breaking.release), str(breaking.last_good))
+
+
 def _released(workspace: Workspace, name: str, version: Version) -> datetime | None:
     releases = workspace.index.releases_of(name, workspace.settings.as_of)
     return next((r.uploaded for r in releases if r.version == version), None)
-
-
-def opened_requirement(requirement: str) -> str:
-    """Return a requirement for any version; extras and marker stay."""
-    opened = Requirement(requirement)
-    opened.specifier = SpecifierSet()
-    return str(opened)
-
-
-def pins_of(requirements: Iterable[str], changes: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the requirements that changes lead to: `greenlet>=3.1`, with extras and markers."""
-    named: dict[str, Requirement] = {}
-    for requirement in map(Requirement, requirements):
-        named[canonicalize_name(requirement.name)] = requirement
-    return tuple(
-        str(changed_requirement(named.get(name, Requirement(name)), bound))
-        for name, bound in sorted(changes.items())
-    )
 
 
 async def _older_python(

@@ -10,17 +10,21 @@ So every change was seen to be needed, and the whole was run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from watchdog.analysis.check.installing import Installable, closure, find_installable
+from watchdog.analysis.check.requirement_changes import (
+    Changes,
+    changed_requirements,
+    short_bound,
+)
 from watchdog.analysis.check.result import COMMAND, IMPORTS, CheckRequest, SubjectResult
 from watchdog.analysis.check.subjects import named_packages
 from watchdog.analysis.check.validity import judge_records
@@ -28,7 +32,7 @@ from watchdog.analysis.history.cure import first, remove_needless
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Conflict, Lock, package_name
-from watchdog.model.release import Release, short_version
+from watchdog.model.release import Release
 from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler, gather
 
@@ -36,9 +40,6 @@ _MOST_STEPS = 12
 _LOWER_BOUNDS = ("==", ">=", "~=")
 _MADE = (IMPORTS, COMMAND)
 _PASSES = (Outcome.WORKS, Outcome.UNJUDGED)
-
-Changes = Mapping[str, str]
-"""What a package's requirement becomes: the version specifier, by normalised name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +297,7 @@ class MoveSearch:
             lowest = await first(between, partial(self._works_with, changes, name))
             if lowest is not None and await self.works(changes | {name: f">={lowest}"}):
                 changes = changes | {name: f">={lowest}"}
-        short = {n: _short(b) for n, b in changes.items()}
+        short = {n: short_bound(b) for n, b in changes.items()}
         return short if await self.works(short) else changes
 
     async def _works_with(self, changes: Changes, name: str, version: Version) -> bool:
@@ -323,8 +324,35 @@ class MoveSearch:
             )
             if await self.works(holds | {name: f"<{broken}"}):
                 holds = holds | {name: f"<{broken}"}
-        short = {name: _short(bound) for name, bound in holds.items()}
+        short = {name: short_bound(bound) for name, bound in holds.items()}
         return short if await self.works(short) else holds
+
+    async def first_showing(
+        self, holds: Changes, name: str, signature: str, installed: Version
+    ) -> Breaking | None:
+        """Return the first release after the one that breaks which shows a failure; None if none.
+
+        Args:
+            holds: packages that are held back; the others among them stay so.
+            name: the package whose releases are tried.
+            signature: of the failure.
+            installed: the version up to which they are tried.
+        """
+        start = self.breaking[name].release
+        later = [r.version for r in self._releases(name) if start < r.version <= installed]
+
+        async def shows(version: Version) -> bool:
+            attempt = await self.attempt({**holds, name: f"<={version}"})
+            return signature in attempt.signatures
+
+        found = await first(later, shows)
+        if found is None:
+            return None
+        before = max([start, *(version for version in later if version < found)])
+        seen = await self.confirm({**holds, name: f"<={found}"})
+        if signature not in seen.signatures:
+            return None
+        return Breaking(release=found, last_good=before, signatures=seen.signatures)
 
     async def _fails_at(self, holds: Changes, name: str, version: Version) -> bool:
         return not await self.works({**holds, name: f"<={version}"})
@@ -332,33 +360,6 @@ class MoveSearch:
     def _releases(self, name: str) -> tuple[Release, ...]:
         workspace = self.scheduler.workspace
         return workspace.index.final_releases(name, workspace.settings.as_of)
-
-
-def changed_requirements(requirements: Sequence[str], changes: Changes) -> tuple[str, ...]:
-    """Return requirements with some changed, and added where no requirement names the package."""
-    rest = dict(changes)
-    changed: list[str] = []
-    for text in requirements:
-        requirement = Requirement(text)
-        name = canonicalize_name(requirement.name)
-        if name in changes:
-            rest.pop(name, None)
-            requirement = changed_requirement(requirement, changes[name])
-        changed.append(str(requirement))
-    return (*changed, *(f"{name}{bound}" for name, bound in rest.items()))
-
-
-def changed_requirement(requirement: Requirement, bound: str) -> Requirement:
-    """Return a requirement with another version; extras and marker stay.
-
-    An upper bound joins a range; it replaces an exact version.
-    """
-    changed = Requirement(str(requirement))
-    exact = any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
-    is_joined = bound.startswith("<") and not exact
-    bounds = [*map(str, requirement.specifier), bound] if is_joined else [bound]
-    changed.specifier = SpecifierSet(",".join(filter(None, bounds)))
-    return changed
 
 
 def suspects_of(result: SubjectResult, modules: Mapping[str, str]) -> tuple[str, ...]:
@@ -381,13 +382,3 @@ def _place(text: str, name: str) -> int:
     lowered = text.lower()
     place = lowered.find(f"you require {name}")
     return place if place >= 0 else (lowered.find(name) + len(text) if name in lowered else -1)
-
-
-def _short(bound: str) -> str:
-    """Return a bound without trailing zeros in its version: `>=3.1` for `>=3.1.0`."""
-    for operator in (">=", "<=", "=="):
-        if bound.startswith(operator):
-            if operator != ">=":
-                return bound
-            return f">={short_version(Version(bound.removeprefix(operator)))}"
-    return f"<{short_version(Version(bound.removeprefix('<')))}" if bound.startswith("<") else bound

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from watchdog.analysis.check.cause import goal_of, opened_requirement
+from watchdog.analysis.check.cause import goal_of
 from watchdog.analysis.check.check import check
-from watchdog.analysis.check.moves import Changes, MoveSearch
+from watchdog.analysis.check.moves import MoveSearch
+from watchdog.analysis.check.requirement_changes import Changes, opened_requirement
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Lock, package_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.requirements import Requirement
 
-from watchdog.analysis.check.moves import changed_requirement, changed_requirements
+from watchdog.analysis.check.requirement_changes import changed_requirement, changed_requirements
 
 
 @pytest.mark.parametrize(
