@@ -101,6 +101,9 @@ def test_failure_that_changed_its_form_has_both_causes(home: Home) -> None:
     later = answer["later"]
     assert (later["culprit"]["version"], later["culprit"]["last_good"]) == ("3.0", "2.0")
     assert answer["cure"]["pins"] == ["steps<2"]
+    text = home("check", "-r", write(home, "flask==3.0.0", "plain-twice==1.0", "steps==3.0"))
+    assert "caused by steps 2.0 (it worked with 1.0; proof: swap)" in text.stdout
+    assert "caused by steps 3.0 (the release before it was 2.0; proof: swap)" in text.stdout
 
 
 def test_newer_extension_is_the_nearest_change(home: Home) -> None:
@@ -156,6 +159,9 @@ def test_everything_that_is_named_is_imported(home: Home) -> None:
     assert [use["name"] for use in answer["imports"]["failed"]] == ["test_plain"]
     assert answer["culprit"]["name"] == "tool"
     assert answer["cure"]["pins"] == ["steps<2"]
+    text = home("check", "-r", write(home, "flask==3.0.0", "plain-twice==1.0", "steps==3.0"))
+    assert "caused by steps 2.0 (it worked with 1.0; proof: swap)" in text.stdout
+    assert "caused by steps 3.0 (the release before it was 2.0; proof: swap)" in text.stdout
     assert "plain cannot be imported" in home("check", "-r", "requirements.txt").stdout
 
 

@@ -233,6 +233,9 @@ class _Explanation:
             return
         ((name, first),) = breaking.items()
         workspace = self.scheduler.workspace
+        later = None
+        if failure.use.signature not in first.signatures:
+            later = await self._later_cause(failure, name)
         culprit = _culprit(name, first)
         self.add(
             culprit=culprit,
@@ -241,23 +244,21 @@ class _Explanation:
             changelog=changelog_of(
                 workspace, culprit, self.result.python, workspace.settings.as_of
             ),
+            later=later,
         )
-        if failure.use.signature not in first.signatures:
-            await self._name_later_cause(failure, name)
 
-    async def _name_later_cause(self, failure: FirstFailure, name: str) -> None:
-        """Add the release since which it fails as it does today; before, it failed otherwise."""
+    async def _later_cause(self, failure: FirstFailure, name: str) -> ExplainedCause | None:
+        """Return the release since which it fails as it does today; before, it failed otherwise."""
         installed = self.result.lock.version(name) if self.result.lock else None
         if installed is None:
-            return
+            return None
         signature = failure.use.signature
         found = await self.search.first_showing(self.held, name, signature, Version(installed))
         since = _released(self.scheduler.workspace, name, found.release) if found else None
         if found is None or since is None:
-            return
-        culprit = _culprit(name, found)
-        symptom = failure.use.symptom
-        self.add(later=ExplainedCause(culprit=culprit, proof="swap", since=since, symptom=symptom))
+            return None
+        culprit, symptom = _culprit(name, found), failure.use.symptom
+        return ExplainedCause(culprit=culprit, proof="swap", since=since, symptom=symptom)
 
     async def choose(self, *, core: bool) -> None:
         """Take the better of two cures, as near as possible, and try older Pythons if it is bad."""

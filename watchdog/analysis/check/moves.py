@@ -195,14 +195,15 @@ class MoveSearch:
             batch = trials[start : start + at_once]
             run = self.scheduler.record if everything else self.scheduler.record_once
             records = await gather(run(trial) for trial in batch)
-            for result in await judge_records(self.scheduler, records, installable, self.request):
-                if result.outcome not in _PASSES:
-                    return Attempt(
-                        works=False,
-                        lock=lock,
-                        suspects=suspects_of(result, installable.modules),
-                        signatures=frozenset(use.signature for use in result.failed),
-                    )
+            results = await judge_records(self.scheduler, records, installable, self.request)
+            failing = [result for result in results if result.outcome not in _PASSES]
+            if failing:
+                return Attempt(
+                    works=False,
+                    lock=lock,
+                    suspects=suspects_of(failing[0], installable.modules),
+                    signatures=frozenset(u.signature for r in failing for u in r.failed),
+                )
         return Attempt(works=True, lock=lock)
 
     def _trial(self, subject: str, lock: Lock) -> Trial:
