@@ -65,6 +65,7 @@ def test_check_culprit_and_widest_bound(home: Home) -> None:
         "verified": True,
         "how": "bound",
         "python": None,
+        "partial": False,
         "lock": {"ext-import": "1.0", "flask": "2.0.0", "werkzeug": "2.0.0"},
     }
 

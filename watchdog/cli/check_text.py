@@ -265,13 +265,14 @@ def cure_lines(result: CheckResult, changed_files: str) -> Iterator[str]:
     """
     cure = result.cure
     both = cure is not None and cure.how == CHANGED_ON_OLDER_PYTHON
-    on_python = f" on Python {cure.python}" if cure and both else ""
+    python = cure.python if cure and both else result.python
+    rest = ", but for what never worked there," if cure and cure.partial else ""
     if cure and cure.pins and changed_files:
-        yield f"it works{on_python} with this change (run):"
+        yield f"it works on Python {python}{rest} with this change (run):"
         yield from changed_files.splitlines()
     elif cure and cure.pins:
         arguments = pip_arguments(result.requirements, cure.pins)
-        yield f"it works{on_python} with: pip install {shlex.join(arguments)}"
+        yield f"it works on Python {python}{rest} with: pip install {shlex.join(arguments)}"
     if cure and cure.python and not both:
         word = "or" if cure.pins else "it works"
         yield f"{word} with Python {cure.python}, as it is"
@@ -337,6 +338,7 @@ def _cure_json(cure: Cure | None) -> dict[str, Any] | None:
         "verified": True,
         "how": cure.how,
         "python": cure.python,
+        "partial": cure.partial,
         "lock": _versions(cure.lock),
     }
 

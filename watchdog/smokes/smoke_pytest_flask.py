@@ -1,6 +1,7 @@
 """pytest-flask: fixtures for the tests of an application, run by a pytest of their own."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,9 +51,18 @@ def run_pytest(source):
         timeout=20,
         universal_newlines=True,
     )
-    errors = [line for line in run.stdout.splitlines() if line.startswith("E  ")]
-    assert run.returncode == 0, "\n".join(errors) or run.stdout
+    if run.returncode != 0:
+        fail_as_pytest_showed(run.stdout)
     return run.stdout
+
+
+def fail_as_pytest_showed(output):
+    """Raise the last exception of pytest's report again: its class and its message."""
+    errors = re.findall(r"^E +(?:\w+\.)*(\w+(?:Error|Exception|Warning)): (.+)", output, re.M)
+    if errors:
+        name, message = errors[-1]
+        raise type(name, (AssertionError,), {"__module__": "builtins"})(message)
+    raise AssertionError("\n".join(re.findall(r"^E   +\S.*", output, re.M)) or output)
 
 
 def test_client():

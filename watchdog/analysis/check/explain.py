@@ -107,7 +107,7 @@ async def explain_since(
     if not with_cure:
         return result
     scheduler.observer.stage("Looking for what to install instead")
-    found = await cure.find_cure(experiment, python, as_of, good)
+    found = await cure.find_cure_on_any_python(experiment, python, as_of, good)
     return replace(result, cure=found, cure_searched=True)
 
 

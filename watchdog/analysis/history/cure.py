@@ -9,7 +9,7 @@ So every pin was seen to be needed, and none is narrower than was seen.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -17,12 +17,17 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from watchdog.analysis.history.bisect import Experiment
+from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.model.history import Snapshot
 from watchdog.model.lock import Lock, package_name
+from watchdog.model.python_series import series_key
 from watchdog.model.release import short_version
 from watchdog.runner.scheduler import gather
 
 _MOST_HOLDS = 30
+
+_OLDER_PYTHONS = 4
+"""How many older Pythons are tried."""
 
 CHANGED_ON_OLDER_PYTHON = "changed on an older python"
 """How a cure works that needs both: pins, and an older Python."""
@@ -39,12 +44,14 @@ class Cure:
         lock: what they give, which ran.
         python: an older Python on which it works without any pins, or with CHANGED_ON_OLDER_PYTHON
             the one on which the pins work; None if there is none.
+        partial: True if uses still fail that never worked on this Python.
     """
 
     pins: tuple[str, ...]
     how: str
     lock: Lock
     python: str | None = None
+    partial: bool = False
 
 
 async def find_cure(
@@ -56,6 +63,53 @@ async def find_cure(
     """
     newer = await _newer_subject(experiment, python, as_of)
     return newer or await hold_back(experiment, python, as_of, good)
+
+
+async def find_cure_on_any_python(
+    experiment: Experiment, python: str, as_of: datetime, good: Snapshot | None
+) -> Cure | None:
+    """Return the least intrusive cure, on an older Python if there is no whole one on this.
+
+    Where uses never worked on this Python, pins leave them failing: an older Python on which
+    everything works comes before such pins. Arguments as for `find_cure`.
+    """
+    if good is not None and not good.fails:
+        found = await find_cure(experiment, python, as_of, good)
+    else:
+        found = await _newer_subject(experiment, python, as_of)
+    if found is not None:
+        return found
+    experiment.scheduler.observer.stage("Trying older Pythons")
+    older = await _cure_on_older_python(experiment, python, as_of)
+    return older or await hold_back(experiment, python, as_of, good)
+
+
+async def _cure_on_older_python(
+    experiment: Experiment, python: str, as_of: datetime
+) -> Cure | None:
+    """Return the newest older Python on which it works: as it is, else with the fewest bounds.
+
+    Args:
+        experiment: the subject and its requirements.
+        python: the series on which nothing makes it work.
+        as_of: the cutoff.
+    """
+    usual = experiment.scheduler.workspace.usual_pythons
+    key = series_key(python)
+    older = [p for p in reversed(usual) if series_key(p) < key][:_OLDER_PYTHONS]
+    for candidate in older:
+        seen = await experiment.observe(candidate, as_of)
+        if seen.works and seen.lock is not None:
+            return Cure((), "python", seen.lock, python=candidate)
+    for candidate in older:
+        transition = await last_working_snapshot(experiment, candidate, as_of)
+        good = transition[0] if transition else None
+        held = None
+        if good is not None and not good.fails:
+            held = await hold_back(experiment, candidate, as_of, good)
+        if held is not None:
+            return replace(held, how=CHANGED_ON_OLDER_PYTHON, python=candidate)
+    return None
 
 
 async def hold_back(
@@ -86,7 +140,7 @@ async def hold_back(
     pins = _as_pins(holds)
     lock = await experiment.scheduler.lock(experiment.request(python, as_of, *pins))
     how = "older" if experiment.subject in holds else "bound"
-    return Cure(pins, how, lock) if isinstance(lock, Lock) else None
+    return Cure(pins, how, lock, partial=bool(good.fails)) if isinstance(lock, Lock) else None
 
 
 async def try_pins(
