@@ -251,6 +251,11 @@ def missing_name_lines(result: CheckResult) -> Iterator[str]:
 def _cause_text(culprit: Culprit | None, proof: str | None, before: str) -> str:
     if culprit is None:
         return "no single release could be proved to be the cause"
+    if culprit.name == "python":
+        return (
+            f"caused by Python {culprit.version} (the same packages work on Python "
+            f"{culprit.last_good}; proof: {proof})"
+        )
     return (
         f"caused by {culprit.name} {culprit.version} ({before} {culprit.last_good}; proof: {proof})"
     )

@@ -13,6 +13,7 @@ from datetime import datetime
 from watchdog.analysis.check.result import CheckResult, subject_result
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.culprit_python import blame_python
 from watchdog.analysis.history.explanation import explained_cause
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.facts.downtimes import find_downtimes
@@ -60,6 +61,13 @@ async def explain_open(
     as_of = scheduler.workspace.settings.as_of
     scheduler.observer.stage(f"Looking for the release that broke {experiment.subject}")
     bad = await experiment.observe(python, as_of)
+    if (blamed := await blame_python(experiment, bad)) is not None:
+        result = replace(result, culprit=blamed.culprit, proof="swap", since=blamed.since)
+        report(result)
+        if not with_cure:
+            return result
+        found = await cure.find_cure_on_any_python(experiment, python, as_of, None)
+        return replace(result, cure=found, cure_searched=True)
     transition = await last_working_snapshot(experiment, python, as_of)
     good = transition[0] if transition else None
     return await explain_since(experiment, result, good, bad, report, with_cure=with_cure)

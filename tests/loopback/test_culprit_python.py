@@ -1,0 +1,63 @@
+"""A new Python that broke something is named, and an older one is the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ecosystem import PYTHON, day
+from home import Home
+
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.model.python_series import PYTHON_RELEASES, series_key
+from watchdog.sandbox.process import Processes
+
+OLDER = [s for s in PYTHON_RELEASES if series_key("3.8") <= series_key(s) < series_key(PYTHON)][-1]
+"""The Python before the one that runs the tests."""
+
+FAILS_ON_NEW = f"""import sys
+def use():
+    if sys.version_info >= {tuple(map(int, PYTHON.split(".")))}:
+        raise AttributeError("module 'pkgutil' has no attribute 'get_loader'")
+    return 42
+"""
+
+
+@pytest.fixture
+def two_pythons(home: Home) -> Home:
+    """Return a folder whose matrix has two Pythons."""
+    if OLDER not in find_interpreters([OLDER], Processes()):
+        pytest.skip(f"needs Python {OLDER}: uv python install {OLDER}")
+    path = home.folder / "matrix.yaml"
+    text = path.read_text("utf-8").replace(f'["{PYTHON}"]', f'["{OLDER}", "{PYTHON}"]', 1)
+    text = text.replace("extensions:", "extensions:\n  ext-new-python: {name: Ext-New-Python}")
+    path.write_text(text, "utf-8")
+    smoke = home.folder / "smokes" / "smoke_ext_new_python.py"
+    smoke.write_text(
+        '"""A use."""\n\nfrom ext_new_python import use\n\n\n'
+        'def test_use():\n    """It answers 42"""\n    assert use() == 42\n',
+        "utf-8",
+    )
+    return home
+
+
+def test_check_blames_python(two_pythons: Home, made_up: Any) -> None:
+    """Where the same packages work on the Python before, that Python is the cause and the cure."""
+    if "ext-new-python" not in made_up.files:
+        files = {"ext_new_python.py": FAILS_ON_NEW}
+        made_up.add("ext-new-python", "1.0", day(4), files=files, requires=["flask"])
+    told = two_pythons.json("check", "ext-new-python", "--python", PYTHON)
+    culprit = told["culprit"]
+    assert (culprit["name"], culprit["version"], culprit["last_good"]) == ("python", PYTHON, OLDER)
+    assert told["proof"] == "swap"
+    assert (told["cure"]["pins"], told["cure"]["python"]) == ([], OLDER)
+    said = two_pythons("check", "ext-new-python", "--python", PYTHON).stdout
+    assert f"caused by Python {PYTHON} (the same packages work on Python {OLDER}" in said
+    assert f"it works with Python {OLDER}, as it is" in said
+
+
+def test_check_does_not_blame_python(two_pythons: Home) -> None:
+    """What fails on the older Python as well is caused by a release."""
+    told = two_pythons.json("check", "ext-import", "--python", PYTHON)
+    assert told["culprit"]["name"] == "werkzeug"
+    assert told["cure"]["pins"] == ["werkzeug<3"]
