@@ -155,6 +155,28 @@ def api_coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def dist(session: nox.Session) -> None:
+    """Build the sdist and the wheel into dist/, check them, and install each as a user would."""
+    session.install("-q", "uv", *nox.project.dependency_groups(PROJECT, "release"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--out-dir", "dist")
+    files = sorted(str(path) for path in Path("dist").glob("flask_watchdog-*"))
+    session.run("check-wheel-contents", "dist")
+    session.run("twine", "check", "--strict", *files)
+    for file in files:
+        environment = Path(session.create_tmp()).absolute() / (
+            "sdist" if file.endswith(".gz") else "wheel"
+        )
+        session.run("uv", "venv", "--quiet", "--clear", str(environment))
+        session.run("uv", "pip", "install", "--quiet", "--python", str(environment), file)
+        programs = environment / ("Scripts" if os.name == "nt" else "bin")
+        # In a folder without a matrix.yaml: the built-in one and the smokes are in the package.
+        with session.chdir(session.create_tmp()):
+            session.run(str(programs / "flask-watchdog"), "--version", external=True)
+            session.run(str(programs / "flask-watchdog"), "pythons", external=True)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Look up known vulnerabilities of all dependencies, in the versions installed today."""
     session.install("-q", "uv", *nox.project.dependency_groups(PROJECT, "audit"))
