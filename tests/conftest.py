@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import ecosystem
 import pytest
+from act import Act, find_act, own_actions_by_name
 from home import ROOT, Home, Tell, git, redact_text
 from hypothesis import settings
 from loopback_index import LoopbackIndex
@@ -247,19 +251,20 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(folder, finished_run.index_url, finished_run.caches)
 
 
-WATCHED = (
-    "ext-conflict",
-    "ext-crashes",
-    "ext-exits",
-    "ext-forges",
-    "ext-import",
-    "ext-no-smoke",
-    "ext-use",
-    "ext-warns",
-    "ext-works",
-    "ext-wrong",
-)
-"""Subjects whose smokes are fast."""
+WATCHED = ("ext-conflict", "ext-import", "ext-no-smoke", "ext-works", "ext-wrong")
+"""Subjects whose smokes are fast, one of each kind of result."""
+
+DOCS_STAND_IN = """
+import pathlib
+import nox
+
+@nox.session(venv_backend="none")
+def docs(session):
+    folder = pathlib.Path("reports", "docs")
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("made by a stand-in")
+"""
+"""A noxfile: the pages of docs/ have a session of their own, and need the configured index."""
 
 
 @pytest.fixture(scope="session")
@@ -272,6 +277,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ".nox",
         "reports",
         "tests",
+        "benchmarks",
+        "docs",
         ".*_cache",
         "__pycache__",
         "*.egg-info",
@@ -281,23 +288,60 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = ecosystem.matrix_yaml(extra="site: {url: 'https://example.org/w/'}").splitlines()
     watched = [i for i in lines if not i.startswith("  ext-") or i.strip().split(":")[0] in WATCHED]
     (folder / "matrix.yaml").write_text("\n".join(watched) + "\n", "utf-8")
+    (folder / "noxfile.py").write_text(DOCS_STAND_IN, "utf-8")
     ecosystem.write_smokes(folder / "watchdog" / "smokes")
+    own_actions_by_name(folder)
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "--all", "--force")
     git(folder, "commit", "-q", "-m", "Begin")
     return folder
 
 
+@pytest.fixture(scope="session")
+def act_program() -> str:
+    """Return the program act, or skip."""
+    return find_act()
+
+
+@pytest.fixture(scope="session")
+def runner_python(build_once: BuildOnce) -> Path:
+    """Return a Python with pip, and beside it the wheels that the workflows install with it."""
+
+    def build(folder: Path) -> None:
+        python = folder / "python" / "bin" / "python3"
+        subprocess.run([sys.executable, "-m", "venv", folder / "python"], check=True)
+        needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+        wanted = [*needed["project"]["dependencies"], *needed["build-system"]["requires"], "nox"]
+        argv = [python, "-m", "pip", "wheel", "-q", "--wheel-dir", folder / "wheels", *wanted]
+        done = subprocess.run(argv, text=True, capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"the tool's own dependencies cannot be had: {done.stderr[-300:]}")
+
+    return build_once("runner-python", build)
+
+
 @pytest.fixture
-def runner_env(made_up: LoopbackIndex, shared_caches: Path) -> dict[str, str]:
-    """Return the environment for the steps of a workflow."""
-    outer = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_"))}
+def runner_env(made_up: LoopbackIndex, shared_caches: Path, runner_python: Path) -> dict[str, str]:
+    """Return the environment for the steps of a workflow; pip has the wheels and no index."""
+    outer = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "GITHUB_", "PIP_"))}
+    path = [str(runner_python / "python" / "bin"), *outer["PATH"].split(os.pathsep)]
+    own = str(Path(sys.executable).parent)  # has no pip, if nox made it
     return outer | {
+        "PATH": os.pathsep.join(folder for folder in path if folder != own),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(runner_python / "wheels"),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_DEFAULT_INDEX": made_up.url,
         "UV_CACHE_DIR": str(shared_caches / "uv"),
         "FLASK_WATCHDOG_CACHE": str(shared_caches / "watchdog"),
         "SOURCE_DATE_EPOCH": "1760000000",
     }
+
+
+@pytest.fixture
+def act(act_program: str, repository: Path, runner_env: dict[str, str]) -> Act:
+    """Return what runs workflows."""
+    return Act(program=act_program, home=repository, env=runner_env)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A maintainer's own extension, at home and through the action for other repositories."""
+"""A maintainer's own extension, at home; tests/workflows has the workflow."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 import ecosystem
 import pytest
 from ecosystem import PYTHON, day
-from home import ROOT, Home, git
-from workflow_runner import Workflow
+from home import Home, git
 
 from watchdog.runner.wheel_builder import build_wheel
 
@@ -138,48 +137,3 @@ def test_extension_rejects_invalid_arguments(checked: Checked, home: Home) -> No
     done = home("extension", "flask==2.0.0")
     assert done.returncode == 2
     assert "neither a wheel nor a folder" in done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_extension_workflow_fails_with_culprit(
-    repository: Path, runner_env: dict[str, str], mine: Path, tmp_path: Path
-) -> None:
-    """The reusable workflow fails once, with the culprit in the job summary."""
-
-    def check(name: str, at: float) -> Workflow:
-        inputs = {
-            "path": ".",
-            "smoke": "smoke.py",
-            "python": PYTHON,
-            "flask": "since 1.0, newest",
-            "werkzeug": "resolved",
-            "requires": "",
-            "services": "",
-            "known": "",
-            "as-of": day(at).isoformat(),
-        }
-        workflow = Workflow(
-            ROOT / ".github" / "workflows" / "check-extension.yml",
-            mine,
-            tmp_path / name,
-            runner_env,
-            inputs,
-            home=repository,
-            cache=tmp_path / "cache",
-        )
-        workflow.run()
-        return workflow
-
-    for name, at, result in (("before", 20, "success"), ("after", 40, "failure")):
-        workflow = check(name, at)
-        assert workflow.jobs["check"].result == result, workflow.jobs["check"].log
-    (summary,) = [
-        text
-        for path in (tmp_path / "after").glob("check-*/temp/GITHUB_STEP_SUMMARY-*")
-        if (text := path.read_text("utf-8"))
-    ]
-    assert "Culprit: **werkzeug 3.0.0**" in summary
-    assert "::error title=ext-mine breaks::ImportError" in workflow.jobs["check"].log
-    assert (tmp_path / "after" / "artifacts" / "flask-watchdog" / "index.html").exists()
-    assert check("again", 41).jobs["check"].result == "success"

@@ -365,6 +365,32 @@ def test_run_stores_versions(finished_run: Home) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_merge_same_site_for_any_parts(home: Home) -> None:
+    """A plan of 1 and of 3 shards gives the same pages, byte for byte."""
+    home.extra["SOURCE_DATE_EPOCH"] = "1760000000"
+    pages = {}
+    for count in (1, 3):
+        plan = f"plan{count}.json"
+        parts = ("--minutes", "0.001", "--parts", str(count), "--into", plan)
+        done = home("plan", *parts, *ONLY)
+        assert done.returncode == 0, done.stderr
+        folders = [f"by{count}-{number}" for number in range(count + 1)]
+        for number, folder in enumerate(folders):
+            done = home("run", "--plan", plan, "--shard", f"{number}/{count}", "--reports", folder)
+            assert done.returncode == 0, done.stderr
+        into = f"joined{count}"
+        done = home("merge", "--plan", plan, "--reports", into, *folders)
+        assert done.returncode == 0, done.stderr
+        root = home.folder / into
+        files = sorted(p for p in root.rglob("*") if p.is_file() and p.suffix != ".jsonl")
+        pages[count] = {str(p.relative_to(root)): p.read_bytes() for p in files}
+    assert "index.html" in pages[1]
+    assert pages[1].keys() == pages[3].keys()
+    assert [name for name, data in pages[1].items() if data != pages[3][name]] == []
+
+
 def test_merge_missing_part_is_error(home: Home) -> None:
     """Cells of a missing shard are errors, and merge exits with 3."""
     planned = home("plan", "--format", "json", *ONLY)

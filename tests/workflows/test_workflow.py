@@ -1,178 +1,178 @@
-"""The scheduled workflow, each of its steps run here, on the made-up ecosystem."""
+"""The scheduled workflow, run by act on the made-up ecosystem."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import ecosystem
 import pytest
 import yaml
+from act import Act, ActRun
 from home import ROOT, git
 from loopback_index import LoopbackIndex
 from loopback_issues import LoopbackIssues
-from workflow_runner import Workflow
 
-FILE = ROOT / ".github" / "workflows" / "watchdog.yml"
+FILE = ".github/workflows/watchdog.yml"
+JOBS = yaml.safe_load((ROOT / FILE).read_text("utf-8"))["jobs"]
+ALL_GREEN = dict.fromkeys(JOBS, "success")
 
+# Python imports this before anything else, in every job: a machine that dies.
+DIES = """
+import os, sys
+if "run" in sys.orig_argv and "2/2" in sys.orig_argv:
+    os.kill(os.getppid(), 9)
+    os.kill(os.getpid(), 9)
+"""
+# A package that got out of its sandbox in one job, and an index that has changed in another.
+EVIL = """
+import atexit, json, os, pathlib, sys
+def forge():
+    for ledger in pathlib.Path("reports/ledger").glob("*.jsonl"):
+        lines = ledger.read_text("utf-8").splitlines()
+        value = json.loads(lines[0])
+        value["fingerprint"] = "f" * 64
+        value["evidence"][0]["log"] = "<script>alert(1)</script>\\n::error::forged\\n\\x1b[2J"
+        value["judgement"] |= {"outcome": "broken", "symptom": "::error::<script>alert(1)"}
+        text = "\\n".join([*lines, json.dumps(value), "{torn", "[]", '{"a": 1}'])
+        ledger.write_text(text, "utf-8")
+        print("was forged")
+if os.environ.get("GITHUB_JOB") == "cells" and "cures" in sys.orig_argv:
+    atexit.register(forge)
+if os.environ.get("GITHUB_JOB") == "publish":
+    os.environ["UV_DEFAULT_INDEX"] = os.environ["POISONED"]
+"""
 
-@pytest.fixture(scope="module")
-def github() -> Iterator[LoopbackIssues]:
-    there = LoopbackIssues()
-    there.start()
-    yield there
-    there.stop()
-
-
-@pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the workflows install the watchdog, once for all tests here."""
-    return tmp_path_factory.mktemp("tools")
-
-
-Started = Callable[..., Workflow]
+Night = Callable[..., ActRun]
 
 
 @pytest.fixture
-def started(
-    repository: Path,
-    runner_env: dict[str, str],
-    tmp_path: Path,
-    tools: Path,
-    github: LoopbackIssues,
-) -> Started:
-    """Runs the workflow once, in a clone of its own of the repository."""
-    env = runner_env | {"GITHUB_REPOSITORY": "someone/watchdog", "GITHUB_API_URL": github.url}
+def origin(repository: Path, tmp_path: Path) -> Path:
+    """Return a repository whose branch `watchdog-data` this test alone writes."""
+    folder = tmp_path / "origin"
+    shutil.copytree(repository, folder)
+    return folder
 
-    def run(name: str, origin: Path | None = None, **parts: Any) -> Workflow:
-        inputs = {"as_of": ecosystem.NOW.isoformat(), "minutes": "0.001", "doubt": "1"}
-        inputs |= parts.pop("inputs", {})
-        if origin is None:
-            origin = tmp_path / f"origin-{name}"
-            shutil.copytree(repository, origin)
-        workflow = Workflow(FILE, origin, tmp_path / name, env, inputs, tools=tools, **parts)
-        workflow.run()
-        return workflow
+
+@pytest.fixture
+def night(act: Act, origin: Path, tmp_path: Path, github: LoopbackIssues) -> Night:
+    """Runs the workflow in a clone of the repository."""
+
+    def run(
+        name: str,
+        hours: float = 0,
+        site: str = "",
+        env: dict[str, str] | None = None,
+        **inputs: str,
+    ) -> ActRun:
+        as_of = ecosystem.NOW + timedelta(hours=hours)
+        given = {"as_of": as_of.isoformat(), "minutes": "0.001", "doubt": "0", **inputs}
+        more = {
+            "GITHUB_REPOSITORY": "someone/watchdog",
+            "GITHUB_API_URL": github.url,
+            **(env or {}),
+        }
+        if site:
+            (tmp_path / f"{name}-site").mkdir()
+            (tmp_path / f"{name}-site" / "sitecustomize.py").write_text(site, "utf-8")
+            more["PYTHONPATH"] = str(tmp_path / f"{name}-site")
+        return act.run(origin, FILE, tmp_path / name, given, more)
 
     return run
 
 
-def results(workflow: Workflow) -> dict[str, str]:
-    return {name: job.result for name, job in workflow.jobs.items()}
+def planned(run: ActRun) -> list[list[str]]:
+    parts: list[list[str]] = json.loads(run.artifact("plan")["plan.json"])["parts"]
+    return parts
 
 
-def logs(workflow: Workflow) -> str:
-    return "\n".join(f"{name}:\n{job.log}" for name, job in workflow.jobs.items())
-
-
-def pages(workflow: Workflow) -> dict[str, bytes]:
-    root = workflow.folder / "pages"
-    return {
-        str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()
-    }
+def states(run: ActRun) -> dict[str, str]:
+    field = json.loads(run.artifact("github-pages")["api/v1/field.json"])
+    return {cell["cell"]: cell["state"] for cell in field["cells"]}
 
 
 @pytest.mark.timeout(1800)
-def test_workflow_same_site_for_any_parts(
-    started: Started,
+def test_workflow_recovers_killed_machine(
+    night: Night, origin: Path, github: LoopbackIssues
 ) -> None:
-    """The workflow with 1, 3 and 8 machines publishes the same site byte for byte."""
-    found = {}
-    for count in (1, 3, 8):
-        workflow = started(f"by-{count}", inputs={"parts": str(count)})
-        assert set(results(workflow).values()) == {"success"}, logs(workflow)
-        assert json.loads((workflow.artifacts / "plan" / "plan.json").read_text())["parts"]
-        assert len(list(workflow.artifacts.glob("part-*"))) == count + 1
-        found[count] = pages(workflow)
-    assert "index.html" in found[1]
-    for count in (3, 8):
-        assert found[count].keys() == found[1].keys()
-        assert [n for n in found[1] if found[count][n] != found[1][n]] == []
-    told = yaml.safe_load(FILE.read_text("utf-8"))["jobs"]
-    every = {(n, s["name"]) for n, job in told.items() for s in job["steps"] if "run" in s}
-    assert every <= set(workflow.steps_run)
-
-
-@pytest.mark.timeout(1800)
-def test_workflow_recovers_killed_machine(started: Started, github: LoopbackIssues) -> None:
-    """Cells of a killed machine are errors, and only they run in the next workflow."""
-    github.issues.clear()
-    first = started("first", inputs={"parts": "3"}, kill=("cells", "2/3", "Run the cells"))
-    assert results(first) | {"cells": "failure"} == dict.fromkeys(first.jobs, "success") | {
-        "cells": "failure"
-    }, logs(first)
-    assert "::warning::cells of this run were not run" in first.jobs["publish"].log
-    lost = json.loads((first.artifacts / "plan" / "plan.json").read_text())["parts"][1]
-    cells = json.loads(pages(first)["api/v1/field.json"])["cells"]
-    states = {cell["cell"]: cell["state"] for cell in cells}
+    """Cells of a killed machine are errors, only they run next, and every step is run."""
+    first = night("first", site=DIES, parts="2")
+    assert first.results == ALL_GREEN | {"cells": "failure"}, first.log()
+    assert "cells of this run were not run" in first.log("publish")
+    lost = planned(first)[1]
     assert lost
-    for name in lost:
-        assert {s for i, s in states.items() if i.startswith(f"{name}/")} == {"error"}
-    assert {s for i, s in states.items() if i.split("/")[0] not in lost} <= {
-        "works",
-        "broken",
-        "conflict",
-    }
-    opened = len(github.issues)
-    assert opened > 1
+    for cell, state in states(first).items():
+        expected = {"error"} if cell.split("/")[0] in lost else {"works", "broken", "conflict"}
+        assert state in expected, cell
+    assert len(github.issues) > 1
     # The next run, an hour later, finds what the first remembered on its branch.
-    later = (ecosystem.NOW + timedelta(hours=1)).isoformat()
-    second = started("second", origin=first.origin, inputs={"parts": "3", "as_of": later})
-    assert set(results(second).values()) == {"success"}, logs(second)
-    dealt = json.loads((second.artifacts / "plan" / "plan.json").read_text())["parts"]
-    assert {name for part in dealt for name in part} == set(lost)
-    assert len(git(first.origin, "log", "--format=%s", "watchdog-data").splitlines()) == 2
+    second = night("second", hours=1, parts="2")
+    assert second.results == ALL_GREEN, second.log()
+    assert len(second.names("part-")) == len(planned(second)) + 1
+    named = {(n, s["name"]) for n, job in JOBS.items() for s in job["steps"] if "run" in s}
+    assert named <= second.steps
+    assert {"index.html", "docs/index.html"} <= second.artifact("github-pages").keys()
+    assert {name for part in planned(second) for name in part} == set(lost)
+    assert len(git(origin, "log", "--format=%s", "watchdog-data").splitlines()) == 2
     # ... and a third has nothing to run, and says so without a machine.
-    latest = (ecosystem.NOW + timedelta(hours=2)).isoformat()
-    third = started("third", origin=first.origin, inputs={"as_of": latest})
-    assert results(third) == dict.fromkeys(third.jobs, "success") | {
-        "cells": "skipped",
-        "outlook": "skipped",
-        "doubt": "skipped",
-    }, logs(third)
-    now = {c["state"] for c in json.loads(pages(third)["api/v1/field.json"])["cells"]}
-    assert "error" not in now
+    third = night("third", hours=2)
+    skipped = {"cells", "outlook", "doubt"}
+    assert third.results == {j: "success" for j in JOBS if j not in skipped}, third.log()
+    assert "error" not in states(third).values()
     titles = [issue["title"] for issue in github.issues]
     assert len(titles) == len(set(titles))
 
 
 @pytest.mark.timeout(1800)
-def test_workflow_publish_is_isolated(started: Started, tmp_path: Path) -> None:
-    """The publish job asks no index, runs no package code and publishes no forged output."""
+def test_workflow_publish_is_isolated(night: Night) -> None:
+    """The publish job asks no index and publishes nothing forged; a part gets no forecast."""
     poisoned = LoopbackIndex()
     poisoned.start()
-    mark = tmp_path / "was-run"
-    evil = f"open({str(mark)!r}, 'w').close()\n"
-    for name in ("flask", "werkzeug", "ext-works", "jinja2", "click"):
-        poisoned.add(name, "99.0", ecosystem.day(5), files={f"{name.replace('-', '_')}.py": evil})
-
-    def poison() -> None:
-        for ledger in (tmp_path / "evil" / "artifacts").glob("part-*/ledger/*.jsonl"):
-            lines = ledger.read_text("utf-8").splitlines()
-            value = json.loads(lines[0])
-            value["fingerprint"] = "f" * 64
-            value["evidence"][0]["log"] = (
-                "<script>alert(1)</script>\n::error::forged\n\x1b[2J" + evil
-            )
-            value["judgement"] |= {"outcome": "broken", "symptom": "::error::<script>alert(1)"}
-            ledger.write_text(
-                "\n".join([*lines, json.dumps(value), "{torn", "[]", '{"a": 1}']), "utf-8"
-            )
-
-    safe = {"UV_DEFAULT_INDEX": poisoned.url, "PYTHONDONTWRITEBYTECODE": "1"}
-    workflow = started(
-        "evil",
-        inputs={"parts": "1"},
-        env_of={"publish": safe, "deploy": safe},
-        before={"publish": poison},
+    run = night(
+        "evil", site=EVIL, env={"POISONED": poisoned.url}, parts="1", only="ext-works*", doubt="1"
     )
     poisoned.stop()
-    assert set(results(workflow).values()) == {"success"}, logs(workflow)
+    assert run.results == {job: "success" for job in JOBS if job != "outlook"}, run.log()
+    assert "was forged" in run.log("cells")
     assert poisoned.requests == []
-    assert not mark.exists()
-    assert not [line for line in workflow.jobs["publish"].log.splitlines() if line[:2] == "::"]
-    assert not any(b"<script>alert" in data for data in pages(workflow).values())
+    assert run.commands("publish") == []
+    pages = run.artifact("github-pages")
+    assert not any(b"<script>alert" in data for data in pages.values())
+    assert set(states(run)) == {i for i in states(run) if i.startswith("ext-works")}
+
+
+def test_workflow_refuses_replaced_tool(act: Act, tmp_path: Path) -> None:
+    """A job that gets other files than those that were built installs nothing and fails."""
+    caller = tmp_path / "caller"
+    (caller / ".github" / "workflows").mkdir(parents=True)
+    upload = next(
+        step["uses"]
+        for step in JOBS["tool"]["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact")
+    )
+    workflow = f"""
+name: Replaced
+on: workflow_dispatch
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: mkdir tool && echo evil > tool/uv-1-py3-none-any.whl
+      - uses: {upload} # replaced
+        with: {{name: tool, path: tool}}
+      - uses: someone/watchdog/.github/actions/setup@main
+        with:
+          files: {"0" * 64}  uv-1-py3-none-any.whl
+      - run: echo was installed
+"""
+    (caller / ".github" / "workflows" / "w.yml").write_text(workflow, "utf-8")
+    git(caller, "init", "-q", "-b", "main")
+    git(caller, "add", "--all")
+    git(caller, "commit", "-q", "-m", "Begin")
+    run = act.run(caller, ".github/workflows/w.yml", tmp_path / "run")
+    assert run.results == {"job": "failure"}, run.log()
+    assert "uv-1-py3-none-any.whl: FAILED" in run.log()
+    assert "was installed\n" not in run.log().replace("echo was installed", "")
