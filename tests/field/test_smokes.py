@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,11 @@ class Bench:
         self._runs = 0
 
     def questions(self) -> Iterator[LockRequest]:
-        """Yield requests: today on the newest Python, then older Pythons, then its own time."""
+        """Yield requests: today on the newest Python, then older Pythons, then earlier times.
+
+        Earlier times of a package are those of its last releases; of a scenario, the last years: a
+        tutorial may have a chapter that works no more.
+        """
         place = self.workspace
         newest = list(place.interpreters)[-1]
         requirements = MATRIX.requirements(self.subject)
@@ -124,6 +128,10 @@ class Bench:
             for release in versions[:-4:-1]:
                 version = str(release.version)
                 yield from contemporary_requests(place, releases, self.subject, version)
+        else:
+            for years in range(1, 7):
+                before = place.settings.as_of - timedelta(days=365 * years)
+                yield LockRequest(requirements, next(iter(place.interpreters)), before)
 
     def install(self) -> Path:
         """Install the first lock with which the smoke passes; return its site-packages."""

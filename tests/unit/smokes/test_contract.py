@@ -10,11 +10,14 @@ from smoke_files import FILES, MATRIX, SUBJECTS, file_of, functions_in, sabotage
 
 # Longer than a quickstart, each for a reason: the core smoke tries a dozen things that every
 # application uses; Authlib and Flask-OAuthlib are client and server; OpenID 2.0 needs a provider of
-# its own; scenarios are whole applications, the book's is a book's; extensions of which people use
-# a dozen documented parts have a test for each.
+# its own; scenarios are whole applications, the book's is a book's; a tutorial's has all that its
+# followers type, chapter by chapter; a server is started, and used from outside; of some extensions
+# people use a dozen documented parts.
 LONGEST = {
-    "smoke_flask.py": 220,
+    "smoke_a2wsgi.py": 160,
     "smoke_authlib.py": 170,
+    "smoke_eventlet.py": 160,
+    "smoke_flask.py": 220,
     "smoke_flask_admin.py": 240,
     "smoke_flask_caching.py": 205,
     "smoke_flask_jwt_extended.py": 230,
@@ -25,11 +28,21 @@ LONGEST = {
     "smoke_flask_security_too.py": 145,
     "smoke_flask_sqlalchemy.py": 235,
     "smoke_flask_wtf.py": 220,
+    "smoke_gevent.py": 170,
+    "smoke_gunicorn.py": 170,
+    "smoke_hypercorn.py": 170,
+    "smoke_scenario_blog_series.py": 820,
     "smoke_scenario_book_application.py": 240,
     "smoke_scenario_celery.py": 155,
+    "smoke_scenario_flaskr.py": 460,
+    "smoke_scenario_mega_tutorial.py": 1160,
+    "smoke_scenario_mega_tutorial_advanced.py": 980,
+    "smoke_scenario_notes_application.py": 380,
     "smoke_scenario_oauth_login.py": 175,
+    "smoke_scenario_restful_api.py": 210,
     "smoke_scenario_socketio_chat.py": 145,
     "smoke_scenario_user_logins.py": 160,
+    "smoke_waitress.py": 160,
 }
 
 
