@@ -17,7 +17,7 @@ LONGEST = {
     "smoke_a2wsgi.py": 160,
     "smoke_authlib.py": 170,
     "smoke_eventlet.py": 160,
-    "smoke_flask.py": 220,
+    "smoke_flask.py": 240,
     "smoke_flask_admin.py": 240,
     "smoke_flask_caching.py": 205,
     "smoke_flask_jwt_extended.py": 230,
