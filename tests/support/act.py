@@ -140,6 +140,9 @@ class Act:
         argv += ["--artifact-server-path", str(artifacts)]
         argv += ["--artifact-server-addr", "127.0.0.1", "--artifact-server-port", str(_free_port())]
         argv += ["--action-offline-mode", "-s", f"GITHUB_TOKEN={TOKEN}"]
+        event = {"repository": {"default_branch": "main"}, "inputs": dict(inputs or {})}
+        (folder / "event.json").write_text(json.dumps(event), "utf-8")
+        argv += ["--eventpath", str(folder / "event.json")]
         for action in self._actions(checkout):
             argv += ["--local-repository", action]
         for name, value in (inputs or {}).items():
