@@ -67,7 +67,7 @@ def night(act: Act, application: Path, tmp_path: Path, github: LoopbackIssues) -
         (application / FILE).parent.mkdir(parents=True, exist_ok=True)
         (application / FILE).write_text(text, "utf-8")
         commit(application)
-        env = {"GITHUB_REPOSITORY": "someone/application", "GITHUB_API_URL": github.url}
+        env = {"GITHUB_REPOSITORY": "someone/watchdog", "GITHUB_API_URL": github.url}
         return act.run(application, FILE, tmp_path / f"night-{at}", env=env)
 
     return run
