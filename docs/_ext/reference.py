@@ -258,7 +258,7 @@ def _one_type(schema: Mapping[str, Any]) -> str:
         case {"additionalProperties": dict(values)}:
             words = f"mapping of names to {_type_words(values)}"
         case _:
-            words = {"string": "text", "integer": "number"}[schema["type"]]
+            words = {"string": "text", "integer": "number", "boolean": "yes or no"}[schema["type"]]
     return words
 
 

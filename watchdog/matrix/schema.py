@@ -88,6 +88,11 @@ class Extension(_Strict):
     )
     python: tuple[PythonRule, ...] | None = Field(None, description="run it only on these Pythons")
     services: tuple[Service, ...] = Field((), description="servers that its smoke needs")
+    chapters: bool = Field(
+        default=False,
+        description="the tests of its smoke are the chapters of a tutorial, in its order, each "
+        "built on those before; its page tells how far one gets",
+    )
     rank: Annotated[int, Field(gt=0)] | None = Field(
         None, description="its rank among the most downloaded packages in the month `ranks_of`"
     )

@@ -36,7 +36,7 @@ LONGEST = {
     "smoke_scenario_celery.py": 155,
     "smoke_scenario_flaskr.py": 460,
     "smoke_scenario_mega_tutorial.py": 1160,
-    "smoke_scenario_mega_tutorial_advanced.py": 980,
+    "smoke_scenario_mega_tutorial_advanced.py": 960,
     "smoke_scenario_notes_application.py": 380,
     "smoke_scenario_oauth_login.py": 175,
     "smoke_scenario_restful_api.py": 210,

@@ -17,6 +17,7 @@ from watchdog.model.evidence import Evidence, Outcome, Record, UseResult
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView, released_sentence, today_view
+from watchdog.report.views.chapters import ChaptersView, chapters_view
 from watchdog.report.views.commands import program_line, reproduce_record
 from watchdog.report.views.tables import (
     TableView,
@@ -67,6 +68,7 @@ class SubjectView:
         released: the fact about its last release.
         breakages: of today.
         level: how much shows that it works, in words; empty if it does not work.
+        chapters: how far one gets in a tutorial; None for others.
     """
 
     subject: str
@@ -79,6 +81,7 @@ class SubjectView:
     tables: tuple[TableView, ...]
     evidence: tuple[EvidenceView, ...]
     level: str = ""
+    chapters: ChaptersView | None = None
 
 
 def subject_view(
@@ -114,6 +117,7 @@ def subject_view(
         tables=tuple(_tables(matrix, subject, verdicts)),
         evidence=tuple(_all_evidence(matrix, subject, verdicts, controls, options)),
         level=newest.level.value if newest and newest.level else "",
+        chapters=chapters_view(matrix, subject, verdicts),
     )
 
 

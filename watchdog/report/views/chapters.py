@@ -1,0 +1,130 @@
+"""How far one gets who follows a tutorial today, chapter by chapter, as plain values. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from watchdog.matrix.schema import Matrix
+from watchdog.model.cell import Table
+from watchdog.model.evidence import UseOutcome, UseResult
+from watchdog.model.verdict import State, Verdict
+from watchdog.report.views import wording
+from watchdog.report.views.tables import CellView, TableView, natural_key
+from watchdog.report.views.wording import state_symbols
+
+_STATES = {
+    UseOutcome.PASSED: (State.WORKS, "works"),
+    UseOutcome.FAILED: (State.BROKEN, "stopped"),
+    UseOutcome.SKIPPED: (State.UNJUDGED, "not tried"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChaptersView:
+    """The chapters of a tutorial on the page of its scenario.
+
+    Attributes:
+        sentences: how far one gets, one for the Pythons that give the same, the newest first.
+        table: a row for each chapter, a column for each Python.
+    """
+
+    sentences: tuple[str, ...]
+    table: TableView
+
+
+def chapters_view(matrix: Matrix, subject: str, verdicts: Iterable[Verdict]) -> ChaptersView | None:
+    """Return the chapters of a tutorial, from the cells of today.
+
+    Args:
+        matrix: tells which scenarios have chapters; gives words.
+        subject: name of the scenario.
+        verdicts: those of all its cells.
+
+    Returns:
+        None if the tests of its smoke are not chapters, or if none was run.
+    """
+    extension = matrix.extensions.get(subject)
+    if extension is None or not extension.chapters:
+        return None
+    today = sorted(
+        (v for v in verdicts if v.cell.table is Table.TODAY and _chapters_of(v)),
+        key=lambda v: natural_key(v.cell.python),
+        reverse=True,
+    )
+    if not today:
+        return None
+    return ChaptersView(sentences=tuple(_sentences(today)), table=_table(matrix, today))
+
+
+def _chapters_of(verdict: Verdict) -> tuple[UseResult, ...]:
+    """Return how the chapters of a cell ended, in their order; none if nothing was run."""
+    return verdict.record.evidence[-1].tests if verdict.record else ()
+
+
+def _sentences(verdicts: Sequence[Verdict]) -> Iterable[str]:
+    """Yield how far one gets, with the Pythons of which it is true."""
+    pythons: dict[str, list[str]] = defaultdict(list)
+    for verdict in verdicts:
+        pythons[_reached(_chapters_of(verdict))].append(verdict.cell.python)
+    for reached, names in pythons.items():
+        yield f"On Python {wording.join_words(names)}: if you follow this today, you {reached}"
+
+
+def _reached(chapters: Sequence[UseResult]) -> str:
+    """Return how far one gets in the chapters, as the end of a sentence."""
+    failed = [chapter for chapter in chapters if chapter.outcome is UseOutcome.FAILED]
+    skipped = [chapter for chapter in chapters if chapter.outcome is UseOutcome.SKIPPED]
+    if not failed:
+        text = "get to the end."
+    else:
+        first = failed[0]
+        symptom = first.failure.symptom if first.failure else "a failure"
+        text = f"are stopped in “{first.title or first.name}” by {symptom}"
+        text += "" if text.endswith(".") else "."
+        if others := failed[1:]:
+            titles = wording.join_words([f"“{other.title or other.name}”" for other in others])
+            text += f" Stopped again in {titles}."
+    if skipped:
+        number = "One chapter was" if len(skipped) == 1 else f"{len(skipped)} chapters were"
+        text += f" {number} not tried: {skipped[0].reason or 'no reason given'}."
+    return text
+
+
+def _table(matrix: Matrix, verdicts: Sequence[Verdict]) -> TableView:
+    """Return the table of chapters by Python; the rows stay in the order of the tutorial."""
+    titles: dict[str, str] = {}
+    for verdict in verdicts:
+        for chapter in _chapters_of(verdict):
+            titles.setdefault(chapter.name, chapter.title or chapter.name)
+    columns = [{chapter.name: chapter for chapter in _chapters_of(verdict)} for verdict in verdicts]
+    links = [f"#{v.record.fingerprint}" if v.record else None for v in verdicts]
+    return TableView(
+        title="Chapter by chapter, with a fresh install today",
+        columns=tuple(f"Python {verdict.cell.python}" for verdict in verdicts),
+        rows=tuple(
+            (
+                title,
+                None,
+                tuple(
+                    _cell(matrix, column, name, link)
+                    for column, link in zip(columns, links, strict=True)
+                ),
+            )
+            for name, title in titles.items()
+        ),
+    )
+
+
+def _cell(
+    matrix: Matrix, chapters: Mapping[str, UseResult], name: str, link: str | None
+) -> CellView | None:
+    """Return how one chapter ended on one Python; None if it was not run there."""
+    chapter = chapters.get(name)
+    if chapter is None:
+        return None
+    state, word = _STATES[chapter.outcome]
+    symbol, _ = state_symbols(matrix)[state]
+    why = chapter.failure.symptom if chapter.failure else chapter.reason
+    return CellView(state=state.value, symbol=symbol, word=word, why=why or "", link=link)
