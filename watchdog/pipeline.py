@@ -5,6 +5,7 @@ Read this module first: each step is a function of its own.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from packaging.version import Version
+
 from watchdog.errors import InfrastructureError, OfflineError
+from watchdog.matrix.cell_order import newest_first, without_resting
 from watchdog.matrix.cells import (
     exclusion_reason,
     expand_cells,
@@ -25,6 +29,7 @@ from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Stage, Trial
 from watchdog.model.lock import Lock, Resolution, package_name
+from watchdog.model.python_series import PythonSeries, known_series
 from watchdog.model.release import Release, how_to_install_python
 from watchdog.model.verdict import Breakage, Run, State, Verdict, group_breakages
 from watchdog.runner import self_test
@@ -64,11 +69,13 @@ class CellChoice:
 
     Attributes:
         left_out: cells that matrix.yaml excludes, with its reasons.
+        resting: number of cells on Pythons past their end of life that an earlier run judged.
     """
 
     releases: Releases
     cells: tuple[Cell, ...]
     left_out: tuple[tuple[Cell, str], ...]
+    resting: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +103,7 @@ class RunResult:
         ran: number of trials that were run.
         reused: number of trials whose record was in the ledger.
         doubt: why the results cannot be trusted, if the self test failed.
+        resting: number of cells on Pythons past their end of life that an earlier run judged.
     """
 
     as_of: datetime
@@ -106,6 +114,7 @@ class RunResult:
     ran: int
     reused: int
     doubt: str | None = None
+    resting: int = 0
 
 
 def run(workspace: Workspace, selection: Selection, observer: Observer) -> RunResult:
@@ -133,6 +142,7 @@ async def _run(selection: Selection, scheduler: Scheduler) -> RunResult:
         ran=scheduler.ran,
         reused=scheduler.reused,
         doubt=test.why,
+        resting=choice.resting,
     )
 
 
@@ -175,6 +185,11 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
         tables=selection.tables,
         pythons=selection.pythons,
     )
+    resting = 0
+    if not (selection.only or selection.pythons or selection.shard.plan):
+        runs = await scheduler.in_thread(workspace.journal.runs)
+        awake = without_resting(selected, journal.last_judged(runs), as_of, _known(workspace))
+        resting, selected = len(selected) - len(awake), awake
     selected = _cells_of_shard(selected, selection.shard, workspace)
     reasons = [(cell, exclusion_reason(cell, matrix, as_of.date())) for cell in selected]
     cells = tuple(cell for cell, reason in reasons if not reason)
@@ -187,7 +202,7 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
     )
     releases |= await scheduler.in_thread(partial(_releases_of_tail, workspace, cells))
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
-    return CellChoice(releases=releases, cells=cells, left_out=left_out)
+    return CellChoice(releases=releases, cells=cells, left_out=left_out, resting=resting)
 
 
 def _releases_of_tail(
@@ -226,21 +241,27 @@ def expected_seconds(workspace: Workspace, cell: Cell) -> float:
 async def run_cells(scheduler: Scheduler, choice: CellChoice) -> list[CellRun]:
     """Run every chosen cell and its controls; return them in the order of the choice."""
     scheduler.observer.stage("Running cells", len(choice.cells))
-    by_subject = defaultdict(list)
-    for cell in choice.cells:
-        by_subject[cell.subject].append(cell)
-    groups = await gather(
-        _run_subject(scheduler, choice.releases, cells) for cells in by_subject.values()
-    )
-    cell_runs = {cell_run.cell.id: cell_run for group in groups for cell_run in group}
+    async with asyncio.TaskGroup() as group:
+        by_subject: dict[str, list[asyncio.Task[CellRun]]] = defaultdict(list)
+        for cell in newest_first(choice.cells, _known(scheduler.workspace)):
+            by_subject[cell.subject].append(group.create_task(_run_cell(scheduler, cell)))
+        groups = [
+            group.create_task(_judge_subject(scheduler, choice.releases, runs))
+            for runs in by_subject.values()
+        ]
+    cell_runs = {run.cell.id: run for subject in groups for run in subject.result()}
     return [cell_runs[cell.id] for cell in choice.cells]
 
 
-async def _run_subject(
-    scheduler: Scheduler, releases: Releases, cells: Sequence[Cell]
+def _known(workspace: Workspace) -> tuple[PythonSeries, ...]:
+    return known_series({s: Version(i.version) for s, i in workspace.interpreters.items()})
+
+
+async def _judge_subject(
+    scheduler: Scheduler, releases: Releases, runs: Sequence[asyncio.Task[CellRun]]
 ) -> list[CellRun]:
-    """Run the cells of one subject, then the contemporary controls of those that fail."""
-    cell_runs = await gather(_run_cell(scheduler, cell) for cell in cells)
+    """Wait for the cells of one subject; run the contemporary controls of those that fail."""
+    cell_runs = [await run for run in runs]
     if cell_runs and scheduler.workspace.is_automatic(cell_runs[0].cell.subject):
         return await _calibrate(scheduler, releases, cell_runs)
     valid = await _validate_smokes(scheduler, releases, cell_runs)

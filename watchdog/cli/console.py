@@ -251,6 +251,12 @@ def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Pat
         say(console, f"{len(tail)} cells of the long tail: {_tail_counts(matrix, tail)}")
     if result.left_out:
         say(console, f"{len(result.left_out)} cells left out by matrix.yaml (exclude)")
+    if result.resting:
+        say(
+            console,
+            f"{result.resting} cells on Pythons past their end of life rest: they run every second "
+            "night, or with --python",
+        )
     say(console, f"{result.ran} trials run, {result.reused} known from the ledger")
     say(console, f"Report: {page}")
 

@@ -107,6 +107,20 @@ def _has_mostly_same_cells(one: Run, other: Run) -> bool:
     return 2 * len(common) > max(len(one.cells), len(other.cells))
 
 
+def last_judged(runs: Iterable[Run]) -> dict[str, datetime]:
+    """Return the cutoff of the last run with a definite result for each cell, by its id.
+
+    Args:
+        runs: the oldest cutoff first.
+    """
+    return {
+        cell_id: run.as_of
+        for run in runs
+        for cell_id, entry in run.cells.items()
+        if entry.state in _DEFINITE
+    }
+
+
 FindRecord = Callable[[str], Record | None]
 """Returns the record with a fingerprint, None if it is missing; `Ledger.get`."""
 
