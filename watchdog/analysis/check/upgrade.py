@@ -9,7 +9,6 @@ from watchdog.analysis.check.check import check
 from watchdog.analysis.check.moves import MoveSearch
 from watchdog.analysis.check.requirement_changes import Changes, opened_requirement
 from watchdog.analysis.check.result import CheckRequest, CheckResult
-from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Lock, package_name
 from watchdog.runner.scheduler import Scheduler
 
@@ -34,7 +33,8 @@ class Upgrade:
 async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
     """Return the fewest changes with which the fixed requirements of a request work.
 
-    Everything that can be tested with all other requirements open has to pass.
+    Everything that is tested with all other requirements open has to pass. It need not pass there:
+    what fails with the newest versions of all may work with those that the requirements name.
     """
     scheduler.observer.stage("Trying the upgrade with all other versions open")
     loose = tuple(
@@ -44,7 +44,7 @@ async def find_upgrade(scheduler: Scheduler, request: CheckRequest) -> Upgrade:
         for requirement in request.requirements
     )
     open_result = await check(scheduler, replace(request, requirements=loose), explain=False)
-    if open_result.lock is None or open_result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
+    if open_result.lock is None:
         return Upgrade(moves=None, lock=None, open_result=open_result)
     scheduler.observer.stage("Looking for the fewest other changes")
     search = MoveSearch(scheduler=scheduler, request=request, goal=goal_of(open_result))
