@@ -214,6 +214,7 @@ def test_schema_accepts_core_columns(file: str) -> None:
         table.update({"most_used": int(table["most_used"])} if "most_used" in table else {})
     for extension in data["extensions"].values():
         extension.update({"rank": int(extension["rank"])} if "rank" in extension else {})
+        extension.update({"chapters": True} if extension.get("chapters") == "true" else {})
     schema = matrix_schema(found)
     jsonschema.validate(data, schema)
     data["tables"]["grid"]["framework"] = ["newest"]
