@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
 
@@ -12,18 +12,22 @@ from watchdog.facts.audit_check import Check
 from watchdog.facts.evidence_level import EvidenceLevel, level_of
 from watchdog.facts.facts import Facts
 from watchdog.facts.headline import make_headline
-from watchdog.facts.lookup import look_up
+from watchdog.facts.lookup import SubjectAnswer, look_up
 from watchdog.facts.rules import RuleBook
 from watchdog.facts.today import Standing, SubjectStatus, version_key
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
-from watchdog.model.evidence import Stage, UseOutcome
+from watchdog.model.evidence import Record, Stage, UseOutcome
 from watchdog.model.verdict import State, Verdict
 
 
 def check_rules_on_run(matrix: Matrix, book: RuleBook, verdicts: Sequence[Verdict]) -> Check:
     """Ask the paste box about each lock of the run, as if somebody had pasted it."""
     findings, not_covered, looked_at = [], [], 0
+    broken = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.state is State.BROKEN and verdict.record is not None:
+            broken[verdict.record.subject, verdict.cell.python].append(verdict.record)
     for verdict in verdicts:
         record = verdict.record
         judged = verdict.state in (State.WORKS, State.BROKEN)
@@ -34,8 +38,17 @@ def check_rules_on_run(matrix: Matrix, book: RuleBook, verdicts: Sequence[Verdic
         looked_at += 1
         answers = look_up(book, _pinned(record.lock), verdict.cell.python)
         alarms = [answer.subject for answer in answers if answer.alarm]
-        if verdict.state is State.WORKS and alarms:
-            findings.append(f"{verdict.cell.id} works, but {', '.join(alarms)} is said to fail")
+        wrong = [
+            answer.subject
+            for answer in answers
+            if answer.alarm
+            and (
+                answer.subject == record.subject
+                or not _is_shown(answer, record, broken[answer.subject, verdict.cell.python])
+            )
+        ]
+        if verdict.state is State.WORKS and wrong:
+            findings.append(f"{verdict.cell.id} works, but {', '.join(wrong)} is said to fail")
         if verdict.state is State.BROKEN and record.subject not in alarms:
             not_covered.append(f"{verdict.cell.id}: {verdict.symptom}")
     return Check(
@@ -43,6 +56,23 @@ def check_rules_on_run(matrix: Matrix, book: RuleBook, verdicts: Sequence[Verdic
         looked_at=looked_at,
         findings=tuple(findings),
         not_covered=tuple(not_covered),
+    )
+
+
+def _is_shown(answer: SubjectAnswer, record: Record, broken: Iterable[Record]) -> bool:
+    """Return whether the run shows the failure that is said of another subject of a lock.
+
+    An extension may work beside one of which a single use fails.
+
+    Args:
+        answer: what is said of the other subject.
+        record: of the lock, for the subject that works.
+        broken: the records of the other subject on the same Python in which it fails.
+    """
+    packages = {interval.package for rule in answer.rules for interval in rule.conditions}
+    return any(
+        all(other.lock.get(package) == record.lock.get(package) for package in packages)
+        for other in broken
     )
 
 
