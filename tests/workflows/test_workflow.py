@@ -100,16 +100,18 @@ def test_workflow_recovers_killed_machine(
 ) -> None:
     """Cells of a killed machine are errors, only they run next, and every step is run."""
     first = night("first", site=DIES, parts="2")
-    assert first.results == ALL_GREEN | {"cells": "failure"}, first.log()
+    expected = ALL_GREEN | {"cells": "failure"}
+    del expected["doubt"]
+    assert first.results == expected, first.log()
     assert "cells of this run were not run" in first.log("publish")
     lost = planned(first)[1]
     assert lost
     for cell, state in states(first).items():
-        expected = {"error"} if cell.split("/")[0] in lost else {"works", "broken", "conflict"}
-        assert state in expected, cell
+        possible = {"error"} if cell.split("/")[0] in lost else {"works", "broken", "conflict"}
+        assert state in possible, cell
     assert len(github.issues) > 1
     # The next run, an hour later, finds what the first remembered on its branch.
-    second = night("second", hours=1, parts="2")
+    second = night("second", hours=1, parts="2", doubt="1")
     assert second.results == ALL_GREEN, second.log()
     assert len(second.names("part-")) == len(planned(second)) + 1
     named = {(n, s["name"]) for n, job in JOBS.items() for s in job["steps"] if "run" in s}
