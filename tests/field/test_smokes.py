@@ -111,18 +111,19 @@ class Bench:
         self._runs = 0
 
     def questions(self) -> Iterator[LockRequest]:
-        """Yield requests: today on the newest Python, then older Pythons, then earlier times.
+        """Yield requests: today on the newest and the oldest Python, then others.
 
-        Earlier times of a package are those of its last releases; of a scenario, the last years: a
-        tutorial may have a chapter that works no more.
+        For a package the Pythons between and the times of its last releases; for a scenario, which
+        may have a chapter that works no more, the last years before.
         """
         place = self.workspace
-        newest = list(place.interpreters)[-1]
-        requirements = MATRIX.requirements(self.subject)
-        yield LockRequest(requirements, newest, place.settings.as_of)
-        for python in reversed(list(place.interpreters)[:-1]):
-            yield LockRequest(requirements, python, place.settings.as_of)
+        oldest, *between, newest = place.interpreters
+        requirements, now = MATRIX.requirements(self.subject), place.settings.as_of
+        yield LockRequest(requirements, newest, now)
+        yield LockRequest(requirements, oldest, now)
         if self.subject in MATRIX.distributions:
+            for python in reversed(between):
+                yield LockRequest(requirements, python, now)
             releases = place.releases()
             versions = [r for r in releases[self.subject] if not r.version.is_prerelease]
             for release in versions[:-4:-1]:
@@ -130,8 +131,9 @@ class Bench:
                 yield from contemporary_requests(place, releases, self.subject, version)
         else:
             for years in range(1, 7):
-                before = place.settings.as_of - timedelta(days=365 * years)
-                yield LockRequest(requirements, next(iter(place.interpreters)), before)
+                yield LockRequest(requirements, oldest, now - timedelta(days=365 * years))
+            for python in reversed(between):
+                yield LockRequest(requirements, python, now)
 
     def install(self) -> Path:
         """Install the first lock with which the smoke passes; return its site-packages."""

@@ -21,7 +21,7 @@ import urllib.request
 SABOTAGE = [
     "flask_bcrypt.py:Bcrypt.generate_password_hash",
     "flask_login/utils.py:login_user",
-    "flask_mail/__init__.py:Connection.send",
+    "flask_mail.py:Connection.send",
     "flask_wtf/file.py:FileField.process_formdata",
 ]
 

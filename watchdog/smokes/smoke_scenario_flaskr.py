@@ -17,7 +17,7 @@ import urllib.request
 SABOTAGE = [
     "waitress/server.py:BaseWSGIServer.run",
     "flask/testing.py:FlaskClient.open",
-    "flask/blueprints.py:BlueprintSetupState.add_url_rule",
+    "flask/sansio/blueprints.py:BlueprintSetupState.add_url_rule",
 ]
 
 sys.dont_write_bytecode = True  # a file that is changed twice in a second would be loaded once

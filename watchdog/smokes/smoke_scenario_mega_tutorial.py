@@ -27,7 +27,6 @@ SABOTAGE = [
     "flask_mail/__init__.py:Connection.send",
     "flask_moment/__init__.py:moment._render",
     "flask_babel/__init__.py:gettext",
-    "flask_httpauth.py:HTTPAuth.login_required",
     "flask_migrate/__init__.py:upgrade",
 ]
 

@@ -19,7 +19,7 @@ import urllib.request
 SABOTAGE = [
     "flask_login/utils.py:login_user",
     "flask_login/login_manager.py:LoginManager.unauthorized",
-    "flask_sqlalchemy/extension.py:SQLAlchemy.create_all",
+    "flask_sqlalchemy/__init__.py:SQLAlchemy.create_all",
     "werkzeug/security.py:generate_password_hash",
 ]
 

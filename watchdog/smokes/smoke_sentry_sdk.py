@@ -13,7 +13,6 @@ from sentry_sdk.integrations.flask import FlaskIntegration
 
 SABOTAGE = [
     "sentry_sdk/integrations/flask.py:FlaskIntegration.setup_once",
-    "sentry_sdk/integrations/flask.py:_capture_exception",
     "sentry_sdk/client.py:_Client.capture_event",
     "sentry_sdk/envelope.py:Envelope.serialize_into",
 ]
