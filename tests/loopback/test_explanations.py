@@ -243,6 +243,7 @@ def test_history_of_successive_failures_is_one_breakage(twice: Home) -> None:
     assert (cell["since"], cell["later"]["since"]) == (instant(20), instant(30))
 
 
+@pytest.mark.slow
 def test_old_addresses_have_pages(twice: Home) -> None:
     """What was published once is still there: it leads to the breakage, or says it is withdrawn."""
     ran(twice, "run")

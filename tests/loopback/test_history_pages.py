@@ -183,6 +183,7 @@ def page(home: Home, name: str) -> str:
     return (home.folder / "reports" / name).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_site_links_resolve(whole: Home) -> None:
     """Every link and fragment of the whole site has a target."""
     reports = whole.folder / "reports"
@@ -199,6 +200,7 @@ def test_site_links_resolve(whole: Home) -> None:
                 assert f'id="{fragment}"' in target.read_text("utf-8"), (path, href)
 
 
+@pytest.mark.slow
 def test_breakage_page_title_and_cure(whole: Home) -> None:
     """A breakage page has the error as its title and shows the cure and the culprit."""
     text = page(whole, "breakages/ext-import-1.0--werkzeug-3.0.0.html")
@@ -213,6 +215,7 @@ def test_breakage_page_title_and_cure(whole: Home) -> None:
     assert "Not fixed yet, on Python" in text
 
 
+@pytest.mark.slow
 def test_front_page_culprit_and_cure(whole: Home) -> None:
     """The front page shows culprit, proof and cure of today's breakage."""
     text = page(whole, "index.html")
@@ -222,6 +225,7 @@ def test_front_page_culprit_and_cure(whole: Home) -> None:
     assert "Old releases of Flask" in text
 
 
+@pytest.mark.slow
 def test_breakage_pages_stay(whole: Home) -> None:
     """The report command keeps every existing page of a breakage."""
     before = {p.name for p in (whole.folder / "reports" / "breakages").iterdir()}
@@ -231,6 +235,7 @@ def test_breakage_pages_stay(whole: Home) -> None:
     assert before <= after
 
 
+@pytest.mark.slow
 def test_api_json_matches_schemas(whole: Home) -> None:
     """Each JSON file of the API is valid by its published schema."""
     folder = whole.folder / "reports" / "api" / "v1"
@@ -248,6 +253,7 @@ def test_api_json_matches_schemas(whole: Home) -> None:
             jsonschema.validate(json.loads(file.read_text("utf-8")), schema)
 
 
+@pytest.mark.slow
 def test_api_today_and_field_csv(whole: Home) -> None:
     """The API files contain today's breakage with its cure and the state of each cell."""
     told = json.loads(page(whole, "api/v1/today.json"))
@@ -260,6 +266,7 @@ def test_api_today_and_field_csv(whole: Home) -> None:
     assert (states["ext-works"], states["ext-import"]) == ("works", "broken")
 
 
+@pytest.mark.slow
 def test_feed_entries_are_stable(whole: Home) -> None:
     """The feed is valid Atom with unique ids and is the same when written again."""
     before = page(whole, "feed.xml")
@@ -274,6 +281,7 @@ def test_feed_entries_are_stable(whole: Home) -> None:
     assert page(whole, "feed.xml") == before
 
 
+@pytest.mark.slow
 def test_badge_content(whole: Home) -> None:
     """The SVG and JSON badges of a subject say how it fails."""
     root = ET.fromstring(page(whole, "badges/ext-import.svg"))  # noqa: S314  we wrote it

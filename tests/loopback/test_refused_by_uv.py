@@ -200,6 +200,7 @@ def test_newer_release_that_does_not_build(home: Home) -> None:
     assert (answer["not_installed"], answer["built_by_pip"]) == ([], [])
 
 
+@pytest.mark.slow
 def test_nothing_fits_what_is_asked_for(home: Home) -> None:
     """Where no release is one that pip takes, the package is left out and that is said."""
     done = home("check", "-r", write(home, "ext-works==1.0", "odd>0.9,<1.0"))

@@ -103,6 +103,7 @@ def test_line_of_a_past_breakage_reproduces(home: Home) -> None:
     assert "cannot import name 'gone' from 'werkzeug'" in done.stdout
 
 
+@pytest.mark.slow
 def test_line_with_another_matrix_reproduces(home: Home) -> None:
     """A matrix in another place is named in the line."""
     (home.folder / "field").mkdir()
