@@ -117,7 +117,8 @@ class Bench:
         may have a chapter that works no more, the last years before.
         """
         place = self.workspace
-        oldest, *between, newest = place.interpreters
+        pythons = list(place.interpreters)
+        oldest, between, newest = pythons[0], pythons[1:-1], pythons[-1]
         requirements, now = MATRIX.requirements(self.subject), place.settings.as_of
         yield LockRequest(requirements, newest, now)
         yield LockRequest(requirements, oldest, now)
