@@ -23,7 +23,7 @@ import smoke_files
 from smoke_files import MATRIX, SUBJECTS, sabotage_of
 
 from watchdog.analysis.doctor import SERVICE_ADVICE
-from watchdog.errors import InfrastructureError
+from watchdog.errors import InfrastructureError, InstallError
 from watchdog.harness import PROBE
 from watchdog.model.evidence import Isolation
 from watchdog.model.lock import Installation, Lock, LockRequest
@@ -147,8 +147,11 @@ class Bench:
             as_of = max([question.as_of, *(t for _, t in question.later)])
             installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
             environments = self.workspace.environments
-            environments.fetch(environments.missing(installation))
-            self.python = environments.link(installation, into)
+            try:
+                environments.fetch(environments.missing(installation))
+                self.python = environments.link(installation, into)
+            except InstallError:  # what is as old as that does not build on this Python
+                continue
             if self.passes():
                 return next(into.rglob("site-packages"))
         name = smoke_files.file_of(self.subject).name

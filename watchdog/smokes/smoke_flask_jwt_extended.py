@@ -31,7 +31,7 @@ SABOTAGE = [
     "flask_jwt_extended/utils.py:set_access_cookies",
     "flask_jwt_extended/view_decorators.py:verify_jwt_in_request",
     "flask_jwt_extended/jwt_manager.py:JWTManager.init_app",
-    "flask_jwt_extended/utils.py:verify_token_not_blocklisted",
+    "flask_jwt_extended/internal_utils.py:verify_token_not_blocklisted",
     "flask_jwt_extended/view_decorators.py:_load_user",
     "flask_jwt_extended/view_decorators.py:_decode_jwt_from_query_string",
 ]
