@@ -84,7 +84,11 @@ def auto(
     index.add("werkzeug", "3.0.0", day(30), files=ecosystem.werkzeug(3))
     index.add("flask", "2.0.0", day(1), files=ecosystem.flask(), requires=["werkzeug"])
     for name, files in PACKAGES.items():
-        index.add(name, "1.0", day(4), files=files, requires=["flask"])
+        requires = ["flask", "helper"] if name == "auto-undeclared" else ["flask"]
+        index.add(name, "1.0", day(4), files=files, requires=requires)
+    # What is not required came along with another package at first.
+    index.add("helper", "1.0", day(3), files={"helper.py": ""}, requires=["toolbox"])
+    index.add("helper", "2.0", day(20), files={"helper.py": ""})
     index.add("toolbox", "1.0", day(3), files={"toolbox.py": "", "toolbox_parts.py": ""})
     index.add("toolbox", "2.0", day(30), files={"toolbox.py": ""})
     index.add("flask-alone", "1.0", day(4), files={"flask_alone.py": "import flask\n"})
