@@ -15,7 +15,7 @@ from watchdog.analysis.check.result import (
     Obstacle,
     ObstacleKind,
     SubjectResult,
-    broken_packages,
+    failures_by_package,
 )
 from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure, pip_arguments
 from watchdog.cli import history_text
@@ -25,7 +25,7 @@ from watchdog.facts.evidence_level import (
     level_of,
     works_words,
 )
-from watchdog.facts.severity import FailedUse, count_uses, describe
+from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit, ExplainedCause
@@ -160,7 +160,7 @@ def _failure_lines(result: CheckResult) -> Iterator[str]:
         return
     befallen: dict[str, list[str]] = {result.first.use.symptom: []} if result.first else {}
     for subject in result.broken:
-        for name, use in _named_failures(subject):
+        for name, use in failures_by_package(subject):
             befallen.setdefault(use.symptom, []).append(name)
     for symptom, names in list(befallen.items())[:_MOST_SHOWN]:
         counted = [
@@ -170,12 +170,6 @@ def _failure_lines(result: CheckResult) -> Iterator[str]:
         yield f"✕ {_shortened(counted)}: {symptom}"
     if len(befallen) > _MOST_SHOWN:
         yield f"and {len(befallen) - _MOST_SHOWN} other failures (all are in --format json)"
-
-
-def _named_failures(subject: SubjectResult) -> Iterator[tuple[str, FailedUse]]:
-    names = broken_packages(subject) if subject.subject == IMPORTS else ()
-    for place, use in enumerate(subject.failed):
-        yield (names[place] if names else subject.subject), use
 
 
 def _not_judged_lines(result: CheckResult) -> Iterator[str]:

@@ -35,6 +35,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model import fingerprint
 from watchdog.model.evidence import Isolation, Trial
 from watchdog.model.lock import Installation, Lock
+from watchdog.model.python_series import series_key
 from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.pip import Pip
@@ -124,6 +125,10 @@ class Workspace:
         """The series here that a user may have unasked, the oldest first: no prereleases."""
         final = [series for series, i in self.interpreters.items() if not i.prerelease]
         return tuple(final or self.interpreters)
+
+    def older_pythons(self, python: str) -> tuple[str, ...]:
+        """Return the usual series before one, the oldest first."""
+        return tuple(p for p in self.usual_pythons if series_key(p) < series_key(python))
 
     @cached_property
     def ledger(self) -> Ledger:

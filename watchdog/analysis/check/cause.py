@@ -36,7 +36,7 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.check.validity import find_control
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
-from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
+from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, OLDER_PYTHONS, Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.harness import test_of_import
 from watchdog.model.history import Culprit, ExplainedCause
@@ -45,9 +45,6 @@ from watchdog.model.signature import missing_symbol
 from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
-
-_OLDER_PYTHONS = 4
-"""How many older Pythons are tried."""
 
 
 async def explain_project(
@@ -381,14 +378,13 @@ async def _older_python(
 
 def _older_pythons(workspace: Workspace, request: CheckRequest) -> list[str]:
     """Return older Pythons of this machine to try: the usual one of the time, the newest ones."""
-    series = list(workspace.interpreters)
-    older = series[: series.index(request.python)]
+    older = workspace.older_pythons(request.python)
     if not older:
         return []
     usual = choose_python_of_project(
         (), request.requirements, older, workspace.index, workspace.settings.as_of
     )
-    return list(dict.fromkeys([usual.series, *older[::-1][:_OLDER_PYTHONS]]))
+    return list(dict.fromkeys([usual.series, *older[-OLDER_PYTHONS:][::-1]]))
 
 
 def _search_on(

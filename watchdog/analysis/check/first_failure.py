@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from watchdog.analysis.check.installing import closure
-from watchdog.analysis.check.result import IMPORTS, FirstFailure, SubjectResult, broken_packages
+from watchdog.analysis.check.result import IMPORTS, FirstFailure, SubjectResult, failures_by_package
 from watchdog.model.evidence import Stage
 
 
@@ -48,10 +48,8 @@ def first_failure(
 
 def _failures(result: SubjectResult) -> Iterable[FirstFailure]:
     """Return the failed uses of a smoke, each with the package that it is about."""
-    is_imports = result.subject == IMPORTS
-    packages = broken_packages(result) if is_imports else (result.subject,) * len(result.failed)
-    at_import = is_imports or result.record.judgement.stage is Stage.IMPORT
+    at_import = result.subject == IMPORTS or result.record.judgement.stage is Stage.IMPORT
     return [
         FirstFailure(result=result, package=package, use=use, at_import=at_import)
-        for package, use in zip(packages, result.failed, strict=True)
+        for package, use in failures_by_package(result)
     ]

@@ -262,3 +262,11 @@ def broken_packages(subject: SubjectResult) -> tuple[str, ...]:
         return (subject.subject,)
     by_test = {test_of_import(name): name for name in subject.record.lock}
     return tuple(by_test.get(use.name, use.title) for use in subject.failed)
+
+
+def failures_by_package(subject: SubjectResult) -> tuple[tuple[str, FailedUse], ...]:
+    """Return each use that fails in a result, with the package that it is about."""
+    packages = broken_packages(subject)
+    if subject.subject != IMPORTS:
+        packages *= len(subject.failed)
+    return tuple(zip(packages, subject.failed, strict=True))

@@ -68,15 +68,7 @@ async def _judge_subject(
     controls: Mapping[str, Control] = {}
     version = record.lock.get(subject)
     if open_uses and version and _needs_control(scheduler, subject, version):
-        found = await passed_in_controls(
-            scheduler,
-            releases_of(scheduler.workspace, subject),
-            subject,
-            version,
-            {use.name for use in open_uses},
-            beside=installed_beside(request, subject),
-        )
-        controls = found.passed
+        controls = await _controls_of(scheduler, subject, version, open_uses, request)
         reason = _TOO_OLD.format(version=version)
         not_judged += [(use, reason) for use in open_uses if use.name not in controls]
         open_uses = [use for use in open_uses if use.name in controls]
@@ -99,15 +91,27 @@ async def find_control(
     known = result.controls.get(use.name)
     if known is not None or version is None:
         return known
-    controls = await passed_in_controls(
+    controls = await _controls_of(scheduler, subject, version, [use], request)
+    return controls.get(use.name)
+
+
+async def _controls_of(
+    scheduler: Scheduler,
+    subject: str,
+    version: str,
+    uses: Sequence[FailedUse],
+    request: CheckRequest,
+) -> Mapping[str, Control]:
+    """Return, for those uses that pass in a subject's own time, an environment in which they do."""
+    found = await passed_in_controls(
         scheduler,
         releases_of(scheduler.workspace, subject),
         subject,
         version,
-        {use.name},
+        {use.name for use in uses},
         beside=installed_beside(request, subject),
     )
-    return controls.passed.get(use.name)
+    return found.passed
 
 
 def _needs_control(scheduler: Scheduler, subject: str, version: str) -> bool:

@@ -11,12 +11,10 @@ from datetime import UTC, datetime, time
 from itertools import pairwise
 
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.cure import OLDER_PYTHONS
 from watchdog.model.history import Culprit, Snapshot
 from watchdog.model.lock import Lock
-from watchdog.model.python_series import PYTHON_RELEASES, series_key
-
-_OLDER_PYTHONS = 4
-"""How many older Pythons are looked at."""
+from watchdog.model.python_series import PYTHON_RELEASES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ async def _locate_change(experiment: Experiment, bad: Snapshot) -> tuple[str, st
     lock, usual = bad.lock, experiment.scheduler.workspace.usual_pythons
     if lock is None or not bad.fails:
         return None
-    older = [p for p in usual if series_key(p) < series_key(bad.python)][-_OLDER_PYTHONS:]
+    older = experiment.scheduler.workspace.older_pythons(bad.python)[-OLDER_PYTHONS:]
     works: str | None = None
     first: str | None = None
     # The oldest first: what fails there as well was broken by none of these Pythons.

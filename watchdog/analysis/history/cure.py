@@ -20,13 +20,12 @@ from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.model.history import Snapshot
 from watchdog.model.lock import Lock, package_name
-from watchdog.model.python_series import series_key
 from watchdog.model.release import short_version
 from watchdog.runner.scheduler import gather
 
 _MOST_HOLDS = 30
 
-_OLDER_PYTHONS = 4
+OLDER_PYTHONS = 4
 """How many older Pythons are tried."""
 
 CHANGED_ON_OLDER_PYTHON = "changed on an older python"
@@ -94,9 +93,7 @@ async def _cure_on_older_python(
         python: the series on which nothing makes it work.
         as_of: the cutoff.
     """
-    usual = experiment.scheduler.workspace.usual_pythons
-    key = series_key(python)
-    older = [p for p in reversed(usual) if series_key(p) < key][:_OLDER_PYTHONS]
+    older = experiment.scheduler.workspace.older_pythons(python)[-OLDER_PYTHONS:][::-1]
     for candidate in older:
         seen = await experiment.observe(candidate, as_of)
         if seen.works and seen.lock is not None:
