@@ -36,6 +36,8 @@ for d in m.distributions():
 modules = {}
 for found in pkgutil.iter_modules():
     spec = importlib.util.find_spec(found.name)
+    if spec is None:  # A module that took itself out of sys.modules, as some sitecustomize does.
+        continue
     places = [spec.origin, *(spec.submodule_search_locations or [])]
     inside = [os.path.relpath(p, sys.prefix) for p in places if p and p.startswith(sys.prefix)]
     if inside:
