@@ -85,11 +85,12 @@ def contemporary_requests(
 ) -> list[LockRequest]:
     """Return lock requests for a version with the packages of its own time.
 
-    They read the index at the version's release date, on the newest Pythons of that time. For a
-    release older than every Python of this machine, the index is read some months after the oldest
-    of them appeared, when packages had learned to run on it. For a release that came out when its
-    dependencies had already broken it, the index is read one and two years before: what works with
-    those packages was broken from outside.
+    They read the index at the version's release date, on the newest Pythons of that time. A Python
+    that had just appeared comes last: hardly anything has wheels for it, and building takes minutes.
+    For a release older than every Python of this machine, the index is read some months after the
+    oldest of them appeared, when packages had learned to run on it. For a release that came out
+    when its dependencies had already broken it, the index is read one and two years before: what
+    works with those packages was broken from outside.
 
     Args:
         workspace: knows the Pythons, and what matrix.yaml says of the subject.
@@ -108,14 +109,14 @@ def contemporary_requests(
     available = workspace.usual_pythons
     requests = [
         LockRequest(requirements, python, released)
-        for python in reversed(_pythons_of(available, released)[-_NEWEST_PYTHONS:])
+        for python in _settled_first(_pythons_of(available, released)[-_NEWEST_PYTHONS:], released)
     ]
     requests += _on_oldest_python(workspace, requirements, available[0], released)
     for years in _YEARS_BEFORE:
         before = released - timedelta(days=365 * years)
         requests += [
             LockRequest(requirements, python, before, later=((subject, released),))
-            for python in _pythons_of(available, before)[-1:]
+            for python in _settled_first(_pythons_of(available, before), before)[:1]
         ]
     return list(dict.fromkeys(requests))
 
@@ -137,6 +138,12 @@ def _pythons_of(available: Sequence[str], instant: datetime) -> list[str]:
         for python in available
         if python in PYTHON_RELEASES and PYTHON_RELEASES[python] <= instant.date()
     ]
+
+
+def _settled_first(pythons: Sequence[str], instant: datetime) -> list[str]:
+    """Return Pythons, the newest first; those that had just appeared at an instant last."""
+    settled = _pythons_of(pythons, instant - _PYTHON_SETTLED)
+    return [*reversed(settled), *(python for python in pythons if python not in settled)]
 
 
 def _on_oldest_python(
