@@ -86,7 +86,7 @@ def contemporary_requests(
     """Return lock requests for a version with the packages of its own time.
 
     They read the index at the version's release date, on the newest Pythons of that time. A Python
-    that had just appeared comes last: hardly anything has wheels for it, and building takes minutes.
+    that had just appeared comes last: hardly anything has wheels for it, and building takes long.
     For a release older than every Python of this machine, the index is read some months after the
     oldest of them appeared, when packages had learned to run on it. For a release that came out
     when its dependencies had already broken it, the index is read one and two years before: what
