@@ -29,8 +29,11 @@ settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes which tests were skipped."""
-    parser.addoption("--write-skipped", type=Path, help="Write the ids of skipped tests to a file.")
+    """Add the options by which two sessions share the work, so that each test runs once."""
+    add = parser.addoption
+    add("--write-skipped", type=Path, help="Write the ids of skipped tests to a file.")
+    add("--also", type=Path, help="Run the tests named in this file too, whatever their marker.")
+    add("--built", type=Path, help="Keep here what is built once, and take what is there.")
 
 
 FIRST = ("workflows", "machine")
@@ -38,13 +41,20 @@ FIRST = ("workflows", "machine")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
     """Give each test the marker of its folder, put the longest tiers first, and deal them out."""
+    named = config.getoption("--also")
+    wanted = set(named.read_text("utf-8").splitlines()) if named else set()
+    also = [item for item in items if item.nodeid in wanted]
     tiers = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
     for item, tier in tiers.items():
         item.add_marker(tier)
     items.sort(key=lambda item: FIRST.index(tiers[item]) if tiers[item] in FIRST else len(FIRST))
     yield  # what the options leave out is left out
+    chosen = set(items)
+    items += [item for item in also if item not in chosen]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = [item for item in items if tiers[item] == FIRST[0]]
     items[:] = deal_out(longest, [item for item in items if tiers[item] != FIRST[0]], workers)
@@ -139,16 +149,14 @@ def home(tmp_path: Path, made_up: LoopbackIndex, shared_caches: Path) -> Home:
     return home
 
 
-def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """Return a folder that is built once in a session, whichever worker needs it first.
+def built_once(root: Path, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that is built once, whichever worker or session needs it first.
 
     Args:
-        factory: gives the temporary folder of this worker.
-        name: name of the folder, unique in the session.
+        root: folder that all workers share.
+        name: name of the folder, unique in the root.
         build: fills the folder, which exists and is empty.
     """
-    base = factory.getbasetemp()
-    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, claim, done = root / name, root / f"{name}.claim", root / f"{name}.done"
     try:
         claim.mkdir()
@@ -173,15 +181,15 @@ BuildOnce = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture(scope="session")
-def build_once(tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
-    """Return the function `built_once` for this session."""
-    return partial(built_once, tmp_path_factory)
+def build_once(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
+    """Return the function `built_once` for the folder of this session, or for that of `--built`."""
+    base = tmp_path_factory.getbasetemp()
+    own = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return partial(built_once, pytestconfig.getoption("--built") or own)
 
 
 @pytest.fixture(scope="session")
-def finished_run(
-    tmp_path_factory: pytest.TempPathFactory, made_up: LoopbackIndex, shared_caches: Path
-) -> Home:
+def finished_run(build_once: BuildOnce, made_up: LoopbackIndex, shared_caches: Path) -> Home:
     """Return a folder with one run of the `today` table; tests must not change it."""
 
     def build(folder: Path) -> None:
@@ -192,7 +200,7 @@ def finished_run(
         done = home("run")
         assert done.returncode == 0, done.stderr
 
-    return Home(built_once(tmp_path_factory, "finished", build), made_up.url, shared_caches)
+    return Home(build_once("finished", build), made_up.url, shared_caches)
 
 
 @pytest.fixture
@@ -236,7 +244,7 @@ WHOLE = (
 
 
 @pytest.fixture(scope="session")
-def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def whole(finished_run: Home, build_once: BuildOnce) -> Home:
     """Return a finished run with history, cures, pins, forecast and all other results."""
 
     def build(folder: Path) -> None:
@@ -247,7 +255,7 @@ def whole(finished_run: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
             done = home(*command)
             assert done.returncode == 0, done.stderr
 
-    folder = built_once(tmp_path_factory, "whole", build)
+    folder = build_once("whole", build)
     return Home(folder, finished_run.index_url, finished_run.caches)
 
 
