@@ -60,6 +60,15 @@ PACKAGES: dict[str, dict[str, str]] = {
         "auto_exit/__init__.py": "",
         "auto_exit/end.py": "import os\nos._exit(0)\n",
     },
+    "auto-exits": {
+        "auto_exits/__init__.py": "",
+        **{f"auto_exits/end{n}.py": "import os\nos._exit(0)\n" for n in range(6)},
+    },
+    "auto-serves": {
+        "auto_serves.py": EXAMPLE.format(module="auto_serves", body="serve()")
+        + "\ndef serve():\n    import time\n    while True:\n        try:\n"
+        "            time.sleep(1)\n        except Exception:\n            pass\n"
+    },
     "auto-both": {
         "auto_both.py": "import werkzeug\nfrom werkzeug import gone\n"
         "class Thing:\n    def init_app(self, app):\n"
@@ -128,12 +137,19 @@ def test_automatic_finds(auto: Home, package: str, symptom: str) -> None:
         ("auto-optional", "imports"),
         ("auto-exit", "imports"),
         ("auto-lazy", "imports"),
+        ("auto-serves", "imports"),
     ],
 )
 def test_automatic_level(auto: Home, package: str, level: str) -> None:
     """What fails in its own time as well is no breakage, and the level says what was run."""
     told = auto.json("check", package, "--quick", "--as-of", day(40).isoformat())
     assert (told["outcome"], told["subjects"][0]["evidence_level"]) == ("works", level)
+
+
+def test_automatic_gives_up(auto: Home) -> None:
+    """Where one test after another ends the process at all times, nothing is called broken."""
+    told = auto.json("check", "auto-exits", "--quick", "--as-of", day(40).isoformat())
+    assert told["outcome"] != "broken", told
 
 
 def test_automatic_cause_behind_a_wrong_guess(auto: Home) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ecosystem import PYTHON, day
 from home import Home
 
-TAIL = f'  tail: {{python: ["{PYTHON}"], most_used: 3, list: tail.jsonl}}\n'
+TAIL = f'  tail: {{python: ["{PYTHON}"], most_used: 4, list: tail.jsonl}}\n'
 NAMES = """\
 name\tmonth\trank\tsummary
 flask-tail-attaches\t2025-11\t4000\tSomething
@@ -17,6 +17,7 @@ tail-of-flask\t2025-11\t\tSomething
 flask-tail-yanked\t2025-11\t900\tSomething
 flask-tail-unbuildable\t2025-11\t800\tSomething
 flask-tail-nowhere\t2025-11\t700\tSomething
+flask-tail-exits\t2025-11\t600\tSomething
 tail-stranger\t2025-11\t50\tFor flask, it says
 ext-works\t2025-11\t20\tListed already
 """
@@ -57,6 +58,15 @@ def publish(made_up: Any) -> None:
         },
     )
     made_up.add("tail-stranger", "1.0", day(4))
+    # One module after another ends the process, at all times.
+    exits = {f"flask_tail_exits/end{n}.py": "import os\nos._exit(0)\n" for n in range(6)}
+    made_up.add(
+        "flask-tail-exits",
+        "1.0",
+        day(4),
+        files={"flask_tail_exits/__init__.py": "", **exits},
+        requires=["flask"],
+    )
 
 
 def test_list_and_run_of_tail(home: Home, made_up: Any) -> None:
@@ -71,6 +81,7 @@ def test_list_and_run_of_tail(home: Home, made_up: Any) -> None:
     lines = (home.folder / "tail.jsonl").read_text("utf-8").splitlines()
     packages = {row["name"]: row for row in map(json.loads, lines)}
     assert list(packages) == [
+        "flask-tail-exits",
         "flask-tail-attaches",
         "flask-tail-broken",
         "tail-of-flask",
@@ -92,16 +103,17 @@ def test_list_and_run_of_tail(home: Home, made_up: Any) -> None:
 
     ran = home("run", "--table", "tail")
     assert ran.returncode in (0, 1), ran.stderr
-    assert "3 cells of the long tail: ✓ " in ran.stderr
+    assert "4 cells of the long tail: ✓ " in ran.stderr
     assert "✓ 2 works" not in ran.stderr
     states = home.states()
-    assert states.keys() == {f"{n}/tail/py{PYTHON}" for n in list(packages)[:3]}
+    assert states.keys() == {f"{n}/tail/py{PYTHON}" for n in list(packages)[:4]}
     assert states[f"flask-tail-attaches/tail/py{PYTHON}"] == "works"
     assert states[f"tail-of-flask/tail/py{PYTHON}"] == "works"
     assert states[f"flask-tail-broken/tail/py{PYTHON}"] == "broken"
+    assert states[f"flask-tail-exits/tail/py{PYTHON}"] == "unjudged"
     reports = home.folder / "reports"
     tail = json.loads((reports / "api" / "v1" / "tail.json").read_text("utf-8"))
-    assert [package["subject"] for package in tail["packages"]] == list(packages)[:3]
+    assert [package["subject"] for package in tail["packages"]] == list(packages)[:4]
     assert tail["packages"][0]["word"] != "works"
     assert (reports / "subjects" / "tail-of-flask.html").is_file()
     assert "The long tail" in (reports / "tail.html").read_text("utf-8")

@@ -30,7 +30,7 @@ from rich.table import Table as RichTable
 
 from watchdog.cli.workflow_log import command, on_github_actions
 from watchdog.facts.audit import Audit
-from watchdog.facts.evidence_level import EvidenceLevel, level_of
+from watchdog.facts.evidence_level import EvidenceLevel, is_automatic, level_of
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Outcome, Record
@@ -88,7 +88,7 @@ class ProgressBar:
         line = _first_breakage_line(self._matrix, record, self._printed_signatures)
         if line and self._breakages:
             self._progress.console.print(line, markup=False, highlight=False)
-        self._broken += record.judgement.outcome is Outcome.BROKEN
+        self._broken += _is_breakage(record)
         if self._task is not None and self._broken:
             self._progress.update(self._task, news=f"{self._broken} broken")
 
@@ -119,7 +119,7 @@ class ProgressLines:
 
     def ran(self, record: Record) -> None:
         """Count the result of a trial, and print a breakage that is seen for the first time."""
-        self._broken += record.judgement.outcome is Outcome.BROKEN
+        self._broken += _is_breakage(record)
         line = _first_breakage_line(self._matrix, record, self._printed_signatures)
         if line and self._breakages:
             say(self._console, line)
@@ -161,6 +161,11 @@ class WorkflowLines(ProgressLines):
         self._group_open = False
 
 
+def _is_breakage(record: Record) -> bool:
+    """Return whether a trial failed and counts; of an automatic smoke the controls show that."""
+    return record.judgement.outcome is Outcome.BROKEN and not is_automatic(record)
+
+
 def _first_breakage_line(
     matrix: Matrix, record: Record, printed_signatures: set[str]
 ) -> str | None:
@@ -172,7 +177,7 @@ def _first_breakage_line(
         printed_signatures: signatures that have a line already; a new one is added.
     """
     judgement = record.judgement
-    if judgement.outcome is not Outcome.BROKEN or not judgement.signature:
+    if not _is_breakage(record) or not judgement.signature:
         return None
     if judgement.signature in printed_signatures:
         return None

@@ -54,8 +54,8 @@ class Calibrated:
     """The record of an automatic smoke in which every failure counts.
 
     Attributes:
-        counts: False if the smoke cannot judge the version, because it does not even load with the
-            packages of its own time.
+        counts: False if the smoke cannot judge the version: it does not even load with the packages
+            of its own time, or too many of its tests fail there in turn.
         control: an environment in which what fails now passes.
     """
 
@@ -88,7 +88,7 @@ async def calibrate(
     best: Control | None = None
     for _ in range(_MOST_ROUNDS):
         if record.judgement.outcome is not Outcome.BROKEN:
-            break
+            return Calibrated(record=record, control=best)
         failed = record.failed_uses or frozenset({ALL_USES})
         unknown = failed - frozenset(passed)
         if workspace.settings.own:  # the owner vouches that it can be imported
@@ -103,11 +103,13 @@ async def calibrate(
         if ALL_USES in wrong:
             return Calibrated(record=record, counts=False)
         if not wrong and not trial.once:
-            break
+            return Calibrated(record=record, control=best)
         workspace.leave_out(subject, wrong)
         trial = workspace.trial(subject, trial.lock, trial.interpreter.series, trial.as_of)
         record = await scheduler.record(trial)
-    return Calibrated(record=record, control=best)
+    # Nobody asked the controls about what fails in the last round.
+    is_judged = record.judgement.outcome is not Outcome.BROKEN
+    return Calibrated(record=record, counts=is_judged, control=best)
 
 
 async def passed_in_controls(

@@ -13,6 +13,7 @@ WATCHDOG_LEFT_OUT the tests that are skipped, both separated by spaces.
 import os
 import unittest
 
+from .endless import skipped_if_endless
 from .examples import tests_of_description
 from .guesses import MOST
 from .modules import DISTRIBUTIONS, FILES, import_main, is_optional
@@ -66,7 +67,8 @@ def make_tests():
 
         def named(function=function):
             try:
-                function()
+                with skipped_if_endless():
+                    function()
             except ModuleNotFoundError as error:
                 if is_optional(error.name):
                     raise unittest.SkipTest("%s is not required, and not here" % error.name)
