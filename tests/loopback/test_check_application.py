@@ -52,6 +52,13 @@ def packages() -> Any:
     use = "import werkzeug\ndef use():\n    return werkzeug.gone + 41\n"
     index.add("ext-mended", "1.0", day(4), files={"ext_mended.py": use}, requires=["flask"])
     index.add("ext-mended", "1.1", day(33), files={"ext_mended.py": GOOD}, requires=["flask"])
+    # A library that later versions mend, and the newest breaks again.
+    index.add(
+        "again", "1.0", day(36), files={"again.py": "from parts import wanted\n"}, requires=["parts"]
+    )
+    for number in range(1, 9):
+        text = "wanted = 1\n" if 3 <= number <= 6 else "gone = 1\n"
+        index.add("parts", f"{number}.0", day(number + 31), files={"parts.py": text})
     yield index
     index.stop()
 
@@ -114,6 +121,12 @@ def test_newer_extension_is_the_nearest_change(home: Home) -> None:
     ]
     assert answer["cure"]["pins"] == ["ext-mended>=1.1"]
     assert "+ext-mended>=1.1" in answer["diff"]
+
+
+def test_newest_version_that_fails_is_excluded(home: Home) -> None:
+    """A version between the one that is pinned and the newest is found, where only that works."""
+    answer = check(home, "flask==3.0.0", "again==1.0", "parts==2.0")
+    assert answer["cure"]["pins"] == ["parts<7,>=3"]
 
 
 def test_smoke_that_is_too_new_judges_nothing(home: Home) -> None:

@@ -2,7 +2,8 @@
 
 Two ways are tried. *Forward*: what a failure names (the package that does not build, the pin that
 the resolver objects to, the package whose code raised) may have later versions, one package after
-another, until it works; or all at once. *Back*: the packages around a subject get the versions of
+another, until it works; or all at once. Where the newest version fails in its turn, versions from
+there on are excluded. *Back*: the packages around a subject get the versions of
 the subject's own time, from the environment in which it was seen to work. Then each change that is
 not needed is taken back, and each bound is moved to the first version that works, or that breaks.
 So every change was seen to be needed, and the whole was run.
@@ -33,6 +34,7 @@ from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Conflict, Lock, package_name
 from watchdog.model.release import Release
+from watchdog.model.signature import missing_symbol
 from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler, gather
 
@@ -237,14 +239,47 @@ class MoveSearch:
             if attempt.works:
                 break
             suspects = [s for s in attempt.suspects if s in loosened and s not in changes]
-            if not suspects:
+            if suspects:
+                changes[suspects[0]] = loosened[suspects[0]]
+            elif kept := await self._kept_below(changes, attempt):
+                changes |= kept
+            else:
                 break
-            changes[suspects[0]] = loosened[suspects[0]]
         if not await self.works(changes):
             changes = loosened
         if not await self.works(changes):
             return None
         return await remove_needless(changes, self.works)
+
+    async def _kept_below(self, changes: Changes, failing: Attempt) -> dict[str, str]:
+        """Return a bound for a package that may be later, below the first version that fails so.
+
+        Args:
+            changes: with which it fails.
+            failing: the result of them.
+
+        Returns:
+            The new bound of one of the packages that the failure names; empty if none helps.
+        """
+        for name in failing.suspects:
+            bound = changes.get(name, "")
+            newest = failing.lock.version(name) if failing.lock else None
+            if newest is None or not bound.startswith(">=") or "," in bound:
+                continue
+            later = [
+                release.version
+                for release in self._releases(name)
+                if Version(bound.removeprefix(">=")) < release.version <= Version(newest)
+            ]
+
+            async def fails_so(version: Version, name: str = name, bound: str = bound) -> bool:
+                attempt = await self.attempt({**changes, name: f"{bound},<={version}"})
+                return bool(attempt.signatures & failing.signatures)
+
+            first_failing = await first(later, fails_so)
+            if first_failing is not None:
+                return {name: f"{bound},<{first_failing}"}
+        return {}
 
     def _loosened(self) -> dict[str, str]:
         """Return, for each bounded requirement that may change, a bound that allows later ones."""
@@ -287,7 +322,7 @@ class MoveSearch:
         for name in list(changes):
             attempt = await self.attempt(changes)
             newest = attempt.lock.version(name) if attempt.lock else None
-            low = changes[name].removeprefix(">=")
+            low, *upper = changes[name].removeprefix(">=").split(",")
             if newest is None or not low:
                 continue
             between = [
@@ -296,8 +331,9 @@ class MoveSearch:
                 if Version(low) < release.version <= Version(newest)
             ]
             lowest = await first(between, partial(self._works_with, changes, name))
-            if lowest is not None and await self.works(changes | {name: f">={lowest}"}):
-                changes = changes | {name: f">={lowest}"}
+            nearer = ",".join([f">={lowest}", *upper])
+            if lowest is not None and await self.works(changes | {name: nearer}):
+                changes = changes | {name: nearer}
         short = {n: short_bound(b) for n, b in changes.items()}
         return short if await self.works(short) else changes
 
@@ -364,7 +400,10 @@ class MoveSearch:
 
 
 def suspects_of(result: SubjectResult, modules: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the packages whose code a failure passed through, the innermost first."""
+    """Return the packages that a failure names, without doubles.
+
+    First those whose code it passed through, the innermost first; then those that lack a name.
+    """
     record, failed = result.record, {use.name for use in result.failed}
     evidence = record.evidence[-1]
     failures = [test.failure for test in evidence.tests if test.failure and test.name in failed]
@@ -375,7 +414,9 @@ def suspects_of(result: SubjectResult, modules: Mapping[str, str]) -> tuple[str,
                 top = frame.file.split("/")[1].removesuffix(".py")
                 names.append(modules.get(top, ""))
     own = [] if record.subject == IMPORTS else [record.subject]
-    return tuple(dict.fromkeys([*filter(None, names), *own]))
+    missing = [missing_symbol(use.symptom) or "" for use in result.failed]
+    lacking = [modules.get(symbol.split(".")[0], "") for symbol in missing]
+    return tuple(dict.fromkeys(filter(None, [*names, *own, *lacking])))
 
 
 def _place(text: str, name: str) -> int:

@@ -61,7 +61,9 @@ def pins_of(requirements: Iterable[str], changes: Mapping[str, str]) -> tuple[st
 
 
 def short_bound(bound: str) -> str:
-    """Return a bound without trailing zeros in its version: `>=3.1` for `>=3.1.0`."""
+    """Return a bound without trailing zeros in its versions: `>=3.1` for `>=3.1.0`."""
+    if "," in bound:
+        return ",".join(map(short_bound, bound.split(",")))
     for operator in (">=", "<=", "=="):
         if bound.startswith(operator):
             if operator != ">=":
