@@ -54,7 +54,11 @@ def packages() -> Any:
     index.add("ext-mended", "1.1", day(33), files={"ext_mended.py": GOOD}, requires=["flask"])
     # A library that later versions mend, and the newest breaks again.
     index.add(
-        "again", "1.0", day(36), files={"again.py": "from parts import wanted\n"}, requires=["parts"]
+        "again",
+        "1.0",
+        day(36),
+        files={"again.py": "from parts import wanted\n"},
+        requires=["parts"],
     )
     for number in range(1, 9):
         text = "wanted = 1\n" if 3 <= number <= 6 else "gone = 1\n"
