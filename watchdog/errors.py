@@ -46,6 +46,10 @@ class InfrastructureError(WatchdogError):
     """The index, the disk or a tool of the watchdog failed; never a verdict about a package."""
 
 
+class TimeLimitError(InfrastructureError):
+    """A build did not end within its time limit; begun again, it would take as long."""
+
+
 class IncompleteError(InfrastructureError):
     """A part of a result is missing because the infrastructure failed; a retry may complete it."""
 

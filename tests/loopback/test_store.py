@@ -21,7 +21,7 @@ from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
 
 INTERPRETER = find_interpreters([PYTHON], Processes())[PYTHON]
-Opened = Callable[[], Store]
+Opened = Callable[..., Store]
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def opened(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     with contextlib.ExitStack() as stack:
 
-        def open_() -> Store:
+        def open_(build_seconds: float = 900) -> Store:
             index = Index((empty_index.url,), tmp_path / "pages")
             stack.callback(index.close)
             processes = Processes()
-            installer = UvInstaller(Uv(processes, tmp_path))
+            installer = UvInstaller(Uv(processes, tmp_path, build_seconds=build_seconds))
             return Store(installer, index, processes, tmp_path / "store")
 
         yield open_
@@ -107,6 +107,25 @@ def test_store_killed_build_is_no_evidence(empty_index: LoopbackIndex, opened: O
     for _ in range(2):
         with pytest.raises(InfrastructureError, match="is memory short here"):
             store.fetch(package(store, "bad"))
+
+
+def test_store_endless_build_is_begun_once(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    """A build that does not end is not begun again in a run; the next run tries once more."""
+    begun = tmp_path / "begun"
+    backend = f"open({str(begun)!r}, 'a').write('x')\nimport time\ntime.sleep(60)\n"
+    empty_index.add_sdist("slow", "1.0", day(1), files={"pyproject.toml": BACKEND, "b.py": backend})
+    empty_index.add("good", "1.0", day(1), files={"good.py": ""})
+    for runs in (1, 2):
+        store = opened(build_seconds=4)
+        packages = [package(store, "slow"), package(store, "good")]
+        store.fetch_together(packages)
+        assert store.has(packages[1])
+        for _ in range(2):
+            with pytest.raises(InfrastructureError, match="time limit"):
+                store.fetch(packages[0])
+        assert len(begun.read_text("utf-8")) == runs
 
 
 def test_store_fill_together_with_one(empty_index: LoopbackIndex, opened: Opened) -> None:

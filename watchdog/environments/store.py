@@ -39,7 +39,7 @@ from watchdog.environments.record_file import (
     recorded_files,
     unpacked_excess,
 )
-from watchdog.errors import InfrastructureError, InstallError, LimitError
+from watchdog.errors import InfrastructureError, InstallError, LimitError, TimeLimitError
 from watchdog.model.fingerprint import digest
 from watchdog.model.release import Interpreter
 from watchdog.resolver.build_failure import explain_build_failure
@@ -86,6 +86,7 @@ class Store:
         self._folder = folder
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
         self._failures: dict[Package, InstallError] = {}
+        self._too_long: dict[Package, str] = {}  # builds that did not end, with the error's text
         self._present: set[Package] = set()
         self._entries: dict[Path, StoreEntry] = {}
         self._compiled: set[str] = set()
@@ -209,6 +210,8 @@ class Store:
                 if isinstance(failure, LimitError):
                     raise LimitError(failure.symptom)
                 raise InstallError(failure.symptom, failure.log)
+            if package in self._too_long:
+                raise TimeLimitError(self._too_long[package])
             try:
                 self._raise_excess(self._files.excess(package))
                 self._make_entry(package, entry)
@@ -216,6 +219,9 @@ class Store:
                 self._failures[package] = e
                 if not isinstance(e, LimitError):
                     self._keep_failure(package, e)
+                raise
+            except TimeLimitError as e:
+                self._too_long[package] = str(e)
                 raise
             except OSError as e:
                 raise InfrastructureError(f"cannot write to the package store: {e}") from e
@@ -257,10 +263,13 @@ class Store:
     def fetch_together(self, packages: Sequence[Package]) -> None:
         """Fetch packages of one Python and cutoff with one call of the installer.
 
-        This saves the installer's start for each package. What fails this way (a build, or two
-        packages that ship the same file) is left to fetch(), which raises for the one at fault.
+        This saves the installer's start for each package. What is built is fetched by itself, so
+        that one that fails is known by name. What fails together (two packages that ship the same
+        file) is left to fetch(), which raises for the one at fault.
         """
         absent = [p for p in packages if not (self._path(p) / COMPLETE).exists()]
+        builds = [p for p in absent if p.tools]
+        absent = [p for p in absent if not p.tools]
         try:
             if len(absent) > 1:
                 with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
@@ -276,6 +285,8 @@ class Store:
                 entry = self._path(package)
                 if (entry / COMPLETE).exists():
                     self._finish(package, entry)
+            for package in builds:
+                self.fetch(package)
         except (InstallError, InfrastructureError, OSError):
             return
 

@@ -9,7 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from watchdog.errors import InfrastructureError, InstallError, LimitError, OfflineError
+from watchdog.errors import (
+    InfrastructureError,
+    InstallError,
+    LimitError,
+    OfflineError,
+    TimeLimitError,
+)
 from watchdog.model.package_limits import UNPACKED_BYTES
 from watchdog.model.release import Interpreter
 from watchdog.resolver.cut_short import cut_short
@@ -142,7 +148,8 @@ class UvInstaller:
         if reason := unpacking_excess(result):
             raise LimitError(reason)
         if reason := cut_short(result):
-            raise InfrastructureError(redact(reason))
+            kind = TimeLimitError if result.timed_out else InfrastructureError
+            raise kind(redact(reason))
         if self.uv.offline and needs_network(result):
             raise OfflineError("a package is not in the cache; run without --offline")
         if (build_failed(result) and not network_failed(result)) or no_wheel_fits(result):
