@@ -32,9 +32,11 @@ from watchdog.model.lock import Lock, Resolution, package_name
 from watchdog.model.python_series import PythonSeries, known_series
 from watchdog.model.release import Release, how_to_install_python
 from watchdog.model.verdict import Breakage, Run, State, Verdict, group_breakages
+from watchdog.resolver.compiled_wheels import wheel_waits
 from watchdog.runner import self_test
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
+from watchdog.runner.missing_wheels import why_cell_is_not_there_yet
 from watchdog.runner.project_links import store_project_links
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.verdicts import CellRun, core_is_broken, verdict_of
@@ -312,6 +314,15 @@ async def _run_cell(scheduler: Scheduler, cell: Cell) -> CellRun:
         core=core,
         missing=None if available else how_to_install_python(cell.python),
         expected=known_issue_reason(cell, settings.matrix, settings.as_of.date()),
+        not_yet=await scheduler.in_thread(
+            partial(
+                why_cell_is_not_there_yet,
+                scheduler.workspace,
+                cell.python,
+                locked.resolution,
+                record,
+            )
+        ),
     )
 
 
@@ -399,8 +410,10 @@ def _store_versions(workspace: Workspace, verdicts: Sequence[Verdict]) -> None:
     versions = {}
     for name in sorted(names):
         with contextlib.suppress(InfrastructureError):
-            releases = workspace.index.final_releases(name, settings.as_of)
+            releases = workspace.index.releases_of(name, settings.as_of)
             versions[name] = FinalVersions(
-                as_of=settings.as_of, versions=tuple(str(release.version) for release in releases)
+                as_of=settings.as_of,
+                versions=tuple(str(release.version) for release in releases if release.final),
+                wheels=wheel_waits(releases, settings.as_of),
             )
     add_versions(settings.reports, versions)

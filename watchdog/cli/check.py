@@ -140,6 +140,7 @@ def check(
     if result.outcome is Outcome.UNJUDGED and result.too_large:
         return ExitCode.INFRASTRUCTURE
     fails = result.outcome in (Outcome.BROKEN, Outcome.CONFLICT)
+    fails = fails or bool(result.not_there_yet)  # on this Python nobody can install it
     return ExitCode.NEW_BREAKAGE if fails else ExitCode.NOTHING_NEW
 
 

@@ -31,6 +31,7 @@ from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State
+from watchdog.model.wheel_wait import NOT_THERE_YET
 from watchdog.report.views.wording import state_symbols
 
 _MOST_SHOWN = 8
@@ -80,11 +81,10 @@ def verdict_lines(wording: Wording, result: CheckResult) -> Iterator[str]:
 
 
 def _headline(wording: Wording, result: CheckResult) -> str:
-    if result.lock is None:
-        return {
-            Outcome.CONFLICT: "cannot be installed",
-            Outcome.BROKEN: "cannot be installed",
-        }.get(result.outcome, "not judged")
+    if result.lock is None or (result.outcome is Outcome.UNJUDGED and result.not_there_yet):
+        fails = result.outcome in (Outcome.CONFLICT, Outcome.BROKEN)
+        word = NOT_THERE_YET if result.not_there_yet else "not judged"
+        return "cannot be installed" if fails else word
     if blocking := [o for o in result.obstacles if o.is_breakage]:
         names = ", ".join(f"{o.name} {o.version}".strip() for o in blocking)
         return f"cannot be installed: {names} {'do' if len(blocking) > 1 else 'does'} not build"
@@ -128,7 +128,10 @@ def _obstacle_text(obstacle: Obstacle, python: str) -> str:
         ObstacleKind.REFUSED_BY_UV: "was not judged: uv refuses it",
         ObstacleKind.NOT_ON_INDEX: "was not judged: it is not on the package index",
         ObstacleKind.TOO_LARGE: "was not judged",
+        ObstacleKind.NOT_THERE_YET: "",
     }[obstacle.kind]
+    if obstacle.kind is ObstacleKind.NOT_THERE_YET:
+        return f"{name}{required}: {obstacle.reason}"
     text = f"{name}{required} {words}: {obstacle.reason}"
     if obstacle.debian:
         text += f" (on Debian: apt install {obstacle.debian})"
@@ -141,6 +144,12 @@ def _obstacle_text(obstacle: Obstacle, python: str) -> str:
         text += f"; it has no wheel for Python {python}, the newest with one is {newest}"
     if obstacle.later:
         text += f"; {obstacle.name} {obstacle.later} has one"
+    if obstacle.first_wheel and python not in obstacle.wheels:
+        first = obstacle.first_wheel
+        text += (
+            f"; the first wheel of {obstacle.name} for Python {python} came on "
+            f"{first.uploaded:%Y-%m-%d}, with {first.version}"
+        )
     return text
 
 
@@ -308,7 +317,7 @@ def result_json(result: CheckResult, as_of: datetime) -> dict[str, Any]:
         "symptom": result.symptom,
         "blocked_by_core": result.blocked_by_core,
         "reason": result.reason,
-        "not_installed": [asdict(obstacle) for obstacle in result.obstacles],
+        "not_installed": [_obstacle_json(obstacle) for obstacle in result.obstacles],
         "built_by_pip": [asdict(built) for built in result.by_pip],
         "subjects": [_subject_json(s) for s in result.subjects if s.subject != IMPORTS],
         "imports": next((_subject_json(s) for s in result.subjects if s.subject == IMPORTS), None),
@@ -323,6 +332,12 @@ def result_json(result: CheckResult, as_of: datetime) -> dict[str, Any]:
         "stopped": result.stopped,
         "missing_names": [asdict(name) for name in result.missing_names],
     }
+
+
+def _obstacle_json(obstacle: Obstacle) -> dict[str, Any]:
+    first = obstacle.first_wheel
+    wheel = {"version": first.version, "uploaded": first.uploaded.isoformat()} if first else None
+    return asdict(obstacle) | {"first_wheel": wheel}
 
 
 def _versions(lock: Lock | None) -> Mapping[str, str] | None:

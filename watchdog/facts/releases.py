@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 
 from packaging.version import InvalidVersion, Version
@@ -20,7 +20,9 @@ from watchdog.model.history import Culprit, ExplainedUses, History, PinStatus, S
 from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.release import short_version
 from watchdog.model.verdict import Run, State, Verdict
+from watchdog.model.wheel_wait import WheelWait
 from watchdog.storage.forecast import Forecast, Kind, Risk
+from watchdog.storage.versions import FinalVersions
 
 Key = tuple[str, str]
 """Name and version of a release; Python is a package here, named `python`."""
@@ -65,6 +67,7 @@ class ReleaseFacts:
         pins: pinned releases of the framework that stopped working because of it.
         passed: subjects that it did not break and whose every tested use passes with it in a
             record, the most downloaded first.
+        wheels: of a Python: how long each package with compiled code had no wheel for it, by name.
     """
 
     name: str
@@ -75,6 +78,7 @@ class ReleaseFacts:
     today: tuple[tuple[OngoingFacts, ExplainedUses], ...]
     pins: tuple[PinStatus, ...]
     passed: tuple[str, ...]
+    wheels: Mapping[str, WheelWait] = field(default_factory=dict)
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -138,6 +142,7 @@ def derive_releases(
     verdicts: Sequence[Verdict],
     pins: Sequence[PinStatus],
     forecast: Forecast | None,
+    versions: Mapping[str, FinalVersions] | None = None,
 ) -> Releases:
     """Return what every release did and what the next ones would do.
 
@@ -148,6 +153,7 @@ def derive_releases(
         verdicts: of that run.
         pins: what became of pinned releases of the framework.
         forecast: None where none was made.
+        versions: what the index shows of each package.
     """
     harms = _harms(matrix, facts.downtimes)
     today = _failures_today(facts)
@@ -158,6 +164,8 @@ def derive_releases(
     passed = _passed_with(facts.histories, verdicts)
     published, seen = _upload_times(matrix, run, pins), _first_seen(facts)
     series = [(n, v) for n, v, _ in run.core if passed.get((n, v))] if run else []
+    wheels = _waits_by_python(versions or {})
+    series += [key for key in wheels if key[1] in matrix.python]
     past = [
         _release(
             matrix,
@@ -168,6 +176,7 @@ def derive_releases(
             today=today.get(key, ()),
             pins=rotted.get(key, ()),
             passed=passed.get(key, ()),
+            wheels=wheels.get(key, {}),
         )
         for key in dict.fromkeys([*harms, *today, *rotted, *series])
     ]
@@ -276,6 +285,7 @@ def _release(
     today: Sequence[tuple[OngoingFacts, ExplainedUses]],
     pins: Sequence[PinStatus],
     passed: Iterable[str],
+    wheels: Mapping[str, WheelWait],
 ) -> ReleaseFacts:
     name, version = key
     broken = {harm.downtime.subject for harm in harms}
@@ -289,7 +299,17 @@ def _release(
         today=tuple(today),
         pins=tuple(pins),
         passed=tuple(by_use(matrix, {s for s in passed if s not in broken and s != name})),
+        wheels=wheels,
     )
+
+
+def _waits_by_python(versions: Mapping[str, FinalVersions]) -> dict[Key, dict[str, WheelWait]]:
+    """Return how long packages had no wheel, by Python and name."""
+    waits: dict[Key, dict[str, WheelWait]] = defaultdict(dict)
+    for name, found in versions.items():
+        for python, wait in found.wheels.items():
+            waits["python", python][name] = wait
+    return waits
 
 
 def by_use(matrix: Matrix, subjects: Iterable[str]) -> list[str]:

@@ -21,6 +21,7 @@ from watchdog.model.evidence import Stage
 from watchdog.model.history import ALL_USES
 from watchdog.model.lock import Lock
 from watchdog.model.verdict import State, Verdict
+from watchdog.model.wheel_wait import NOT_THERE_YET
 
 
 class Standing(StrEnum):
@@ -73,6 +74,11 @@ class PythonStatus:
     def fails(self) -> bool:
         """True if it fails, of itself or since the framework fails."""
         return self.state in (State.BROKEN, State.BLOCKED)
+
+    @property
+    def not_there_yet(self) -> bool:
+        """True if a package has no wheel for this new Python yet, and does not build."""
+        return not self.judged and (self.reason or "").startswith(NOT_THERE_YET)
 
     @property
     def judged(self) -> bool:

@@ -247,6 +247,7 @@ def _build_releases(
         verdicts=verdicts,
         pins=stored.pins,
         forecast=forecast,
+        versions=stored.versions,
     )
     return releases_view(
         matrix,

@@ -118,6 +118,20 @@ def _build_and_tags(wheel: str) -> tuple[tuple[int, str], tuple[str, ...]]:
     return build, tuple("-".join(tag) for tag in product(pythons, abis, platforms))
 
 
+def compiled_tags(filename: str) -> tuple[tuple[str, str, str], ...]:
+    """Return the tags of a wheel with compiled code: Python, ABI and the whole tag.
+
+    None for any other file: a wheel for every system has no compiled code.
+    """
+    if not filename.endswith(".whl") or filename.endswith("-any.whl"):
+        return ()
+    found = []
+    for tag in _build_and_tags(filename)[1]:
+        python, abi, _ = tag.split("-", 2)
+        found.append((python, abi, tag))
+    return tuple(found)
+
+
 @cache
 def allows(requires_python: str | None, version: str) -> bool:
     """Return whether a Python fits a `requires-python`; an invalid one allows all."""

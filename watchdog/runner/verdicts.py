@@ -22,6 +22,7 @@ class CellRun:
             some cell of the run or in a contemporary control; None if nobody needed to know.
         missing: how to install the interpreter that is missing.
         expected: the reason that matrix.yaml gives for an expected failure.
+        not_yet: why what cannot be installed is not there yet on this Python; None if it is broken.
     """
 
     cell: Cell
@@ -31,6 +32,7 @@ class CellRun:
     smoke_valid: bool | None = None
     missing: str | None = None
     expected: str | None = None
+    not_yet: str | None = None
 
 
 def core_is_broken(core: Record | None) -> bool:
@@ -50,6 +52,11 @@ def verdict_of(run: CellRun, framework: str) -> Verdict:
         framework: name of the framework as people write it.
     """
     base = Verdict(run.cell, State.ERROR, expected=run.expected, control=run.core)
+    if run.not_yet:
+        # A new Python for which a package has no wheel yet: neither is at fault.
+        lock = run.resolution if isinstance(run.resolution, Lock) else None
+        reason = run.not_yet
+        return replace(base, state=State.UNJUDGED, stage=Stage.INSTALL, lock=lock, reason=reason)
     match run.resolution:
         case None:
             return replace(base, state=State.UNJUDGED, reason=run.missing)

@@ -1,19 +1,21 @@
 """The versions that an installer may take today, of each package of a run: `versions.json`.
 
-They answer requirements that are ranges. A package that a run does not read keeps the versions that
+They answer requirements that are ranges; beside them stands how long a package with compiled code
+had no wheel for each Python. A package that a run does not read keeps the versions that
 an earlier run read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 from pydantic import TypeAdapter
 
+from watchdog.model.wheel_wait import WheelWait
 from watchdog.storage import files
 
 _FILE = "versions.json"
@@ -25,10 +27,12 @@ class FinalVersions:
 
     Attributes:
         as_of: the cutoff at which the index was read, UTC.
+        wheels: how long it had no wheel for each Python, by series; empty without compiled code.
     """
 
     as_of: datetime
     versions: tuple[str, ...]
+    wheels: Mapping[str, WheelWait] = field(default_factory=dict)
 
 
 _VERSIONS = TypeAdapter(dict[str, FinalVersions])
@@ -41,7 +45,7 @@ def read_versions(reports: Path) -> dict[str, FinalVersions]:
     """
     stored = files.read_json(reports / _FILE, _VERSIONS) or {}
     return {
-        name: FinalVersions(as_of=v.as_of, versions=tuple(filter(_is_version, v.versions)))
+        name: replace(v, versions=tuple(filter(_is_version, v.versions)))
         for name, v in stored.items()
     }
 

@@ -10,11 +10,13 @@ from samples import BREAKAGE, MATRIX, RISK, history
 from stored_samples import AFTER_A_RUN, HISTORY
 
 from watchdog.model.history import Culprit, Fix, History
+from watchdog.model.wheel_wait import FirstWheel, Meanwhile, WheelWait
 from watchdog.report import site
 from watchdog.report.content import build_views
 from watchdog.report.views import wording
 from watchdog.report.views.releases import NextReleaseView, ReleaseView, release_page
 from watchdog.storage.forecast import Forecast, Risk
+from watchdog.storage.versions import FinalVersions
 
 OVER = replace(
     BREAKAGE,
@@ -107,6 +109,42 @@ def test_next_release_without_name() -> None:
     assert "may remove: Ext." in page.verdict
     assert not page.announced
     assert page.unnamed[0].text == RISK.text
+
+
+def test_page_of_a_python_tells_the_days_to_wheels() -> None:
+    """The page of a Python has the days to each package's first wheel, the longest wait first."""
+    python = MATRIX.python[-1]
+
+    def wait(days: int | None, meanwhile: Meanwhile = Meanwhile.SOURCE) -> FinalVersions:
+        first = None if days is None else FirstWheel(version="1.0", uploaded=day(10 + days))
+        waiting = WheelWait(released=day(10).date(), first=first, meanwhile=meanwhile)
+        return FinalVersions(as_of=day(50), versions=(), wheels={python: waiting})
+
+    versions = {
+        "early": wait(-3),
+        "late": wait(9),
+        "later": wait(14),
+        "none": wait(None),
+        "stable": wait(None, Meanwhile.STABLE),
+    }
+    views = build_views(MATRIX, replace(AFTER_A_RUN, versions=versions))
+    (page,) = [r for r in views.releases.past if r.package == "python"]
+    assert page.wheels
+    told = [(w.name, w.wait, w.meanwhile) for w in page.wheels.waits]
+    assert told == [
+        ("none", "none yet", "built from source"),
+        ("later", "14 days", "built from source"),
+        ("late", "9 days", "built from source"),
+        ("early", "3 days before", ""),
+    ]
+    assert page.wheels.stable == ("stable",)
+    assert page.wheels.sentence == (
+        "1 of 4 packages had a wheel for it on the day of its release. The last of the others got "
+        "one 14 days after it (later). 1 has none yet."
+    )
+    templates = site._load_templates(MATRIX, views)
+    (shown,) = [p for p in site.all_pages(views) if p.path == f"releases/python-{python}.html"]
+    assert "14 days" in site._render(templates, shown)
 
 
 def test_pages_of_breakages_lead_to_release() -> None:

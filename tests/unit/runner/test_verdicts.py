@@ -63,6 +63,8 @@ WORKS, BROKEN = record(), record(Outcome.BROKEN)
         (run(NoAnswer("not on the list", infrastructure=False)), State.UNJUDGED),
         (run(Unbuildable("x", "log")), State.BROKEN),
         (run(Unbuildable("x", "log"), of=cell(table=Table.GRID)), State.UNJUDGED),
+        (run(Unbuildable("x", "log"), not_yet="not there yet"), State.UNJUDGED),
+        (run(LOCK, BROKEN, core=WORKS, not_yet="not there yet"), State.UNJUDGED),
         (run(None, missing="get it"), State.UNJUDGED),
     ],
 )

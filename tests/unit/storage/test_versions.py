@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ecosystem import day
 
+from watchdog.model.wheel_wait import FirstWheel, Meanwhile, WheelWait
 from watchdog.storage.versions import FinalVersions, add_versions, join_versions, read_versions
 
 
@@ -17,6 +19,16 @@ def test_versions_of_two_runs(tmp_path: Path) -> None:
     add_versions(tmp_path, {"flask": final(1, "1.0", "2.0"), "click": final(1, "8.0")})
     add_versions(tmp_path, {"flask": final(2, "1.0")})  # 2.0 was yanked
     assert read_versions(tmp_path) == {"click": final(1, "8.0"), "flask": final(2, "1.0")}
+
+
+def test_waits_for_wheels_are_kept(tmp_path: Path) -> None:
+    """How long a package had no wheel for a Python is read as it was written."""
+    first = FirstWheel(version="1.1", uploaded=day(5))
+    wait = WheelWait(released=day(1).date(), first=first, meanwhile=Meanwhile.SOURCE)
+    found = replace(final(1, "1.1"), wheels={"3.77": wait})
+    add_versions(tmp_path, {"x": found})
+    assert read_versions(tmp_path) == {"x": found}
+    assert wait.days == 4
 
 
 def test_versions_of_shards() -> None:

@@ -71,7 +71,7 @@ async def explain_project(
     )
     explanation = _Explanation(search=search, installable=installable, result=result, report=report)
     core = explanation.core_fails
-    if any(obstacle.is_breakage for obstacle in result.obstacles):
+    if any(obstacle.wants_older_python for obstacle in result.obstacles):
         await explanation.try_older_pythons()
     # An application is written for its version of the framework: what is around that moves first.
     if not core:
@@ -268,7 +268,7 @@ class _Explanation:
             self.add(cure=await self._cure(nearest, "newer") or self.result.cure)
         if self.result.cure is not None:
             return
-        if not any(o.is_breakage for o in self.result.obstacles):
+        if not any(o.wants_older_python for o in self.result.obstacles):
             await self.try_older_pythons()
         if self.result.cure is None:
             await self._change_on_older_python()

@@ -75,7 +75,8 @@ async def check(
     report(result)
     if explain and result.outcome is Outcome.WORKS:
         return await _add_missing_names(scheduler, request, installable, result)
-    if not explain or result.outcome not in (Outcome.BROKEN, Outcome.CONFLICT):
+    fails = result.outcome in (Outcome.BROKEN, Outcome.CONFLICT)
+    if not explain or not (fails or result.not_there_yet):
         return result
     latest = [result]
 
@@ -147,7 +148,8 @@ async def _verdict(
     """Return the result of installing and running, without cause and cure."""
     if not isinstance(installable.answer, Lock):
         result = result_without_lock(request.python, request.requirements, installable.answer)
-        return replace(result, obstacles=installable.obstacles, is_project=request.is_project)
+        result = replace(result, obstacles=installable.obstacles, is_project=request.is_project)
+        return _with_nothing_left(result) if installable.left_out_all else result
     subjects = await _run_subjects(scheduler, request, installable, installable.answer)
     framework = scheduler.workspace.settings.matrix.framework
     return _result_of(request, installable, subjects, framework)
@@ -237,14 +239,32 @@ def _result_of(
             symptom=blocking.symptom,
             reason=f"{blocking.name} {blocking.version} does not build",
         )
-    return _without_too_large(result)
+    return _without_what_is_missing(result)
 
 
-def _without_too_large(result: CheckResult) -> CheckResult:
-    """Return a result that is not judged, if it works but for a package that brings too much."""
-    if not result.too_large or result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
+def _with_nothing_left(result: CheckResult) -> CheckResult:
+    """Return a result without any package left, judged by why the packages were left out."""
+    blocking = next((o for o in result.obstacles if o.wants_older_python), None)
+    if blocking is None:
         return result
-    reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in result.too_large)
+    return replace(
+        result,
+        outcome=Outcome.BROKEN if blocking.is_breakage else Outcome.UNJUDGED,
+        stage=Stage.INSTALL,
+        symptom=blocking.symptom,
+        reason=f"{blocking.name} {blocking.version}: {blocking.reason}",
+    )
+
+
+def _without_what_is_missing(result: CheckResult) -> CheckResult:
+    """Return a result that is not judged, if it works but for what was not installed.
+
+    That is a package that brings too much, or one that has no wheel for a new Python yet.
+    """
+    missing = (*result.too_large, *result.not_there_yet)
+    if not missing or result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
+        return result
+    reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in missing)
     return replace(result, outcome=Outcome.UNJUDGED, stage=Stage.INSTALL, reason=reason)
 
 

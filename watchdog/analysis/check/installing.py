@@ -31,11 +31,13 @@ from watchdog.model.lock import (
 from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.resolver import wheel_tags
 from watchdog.resolver.build_failure import explain_build_failure
+from watchdog.resolver.compiled_wheels import first_wheels, reason_not_there_yet
 from watchdog.resolver.uv_output import find_symptom, refused_packages
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.workspace import Workspace
 
 _MOST_LEFT_OUT = 12
+_NOTHING_LEFT = NoAnswer("nothing is left to install", infrastructure=False)
 _NOT_FOUND = re.compile(r"\b(?P<name>[A-Za-z0-9][\w.-]*) was not found in the package registry")
 
 
@@ -56,6 +58,11 @@ class Installable:
     by_pip: tuple[BuiltByPip, ...] = ()
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def left_out_all(self) -> bool:
+        """Whether there is no answer because every package was left out."""
+        return self.answer == _NOTHING_LEFT
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -85,6 +92,7 @@ async def find_installable(
     by_pip: list[BuiltByPip] = []
     given_up: list[BuiltByPip] = []
     fallback: Lock | None = None
+    answer: Resolution
     while True:
         left_out = tuple(sorted({*known, *(obstacle.name for obstacle in obstacles)}))
         request = LockRequest(
@@ -96,8 +104,7 @@ async def find_installable(
             by_pip=tuple(sorted((b.name, b.version) for b in by_pip if b.name not in left_out)),
         )
         if not request.requirements:
-            answer: Resolution = NoAnswer("nothing is left to install", infrastructure=False)
-            return Installable(answer=answer, obstacles=tuple(obstacles))
+            return Installable(answer=_NOTHING_LEFT, obstacles=tuple(obstacles))
         answer = await scheduler.lock(request)
         if fallback is not None and isinstance(answer, Unbuildable):
             # uv does without it, so that it does not build keeps nobody from installing.
@@ -250,15 +257,19 @@ def build_obstacle(
         ),
         None,
     )
+    as_of = workspace.settings.as_of
+    not_yet = reason_not_there_yet(releases, version, python, as_of) if own else None
+    kind = ObstacleKind.MACHINE if failure.machine else ObstacleKind.DOES_NOT_BUILD
     return Obstacle(
-        kind=ObstacleKind.MACHINE if failure.machine else ObstacleKind.DOES_NOT_BUILD,
+        kind=ObstacleKind.NOT_THERE_YET if not_yet else kind,
         name=name,
         version=version,
-        reason=failure.reason,
+        reason=not_yet or failure.reason,
         symptom=find_symptom(log),
         debian=failure.debian,
         wheels=wheels,
         later=later,
+        first_wheel=first_wheels(releases, [python]).get(python),
     )
 
 

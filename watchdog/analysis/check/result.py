@@ -13,6 +13,7 @@ from watchdog.harness import test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock
+from watchdog.model.wheel_wait import FirstWheel
 from watchdog.runner.calibration import Control
 
 
@@ -51,6 +52,7 @@ class ObstacleKind(StrEnum):
     REFUSED_BY_UV = "uv refuses it"
     NOT_ON_INDEX = "not on the index"
     TOO_LARGE = "it brings too much"
+    NOT_THERE_YET = "not there yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ class Obstacle:
         required_by: what requires it; empty if the requirements name it themselves.
         wheels: the Pythons for which it has a wheel.
         later: the lowest later version that has a wheel for this Python.
+        first_wheel: the first wheel of any version for this Python; None if there is none.
     """
 
     kind: ObstacleKind
@@ -76,11 +79,17 @@ class Obstacle:
     required_by: tuple[str, ...] = ()
     wheels: tuple[str, ...] = ()
     later: str | None = None
+    first_wheel: FirstWheel | None = None
 
     @property
     def is_breakage(self) -> bool:
         """Whether it fails on every machine like this one, by its own fault."""
         return self.kind is ObstacleKind.DOES_NOT_BUILD
+
+    @property
+    def wants_older_python(self) -> bool:
+        """Whether an older Python may be all that it takes."""
+        return self.is_breakage or self.kind is ObstacleKind.NOT_THERE_YET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +239,11 @@ class CheckResult:
     def too_large(self) -> tuple[Obstacle, ...]:
         """The packages that bring more than the limits permit, so that they were not judged."""
         return tuple(o for o in self.obstacles if o.kind is ObstacleKind.TOO_LARGE)
+
+    @property
+    def not_there_yet(self) -> tuple[Obstacle, ...]:
+        """The packages that have no wheel for this Python yet, and do not build."""
+        return tuple(o for o in self.obstacles if o.kind is ObstacleKind.NOT_THERE_YET)
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import pairwise
 
 from packaging.version import Version
@@ -24,6 +25,9 @@ from watchdog.model.history import Culprit, Effort, Fix, History, Outage, PastBr
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Unbuildable, changed_packages
 from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.signature import missing_symbol, signature_id
+from watchdog.model.wheel_wait import NOT_THERE_YET
+from watchdog.resolver.uv_output import failed_release
+from watchdog.runner.missing_wheels import why_not_there_yet
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.sandbox.redaction import cut_middle
 
@@ -148,6 +152,7 @@ async def _observe_steps(
 
 
 async def _observe_step(experiment: Experiment, step: Step, *, auto: bool) -> Snapshot:
+    scheduler, release = experiment.scheduler, ("", "")
     match step.resolution:
         case Lock() as lock:
             observed = await experiment.observe_lock(lock, step.python, step.at)
@@ -156,12 +161,17 @@ async def _observe_step(experiment: Experiment, step: Step, *, auto: bool) -> Sn
             if auto and early and snapshot.fails:
                 reason = f"fails on Python {step.python}, which came later; no earlier one is here"
                 snapshot = replace(snapshot, uses={}, gap=reason)
+            release = failed_release(snapshot.log) if snapshot.unbuilt else release
         case Conflict(reason) | NoAnswer(reason):
             snapshot = Snapshot(step.since, step.python, None, gap=reason)
         case Unbuildable(symptom=symptom, log=log):
+            release = step.resolution.name, step.resolution.version
             reason = f"it does not build: {symptom}"
             snapshot = Snapshot(step.since, step.python, None, gap=reason, unbuilt=symptom, log=log)
-    experiment.scheduler.observer.advance()
+    if snapshot.unbuilt:
+        why = partial(why_not_there_yet, scheduler.workspace, step.python, release, step.at)
+        snapshot = replace(snapshot, gap=await scheduler.in_thread(why) or snapshot.gap)
+    scheduler.observer.advance()
     return replace(snapshot, at=step.at)
 
 
@@ -170,11 +180,12 @@ async def _judge_failed_builds(
 ) -> list[Snapshot]:
     """Return the timeline with the failed builds that a new Python caused as breakages.
 
-    That is proved where the same cutoff works on the Python before.
+    That is proved where the same cutoff works on the Python before. What only has no wheel yet
+    stays a gap.
     """
     judged = list(snapshots)
     for number, (old, new) in enumerate(pairwise(snapshots), 1):
-        failed_build = new.unbuilt and new.gap
+        failed_build = new.unbuilt and new.gap and not new.gap.startswith(NOT_THERE_YET)
         if not failed_build or old.python == new.python or old.gap:
             continue
         if await experiment.works(old.python, cutoff_of(new)):

@@ -17,6 +17,7 @@ from watchdog.report.views.forecast import RiskView, risk_view
 from watchdog.report.views.history import PastBreakageView, package_title
 from watchdog.report.views.history_chart import span
 from watchdog.report.views.pins import PinView, pin_view
+from watchdog.report.views.wheels import WheelsView, wheels_view
 from watchdog.storage.forecast import Forecast, Kind, Risk
 
 _NAMED = 3
@@ -74,6 +75,7 @@ class ReleaseView:
         days: how long all breakages that it began lasted together, in words; empty if none.
         hours: the same as a number, to sort by.
         passed: subjects with their titles that passed with it.
+        wheels: of a Python: the packages that had no wheel for it; None without any.
     """
 
     page: str
@@ -92,6 +94,7 @@ class ReleaseView:
     days: str
     hours: int
     passed: tuple[tuple[str, str], ...]
+    wheels: WheelsView | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +234,7 @@ def _release_view(
         days=span(lasted) if begun else "",
         hours=round(lasted / timedelta(hours=1)),
         passed=with_titles(matrix, release.passed),
+        wheels=wheels_view(release.wheels),
     )
 
 

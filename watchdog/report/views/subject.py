@@ -186,9 +186,17 @@ def subject_sentence(
         state = describe(counts) if counts else "cannot be tested: the framework itself fails"
         text = f"{name} {state} on a fresh install today"
         text += f": {ongoing[0].title}" if ongoing else "."
-    if status.not_judged:
-        text = f"{text.rstrip('.')}. Not judged on Python {_series(status.not_judged)}."
-    return text
+    return text.rstrip(".") + "." + _without_judgement(status) if status.not_judged else text
+
+
+def _without_judgement(status: SubjectStatus) -> str:
+    """Return on which Pythons a subject was not judged, and where it is only not there yet."""
+    waiting = [s for s in status.pythons if s.not_there_yet]
+    text = "".join(
+        f" On Python {s.python} it is {(s.reason or '').removesuffix('.')}." for s in waiting
+    )
+    others = [p for p in status.not_judged if p not in {s.python for s in waiting}]
+    return text + (f" Not judged on Python {_series(others)}." if others else "")
 
 
 def _passes(status: PythonStatus) -> str:
