@@ -345,7 +345,7 @@ def baseline_of(installable: Installable, result: CheckResult) -> Baseline | Non
 
 def _can_move(obstacle: Obstacle) -> bool:
     """Return whether another version of a package may be installable here."""
-    return obstacle.is_breakage or (
+    return obstacle.wants_older_python or (
         obstacle.kind is ObstacleKind.MACHINE and obstacle.later is not None
     )
 
