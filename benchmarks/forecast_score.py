@@ -18,7 +18,7 @@ from functools import partial
 import click
 from packaging.version import Version
 
-from watchdog.analysis.forecast.forecast import (
+from watchdog.analysis.forecast.readings import (
     Reading,
     group_by_version,
     offers_used,

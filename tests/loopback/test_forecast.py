@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from ecosystem import day
+from ecosystem import PYTHON, day
 from home import Home
+
+from watchdog.environments.interpreters import find_interpreters
+from watchdog.sandbox.process import Processes
 
 ANNOUNCING = """
 import warnings
@@ -185,3 +188,33 @@ def test_forecast_score_output(threatened: Home) -> None:
     # The other one's use is reached by no smoke: what was announced did not break it, as far as
     # is known.
     assert alarms == {"ext-imports-old": True, "ext-calls-old": False}
+
+
+def test_forecast_asks_python_itself(threatened: Home, made_up: Any) -> None:
+    """A name that this Python lacks and the one before has is gone; a guarded use is none."""
+    older = f"3.{int(PYTHON.split('.')[1]) - 1}"
+    name = "inspect.getargspec"
+    if PYTHON != "3.11" or older not in find_interpreters([older], Processes()):
+        pytest.skip(f"needs Python 3.11, and {older} beside it: uv python install 3.10 3.11")
+    code = (
+        "import flask\nimport inspect\ndef use():\n    return 42\n"
+        f"def seldom(f):\n    return {name}(f)\n"
+        "def guarded(f):\n    try:\n        return inspect.getargspec(f)\n"
+        "    except AttributeError:\n        return inspect.never_there(f)\n"
+        "def wrong(f):\n    return inspect.never_was(f)\n"
+    )
+    if "ext-calls-python" not in made_up.files:
+        files = {"ext_calls_python.py": code}
+        made_up.add("ext-calls-python", "1.0", day(6), files=files, requires=["flask"])
+    path = threatened.folder / "matrix.yaml"
+    text = path.read_text("utf-8").replace(f'["{PYTHON}"]', f'["{older}", "{PYTHON}"]', 1)
+    extension = "extensions:\n  ext-calls-python: {name: Ext}\n"
+    path.write_text(text.replace("extensions:\n", extension, 1), "utf-8")
+    smoke = '"""x"""\nfrom ext_calls_python import use\ndef test_use():\n    assert use() == 42\n'
+    (threatened.folder / "smokes" / "smoke_ext_calls_python.py").write_text(smoke, "utf-8")
+    argv = ("forecast", "ext-calls-python", "--python", PYTHON, "--as-of", day(10).isoformat())
+    told = threatened.json(*argv)
+    (risk,) = told["risks"]
+    assert (risk["package"], risk["symbol"], risk["kind"]) == ("python", name, "gone")
+    assert (risk["file"], risk["line"]) == ("ext_calls_python.py", 6)
+    assert risk["text"] == f"Python {told['interpreter']} has no {name}"

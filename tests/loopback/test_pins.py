@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from ecosystem import day
+from ecosystem import PYTHON, day
 from home import Home
 
-from watchdog.model.history import PinState, PinStatus
+from watchdog.model.history import PinOnNewest, PinState, PinStatus
 from watchdog.storage.archive import Archive
 
 
@@ -27,6 +27,7 @@ def test_pins_state_culprit_and_cure(home: Home) -> None:
     assert (rotten.culprit.name, rotten.culprit.version) == ("werkzeug", "3.0.0")
     assert (rotten.pins, rotten.proof) == (("werkzeug<3",), "swap")
     assert rotten.newest_python == rotten.python
+    assert rotten.on_newest == PinOnNewest(python=PYTHON)
 
 
 def test_pins_recheck_known_cure(home: Home) -> None:
@@ -35,6 +36,7 @@ def test_pins_recheck_known_cure(home: Home) -> None:
     done = home("pins", "1.0.0")
     assert done.returncode == 0, done.stderr
     assert "cured by werkzeug<3" in done.stderr
+    assert f"works on Python {PYTHON}" in done.stderr
     pins = home.folder / "reports" / "pins.jsonl"
     assert len(pins.read_text("utf-8").splitlines()) == 2
 

@@ -15,8 +15,8 @@ from packaging.version import Version
 
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.candidate import is_worse
-from watchdog.analysis.forecast.forecast import query_offers
 from watchdog.analysis.forecast.instances import instance_uses
+from watchdog.analysis.forecast.readings import query_offers
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import SymbolUse, symbol_uses
 from watchdog.model.lock import Lock

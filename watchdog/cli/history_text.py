@@ -179,6 +179,22 @@ def chapter_line(chapter: Chapter) -> str:
 
 def pin_line(status: PinStatus) -> str:
     """Format as a line whether a pin still works, since when not, and what repairs it."""
+    return _usual_pin_line(status) + _on_newest_text(status)
+
+
+def _on_newest_text(status: PinStatus) -> str:
+    """Return what a pin does on the newest Python, as the end of a line."""
+    result = status.on_newest
+    if result is None:
+        return ""
+    if result.stage is None:
+        return f"; works on Python {result.python}"
+    uses = f" in {', '.join(result.fails)}" if result.fails else ""
+    return f"; on Python {result.python} it fails at {result.stage}{uses}: {result.symptom}"
+
+
+def _usual_pin_line(status: PinStatus) -> str:
+    """Return the line about the Python of the pin's own time."""
     pin = " ".join(status.requirements)
     if status.state is PinState.WORKS:
         return f"✓ {pin}: still works, on Python up to {status.newest_python}"

@@ -55,6 +55,24 @@ def prefixes(interpreter: Interpreter) -> set[str]:
     return {str(prefix), str(prefix.resolve()), str(path.resolve().parent.parent)}
 
 
+def standard_modules(interpreters: Sequence[Interpreter], processes: Processes) -> frozenset[str]:
+    """Return the names of the modules of the standard library that any of some Pythons has.
+
+    Names with an underscore in front are left out. Python knows its modules from 3.10 on; older
+    ones add nothing.
+    """
+    names: set[str] = set()
+    for interpreter in interpreters:
+        with contextlib.suppress(OSError, ValueError):
+            argv = [interpreter.path, "-I", "-c", _MODULES]
+            result = processes.run(argv, env=_clean_environment(), timeout=_SECONDS)
+            names |= set(json.loads(result.output))
+    return frozenset(name for name in names if not name.startswith("_"))
+
+
+_MODULES = "import json, sys; print(json.dumps(sorted(getattr(sys, 'stdlib_module_names', ()))))"
+
+
 def find_interpreters(
     wanted: Sequence[str], processes: Processes, cache: Path | None = None
 ) -> dict[str, Interpreter]:
@@ -216,9 +234,9 @@ class _Facts:
 
 def _describe(path: str, processes: Processes) -> _Facts | None:
     """Run a candidate and return what it is; None if it does not run or is not CPython."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
     try:
-        result = processes.run([path, "-I", "-c", _DESCRIBE], env=env, timeout=_SECONDS)
+        argv = [path, "-I", "-c", _DESCRIBE]
+        result = processes.run(argv, env=_clean_environment(), timeout=_SECONDS)
         facts = json.loads(result.output)
         # A free-threaded build takes other wheels: it is another Python of the same number.
         if facts["name"] != "CPython" or facts["free_threaded"]:
@@ -229,3 +247,8 @@ def _describe(path: str, processes: Processes) -> _Facts | None:
         return _Facts(interpreter, facts["base"], facts["base_executable"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _clean_environment() -> dict[str, str]:
+    """Return the variables of this process without those that change what a Python is."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}

@@ -324,19 +324,36 @@ def _next_releases(
     if forecast is None:
         return
     stack = dict.fromkeys([*matrix.core_names, *matrix.stack_names])
+    upcoming = _next_python(forecast)
     risks: dict[str, list[Risk]] = defaultdict(list)
     for risk in forecast.risks:
         if risk.kind is not Kind.GONE:
             risks[risk.package].append(risk)
-    for name in dict.fromkeys([*stack, *risks]):
-        yield from _next_of(matrix, name, risks[name], verdicts)
+    for name in dict.fromkeys([*stack, *risks, *(["python"] if upcoming else [])]):
+        expected = [upcoming] if upcoming and name == "python" else []
+        yield from _next_of(matrix, name, risks[name], verdicts, expected)
+
+
+def _next_python(forecast: Forecast) -> str | None:
+    """Return the series after the Python that a forecast asked; None if it asked none."""
+    if forecast.interpreter is None:
+        return None
+    asked = Version(forecast.interpreter)
+    return f"{asked.major}.{asked.minor if asked.is_prerelease else asked.minor + 1}"
 
 
 def _next_of(
-    matrix: Matrix, name: str, risks: Sequence[Risk], verdicts: Sequence[Verdict]
+    matrix: Matrix,
+    name: str,
+    risks: Sequence[Risk],
+    verdicts: Sequence[Verdict],
+    expected: Sequence[str],
 ) -> Iterator[NextReleaseFacts]:
-    """Yield the releases to come of one package; one without a number where none is named."""
-    named: dict[str, list[Risk]] = defaultdict(list)
+    """Yield the releases to come of one package; one without a number where none is named.
+
+    Those that are `expected` come also if nothing is known of them.
+    """
+    named: dict[str, list[Risk]] = defaultdict(list, {version: [] for version in expected})
     unnamed = []
     for risk in risks:
         if version := _announced_version(risk):

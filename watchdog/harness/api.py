@@ -286,9 +286,11 @@ def _deciding_names(test: ast.expr) -> FrozenSet[str]:
 
 def _warning_text(call: ast.Call, values: Dict[str, Any]) -> Optional[str]:
     """Return the text if a call warns of a deprecation, else None."""
+    arguments = {keyword.arg: keyword.value for keyword in call.keywords}
+    if "_deprecated" in _names(call.func) and "remove" in arguments:
+        return _removal_text(call, arguments, values)
     if not _names(call.func) & {"warn", "warn_explicit"}:
         return None
-    arguments = {keyword.arg: keyword.value for keyword in call.keywords}
     message = call.args[0] if call.args else arguments.get("message")
     category = call.args[1] if len(call.args) > 1 else arguments.get("category")
     if isinstance(message, ast.Call) and any("Warning" in n for n in _names(message.func)):
@@ -298,6 +300,24 @@ def _warning_text(call: ast.Call, values: Dict[str, Any]) -> Optional[str]:
     if any("Deprecat" in name or name == "FutureWarning" for name in names):
         return text or "deprecated"
     return text if "deprecated" in text.lower() else None
+
+
+def _removal_text(
+    call: ast.Call, arguments: Dict[Optional[str], ast.expr], values: Dict[str, Any]
+) -> Optional[str]:
+    """Return what `warnings._deprecated(name, message, remove=(3, 16))` says.
+
+    That is how the standard library announces what it removes.
+    """
+    remove = arguments["remove"]
+    numbers = getattr(remove, "elts", [])
+    release = ".".join(str(n.value) for n in numbers if isinstance(n, ast.Constant))
+    name = _join(call.args[0], values) if call.args else "…"
+    message = call.args[1] if len(call.args) > 1 else arguments.get("message")
+    if message is None:
+        return "'%s' is deprecated and slated for removal in Python %s" % (name, release)
+    text = _join(message, values).replace("{name!r}", "'%s'" % name).replace("{name}", name)
+    return text.replace("{remove}", release)
 
 
 def _decorator_warnings(decorator: ast.expr, keywords: List[str]) -> Iterator[str]:

@@ -314,6 +314,23 @@ class PinState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PinOnNewest:
+    """What a pinned release of the framework does on the newest Python, with the pins that cure it.
+
+    Attributes:
+        python: the series.
+        stage: where it fails: `install`, `import` or `smoke`; None if it works.
+        fails: the names of the uses that fail, sorted; none if it fails before any is run.
+        symptom: of the first failure.
+    """
+
+    python: str
+    stage: Stage | None = None
+    fails: tuple[str, ...] = ()
+    symptom: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PinStatus:
     """The state of one pinned release of the framework.
 
@@ -328,6 +345,7 @@ class PinStatus:
         symptom: the error of today.
         pins: the fewest additional pins that cure it, verified at `checked`; None if none do.
         newest_python: the newest Python on which it works today, with the pins.
+        on_newest: what it does on the newest Python here, with the pins; None in old results.
     """
 
     version: Annotated[str, Field(validation_alias=AliasChoices("version", "flask"))]
@@ -344,6 +362,7 @@ class PinStatus:
     pins: tuple[str, ...] | None = None
     newest_python: str | None = None
     schema_version: int = 1
+    on_newest: PinOnNewest | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -70,12 +70,15 @@ class Forecast:
     Attributes:
         as_of: the cutoff, UTC.
         subjects: how many subjects were examined.
+        interpreter: full version of the Python that was asked what it has; None in a forecast that
+            was not about Python itself.
     """
 
     as_of: datetime
     python: str
     subjects: int
     risks: tuple[Risk, ...]
+    interpreter: str | None = None
 
 
 _FORECAST = TypeAdapter(Forecast)

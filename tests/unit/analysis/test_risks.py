@@ -47,6 +47,7 @@ def warning(
     return CaughtWarning(category, message, file, 14, "x", stack=(warner,))
 
 
+OWN = "site-packages/ext/utils.py"
 WERKZEUG = "site-packages/werkzeug/urls.py:5 url_decode"
 
 
@@ -110,3 +111,50 @@ def test_date_risks_keeps_first_day(tmp_path: Path) -> None:
     (tmp_path / "forecast.json").write_text(forecast_json(again), "utf-8")
     assert read_forecast(tmp_path) == again
     assert read_forecast(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "series"),
+    [
+        (
+            "'asyncio.iscoroutinefunction' is deprecated and slated for removal in Python 3.16",
+            "3.16",
+        ),
+        ("scheduled for removal in Python 3.16. Use 'dict'.", "3.16"),
+        ("ast.Str is deprecated and will be removed in Python 3.14; use ast.Constant", "3.14"),
+        ("will be removed in Flask 3.2, which needs Python 3.10", None),
+        ("Deprecated in Python 3.12 and to be removed one day", None),
+        ("will be removed in version 3.4", None),
+    ],
+)
+def test_removed_in_python(text: str, series: str | None) -> None:
+    """Only a Python that is said to remove something is its release."""
+    assert risks.removed_in_python(text) == series
+
+
+@pytest.mark.parametrize(
+    ("caught", "found"),
+    [
+        (
+            warning("'mimetypes.x' is deprecated and slated for removal in Python 3.16", OWN, ""),
+            [("mimetypes.x", "3.16")],
+        ),
+        (
+            warning("datetime.datetime.utcnow() is deprecated and scheduled for removal", OWN, ""),
+            [("datetime.datetime.utcnow()", None)],
+        ),
+        (warning("'x' is slated for removal in Python 3.16", "site-packages/b.py", ""), []),
+        (warning(SAYS, OWN, WERKZEUG), []),
+        (warning("removed in Python 3.16", OWN, "", category="UserWarning"), []),
+    ],
+    ids=["named", "no release", "of another", "of a package", "no deprecation"],
+)
+def test_risks_of_python_warnings(
+    caught: CaughtWarning, found: list[tuple[str, str | None]]
+) -> None:
+    """Python's own announcements are told by the Python or the module that they name."""
+    own, standard = ["ext"], ["datetime", "mimetypes"]
+    given = risks.risks_of_python_warnings("ext", "1.0", [caught], own, standard, "3.15.2")
+    told = list(given)
+    assert [(risk.symbol, risk.removed_in) for risk in told] == found
+    assert {(risk.package, risk.package_version) for risk in told} <= {("python", "3.15.2")}

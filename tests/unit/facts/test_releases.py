@@ -154,3 +154,23 @@ def test_gone_is_no_next_release() -> None:
     assert all(
         not r.risks and not r.unnamed for r in releases(facts_of(), forecast=forecast(gone)).next
     )
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "series"), [("3.15.2", "3.16"), ("3.16.0a3", "3.16"), ("3.77.0", "3.78")]
+)
+def test_next_python_is_looked_at(interpreter: str, series: str) -> None:
+    """Where Python was asked, the one after it is a release to come, also without any risk."""
+    asked = replace(forecast(), interpreter=interpreter)
+    (python,) = [r for r in releases(facts_of(), forecast=asked).next if r.name == "python"]
+    assert (python.version, python.risks) == (series, ())
+    assert not [r for r in releases(facts_of(), forecast=forecast()).next if r.name == "python"]
+
+
+def test_announcements_of_python() -> None:
+    """Each Python that removes something is a release to come, with who uses it."""
+    risk = replace(RISK, package="python", package_version="3.15.2", removed_in="3.17")
+    asked = replace(forecast(risk), interpreter="3.15.2")
+    found = {r.version: r for r in releases(facts_of(), forecast=asked).next if r.name == "python"}
+    assert found.keys() == {"3.16", "3.17"}
+    assert found["3.17"].risks == (risk,)

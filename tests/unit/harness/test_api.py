@@ -39,6 +39,12 @@ PACKAGES = {
                 warnings.warn(f"{a} is deprecated" " and will be removed in version 2.1.",
                               DeprecationWarning)
 
+        def as_python_says():
+            warnings._deprecated("thing.as_python_says", remove=(3, 16))
+
+        def as_python_seldom_says():
+            warnings._deprecated("it", "{name!r} goes in Python {remove}", remove=(3, 17))
+
         def for_a_keyword(a, charset=None, other=None):
             if charset is not None:
                 warnings.warn("'charset' is deprecated.", category=FutureWarning)
@@ -242,6 +248,13 @@ DEPRECATED: list[tuple[str, tuple[str, ...], str, str | None]] = [
     ),
     ("thing.at_once", (), "… is deprecated and will be removed in version 2.1.", "2.1"),
     ("thing.for_a_keyword", ("charset",), "'charset' is deprecated.", None),
+    (
+        "thing.as_python_says",
+        (),
+        "'thing.as_python_says' is deprecated and slated for removal in Python 3.16",
+        None,
+    ),
+    ("thing.as_python_seldom_says", (), "'it' goes in Python 3.17", None),
     ("thing.unless_a_keyword", ("old",), "'old' is deprecated, drop in 3.0", "3.0"),
     ("thing.wrapped", ("gone",), "wrapped is deprecated, removal in Thing 5", "5"),
     (

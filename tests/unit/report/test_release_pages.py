@@ -147,6 +147,18 @@ def test_page_of_a_python_tells_the_days_to_wheels() -> None:
     assert "14 days" in site._render(templates, shown)
 
 
+def test_page_of_the_next_python() -> None:
+    """The page of a Python to come names who uses what goes, and offers no way to try it."""
+    risk = replace(RISK, package="python", package_version="3.15.2", removed_in="3.16")
+    forecast = Forecast(day(9), "3.15", 80, (risk,), interpreter="3.15.2")
+    views = build_views(MATRIX, replace(AFTER_A_RUN, forecast=forecast))
+    (page,) = [p for p in site.all_pages(views) if p.path == "releases/python-3.16.html"]
+    text = site._render(site._load_templates(MATRIX, views), page)
+    assert "<h1>What Python 3.16 would break</h1>" in text
+    assert "1 package tested here uses what is announced to be removed in Python 3.16" in text
+    assert "flask-watchdog candidate" not in text
+
+
 def test_pages_of_breakages_lead_to_release() -> None:
     """The page of a breakage links its culprit to the page of that release."""
     views = build_views(MATRIX, AFTER_A_RUN)

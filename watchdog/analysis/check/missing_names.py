@@ -14,7 +14,7 @@ from functools import partial
 from watchdog.analysis.check.result import MissingName
 from watchdog.analysis.forecast.api import ApiReader
 from watchdog.analysis.forecast.candidate import is_worse
-from watchdog.analysis.forecast.forecast import query_offers
+from watchdog.analysis.forecast.readings import query_offers
 from watchdog.analysis.forecast.risks import risks_of_uses
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.lock import Lock

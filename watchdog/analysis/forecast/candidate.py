@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from watchdog.analysis.candidate_source import Candidate, CandidateSource, find_candidate
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.api import ApiReader
-from watchdog.analysis.forecast.forecast import (
+from watchdog.analysis.forecast.readings import (
     group_by_version,
     offers_used,
     read_subjects,

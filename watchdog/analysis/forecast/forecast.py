@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
 
 from packaging.version import Version
 
 from watchdog.analysis.forecast import risks
-from watchdog.analysis.forecast.api import ApiReader
-from watchdog.analysis.forecast.risks import Offer
-from watchdog.analysis.forecast.usage import SymbolUse
-from watchdog.errors import InfrastructureError, InstallError
-from watchdog.model.evidence import Outcome, Record
+from watchdog.analysis.forecast.readings import (
+    Reading,
+    examine,
+    offers_used,
+    read_subjects,
+    smallest_lock,
+)
+from watchdog.analysis.forecast.standard_library import risks_of_python
+from watchdog.model.evidence import Outcome
 from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.controls import core_control
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.verdicts import core_is_broken
 from watchdog.runner.workspace import Workspace
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A subject as a new user gets it, and what its own code uses of the stack.
-
-    Attributes:
-        modules: its top-level import names.
-        record: what its smoke gave; None if that was not run.
-    """
-
-    subject: str
-    lock: Lock
-    uses: tuple[SymbolUse, ...]
-    modules: frozenset[str]
-    record: Record | None = None
-
-    @property
-    def version(self) -> str:
-        """Return the version of the subject."""
-        return self.lock.version(self.subject) or ""
-
-    @property
-    def works(self) -> bool:
-        """Return whether its smoke was run and passed."""
-        return self.record is not None and self.record.judgement.outcome is Outcome.WORKS
-
-    @property
-    def broken(self) -> bool:
-        """Return whether its smoke was run and failed."""
-        return self.record is not None and self.record.judgement.outcome is Outcome.BROKEN
-
-    def held(self, stack: Iterable[str]) -> dict[str, str]:
-        """Return the other packages of the stack in its lock, with their versions."""
-        names = (name for name in stack if name != self.subject)
-        return {name: version for name in names if (version := self.lock.version(name))}
 
 
 def make_forecast(
@@ -92,9 +54,11 @@ async def _forecast_examined(
     readings = await read_subjects(scheduler, subjects, python, settings.as_of, smokes=True)
     scheduler.observer.stage("Querying the API of releases")
     by_reading = await gather(
-        _examine(scheduler, r.subject, _risks_of(scheduler, r, readings, python)) for r in readings
+        examine(scheduler, r.subject, _risks_of(scheduler, r, readings, python)) for r in readings
     )
     every = [risk for risks_ in by_reading for risk in risks_ or ()]
+    scheduler.observer.stage("Querying Python itself")
+    every += await risks_of_python(scheduler, readings, python)
     scheduler.observer.stage("Running prereleases")
     every += await _risks_of_prereleases(scheduler, readings, python)
     ranks = {name: settings.matrix.download_rank(name) for name in settings.matrix.extensions}
@@ -103,130 +67,8 @@ async def _forecast_examined(
         risks.merge_risks(every),
         key=lambda risk: (ranks.get(risk.subject, 0), kinds.index(risk.kind), risk.symbol),
     )
-    return Forecast(settings.as_of, python, len(readings), tuple(merged))
-
-
-async def _examine(scheduler: Scheduler, subject: str, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the result of examining a subject; None if an infrastructure failure hides a part.
-
-    What it would show is not known then, and a part of it may be wrong: what a subject uses that
-    is gone is a risk only if its smoke did not fail.
-    """
-    with scheduler.collect_failures() as failures:
-        result = await work
-    for reason in failures:
-        scheduler.report_failure(f"{subject}: {reason}")
-    return None if failures else result
-
-
-async def read_subjects(
-    scheduler: Scheduler,
-    subjects: Sequence[str],
-    python: str,
-    as_of: datetime,
-    *,
-    smokes: bool = False,
-) -> list[Reading]:
-    """Read what each subject uses, and run its smoke if asked to.
-
-    Subjects that cannot be installed, or are no package, are left out; so are those that an
-    infrastructure failure hides, which the scheduler notes.
-    """
-    matrix = scheduler.workspace.settings.matrix
-    packages = [subject for subject in subjects if matrix.is_package(subject)]
-    scheduler.observer.stage("Reading what the field uses", len(packages))
-    await scheduler.prefetch_pages(
-        LockRequest(matrix.requirements(package), python, as_of) for package in packages
-    )
-    readings = await gather(
-        _examine(scheduler, package, _read_newest(scheduler, package, python, as_of, smokes=smokes))
-        for package in packages
-    )
-    return [reading for reading in readings if reading]
-
-
-async def _read_newest(
-    scheduler: Scheduler, subject: str, python: str, as_of: datetime, *, smokes: bool
-) -> Reading | None:
-    """Read what a fresh install of a subject uses."""
-    workspace = scheduler.workspace
-    requirements = workspace.settings.matrix.requirements(subject)
-    lock = await scheduler.lock(LockRequest(requirements, python, as_of))
-    if not isinstance(lock, Lock) or not lock.version(subject):
-        scheduler.observer.advance()
-        return None
-    record = None
-    if smokes:
-        record = await scheduler.record(workspace.trial(subject, lock, python, as_of))
-    reading = await read_subject(scheduler, subject, lock, python, as_of, record)
-    scheduler.observer.advance()
-    return reading
-
-
-async def read_subject(
-    scheduler: Scheduler,
-    subject: str,
-    lock: Lock,
-    python: str,
-    as_of: datetime,
-    record: Record | None = None,
-) -> Reading | None:
-    """Read what a subject uses in the version of a lock; None if it cannot be installed."""
-    workspace, version = scheduler.workspace, lock.version(subject)
-    interpreter = workspace.interpreters[python]
-    stack = frozenset(workspace.settings.matrix.stack_names) - {subject}
-    if version is None:
-        return None
-    reader = ApiReader(workspace)
-    try:
-        uses = await scheduler.in_thread(
-            partial(reader.uses, subject, version, interpreter, as_of, stack)
-        )
-        modules = await scheduler.in_thread(
-            partial(reader.modules, subject, version, interpreter, as_of)
-        )
-    except InstallError:
-        return None
-    except InfrastructureError as e:
-        scheduler.report_failure(str(e))
-        return None
-    return Reading(subject, lock, uses, modules, record)
-
-
-def smallest_lock(readings: Iterable[Reading]) -> Lock:
-    """Return the smallest of their locks: what holds a package with the least beside it."""
-    locks = (reading.lock for reading in readings)
-    return min(locks, key=lambda lock: (len(lock.pins), lock.pins))
-
-
-async def offers_used(
-    scheduler: Scheduler,
-    package: str,
-    readings: Iterable[Reading],
-    python: str,
-    lock: Lock,
-    as_of: datetime,
-) -> Mapping[str, Offer]:
-    """Return what an environment has of all that is used of one package; empty if it fails."""
-    uses = [use for reading in readings for use in reading.uses if use.package == package]
-    return await query_offers(scheduler, lock, python, as_of, uses)
-
-
-async def query_offers(
-    scheduler: Scheduler, lock: Lock, python: str, as_of: datetime, uses: Sequence[SymbolUse]
-) -> Mapping[str, Offer]:
-    """Return what an environment has of these uses; empty if it fails."""
-    workspace = scheduler.workspace
-    interpreter = workspace.interpreters[python]
-    try:
-        return await scheduler.in_thread(
-            partial(ApiReader(workspace).offers, lock, interpreter, as_of, uses)
-        )
-    except InstallError:
-        return {}
-    except InfrastructureError as e:
-        scheduler.report_failure(str(e))
-        return {}
+    version = scheduler.workspace.interpreters[python].version
+    return Forecast(settings.as_of, python, len(readings), tuple(merged), interpreter=version)
 
 
 async def _risks_of(
@@ -262,7 +104,7 @@ async def _risks_of_prereleases(
     for package in scheduler.workspace.settings.matrix.stack_names:
         if prerelease := newest_prerelease(scheduler, package):
             results = await gather(
-                _examine(
+                examine(
                     scheduler,
                     r.subject,
                     _run_prerelease(scheduler, r, package, prerelease, python),
@@ -319,11 +161,3 @@ async def _run_prerelease(
         line=0,
         code="",
     )
-
-
-def group_by_version(readings: Iterable[Reading], package: str) -> dict[str, list[Reading]]:
-    """Return the readings by the version of a package in their locks."""
-    groups: dict[str, list[Reading]] = defaultdict(list)
-    for reading in readings:
-        groups[reading.lock.version(package) or ""].append(reading)
-    return groups

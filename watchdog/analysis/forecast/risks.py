@@ -12,6 +12,22 @@ from watchdog.model.evidence import CaughtWarning
 from watchdog.model.history import is_announcement
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 
+PYTHON = "python"
+"""The name under which Python itself is a package."""
+
+_REMOVED_IN_PYTHON = re.compile(
+    r"\bremov(?:ed|al)\b[^.]{0,40}?\bPython (?P<series>3\.\d+)", re.IGNORECASE
+)
+
+
+def removed_in_python(text: str) -> str | None:
+    """Return the series of Python in which a deprecation announces the removal; None without one.
+
+    Python's own warnings say `slated for removal in Python 3.16`, and in a few other ways.
+    """
+    match = _REMOVED_IN_PYTHON.search(text)
+    return match["series"] if match else None
+
 
 def as_use(symbol: str) -> SymbolUse:
     """Return the use that a bare import of a symbol would be, to query a release for it."""
@@ -129,6 +145,50 @@ def risks_of_warnings(
             line=warning.line,
             code=warning.code,
         )
+
+
+def risks_of_python_warnings(
+    subject: str,
+    version: str,
+    warnings: Iterable[CaughtWarning],
+    own: Iterable[str],
+    standard: Iterable[str],
+    python: str,
+) -> Iterator[Risk]:
+    """Yield the announcements of Python itself that a subject's own code caused.
+
+    They name a Python that removes something, or a module of the standard library.
+
+    Args:
+        subject: name of the subject.
+        version: its version.
+        warnings: what was caught while its smoke ran.
+        own: the subject's top-level names.
+        standard: the modules of the standard library.
+        python: full version of the Python that warned.
+    """
+    own, standard = set(own), set(standard)
+    for warning in warnings:
+        symbol = _symbol(warning.message)
+        named = removed_in_python(warning.message)
+        about_python = named is not None or symbol.partition(".")[0] in standard
+        if not is_announcement(warning) or _top_level_name(warning.file) not in own:
+            continue
+        if about_python:
+            yield Risk(
+                subject=subject,
+                version=version,
+                package=PYTHON,
+                package_version=python,
+                symbol=symbol,
+                source=Source.WARNING,
+                kind=Kind.ANNOUNCED,
+                text=warning.message,
+                removed_in=named,
+                file=warning.file.removeprefix(_SITE),
+                line=warning.line,
+                code=warning.code,
+            )
 
 
 _SITE = "site-packages/"

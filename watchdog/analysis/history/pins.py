@@ -1,7 +1,8 @@
 """Finds out whether a pinned framework still installs and works, since when not, and what cures it.
 
 A pin holds one package; what it needs goes on changing. Each release of the framework is examined
-on the Python of its own time, alone and with the extensions of its time pinned beside it.
+on the Python of its own time, alone and with the extensions of its time pinned beside it, and then
+on the newest Python here, with the pins that cure it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.analysis.history.replay import AUTO, stretches
 from watchdog.errors import IncompleteResults
-from watchdog.model.history import PinState, PinStatus, Snapshot
+from watchdog.model.evidence import Stage
+from watchdog.model.history import ALL_USES, PinOnNewest, PinState, PinStatus, Snapshot
 from watchdog.model.release import Release
 from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
@@ -105,6 +107,30 @@ def _with_extensions(workspace: Workspace, release: Release, beside: str) -> tup
 
 
 async def _update(pin: _Pin, before: PinStatus | None, scheduler: Scheduler) -> PinStatus:
+    """Return the status of a pin, and what it does on the newest Python here."""
+    status = await _usual_status(pin, before, scheduler)
+    experiment = Experiment(scheduler, pin.subject, pin.requirements)
+    return replace(status, on_newest=await _on_newest(experiment, status))
+
+
+async def _on_newest(experiment: Experiment, status: PinStatus) -> PinOnNewest:
+    """Return what a pin does on the newest Python here, with the pins that cure it."""
+    python = experiment.scheduler.workspace.usual_pythons[-1]
+    seen = await experiment.observe(python, status.checked, *(status.pins or ()))
+    if seen.works:
+        return PinOnNewest(python=python)
+    if seen.gap is not None:
+        return PinOnNewest(python=python, stage=Stage.INSTALL, symptom=seen.unbuilt or seen.gap)
+    loaded = ALL_USES not in seen.failing
+    return PinOnNewest(
+        python=python,
+        stage=Stage.SMOKE if loaded else Stage.IMPORT,
+        fails=tuple(sorted(seen.failing)) if loaded else (),
+        symptom=seen.symptom,
+    )
+
+
+async def _usual_status(pin: _Pin, before: PinStatus | None, scheduler: Scheduler) -> PinStatus:
     """Return the status of a pin; the one of before, if that is still true."""
     as_of = scheduler.workspace.settings.as_of
     if (

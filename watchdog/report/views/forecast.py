@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.signature import signature_id
-from watchdog.report.views.wording import share
+from watchdog.report.views.wording import package_title, share
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 from watchdog.storage.forecast_score import Score
 
@@ -129,9 +129,9 @@ _HOW = {
 def risk_view(matrix: Matrix, risk: Risk) -> RiskView:
     """Return a risk with its words for the page."""
     who = f"{matrix.title(risk.subject)} {risk.version}"
-    package_title = matrix.title(risk.package)
-    package = f"{package_title} {risk.package_version}"
-    when = earliest(risk, package_title)
+    title = package_title(matrix, risk.package)
+    package = f"{title} {risk.package_version}"
+    when = earliest(risk, title)
     return RiskView(
         id=_risk_id(risk),
         subject=risk.subject,

@@ -25,7 +25,7 @@ from watchdog.report.views.history_chart import (
     period,
     span,
 )
-from watchdog.report.views.pins import PinView, pin_view
+from watchdog.report.views.pins import PinView, newest_python_of, pin_view
 
 _DAY = timedelta(days=1)
 _SHOWN_CULPRITS = 10
@@ -190,6 +190,7 @@ class HistoryView:
     picture: HistoryChart | None
     breakages: tuple[PastBreakageView, ...]
     pins: tuple[PinView, ...]
+    newest_python_of_pins: str = ""
 
 
 NOTHING_PAST = HistoryView(None, None, (), ())
@@ -228,7 +229,8 @@ def history_view(
         numbers=_numbers(matrix, facts, views) if histories else None,
         picture=history_chart(matrix, histories, facts.downtimes, releases) if views else None,
         breakages=views,
-        pins=tuple(pin_view(matrix, pin) for pin in pins),
+        pins=tuple(pin_view(matrix, pin, titles) for pin in pins),
+        newest_python_of_pins=newest_python_of(pins),
     )
 
 
@@ -345,7 +347,7 @@ def _cause_view(
 def _last_good(matrix: Matrix, culprit: Culprit | None) -> str | None:
     if culprit is None or not culprit.last_good:
         return None
-    return f"{package_title(matrix, culprit.name)} {culprit.last_good}"
+    return f"{wording.package_title(matrix, culprit.name)} {culprit.last_good}"
 
 
 def _other_victims(
@@ -361,12 +363,7 @@ def _other_victims(
 
 def release_title(matrix: Matrix, culprit: Culprit | None) -> str | None:
     """Return a release as `Werkzeug 3.0.0`; None for None."""
-    return f"{package_title(matrix, culprit.name)} {culprit.version}" if culprit else None
-
-
-def package_title(matrix: Matrix, name: str) -> str:
-    """Return the name of a package as people write it; Python is one here."""
-    return "Python" if name == "python" else matrix.title(name)
+    return f"{wording.package_title(matrix, culprit.name)} {culprit.version}" if culprit else None
 
 
 def _requirements(lock: Lock | None) -> tuple[str, ...]:
@@ -393,7 +390,11 @@ def _how_fixed(matrix: Matrix, downtime: Downtime) -> str | None:
     release, when = f"{matrix.title(fix.name)} {fix.version}", wording.date(day)
     if fix.how == "cap":
         culprit = downtime.first.culprit
-        older = f"an older {package_title(matrix, culprit.name)}" if culprit else "older versions"
+        older = (
+            f"an older {wording.package_title(matrix, culprit.name)}"
+            if culprit
+            else "older versions"
+        )
         return f"Fixed by {release} on {when}: it requires {older}, which avoids the error."
     return f"Fixed by {release} on {when}."
 
@@ -460,7 +461,7 @@ def _worst_culprits(
     worst_first = sorted(by_release.items(), key=lambda item: weight(item[1]), reverse=True)
     return [
         CulpritView(
-            name=f"{package_title(matrix, name)} {version}",
+            name=f"{wording.package_title(matrix, name)} {version}",
             day=min(downtime.downtime.since for downtime in caused),
             breakages=_first_of_each(matrix, caused),
             days=span(total(caused)),

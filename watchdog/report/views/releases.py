@@ -14,7 +14,7 @@ from watchdog.model.history import ExplainedUses
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView, with_titles
 from watchdog.report.views.forecast import RiskView, risk_view
-from watchdog.report.views.history import PastBreakageView, package_title
+from watchdog.report.views.history import PastBreakageView
 from watchdog.report.views.history_chart import span
 from watchdog.report.views.pins import PinView, pin_view
 from watchdog.report.views.wheels import WheelsView, wheels_view
@@ -213,7 +213,7 @@ def _release_view(
     as_of: datetime | None,
     ongoing: Mapping[str, TodayView],
 ) -> ReleaseView:
-    title = f"{package_title(matrix, release.name)} {release.version}"
+    title = f"{wording.package_title(matrix, release.name)} {release.version}"
     begun = [harm for harm in release.harms if harm.began]
     ends = [(h.downtime.downtime.since, h.downtime.until or as_of) for h in begun]
     lasted = sum((end - since for since, end in ends if end), timedelta())
@@ -316,7 +316,7 @@ def _published(release: ReleaseFacts) -> str:
 
 
 def _next_view(matrix: Matrix, release: NextReleaseFacts, forecast: Forecast) -> NextReleaseView:
-    package = matrix.title(release.name)
+    package = wording.package_title(matrix, release.name)
     title = f"{package} {release.version}" if release.version else f"the next release of {package}"
     risks = [(risk, risk_view(matrix, risk)) for risk in release.risks]
     announced = [pair for pair in risks if pair[0].kind is Kind.ANNOUNCED]

@@ -103,3 +103,8 @@ def breakage_page(breakage: str) -> str:
 def subject_feed(subject: str) -> str:
     """Return the address of the feed of a subject, relative to the site."""
     return f"feeds/{subject}.xml"
+
+
+def package_title(matrix: Matrix, name: str) -> str:
+    """Return the name of a package as people write it; Python is one here."""
+    return "Python" if name == "python" else matrix.title(name)
