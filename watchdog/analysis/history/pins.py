@@ -110,7 +110,10 @@ async def _update(pin: _Pin, before: PinStatus | None, scheduler: Scheduler) -> 
     """Return the status of a pin, and what it does on the newest Python here."""
     status = await _usual_status(pin, before, scheduler)
     experiment = Experiment(scheduler, pin.subject, pin.requirements)
-    return replace(status, on_newest=await _on_newest(experiment, status))
+    on_newest = await _on_newest(experiment, status)
+    if on_newest.stage is None:  # a Python that came since it was examined
+        status = replace(status, newest_python=on_newest.python)
+    return replace(status, on_newest=on_newest)
 
 
 async def _on_newest(experiment: Experiment, status: PinStatus) -> PinOnNewest:
