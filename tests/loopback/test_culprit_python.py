@@ -61,3 +61,27 @@ def test_check_does_not_blame_python(two_pythons: Home) -> None:
     told = two_pythons.json("check", "ext-import", "--python", PYTHON)
     assert told["culprit"]["name"] == "werkzeug"
     assert told["cure"]["pins"] == ["werkzeug<3"]
+
+
+def test_check_blames_python_for_pins(two_pythons: Home, made_up: Any) -> None:
+    """Where the same pins work on the Python before, that Python is the cause and the cure."""
+    if "ext-new-python" not in made_up.files:
+        files = {"ext_new_python.py": FAILS_ON_NEW}
+        made_up.add("ext-new-python", "1.0", day(4), files=files, requires=["flask"])
+    path = two_pythons.folder / "requirements.txt"
+    path.write_text("flask==2.0.0\nwerkzeug==2.0.0\next-new-python==1.0\n", "utf-8")
+    told = two_pythons.json("check", "-r", "requirements.txt", "--python", PYTHON)
+    culprit = told["culprit"]
+    assert (culprit["name"], culprit["version"], culprit["last_good"]) == ("python", PYTHON, OLDER)
+    assert told["proof"] == "swap"
+    assert (told["cure"]["pins"], told["cure"]["python"]) == ([], OLDER)
+    said = two_pythons("check", "-r", "requirements.txt", "--python", PYTHON).stdout
+    assert f"caused by Python {PYTHON} (the same packages work on Python {OLDER}" in said
+
+
+def test_check_of_pins_does_not_blame_python(two_pythons: Home) -> None:
+    """Pinned requirements that fail on the older Python as well are broken by a release."""
+    path = two_pythons.folder / "requirements.txt"
+    path.write_text("flask==2.0.0\next-import==1.0\n", "utf-8")
+    told = two_pythons.json("check", "-r", "requirements.txt", "--python", PYTHON)
+    assert told["culprit"]["name"] == "werkzeug"

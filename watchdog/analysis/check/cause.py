@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from watchdog.analysis.check.culprit_python import blame_python_for_pins
 from watchdog.analysis.check.explain import Report, changelog_of, explain_since
 from watchdog.analysis.check.installing import Installable, closure
 from watchdog.analysis.check.moves import (
@@ -77,7 +78,9 @@ async def explain_project(
     if not core:
         await explanation.move_forward()
     if result.first is not None and not any(o.is_breakage for o in result.obstacles):
-        await explanation.find_cause(result.first)
+        await explanation.blame_python(result.first)
+        if explanation.result.culprit is None:
+            await explanation.find_cause(result.first)
     if core and not explanation.held:
         await explanation.move_forward()
     await explanation.choose(core=core)
@@ -124,6 +127,14 @@ class _Explanation:
         self.moved = await self.search.forward() or {}
         if self.moved and (cure := await self._cure(self.moved, "newer")):
             self.add(cure=cure)
+
+    async def blame_python(self, failure: FirstFailure) -> None:
+        """Add the Python that broke it, if one did."""
+        self.scheduler.observer.stage("Trying the same packages on older Pythons")
+        request, result = self.search.request, self.result
+        blamed = await blame_python_for_pins(self.scheduler, request, result, failure)
+        if blamed is not None:
+            self.add(culprit=blamed.culprit, proof="swap", since=blamed.since)
 
     async def find_cause(self, failure: FirstFailure) -> None:
         """Look for the release that broke it, and for what to hold back."""

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.cure import OLDER_PYTHONS
-from watchdog.model.history import Culprit, Snapshot
+from watchdog.model.history import ALL_USES, Culprit, Snapshot
 from watchdog.model.lock import Lock
 from watchdog.model.python_series import PYTHON_RELEASES
 
@@ -32,7 +32,35 @@ class BlamedPython:
     since: datetime | None
 
 
-async def blame_python(experiment: Experiment, bad: Snapshot) -> BlamedPython | None:
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    """What was observed to fail, and which of it counts."""
+
+    bad: Snapshot
+    uses: frozenset[str]
+
+    @property
+    def signatures(self) -> frozenset[str]:
+        """The signatures of the uses that count."""
+        statuses = (self.bad.of(use) for use in self.uses)
+        return frozenset(s.signature for s in statuses if s is not None and s.signature)
+
+    def passes_in(self, seen: Snapshot) -> bool:
+        """Return whether everything that counts was run and passes."""
+        if seen.gap is not None or ALL_USES in seen.failing:
+            return False
+        return (self.uses - {ALL_USES}).isdisjoint(seen.failing) and (
+            ALL_USES in self.uses or self.uses <= seen.uses.keys()
+        )
+
+    def fails_in(self, seen: Snapshot) -> bool:
+        """Return whether it fails in the same way."""
+        return seen.gap is None and not self.signatures.isdisjoint(seen.fails)
+
+
+async def blame_python(
+    experiment: Experiment, bad: Snapshot, uses: frozenset[str] | None = None
+) -> BlamedPython | None:
     """Return the Python that broke something, proved by running; None if it was no Python.
 
     The same packages have to work on the Python before it, and to fail in the same way on it and on
@@ -40,10 +68,13 @@ async def blame_python(experiment: Experiment, bad: Snapshot) -> BlamedPython | 
     on this Python later on, and not the Python.
 
     Args:
-        experiment: the subject and its requirements.
+        experiment: the subject and its requirements, open or pinned.
         bad: what was observed; only with a lock.
+        uses: names of the uses whose failure counts; by default all that fail. Of pinned
+            requirements some uses may never have worked.
     """
-    change = await _locate_change(experiment, bad)
+    failure = _Failure(bad=bad, uses=bad.failing if uses is None else uses & bad.failing)
+    change = await _locate_change(experiment, failure)
     if change is None:
         return None
     last, first = change
@@ -51,29 +82,29 @@ async def blame_python(experiment: Experiment, bad: Snapshot) -> BlamedPython | 
     since = None
     if day is not None and (released := datetime.combine(day, time(), UTC)) < cutoff_of(bad):
         then = await experiment.observe(first, released)
-        if then.gap is None and not then.fails & bad.fails:
+        if then.gap is None and not failure.fails_in(then):
             return None
         since = released if then.gap is None else None
     return BlamedPython(culprit=Culprit("python", first, last), since=since)
 
 
-async def _locate_change(experiment: Experiment, bad: Snapshot) -> tuple[str, str] | None:
+async def _locate_change(experiment: Experiment, failure: _Failure) -> tuple[str, str] | None:
     """Return the last Python on which the same packages work and the first on which they fail.
 
     None unless one follows the other, and the failure stays the same from there on.
     """
-    lock, usual = bad.lock, experiment.scheduler.workspace.usual_pythons
-    if lock is None or not bad.fails:
+    bad, usual = failure.bad, experiment.scheduler.workspace.usual_pythons
+    if bad.lock is None or not failure.signatures:
         return None
     older = experiment.scheduler.workspace.older_pythons(bad.python)[-OLDER_PYTHONS:]
     works: str | None = None
     first: str | None = None
     # The oldest first: what fails there as well was broken by none of these Pythons.
     for python in older:
-        seen = await _with_same_packages(experiment, lock, python, bad)
-        if seen is not None and seen.works and first is None:
+        seen = await _with_same_packages(experiment, bad.lock, python, bad)
+        if seen is not None and failure.passes_in(seen) and first is None:
             works = python
-        elif seen is not None and works and bad.fails & seen.fails:
+        elif seen is not None and works and failure.fails_in(seen):
             first = first or python
         elif seen is not None or works:
             return None
