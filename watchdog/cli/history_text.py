@@ -182,6 +182,10 @@ def pin_line(status: PinStatus) -> str:
     return _usual_pin_line(status) + _on_newest_text(status)
 
 
+_MOST_NAMED = 2
+"""How many uses a line names before it only counts them."""
+
+
 def _on_newest_text(status: PinStatus) -> str:
     """Return what a pin does on the newest Python, as the end of a line."""
     result = status.on_newest
@@ -189,7 +193,9 @@ def _on_newest_text(status: PinStatus) -> str:
         return ""
     if result.stage is None:
         return f"; works on Python {result.python}"
-    uses = f" in {', '.join(result.fails)}" if result.fails else ""
+    few = len(result.fails) <= _MOST_NAMED
+    named = ", ".join(result.fails) if few else f"{len(result.fails)} uses"
+    uses = f" in {named}" if result.fails else ""
     return f"; on Python {result.python} it fails at {result.stage}{uses}: {result.symptom}"
 
 
