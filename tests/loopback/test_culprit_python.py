@@ -77,6 +77,7 @@ def test_check_blames_python_for_pins(two_pythons: Home, made_up: Any) -> None:
     assert (told["cure"]["pins"], told["cure"]["python"]) == ([], OLDER)
     said = two_pythons("check", "-r", "requirements.txt", "--python", PYTHON).stdout
     assert f"caused by Python {PYTHON} (the same packages work on Python {OLDER}" in said
+    assert f"it works with Python {OLDER}, as it is" in said
 
 
 def test_check_of_pins_does_not_blame_python(two_pythons: Home) -> None:

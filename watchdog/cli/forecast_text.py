@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watchdog.analysis.forecast.risks import PYTHON
 from watchdog.report.views.forecast import earliest
 from watchdog.storage.forecast import Forecast
 
@@ -15,5 +16,6 @@ def forecast_text(forecast: Forecast) -> str:
         lines.append(f"  {risk.text}")
         if risk.file:
             lines.append(f"  {risk.file}:{risk.line}: {risk.code}")
-        lines.append(f"  {earliest(risk, risk.package)}")
+        title = "Python" if risk.package == PYTHON else risk.package
+        lines.append(f"  {earliest(risk, title)}")
     return "\n".join(lines)

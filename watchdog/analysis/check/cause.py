@@ -72,15 +72,17 @@ async def explain_project(
     )
     explanation = _Explanation(search=search, installable=installable, result=result, report=report)
     core = explanation.core_fails
-    if any(obstacle.wants_older_python for obstacle in result.obstacles):
+    buildable = not any(o.is_breakage for o in result.obstacles)
+    if result.first is not None and buildable:
+        await explanation.blame_python(result.first)
+    blamed = explanation.result.culprit is not None
+    if blamed or any(obstacle.wants_older_python for obstacle in result.obstacles):
         await explanation.try_older_pythons()
     # An application is written for its version of the framework: what is around that moves first.
     if not core:
         await explanation.move_forward()
-    if result.first is not None and not any(o.is_breakage for o in result.obstacles):
-        await explanation.blame_python(result.first)
-        if explanation.result.culprit is None:
-            await explanation.find_cause(result.first)
+    if result.first is not None and buildable and not blamed:
+        await explanation.find_cause(result.first)
     if core and not explanation.held:
         await explanation.move_forward()
     await explanation.choose(core=core)
@@ -279,7 +281,8 @@ class _Explanation:
             self.add(cure=await self._cure(nearest, "newer") or self.result.cure)
         if self.result.cure is not None:
             return
-        if not any(o.wants_older_python for o in self.result.obstacles):
+        known = self.result.culprit is not None and self.result.culprit.name == "python"
+        if not known and not any(o.wants_older_python for o in self.result.obstacles):
             await self.try_older_pythons()
         if self.result.cure is None:
             await self._change_on_older_python()
@@ -376,9 +379,12 @@ async def _older_python(
 ) -> Cure | None:
     """Return an older Python on which the requirements work as they are.
 
-    First the one is tried that was usual when they were written, then the newest ones.
+    First the one before a Python that broke them is tried, then the one that was usual when they
+    were written, then the newest ones.
     """
-    for python in _older_pythons(scheduler.workspace, request):
+    culprit = result.culprit
+    before = [culprit.last_good] if culprit and culprit.name == "python" else []
+    for python in dict.fromkeys([*before, *_older_pythons(scheduler.workspace, request)]):
         scheduler.observer.stage(f"Trying Python {python}")
         search = _search_on(scheduler, request, result, python)
         attempt = await search.attempt({})
