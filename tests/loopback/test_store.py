@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -299,6 +300,20 @@ def test_store_entry_per_build_tool_version(empty_index: LoopbackIndex, opened: 
         assert (entry / "site-packages/old.py").read_text("utf-8") == f"built_with = {major}"
     again = opened()
     assert again.has(again.package("old", "1.0", INTERPRETER, day(1.6)))
+
+
+def test_store_keeps_no_source_trees(
+    empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
+) -> None:
+    """A build leaves its wheel in the installer's cache, which is taken again, and no source."""
+    add_builders(empty_index)
+    empty_index.add_sdist("old", "1.0", day(0), files={"pyproject.toml": TO_BUILD})
+    entry = opened().fetch(package(opened(), "old"))
+    caches = tmp_path / "store" / "built-with"
+    assert list(caches.rglob("old/1.0/*/*.whl"))
+    assert not list(caches.rglob("old/1.0/*/src"))
+    shutil.rmtree(entry)
+    assert opened().fetch(package(opened(), "old")) == entry
 
 
 def test_store_does_not_hide_build_failure(empty_index: LoopbackIndex, opened: Opened) -> None:

@@ -375,6 +375,7 @@ class Store:
             install(cache=cache)
             if cache and cache.is_dir():
                 (cache / USED).touch()
+                _remove_sources(cache, group)
             target = prefix or (python.parent.parent if python else None)
             if target and has_altered_files(target) and not self._installer.uv.offline:
                 install(fresh=True)
@@ -402,6 +403,18 @@ class Store:
         if any(folder.glob("*.py")):
             bytecode.compile_modules(self._processes, interpreter, folder)
             self._entries.pop(folder.parent, None)
+
+
+def _remove_sources(cache: Path, built: Sequence[Package]) -> None:
+    """Remove the source trees of what was built from an installer's cache; the wheels stay there.
+
+    They are three quarters of such a cache. uv unpacks a tree again if it should need one.
+    """
+    for package in built:
+        release = f"{package.name}/{package.version}/*/src"
+        for folder in ("sdists-v*/*", "sdists-v*/index/*"):
+            for tree in cache.glob(f"{folder}/{release}"):
+                shutil.rmtree(tree, ignore_errors=True)
 
 
 def is_damaged(entry: Path) -> bool:
