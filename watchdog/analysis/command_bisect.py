@@ -18,7 +18,8 @@ from watchdog.analysis.check.explain import (
     result_of_record,
     result_without_lock,
 )
-from watchdog.analysis.check.moves import Goal, MoveSearch
+from watchdog.analysis.check.goal import Goal
+from watchdog.analysis.check.moves import MoveSearch
 from watchdog.analysis.check.requirement_changes import pins_of
 from watchdog.analysis.check.result import COMMAND, CheckRequest, CheckResult
 from watchdog.analysis.command import Command

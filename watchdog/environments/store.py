@@ -17,7 +17,6 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +25,10 @@ from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
-from pydantic import TypeAdapter
 
 from watchdog.environments import bytecode
 from watchdog.environments.gc import USED
+from watchdog.environments.known_failures import KnownFailures
 from watchdog.environments.links import COMPLETE, SITE, StoreEntry, read_entry
 from watchdog.environments.package_files import ALWAYS, Package, PackageFiles
 from watchdog.environments.record_file import (
@@ -42,12 +41,10 @@ from watchdog.environments.record_file import (
 from watchdog.errors import InfrastructureError, InstallError, LimitError, TimeLimitError
 from watchdog.model.fingerprint import digest
 from watchdog.model.release import Interpreter
-from watchdog.resolver.build_failure import explain_build_failure
 from watchdog.resolver.index import Index
 from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.uv_install import UvInstaller
 from watchdog.sandbox.process import Processes
-from watchdog.storage.files import read_json, write_atomic
 
 _WHOLE = ".watchdog-whole"
 """A file that marks an entry in which, when it was made, all files had their recorded sizes."""
@@ -56,10 +53,6 @@ _BUILT = ".watchdog-built"
 _BUILD_CACHES = "built-with"
 _FAILURES = "failed"
 _ASKED_AT_ONCE = 8
-_FAILURE_LASTS = 24 * 3600.0
-"""Seconds for which a failed build is kept, as the resolver keeps one."""
-_FAILURE = TypeAdapter(tuple[str, str])
-"""Symptom and log."""
 
 
 class Store:
@@ -85,8 +78,7 @@ class Store:
         self._processes = processes
         self._folder = folder
         self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
-        self._failures: dict[Package, InstallError] = {}
-        self._too_long: dict[Package, str] = {}  # builds that did not end, with the error's text
+        self._failures = KnownFailures(folder / _FAILURES)
         self._present: set[Package] = set()
         self._entries: dict[Path, StoreEntry] = {}
         self._compiled: set[str] = set()
@@ -205,47 +197,16 @@ class Store:
         with self._locks[entry]:
             if self.has(package):
                 return entry
-            if failure := self._failures.get(package) or self._recent_failure(package):
-                # A new error each time: a raised one keeps the frames of all its earlier callers.
-                if isinstance(failure, LimitError):
-                    raise LimitError(failure.symptom)
-                raise InstallError(failure.symptom, failure.log)
-            if package in self._too_long:
-                raise TimeLimitError(self._too_long[package])
+            self._failures.raise_known(package, entry)
             try:
                 self._raise_excess(self._files.excess(package))
                 self._make_entry(package, entry)
-            except InstallError as e:
-                self._failures[package] = e
-                if not isinstance(e, LimitError):
-                    self._keep_failure(package, e)
-                raise
-            except TimeLimitError as e:
-                self._too_long[package] = str(e)
+            except (InstallError, TimeLimitError) as e:
+                self._failures.remember(package, entry, e)
                 raise
             except OSError as e:
                 raise InfrastructureError(f"cannot write to the package store: {e}") from e
         return entry
-
-    def _recent_failure(self, package: Package) -> InstallError | None:
-        """Return how a build failed within the last day, so that it is not begun again."""
-        path = self._failure_file(package)
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime < _FAILURE_LASTS:
-                kept = read_json(path, _FAILURE)
-                return InstallError(*kept) if kept else None
-        return None
-
-    def _keep_failure(self, package: Package, error: InstallError) -> None:
-        """Keep how a build failed, unless what this machine lacks is the cause."""
-        if package.tools and not explain_build_failure(error.log).machine:
-            with contextlib.suppress(OSError):
-                content = _FAILURE.dump_json((error.symptom, error.log))
-                write_atomic(self._failure_file(package), content)
-
-    def _failure_file(self, package: Package) -> Path:
-        entry = self._path(package)
-        return self._folder / _FAILURES / f"{entry.parent.name}-{entry.name}.json"
 
     def _make_entry(self, package: Package, entry: Path) -> None:
         if not (entry / COMPLETE).exists():

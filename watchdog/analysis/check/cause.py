@@ -18,28 +18,25 @@ from packaging.version import Version
 
 from watchdog.analysis.check.culprit_python import blame_python_for_pins
 from watchdog.analysis.check.explain import Report, changelog_of, explain_since
+from watchdog.analysis.check.goal import baseline_of, goal_of
 from watchdog.analysis.check.installing import Installable, closure
-from watchdog.analysis.check.moves import (
-    Baseline,
-    Breaking,
-    Goal,
-    MoveSearch,
+from watchdog.analysis.check.moves import Breaking, MoveSearch
+from watchdog.analysis.check.older_python import (
+    find_older_python,
+    older_pythons_to_try,
+    search_on,
 )
-from watchdog.analysis.check.python_choice import choose_python_of_project
 from watchdog.analysis.check.requirement_changes import opened_requirement, pins_of
 from watchdog.analysis.check.result import (
     IMPORTS,
     CheckRequest,
     CheckResult,
     FirstFailure,
-    Obstacle,
-    ObstacleKind,
 )
 from watchdog.analysis.check.validity import find_control
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
-from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, OLDER_PYTHONS, Cure
+from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
-from watchdog.harness import test_of_import
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock, package_name
 from watchdog.model.signature import missing_symbol
@@ -289,16 +286,16 @@ class _Explanation:
 
     async def try_older_pythons(self) -> None:
         """Add the older Python on which the requirements work as they are, if there is one."""
-        older = await _older_python(self.scheduler, self.search.request, self.result)
+        older = await find_older_python(self.scheduler, self.search.request, self.result)
         if older is not None:
             self.add(cure=older)
 
     async def _change_on_older_python(self) -> None:
         """Add changes that make the requirements work on the Python that was usual for them."""
         request = self.search.request
-        for python in _older_pythons(self.scheduler.workspace, request)[:1]:
+        for python in older_pythons_to_try(self.scheduler.workspace, request)[:1]:
             self.scheduler.observer.stage(f"Looking for what to change on Python {python}")
-            search = _search_on(self.scheduler, request, self.result, python)
+            search = search_on(self.scheduler, request, self.result, python)
             changes = await search.forward() or {}
             if changes:
                 await self._add_changes_on(search, changes, python)
@@ -331,39 +328,6 @@ def _pinned(request: CheckRequest) -> set[str]:
     }
 
 
-def goal_of(result: CheckResult) -> Goal:
-    """Return what has to pass for an application to work: all that was run, but what may fail."""
-    ordered = sorted(result.subjects, key=lambda s: not s.failed)
-    return Goal(
-        subjects=tuple(subject.subject for subject in ordered),
-        may_lack=frozenset(o.name for o in result.obstacles if not _can_move(o)),
-    )
-
-
-def baseline_of(installable: Installable, result: CheckResult) -> Baseline | None:
-    """Return what passed in the first run, by which a search can spare what cannot differ."""
-    lock = installable.answer
-    if not isinstance(lock, Lock):
-        return None
-    passed = {s.subject for s in result.subjects if not s.failed and s.subject != IMPORTS}
-    imports = next((s for s in result.subjects if s.subject == IMPORTS), None)
-    failed = {use.name for use in imports.failed} if imports else set()
-    names = {name for name, _ in lock.pins if imports and test_of_import(name) not in failed}
-    return Baseline(
-        lock=lock,
-        requires=installable.requires,
-        passed=frozenset(passed),
-        imported=frozenset(names),
-    )
-
-
-def _can_move(obstacle: Obstacle) -> bool:
-    """Return whether another version of a package may be installable here."""
-    return obstacle.wants_older_python or (
-        obstacle.kind is ObstacleKind.MACHINE and obstacle.later is not None
-    )
-
-
 def _culprit(name: str, breaking: Breaking) -> Culprit:
     """Return the release that breaks, with the one before it."""
     return Culprit(name, str(breaking.release), str(breaking.last_good))
@@ -372,41 +336,3 @@ def _culprit(name: str, breaking: Breaking) -> Culprit:
 def _released(workspace: Workspace, name: str, version: Version) -> datetime | None:
     releases = workspace.index.releases_of(name, workspace.settings.as_of)
     return next((r.uploaded for r in releases if r.version == version), None)
-
-
-async def _older_python(
-    scheduler: Scheduler, request: CheckRequest, result: CheckResult
-) -> Cure | None:
-    """Return an older Python on which the requirements work as they are.
-
-    First the one before a Python that broke them is tried, then the one that was usual when they
-    were written, then the newest ones.
-    """
-    culprit = result.culprit
-    before = [culprit.last_good] if culprit and culprit.name == "python" else []
-    for python in dict.fromkeys([*before, *_older_pythons(scheduler.workspace, request)]):
-        scheduler.observer.stage(f"Trying Python {python}")
-        search = _search_on(scheduler, request, result, python)
-        attempt = await search.attempt({})
-        if attempt.works and attempt.lock is not None:
-            return Cure((), "python", attempt.lock, python=python)
-    return None
-
-
-def _older_pythons(workspace: Workspace, request: CheckRequest) -> list[str]:
-    """Return older Pythons of this machine to try: the usual one of the time, the newest ones."""
-    older = workspace.older_pythons(request.python)
-    if not older:
-        return []
-    usual = choose_python_of_project(
-        (), request.requirements, older, workspace.index, workspace.settings.as_of
-    )
-    return list(dict.fromkeys([usual.series, *older[-OLDER_PYTHONS:][::-1]]))
-
-
-def _search_on(
-    scheduler: Scheduler, request: CheckRequest, result: CheckResult, python: str
-) -> MoveSearch:
-    return MoveSearch(
-        scheduler=scheduler, request=replace(request, python=python), goal=goal_of(result)
-    )

@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from watchdog.analysis.check.installing import Installable, closure, find_installable
+from watchdog.analysis.check.goal import Baseline, Goal
+from watchdog.analysis.check.installing import Installable, find_installable
 from watchdog.analysis.check.requirement_changes import (
     Changes,
     changed_requirements,
@@ -42,48 +43,6 @@ _MOST_STEPS = 12
 _LOWER_BOUNDS = ("==", ">=", "~=")
 _MADE = (IMPORTS, COMMAND)
 _PASSES = (Outcome.WORKS, Outcome.UNJUDGED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """What has to pass.
-
-    Attributes:
-        subjects: whose smokes are run, those that failed first.
-        may_lack: packages that cannot be installed on this machine.
-    """
-
-    subjects: tuple[str, ...]
-    may_lack: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """What passed before the search; what a change does not reach is not run again on the way.
-
-    Attributes:
-        requires: the packages that each package of the lock requires.
-        passed: the subjects whose smokes passed.
-        imported: the packages that could be imported.
-    """
-
-    lock: Lock
-    requires: Mapping[str, frozenset[str]]
-    passed: frozenset[str] = frozenset()
-    imported: frozenset[str] = frozenset()
-
-    def spares_smoke(self, subject: str, installable: Installable, lock: Lock) -> bool:
-        """Return whether a smoke passed, and a lock changes nothing that its subject requires."""
-        return subject in self.passed and not self._reaches(subject, installable, lock)
-
-    def spares_import(self, name: str, installable: Installable, lock: Lock) -> bool:
-        """Return whether a package was imported, and a lock changes nothing that it requires."""
-        return name in self.imported and not self._reaches(name, installable, lock)
-
-    def _reaches(self, name: str, installable: Installable, lock: Lock) -> bool:
-        """Return whether a package, or one that it requires, has another version in a lock."""
-        before = {(n, self.lock.version(n)) for n in closure(self.requires, name)}
-        return before != {(n, lock.version(n)) for n in closure(installable.requires, name)}
 
 
 @dataclass(frozen=True, kw_only=True)

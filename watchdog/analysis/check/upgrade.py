@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from watchdog.analysis.check.cause import goal_of
 from watchdog.analysis.check.check import check
+from watchdog.analysis.check.goal import goal_of
 from watchdog.analysis.check.moves import MoveSearch
 from watchdog.analysis.check.requirement_changes import Changes, opened_requirement
 from watchdog.analysis.check.result import CheckRequest, CheckResult

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watchdog.facts.facts import OngoingFacts
-from watchdog.facts.releases import Harm, NextReleaseFacts, ReleaseFacts, Releases
+from watchdog.facts.next_releases import NextReleaseFacts
+from watchdog.facts.releases import Harm, ReleaseFacts, Releases
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import ExplainedUses
 from watchdog.report.views import wording
