@@ -251,6 +251,32 @@ def test_typed_and_listed(scripts: Any, text: str, wanted: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("flask login", ["name", "flask-login"]),
+        ("Flask  Login ", ["name", "flask-login"]),
+        ("Flask 3.1", ["requirements", "flask==3.1.*"]),
+        ("flask login 0.6.2", ["requirements", "flask-login==0.6.2"]),
+        ("flask v3", ["requirements", "flask==3.*"]),
+        ("something else", None),
+        ("Internal Server Error", None),
+        ("flask login fails with ImportError", None),
+        ("3.1", None),
+    ],
+)
+def test_names_with_blanks(scripts: Any, text: str, wanted: list[str] | None) -> None:
+    """A name with blanks in place of hyphens is understood if it is one, also with a version."""
+    read = scripts.evaluate(
+        """text => {
+            const read = SearchFormats.spoken(text, new Set(["flask", "flask-login"]));
+            return read && [read.kind, read.text];
+        }""",
+        text,
+    )
+    assert read == wanted
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("", "nothing"),

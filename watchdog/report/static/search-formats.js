@@ -165,5 +165,17 @@
     return { kind: "error" };
   }
 
-  window.SearchFormats = { recognise, canonical, specifierOf };
+  // What people write with blanks: `flask login` is a name, `Flask 3.1` and `flask login 0.6.2` are requirements. Null if none of
+  // the names, a set of normalised ones, is meant.
+  function spoken(text, names) {
+    if (text.length > 200) return null;
+    const match = /^([a-z][\w.-]*(?:[ \t]+[a-z][\w.-]*)*?)(?:[ \t]+v?(\d+(?:\.\d+)*))?$/i.exec(text.trim());
+    const name = match && canonical(match[1].replace(/\s+/g, "-"));
+    if (!match || !names.has(name)) return null;
+    if (!match[2]) return { kind: "name", text: name };
+    const version = match[2].split(".").length > 2 ? match[2] : `${match[2]}.*`;
+    return { kind: "requirements", format: "a name and a version", text: `${name}==${version}`, unread: [] };
+  }
+
+  window.SearchFormats = { recognise, spoken, canonical, specifierOf };
 })();

@@ -152,10 +152,12 @@
     let kind = "nothing";
     try {
       await loadAll(ERRORS);
-      const recognised = window.SearchFormats.recognise(text);
+      const names = new Set(window.WATCHDOG_SEARCH.subjects.map(([subject]) => subject));
+      let recognised = window.SearchFormats.recognise(text);
+      if (recognised.kind === "error") recognised = window.SearchFormats.spoken(text, names) || recognised;
       kind = recognised.kind;
       if (kind === "error") showErrors(shown, text);
-      if (kind === "name") showNames(shown, text);
+      if (kind === "name") showNames(shown, recognised.text || text);
       if (kind === "requirements") await showRequirements(shown, recognised, text);
     } catch (error) {
       add(shown, "p", `A file of this site could not be loaded: ${error.message}.`);
