@@ -17,6 +17,7 @@ from typing import Any
 import ecosystem
 import pytest
 from act import Act, find_act, own_actions_by_name
+from fault_world import pass_self_test
 from home import ROOT, Home, Tell, git, redact_text
 from hypothesis import settings
 from loopback_index import LoopbackIndex
@@ -228,6 +229,12 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def passed_self_test(build_once: BuildOnce) -> Path:
+    """Return the folder of a world of packages in which the self test passed."""
+    return build_once("self-test", pass_self_test)
 
 
 WHOLE = (

@@ -56,8 +56,8 @@ ISOLATION = os.environ.get("FLASK_WATCHDOG_SANDBOX", "auto")
 
 
 @pytest.fixture
-def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
-    yield from open_world(empty_index, tmp_path)
+def world(empty_index: LoopbackIndex, tmp_path: Path, passed_self_test: Path) -> Iterator[World]:
+    yield from open_world(empty_index, tmp_path, passed_self_test)
 
 
 def page_of(name: str, status: int, change: Callable[[bytes], bytes]) -> Fault:

@@ -43,8 +43,8 @@ GROUPS = Path("/sys/fs/cgroup/memory")
 
 
 @pytest.fixture
-def world(empty_index: LoopbackIndex, tmp_path: Path) -> Iterator[World]:
-    yield from open_world(empty_index, tmp_path)
+def world(empty_index: LoopbackIndex, tmp_path: Path, passed_self_test: Path) -> Iterator[World]:
+    yield from open_world(empty_index, tmp_path, passed_self_test)
 
 
 def test_clock_back_between_runs(world: World, tell: Tell) -> None:
