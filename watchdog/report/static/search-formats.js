@@ -165,8 +165,8 @@
     return { kind: "error" };
   }
 
-  // What people write with blanks: `flask login` is a name, `Flask 3.1` and `flask login 0.6.2` are requirements. Null if none of
-  // the names, a set of normalised ones, is meant.
+  // What people write with blanks: `some package` is a name, `Package 3.1` and `some package 0.6.2` are requirements. Null if none
+  // of the names, a set of normalised ones, is meant.
   function spoken(text, names) {
     if (text.length > 200) return null;
     const match = /^([a-z][\w.-]*(?:[ \t]+[a-z][\w.-]*)*?)(?:[ \t]+v?(\d+(?:\.\d+)*))?$/i.exec(text.trim());
