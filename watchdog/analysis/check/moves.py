@@ -34,7 +34,6 @@ from watchdog.analysis.history.cure import first, remove_needless
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Conflict, Lock, package_name
-from watchdog.model.release import Release
 from watchdog.model.signature import missing_symbol
 from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler, gather
@@ -225,11 +224,7 @@ class MoveSearch:
             newest = failing.lock.version(name) if failing.lock else None
             if newest is None or not bound.startswith(">=") or "," in bound:
                 continue
-            later = [
-                release.version
-                for release in self._releases(name)
-                if Version(bound.removeprefix(">=")) < release.version <= Version(newest)
-            ]
+            later = self._versions_between(name, bound.removeprefix(">="), newest)
 
             async def fails_so(version: Version, name: str = name, bound: str = bound) -> bool:
                 attempt = await self.attempt({**changes, name: f"{bound},<={version}"})
@@ -284,11 +279,7 @@ class MoveSearch:
             low, *upper = changes[name].removeprefix(">=").split(",")
             if newest is None or not low:
                 continue
-            between = [
-                release.version
-                for release in self._releases(name)
-                if Version(low) < release.version <= Version(newest)
-            ]
+            between = self._versions_between(name, low, newest)
             lowest = await first(between, partial(self._works_with, changes, name))
             nearer = ",".join([f">={lowest}", *upper])
             if lowest is not None and await self.works(changes | {name: nearer}):
@@ -303,11 +294,7 @@ class MoveSearch:
         """Raise each upper bound to the first version that breaks."""
         for name in list(holds):
             low = Version(holds[name].removeprefix("<="))
-            between = [
-                release.version
-                for release in self._releases(name)
-                if low < release.version <= Version(now[name])
-            ]
+            between = self._versions_between(name, low, now[name])
             broken = await first(between, partial(self._fails_at, holds, name))
             if broken is None:
                 continue
@@ -335,7 +322,7 @@ class MoveSearch:
             installed: the version up to which they are tried.
         """
         start = self.breaking[name].release
-        later = [r.version for r in self._releases(name) if start < r.version <= installed]
+        later = self._versions_between(name, start, installed)
 
         async def shows(version: Version) -> bool:
             attempt = await self.attempt({**holds, name: f"<={version}"})
@@ -353,9 +340,14 @@ class MoveSearch:
     async def _fails_at(self, holds: Changes, name: str, version: Version) -> bool:
         return not await self.works({**holds, name: f"<={version}"})
 
-    def _releases(self, name: str) -> tuple[Release, ...]:
+    def _versions_between(
+        self, name: str, low: Version | str, high: Version | str
+    ) -> list[Version]:
+        """Return the final versions of a package after `low` and up to `high`, ascending."""
         workspace = self.scheduler.workspace
-        return workspace.index.final_releases(name, workspace.settings.as_of)
+        low, high = Version(str(low)), Version(str(high))
+        releases = workspace.index.final_releases(name, workspace.settings.as_of)
+        return [release.version for release in releases if low < release.version <= high]
 
 
 def suspects_of(result: SubjectResult, modules: Mapping[str, str]) -> tuple[str, ...]:

@@ -131,20 +131,8 @@ def risks_of_warnings(
         is_own = is_announcement(warning) and _top_level_name(warning.file) in own
         if not is_own or package not in held:
             continue
-        yield Risk(
-            subject=subject,
-            version=version,
-            package=package,
-            package_version=held[package],
-            symbol=symbol,
-            source=Source.WARNING,
-            kind=Kind.ANNOUNCED,
-            text=warning.message,
-            removed_in=removed_in(warning.message),
-            file=warning.file.removeprefix(_SITE),
-            line=warning.line,
-            code=warning.code,
-        )
+        named = removed_in(warning.message)
+        yield _announced(subject, version, (package, held[package]), warning, named)
 
 
 def risks_of_python_warnings(
@@ -175,20 +163,36 @@ def risks_of_python_warnings(
         if not is_announcement(warning) or _top_level_name(warning.file) not in own:
             continue
         if about_python:
-            yield Risk(
-                subject=subject,
-                version=version,
-                package=PYTHON,
-                package_version=python,
-                symbol=symbol,
-                source=Source.WARNING,
-                kind=Kind.ANNOUNCED,
-                text=warning.message,
-                removed_in=named,
-                file=warning.file.removeprefix(_SITE),
-                line=warning.line,
-                code=warning.code,
-            )
+            yield _announced(subject, version, (PYTHON, python), warning, named)
+
+
+def _announced(
+    subject: str, version: str, package: tuple[str, str], warning: CaughtWarning, named: str | None
+) -> Risk:
+    """Return what a caught warning announces.
+
+    Args:
+        subject: whose code caused it.
+        version: of the subject.
+        package: name and version of what warned.
+        warning: what was caught.
+        named: the release that it names.
+    """
+    name, package_version = package
+    return Risk(
+        subject=subject,
+        version=version,
+        package=name,
+        package_version=package_version,
+        symbol=_symbol(warning.message),
+        source=Source.WARNING,
+        kind=Kind.ANNOUNCED,
+        text=warning.message,
+        removed_in=named,
+        file=warning.file.removeprefix(_SITE),
+        line=warning.line,
+        code=warning.code,
+    )
 
 
 _SITE = "site-packages/"

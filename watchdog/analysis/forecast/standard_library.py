@@ -44,9 +44,9 @@ async def risks_of_python(
     )
     uses = await gather(_uses(scheduler, reading, interpreter, modules) for reading in readings)
     offers = await _offers(scheduler, python, [use for own in uses for use in own])
+    held = dict.fromkeys(modules, interpreter.version)
     found: list[Risk] = []
     for reading, own in zip(readings, uses, strict=True):
-        held = dict.fromkeys(modules, interpreter.version)
         subject, version = reading.subject, reading.version
         read = risks.risks_of_uses(subject, version, own, offers, held)
         of_subject = [_of_python(risk, interpreter.version) for risk in read]
