@@ -37,6 +37,7 @@ from watchdog.runner import self_test
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
 from watchdog.runner.missing_wheels import why_cell_is_not_there_yet
+from watchdog.runner.pip_choice import other_choice_of_pip
 from watchdog.runner.project_links import store_project_links
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
 from watchdog.runner.verdicts import CellRun, core_is_broken, verdict_of
@@ -265,9 +266,29 @@ async def _judge_subject(
     """Wait for the cells of one subject; run the contemporary controls of those that fail."""
     cell_runs = [await run for run in runs]
     if cell_runs and scheduler.workspace.is_automatic(cell_runs[0].cell.subject):
-        return await _calibrate(scheduler, releases, cell_runs)
-    valid = await _validate_smokes(scheduler, releases, cell_runs)
-    return [replace(r, smoke_valid=valid.get(_subject_version(r))) for r in cell_runs]
+        judged = await _calibrate(scheduler, releases, cell_runs)
+    else:
+        valid = await _validate_smokes(scheduler, releases, cell_runs)
+        judged = [replace(r, smoke_valid=valid.get(_subject_version(r))) for r in cell_runs]
+    return await gather(_try_choice_of_pip(scheduler, run) for run in judged)
+
+
+async def _try_choice_of_pip(scheduler: Scheduler, run: CellRun) -> CellRun:
+    """Run what fails once more with the set that pip chooses, where that is another one.
+
+    Only what a new user types: elsewhere the versions in question are given.
+    """
+    cell, lock, workspace = run.cell, run.resolution, scheduler.workspace
+    if cell.table not in (Table.TODAY, Table.TAIL) or not run.is_broken:
+        return run
+    assert isinstance(lock, Lock)  # noqa: S101  for the type checker: a record has a lock
+    as_of = workspace.settings.as_of
+    choice = await other_choice_of_pip(scheduler, cell.lock_request(as_of), lock)
+    if choice is None:
+        return run
+    record = await scheduler.record(workspace.trial(cell.subject, choice, cell.python, as_of))
+    works = record.judgement.outcome is Outcome.WORKS
+    return replace(run, with_pip=record) if works else run
 
 
 async def _calibrate(

@@ -29,7 +29,7 @@ from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit, ExplainedCause
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, RefutedByPip
 from watchdog.model.verdict import State
 from watchdog.model.wheel_wait import NOT_THERE_YET
 from watchdog.report.views.wording import state_symbols
@@ -68,6 +68,8 @@ def verdict_lines(wording: Wording, result: CheckResult) -> Iterator[str]:
         yield f"  {_obstacle_text(obstacle, result.python)}"
     for built in result.by_pip:
         yield f"  {_by_pip_text(built)}"
+    if result.refuted:
+        yield f"  {result.refuted.sentence}"
     for line in _failure_lines(result):
         yield f"  {line}"
     if result.reason and (result.lock is None or result.blocked_by_core):
@@ -331,6 +333,7 @@ def result_json(result: CheckResult, as_of: datetime) -> dict[str, Any]:
         "cure_searched": result.cure_searched,
         "stopped": result.stopped,
         "missing_names": [asdict(name) for name in result.missing_names],
+        "refuted_by_pip": _refuted_json(result.refuted),
     }
 
 
@@ -338,6 +341,12 @@ def _obstacle_json(obstacle: Obstacle) -> dict[str, Any]:
     first = obstacle.first_wheel
     wheel = {"version": first.version, "uploaded": first.uploaded.isoformat()} if first else None
     return asdict(obstacle) | {"first_wheel": wheel}
+
+
+def _refuted_json(refuted: RefutedByPip | None) -> dict[str, Any] | None:
+    if refuted is None:
+        return None
+    return {"lock_of_uv": _versions(refuted.uv), "symptom": refuted.symptom}
 
 
 def _versions(lock: Lock | None) -> Mapping[str, str] | None:

@@ -11,6 +11,9 @@ from packaging.utils import canonicalize_name
 
 from watchdog.model.release import Interpreter
 
+_MOST_NAMED = 4
+"""Packages that a sentence names before it counts the rest."""
+
 
 def package_name(requirement: str) -> str:
     """Return the normalised name of the package that a requirement names.
@@ -122,6 +125,33 @@ class NoAnswer:
 
 
 Resolution = Lock | Conflict | Unbuildable | NoAnswer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefutedByPip:
+    """A failure that only the set of uv shows.
+
+    Attributes:
+        uv: the set that uv chooses, which fails.
+        pip: the set that pip chooses, which works.
+        symptom: what fails with the set of uv.
+    """
+
+    uv: Lock
+    pip: Lock
+    symptom: str
+
+    @property
+    def sentence(self) -> str:
+        """What fails with uv, and in which versions the two sets differ."""
+        theirs, ours = dict(self.pip.pins), dict(self.uv.pins)
+        names = sorted(n for n in theirs.keys() | ours.keys() if theirs.get(n) != ours.get(n))
+        versions = [f"{name} {ours.get(name, 'not at all')}" for name in names[:_MOST_NAMED]]
+        rest = len(names) - len(versions)
+        return (
+            f"pip and uv choose different versions; with those of uv ({', '.join(versions)}"
+            f"{f' and {rest} more' if rest else ''}) it fails: {self.symptom}"
+        )
 
 
 def changed_packages(before: Lock, after: Lock) -> list[str]:

@@ -21,7 +21,7 @@ from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import ProcessResult
 
 _SECONDS = 1200
-"""Time limit of a call; old source distributions compile for minutes."""
+"""Usual time limit of a call; old source distributions compile for minutes."""
 
 _NEEDED = re.compile(
     # How to reach the network, and what compilers need. No tokens: builds can read everything.
@@ -73,14 +73,28 @@ class Pip:
         arguments: Sequence[str],
         folder: Path,
         variables: Mapping[str, str] | None = None,
+        *,
+        seconds: int = _SECONDS,
     ) -> ProcessResult:
         """Run the pip of an environment; see `run`."""
-        return self.run([str(python), "-m", "pip", *arguments], folder, variables)
+        argv = [str(python), "-m", "pip", *arguments]
+        return self.run(argv, folder, variables, seconds=seconds)
 
     def run(
-        self, argv: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        *,
+        seconds: int = _SECONDS,
     ) -> ProcessResult:
         """Run a program in a folder, where it reaches the indexes; all it writes is in `output`.
+
+        Args:
+            argv: the program and its arguments.
+            folder: where it runs, and what it may write to.
+            variables: further environment variables.
+            seconds: its time limit.
 
         Raises:
             InfrastructureError: it was interrupted, or could not be confined.
@@ -94,7 +108,7 @@ class Pip:
             env=env | dict(variables or {}),
             stdin="",
             cwd=folder,
-            timeout=_SECONDS,
+            timeout=seconds,
             readable=[path for path in map(Path, paths) if path.is_absolute()],
             writable=[folder, self.cache],
         )

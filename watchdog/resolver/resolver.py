@@ -31,6 +31,7 @@ from watchdog.model.lock import (
 from watchdog.model.release import Interpreter
 from watchdog.resolver.answer_cache import AnswerCache
 from watchdog.resolver.index import Index
+from watchdog.resolver.pip_resolver import PipResolver
 from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.uv import Uv
 from watchdog.resolver.uv_output import refused_packages
@@ -68,8 +69,10 @@ class Resolver:
         folder: Path,
         framework: str,
         pip_wheels: PipWheels | None = None,
+        pip_resolver: PipResolver | None = None,
     ) -> None:
         self._uv = uv
+        self._pip_resolver = pip_resolver
         self._pip_wheels = pip_wheels
         self._framework = framework
         self._index = index
@@ -126,23 +129,61 @@ class Resolver:
         """Return the answer of uv, kept or new, and the packages whose pages it depends on."""
         try:
             key = self._key(request, interpreter)
-            for package_set, names in self._cache.package_sets(key).items():
-                state = self._state(names, request)
-                if state and (stored := self._cache.get(key, package_set, state)) is not None:
-                    return stored, frozenset(names)
+            if (kept := self._kept(key, request)) is not None:
+                return kept
             try:
                 answer, consulted = self._resolve(request, interpreter)
             except _UnbuildableError as e:
                 return e.resolution, frozenset()
-            names = sorted(consulted)
-            lasting = not isinstance(answer, NoAnswer) and self._is_settled(names, request)
-            if lasting and (state := self._state(names, request)):
-                self._cache.put(key, names, state, answer)
+            self._keep(key, request, answer, consulted)
         except PageLimitError as e:
             return NoAnswer(str(e), infrastructure=False), frozenset()
         except InfrastructureError as e:
             return NoAnswer(str(e)), frozenset()
         return answer, consulted
+
+    def choice_of_pip(self, request: LockRequest, interpreter: Interpreter) -> Resolution | None:
+        """Return which set pip installs for a request, or why it installs none.
+
+        None where that is not known: nothing asks pip here, it gave no answer, or the index has
+        changed since the cutoff in what the answer depends on, as pip reads it as it is now.
+        """
+        special = (request.oldest, request.later, request.without, request.by_pip)
+        if self._pip_resolver is None or self._uv.overlay or any(special):
+            return None
+        key = digest(_RULES, "pip", self._key(request, interpreter))
+        try:
+            if (kept := self._kept(key, request)) is not None:
+                return kept[0]
+            if self._uv.offline:
+                return None
+            answer, names = self._pip_resolver.resolve(request, interpreter)
+            now = replace(request, as_of=datetime.now(UTC))
+            if isinstance(answer, NoAnswer) or self._state(names, request) != self._state(
+                names, now
+            ):
+                return None
+            self._keep(key, request, answer, names)
+        except InfrastructureError:
+            return None
+        return answer
+
+    def _kept(self, key: str, request: LockRequest) -> tuple[Resolution, frozenset[str]] | None:
+        """Return an answer that was kept, and the packages whose pages it depends on."""
+        for package_set, names in self._cache.package_sets(key).items():
+            state = self._state(names, request)
+            if state and (stored := self._cache.get(key, package_set, state)) is not None:
+                return stored, frozenset(names)
+        return None
+
+    def _keep(
+        self, key: str, request: LockRequest, answer: Resolution, names: Iterable[str]
+    ) -> None:
+        """Keep an answer, unless it may be another one soon."""
+        names = sorted(names)
+        lasting = not isinstance(answer, NoAnswer) and self._is_settled(names, request)
+        if lasting and (state := self._state(names, request)):
+            self._cache.put(key, names, state, answer)
 
     def _key(self, request: LockRequest, interpreter: Interpreter) -> str:
         return digest(

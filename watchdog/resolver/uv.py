@@ -118,6 +118,7 @@ class Uv:
         self._build_seconds = build_seconds
         self._scratch = scratch
         self.offline = offline
+        self.overlay = overlay
         self._exe = _find_uv()
         self._env = uv_environment(os.environ, overlay)
 

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
 
@@ -98,8 +99,7 @@ class Scheduler:
         """Read at once the index pages that the last answers to these requests depended on."""
         pythons = self.workspace.interpreters
         pairs = [(r, pythons[r.python]) for r in dict.fromkeys(requests) if r.python in pythons]
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._resolving, self.workspace.resolver.prefetch_pages, pairs)
+        await self._in_resolving_thread(partial(self.workspace.resolver.prefetch_pages, pairs))
 
     async def lock(self, request: LockRequest) -> Resolution:
         """Return the resolver's answer to a request."""
@@ -111,16 +111,24 @@ class Scheduler:
 
     async def _lock_and_names(self, request: LockRequest) -> tuple[Resolution, frozenset[str]]:
         interpreter = self.workspace.interpreters[request.python]
-        loop = asyncio.get_running_loop()
-        answer, names = await loop.run_in_executor(
-            self._resolving, self.workspace.resolver.lock_and_names, request, interpreter
-        )
+        resolve = partial(self.workspace.resolver.lock_and_names, request, interpreter)
+        answer, names = await self._in_resolving_thread(resolve)
         if isinstance(answer, Lock):
             refused = self.workspace.refused(answer, request.python, request.installed_as_of)
             answer = NoAnswer(refused, infrastructure=False) if refused else answer
         if isinstance(answer, NoAnswer) and answer.infrastructure:
             self.report_failure(answer.reason)
         return answer, names
+
+    async def choice_of_pip(self, request: LockRequest) -> Resolution | None:
+        """Return which set pip installs for a request; None if that is not known."""
+        interpreter = self.workspace.interpreters[request.python]
+        ask = partial(self.workspace.resolver.choice_of_pip, request, interpreter)
+        key = ("choice of pip", request.requirements, request.constraints, request.python)
+        return await self.once(key, lambda: self._in_resolving_thread(ask))
+
+    async def _in_resolving_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._resolving, work)
 
     async def record_once(self, trial: Trial) -> Record:
         """Return the record of a trial, from the ledger or of one attempt.

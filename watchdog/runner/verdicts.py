@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Record, Stage
-from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
+from watchdog.model.lock import (
+    Conflict,
+    Lock,
+    NoAnswer,
+    RefutedByPip,
+    Resolution,
+    Unbuildable,
+)
 from watchdog.model.verdict import State, Verdict
 
 
@@ -23,6 +30,7 @@ class CellRun:
         missing: how to install the interpreter that is missing.
         expected: the reason that matrix.yaml gives for an expected failure.
         not_yet: why what cannot be installed is not there yet on this Python; None if it is broken.
+        with_pip: record of the set that pip chooses, if that works and the one of uv fails.
     """
 
     cell: Cell
@@ -33,6 +41,18 @@ class CellRun:
     missing: str | None = None
     expected: str | None = None
     not_yet: str | None = None
+    with_pip: Record | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it fails, in a way that its smoke can judge, though its core works."""
+        return (
+            self.record is not None
+            and self.record.judgement.outcome is Outcome.BROKEN
+            and self.smoke_valid is not False
+            and not self.not_yet
+            and not core_is_broken(self.core)
+        )
 
 
 def core_is_broken(core: Record | None) -> bool:
@@ -90,6 +110,18 @@ def _run_verdict(base: Verdict, run: CellRun, framework: str) -> Verdict:
     if run.record is None:
         return replace(base, reason="not run")
     judgement = run.record.judgement
+    if run.with_pip is not None and base.lock is not None:
+        # The record is the one of a new user's set.
+        pip = Lock.of(run.with_pip.lock)
+        refuted = RefutedByPip(uv=base.lock, pip=pip, symptom=judgement.symptom or "")
+        return replace(
+            base,
+            record=run.with_pip,
+            lock=pip,
+            state=State.WORKS,
+            stage=Stage.SMOKE,
+            reason=refuted.sentence,
+        )
     verdict = replace(
         base,
         record=run.record,

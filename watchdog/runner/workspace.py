@@ -39,6 +39,7 @@ from watchdog.model.python_series import series_key
 from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.pip import Pip
+from watchdog.resolver.pip_resolver import PipResolver
 from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.uv import Uv
@@ -397,7 +398,8 @@ def _opened(settings: Settings, cache: Path, folder: Path) -> Iterator[Workspace
         index = Index(urls, cache / "index", offline=settings.offline)
         pip = Pip(build_sandbox=build_sandbox, indexes=urls, cache=folder / "pip")
         pip_wheels = PipWheels(pip, index, packages, folder, offline=settings.offline)
-        resolver = Resolver(uv, index, cache, matrix.framework, pip_wheels)
+        pip_resolver = PipResolver(pip, folder)
+        resolver = Resolver(uv, index, cache, matrix.framework, pip_wheels, pip_resolver)
         for resource in (build_sandbox, index, resolver):
             stack.enter_context(contextlib.closing(resource))
         installer = UvInstaller(uv)

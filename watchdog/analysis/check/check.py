@@ -36,9 +36,10 @@ from watchdog.analysis.check.validity import judge_records
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, LockRequest, RefutedByPip
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import core_control, releases_of
+from watchdog.runner.pip_choice import other_choice_of_pip
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.verdicts import core_is_broken
 
@@ -70,6 +71,8 @@ async def check(
     scheduler.observer.stage("Resolving and fetching")
     request, installable = await _install(scheduler, request)
     result = await _verdict(scheduler, request, installable)
+    if result.outcome is Outcome.BROKEN:
+        installable, result = await _try_choice_of_pip(scheduler, request, installable, result)
     if result.outcome is Outcome.BROKEN and result.lock is not None:
         result = await _compare_with_core(scheduler, result, result.lock)
     report(result)
@@ -90,6 +93,31 @@ async def check(
     except TimeoutError:
         scheduler.stop()
         return replace(latest[0], stopped="the search for the cause and the cure")
+
+
+async def _try_choice_of_pip(
+    scheduler: Scheduler, request: CheckRequest, installable: Installable, result: CheckResult
+) -> tuple[Installable, CheckResult]:
+    """Return the result of the set that pip chooses, where that works and the one of uv fails."""
+    uv = installable.answer
+    if not isinstance(uv, Lock) or result.obstacles or result.by_pip:
+        return installable, result
+    scheduler.observer.stage("Asking pip which versions it would choose")
+    as_of = scheduler.workspace.settings.as_of
+    asked = LockRequest(
+        request.requirements, request.python, as_of, constraints=request.constraints
+    )
+    choice = await other_choice_of_pip(scheduler, asked, uv)
+    if choice is None:
+        return installable, result
+    other = await find_installable(scheduler, choice.requirements, request.python)
+    if other.answer != choice or other.obstacles:
+        return installable, result
+    found = await _verdict(scheduler, request, other)
+    if found.outcome is not Outcome.WORKS:
+        return installable, result
+    refuted = RefutedByPip(uv=uv, pip=choice, symptom=result.symptom or "")
+    return other, replace(found, refuted=refuted)
 
 
 async def _add_missing_names(

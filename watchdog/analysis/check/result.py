@@ -12,7 +12,7 @@ from watchdog.facts.severity import FailedUse, count_uses
 from watchdog.harness import test_of_import
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, RefutedByPip
 from watchdog.model.wheel_wait import FirstWheel
 from watchdog.runner.calibration import Control
 
@@ -207,6 +207,7 @@ class CheckResult:
         cure_searched: whether the search for a cure came to its end.
         stopped: what was being searched when the time was up.
         missing_names: lines that were read, not run, of packages that have no smoke of their own.
+        refuted: the failure that the set of uv shows, if this is the result of the set of pip.
     """
 
     python: str
@@ -233,6 +234,7 @@ class CheckResult:
     changelog: str | None = None
     stopped: str | None = None
     missing_names: tuple[MissingName, ...] = ()
+    refuted: RefutedByPip | None = None
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     @property
