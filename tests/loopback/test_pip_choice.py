@@ -129,3 +129,14 @@ def test_past_is_not_asked_of_pip(home: Home) -> None:
     home("run", "--only", "ext-refuted", "--as-of", day(32.5).isoformat())
     cell = home.last_run()["cells"][f"ext-refuted/today/py{PYTHON}"]
     assert cell["state"] == "broken"
+
+
+def test_pages_say_what_fails_with_uv(home: Home) -> None:
+    """The page of the package and the front page say which versions of uv fail."""
+    home("run", "--only", "ext-refuted")
+    subject = (home.folder / "reports" / "subjects" / "ext-refuted.html").read_text("utf-8")
+    front = (home.folder / "reports" / "index.html").read_text("utf-8")
+    assert "Ext-Refuted 1.0 works on a fresh install today" in subject
+    assert "with those of uv (aa 2.0, zz 4.0) it fails" in subject
+    assert "Works with pip, fails with uv" in front
+    assert "some of their tests could not be run" not in front

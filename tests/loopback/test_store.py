@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -15,7 +16,7 @@ from watchdog.environments.gc import collect_garbage
 from watchdog.environments.interpreters import find_interpreters
 from watchdog.environments.package_files import Package
 from watchdog.environments.store import Store
-from watchdog.errors import InfrastructureError, InstallError
+from watchdog.errors import InfrastructureError, InstallError, LimitError
 from watchdog.resolver.index import Index
 from watchdog.resolver.uv import Uv
 from watchdog.resolver.uv_install import UvInstaller
@@ -113,7 +114,7 @@ def test_store_killed_build_is_no_evidence(empty_index: LoopbackIndex, opened: O
 def test_store_endless_build_is_begun_once(
     empty_index: LoopbackIndex, opened: Opened, tmp_path: Path
 ) -> None:
-    """A build that does not end is not begun again in a run; the next run tries once more."""
+    """A build that does not end is begun once a run, and in two runs within a month."""
     begun = tmp_path / "begun"
     backend = f"open({str(begun)!r}, 'a').write('x')\nimport time\ntime.sleep(60)\n"
     empty_index.add_sdist("slow", "1.0", day(1), files={"pyproject.toml": BACKEND, "b.py": backend})
@@ -127,6 +128,16 @@ def test_store_endless_build_is_begun_once(
             with pytest.raises(InfrastructureError, match="time limit"):
                 store.fetch(packages[0])
         assert len(begun.read_text("utf-8")) == runs
+    later = opened(build_seconds=4)
+    with pytest.raises(LimitError, match=r"slow 1\.0 does not end .*tried on 20.* and 20"):
+        later.fetch(package(later, "slow"))
+    assert len(begun.read_text("utf-8")) == 2
+    (kept,) = (tmp_path / "store" / "failed").glob("*.too-long.json")
+    month = 31 * 24 * 3600
+    kept.write_text(json.dumps([t - month for t in json.loads(kept.read_text("utf-8"))]), "utf-8")
+    with pytest.raises(InfrastructureError, match="time limit"):
+        later.fetch(package(later, "slow"))
+    assert len(begun.read_text("utf-8")) == 3
 
 
 def test_store_fill_together_with_one(empty_index: LoopbackIndex, opened: Opened) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -18,12 +19,19 @@ _LASTS = 24 * 3600.0
 _STORED = TypeAdapter(tuple[str, str])
 """Symptom and log."""
 
+_TOO_LONG_LASTS = 30 * 24 * 3600.0
+_TOO_LONG_RUNS = 2
+"""After how many runs a build that does not end is not begun again, and for how many seconds."""
+_TIMES = TypeAdapter(list[float])
+"""When a build was stopped at its time limit, in Unix time."""
+
 
 class KnownFailures:
     """Failures of packages: all of them for this run, failed builds for a day.
 
-    What this machine lacks can be installed any time, and a build that did not end within its time
-    limit may end when the machine is idle: those are not kept for later runs.
+    What this machine lacks can be installed any time, so that is not kept for later runs. A build
+    that did not end within its time limit may end when the machine is idle: a second run tries it
+    once more, after that it is left alone for a month.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,6 +49,7 @@ class KnownFailures:
 
         Raises:
             InstallError: it cannot be installed on this Python.
+            LimitError: its build ended within the time limit in no run.
             TimeLimitError: its build did not end within the time limit in this run.
         """
         # A new error each time: a raised one keeps the frames of all its earlier callers.
@@ -50,11 +59,23 @@ class KnownFailures:
             raise InstallError(failure.symptom, failure.log)
         if package in self._too_long:
             raise TimeLimitError(self._too_long[package])
+        times = self._times_too_long(entry)
+        if len(times) >= _TOO_LONG_RUNS:
+            dates = " and ".join(
+                f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d}" for t in times[-_TOO_LONG_RUNS:]
+            )
+            raise LimitError(
+                f"the build of {package.name} {package.version} does not end within its time limit "
+                f"(tried on {dates})"
+            )
 
     def remember(self, package: Package, entry: Path, error: InstallError | TimeLimitError) -> None:
         """Remember why a package could not be installed."""
         if isinstance(error, TimeLimitError):
             self._too_long[package] = str(error)
+            times = _TIMES.dump_json([*self._times_too_long(entry), time.time()])
+            with contextlib.suppress(OSError):
+                write_atomic(self._file(entry, ".too-long"), times)
             return
         self._failures[package] = error
         is_build = package.tools and not isinstance(error, LimitError)
@@ -71,5 +92,10 @@ class KnownFailures:
                 return InstallError(*kept) if kept else None
         return None
 
-    def _file(self, entry: Path) -> Path:
-        return self._folder / f"{entry.parent.name}-{entry.name}.json"
+    def _times_too_long(self, entry: Path) -> list[float]:
+        """Return when a build was stopped at its time limit within the last month."""
+        times = read_json(self._file(entry, ".too-long"), _TIMES) or []
+        return [t for t in times if time.time() - t < _TOO_LONG_LASTS]
+
+    def _file(self, entry: Path, suffix: str = "") -> Path:
+        return self._folder / f"{entry.parent.name}-{entry.name}{suffix}.json"

@@ -19,7 +19,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Stage
 from watchdog.model.history import ALL_USES
-from watchdog.model.lock import Lock
+from watchdog.model.lock import CHOICES_DIFFER, Lock
 from watchdog.model.verdict import State, Verdict
 from watchdog.model.wheel_wait import NOT_THERE_YET
 
@@ -79,6 +79,11 @@ class PythonStatus:
     def not_there_yet(self) -> bool:
         """True if a package has no wheel for this new Python yet, and does not build."""
         return not self.judged and (self.reason or "").startswith(NOT_THERE_YET)
+
+    @property
+    def fails_with_uv(self) -> bool:
+        """True if it works with the versions that pip chooses, and fails with those of uv."""
+        return self.works and (self.reason or "").startswith(CHOICES_DIFFER)
 
     @property
     def judged(self) -> bool:

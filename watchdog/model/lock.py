@@ -11,6 +11,9 @@ from packaging.utils import canonicalize_name
 
 from watchdog.model.release import Interpreter
 
+CHOICES_DIFFER = "pip and uv choose different versions"
+"""How the sentence begins on what works with one installer's set and fails with the other's."""
+
 _MOST_NAMED = 4
 """Packages that a sentence names before it counts the rest."""
 
@@ -149,7 +152,7 @@ class RefutedByPip:
         versions = [f"{name} {ours.get(name, 'not at all')}" for name in names[:_MOST_NAMED]]
         rest = len(names) - len(versions)
         return (
-            f"pip and uv choose different versions; with those of uv ({', '.join(versions)}"
+            f"{CHOICES_DIFFER}; with those of uv ({', '.join(versions)}"
             f"{f' and {rest} more' if rest else ''}) it fails: {self.symptom}"
         )
 

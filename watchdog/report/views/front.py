@@ -14,6 +14,7 @@ from watchdog.facts.today import Standing, SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
+from watchdog.model.lock import CHOICES_DIFFER
 from watchdog.model.python_series import known_series, newer_must_exist, newer_python_notice
 from watchdog.model.verdict import Run, State, Verdict, count_states
 from watchdog.report.views import wording
@@ -87,7 +88,7 @@ class FrontView:
         on_older_pythons: breakages of subjects that work on the newest Python.
         broken_elsewhere: breakages with older versions pinned.
         field: the grid with the foundation that the resolver chooses.
-        unjudged, partly, left_out: each reason with its cells.
+        unjudged, partly, failing_with_uv, left_out: each reason with its cells.
         counts: each state as symbol, word and number of cells.
     """
 
@@ -109,6 +110,7 @@ class FrontView:
     news: NewsView | None
     unjudged: tuple[tuple[str, tuple[str, ...]], ...]
     partly: tuple[tuple[str, tuple[str, ...]], ...]
+    failing_with_uv: tuple[tuple[str, tuple[str, ...]], ...]
     left_out: tuple[tuple[str, tuple[str, ...]], ...]
     subjects: tuple[SubjectLine, ...]
     counts: tuple[tuple[str, str, int], ...]
@@ -224,6 +226,7 @@ def _front(
         news=_news(matrix, verdicts, *fixed) if fixed else None,
         unjudged=_unjudged(verdicts),
         partly=_partly_judged(verdicts),
+        failing_with_uv=_failing_with_uv(verdicts),
         left_out=_group_by_reason(run.left_out.items()),
         subjects=_subject_lines(matrix, facts, verdicts),
         counts=_state_counts(matrix, counts),
@@ -283,7 +286,18 @@ def _unjudged(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]],
 def _partly_judged(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the reasons why uses of working cells could not be tried, each with its cells."""
     return _group_by_reason(
-        (v.cell.id, v.reason) for v in verdicts if v.state is State.WORKS and v.reason
+        (v.cell.id, v.reason)
+        for v in verdicts
+        if v.state is State.WORKS and v.reason and not v.reason.startswith(CHOICES_DIFFER)
+    )
+
+
+def _failing_with_uv(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return how cells fail with the versions of uv that work with those of pip, with the cells."""
+    return _group_by_reason(
+        (v.cell.id, v.reason)
+        for v in verdicts
+        if v.state is State.WORKS and v.reason and v.reason.startswith(CHOICES_DIFFER)
     )
 
 

@@ -186,7 +186,17 @@ def subject_sentence(
         state = describe(counts) if counts else "cannot be tested: the framework itself fails"
         text = f"{name} {state} on a fresh install today"
         text += f": {ongoing[0].title}" if ongoing else "."
-    return text.rstrip(".") + "." + _without_judgement(status) if status.not_judged else text
+    text = text.rstrip(".") + "." + _without_judgement(status) if status.not_judged else text
+    return text + failures_with_uv(status)
+
+
+def failures_with_uv(status: SubjectStatus) -> str:
+    """Return on which Pythons a subject that works with pip fails with the versions of uv."""
+    return "".join(
+        f" On Python {s.python}, {(s.reason or '').removesuffix('.')}."
+        for s in status.pythons
+        if s.fails_with_uv
+    )
 
 
 def _without_judgement(status: SubjectStatus) -> str:

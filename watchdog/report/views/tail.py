@@ -18,7 +18,7 @@ from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import released_sentence
 from watchdog.report.views.front import SubjectLine, line_of_status
-from watchdog.report.views.subject import EvidenceView, evidence_of_verdict
+from watchdog.report.views.subject import EvidenceView, evidence_of_verdict, failures_with_uv
 from watchdog.report.views.tables import TableView, cell_view, table_view
 
 LEVELS: Mapping[EvidenceLevel, tuple[str, str]] = {
@@ -270,4 +270,4 @@ def tail_sentence(status: SubjectStatus, line: TailLine) -> str:
     if status.failing:
         failing = wording.join_words([s.python for s in status.failing])
         text += f" It fails on Python {failing}."
-    return text
+    return text + failures_with_uv(status)
