@@ -71,10 +71,10 @@ LONG = "slow or field or machine or workflows"
 """The tests that `nox -s tests` runs and leaves out; the markers are in pyproject.toml."""
 
 
-def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest with one worker more than processors: many tests wait for other processes."""
+def run_pytest(session: nox.Session, *arguments: str, more_workers: int = 1) -> None:
+    """Run pytest with more workers than processors: many tests wait for other processes."""
     install(session, "tests")
-    workers = str((os.cpu_count() or 1) + 1)
+    workers = str((os.cpu_count() or 1) + more_workers)
     session.run("pytest", "-n", workers, "--dist", "worksteal", *arguments)
 
 
@@ -88,7 +88,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-long")
 def tests_long(session: nox.Session) -> None:
     """Run what `tests` leaves out: real packages, faults, hostile packages, workflows."""
-    run_pytest(session, "-m", LONG, *session.posargs)
+    run_pytest(session, "-m", LONG, *session.posargs, more_workers=2)
 
 
 @nox.session(name="tests-all")
