@@ -30,6 +30,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock, RefutedByPip
+from watchdog.model.python_series import PYTHON
 from watchdog.model.verdict import State
 from watchdog.model.wheel_wait import NOT_THERE_YET
 from watchdog.report.views.wording import state_symbols
@@ -256,7 +257,7 @@ def missing_name_lines(result: CheckResult) -> Iterator[str]:
 def _cause_text(culprit: Culprit | None, proof: str | None, before: str) -> str:
     if culprit is None:
         return "no single release could be proved to be the cause"
-    if culprit.name == "python":
+    if culprit.name == PYTHON:
         return (
             f"caused by Python {culprit.version} (the same packages work on Python "
             f"{culprit.last_good}; proof: {proof})"

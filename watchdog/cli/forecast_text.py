@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchdog.analysis.forecast.risks import PYTHON
+from watchdog.model.python_series import PYTHON
 from watchdog.report.views.forecast import earliest
 from watchdog.storage.forecast import Forecast
 

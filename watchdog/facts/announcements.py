@@ -18,6 +18,7 @@ from enum import Enum, auto
 
 from watchdog.model.evidence import CaughtWarning
 from watchdog.model.history import PastBreakage, Snapshot, is_announcement
+from watchdog.model.python_series import PYTHON
 from watchdog.model.signature import missing_symbol
 
 Parts = tuple[str, ...]
@@ -98,7 +99,7 @@ def missing_name(breakage: PastBreakage) -> MissingName | None:
         packages = {parts[0]}
         if not _is_installed(parts[0], breakage):
             # Named otherwise than its distribution, or a part of Python.
-            packages |= {culprit, "python"} - {None} if culprit else {"python"}
+            packages |= {culprit, PYTHON} - {None} if culprit else {PYTHON}
         return MissingName(NameKind.SYMBOL, parts, frozenset(packages), breakage.log)
     if culprit is None:
         return None

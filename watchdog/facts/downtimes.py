@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from watchdog.model.evidence import Stage
 from watchdog.model.history import ALL_USES, Culprit, Fix, History, PastBreakage, Snapshot
 from watchdog.model.lock import Lock
+from watchdog.model.python_series import PYTHON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +249,7 @@ def _downtime(
         return None
     mine.sort(key=lambda cause: (cause.since, cause.breakage.broken_from, cause.breakage.id))
     since, first = first_bad.since, mine[0].breakage
-    if first.culprit and first.culprit.name == "python":
+    if first.culprit and first.culprit.name == PYTHON:
         # From the release of a Python to the first snapshot that can be judged, nothing worked.
         since = min(since, first.broken_from)
     during = [s for s in history.moments if first_bad.since <= s.since <= last_bad.since]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from watchdog.matrix.schema import Matrix
+from watchdog.model.python_series import PYTHON
 from watchdog.model.release import short_version
 from watchdog.model.verdict import State, Verdict
 from watchdog.storage.forecast import Forecast, Kind, Risk
@@ -55,7 +56,7 @@ def next_releases(
         if risk.kind is not Kind.GONE:
             risks[risk.package].append(risk)
     for name in dict.fromkeys([*stack, *risks, *(["python"] if upcoming else [])]):
-        expected = [upcoming] if upcoming and name == "python" else []
+        expected = [upcoming] if upcoming and name == PYTHON else []
         yield from _next_of(matrix, name, risks[name], verdicts, expected)
 
 

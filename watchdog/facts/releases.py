@@ -16,7 +16,7 @@ from watchdog.facts.facts import DowntimeFacts, Facts, OngoingFacts
 from watchdog.facts.next_releases import NextReleaseFacts, by_use, next_releases
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import Culprit, ExplainedUses, History, PinStatus, Snapshot
-from watchdog.model.python_series import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON, PYTHON_RELEASES
 from watchdog.model.verdict import Run, State, Verdict
 from watchdog.model.wheel_wait import WheelWait
 from watchdog.storage.forecast import Forecast
@@ -206,12 +206,12 @@ def _passed_with(
         if verdict.state is State.WORKS and verdict.record:
             for key in verdict.record.lock.items():
                 passed[key].add(verdict.cell.subject)
-            passed["python", verdict.cell.python].add(verdict.cell.subject)
+            passed[PYTHON, verdict.cell.python].add(verdict.cell.subject)
     return passed
 
 
 def _installed(snapshot: Snapshot) -> Iterator[Key]:
-    yield "python", snapshot.python
+    yield PYTHON, snapshot.python
     yield from snapshot.lock.pins if snapshot.lock else ()
 
 
@@ -220,7 +220,7 @@ def _upload_times(
 ) -> dict[Key, datetime]:
     """Return the upload times that records hold, and the days of Pythons."""
     times: dict[Key, datetime] = {
-        ("python", series): datetime.combine(day, time(), UTC)
+        (PYTHON, series): datetime.combine(day, time(), UTC)
         for series, day in PYTHON_RELEASES.items()
     }
     times |= {(matrix.framework, pin.version): pin.released for pin in pins}
@@ -278,5 +278,5 @@ def _waits_by_python(versions: Mapping[str, FinalVersions]) -> dict[Key, dict[st
     waits: dict[Key, dict[str, WheelWait]] = defaultdict(dict)
     for name, found in versions.items():
         for python, wait in found.wheels.items():
-            waits["python", python][name] = wait
+            waits[PYTHON, python][name] = wait
     return waits

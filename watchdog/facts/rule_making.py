@@ -19,6 +19,7 @@ from watchdog.facts.today import SubjectStatus, version_key
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import Culprit, CureRecord, Explanation, PinState, PinStatus, Snapshot
 from watchdog.model.lock import Lock
+from watchdog.model.python_series import PYTHON
 from watchdog.model.verdict import State, Verdict
 
 
@@ -188,7 +189,7 @@ def _history_rule(seen: _Seen, culprit: Culprit, page: str, *, open_end: bool) -
     conditions = [subject]
     if culprit.name == downtime.subject:
         conditions = [replace(subject, low=culprit.version)]
-    elif culprit.name != "python":
+    elif culprit.name != PYTHON:
         interval = _culprit_interval(downtime, culprit.name, culprit.version, seen)
         if open_end and fix and fix.name == downtime.subject:
             interval = replace(interval, through=None)
@@ -199,7 +200,7 @@ def _history_rule(seen: _Seen, culprit: Culprit, page: str, *, open_end: bool) -
         subject=downtime.subject,
         conditions=tuple(conditions),
         absent=_absent(cause, downtime),
-        since_python=culprit.version if culprit.name == "python" else None,
+        since_python=culprit.version if culprit.name == PYTHON else None,
         words=_words(cause),
         symptom=breakage.symptom,
         page=page,

@@ -16,6 +16,9 @@ from pathlib import Path
 from packaging.version import Version
 from pydantic import BaseModel, ConfigDict
 
+PYTHON = "python"
+"""The name under which Python itself is a package, as of a culprit."""
+
 SERIES_FILE = Path(__file__).parents[1] / "pythons.json"
 """The days of all series, with their sources."""
 

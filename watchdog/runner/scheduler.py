@@ -17,7 +17,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
 
-from watchdog.errors import IncompleteError
+from watchdog.errors import IncompleteError, InfrastructureError, InstallError
 from watchdog.model.evidence import Outcome, Record, Trial
 from watchdog.model.lock import Lock, LockRequest, NoAnswer, Resolution
 from watchdog.runner.stall import StallDetector, end_when_stalled
@@ -194,6 +194,19 @@ class Scheduler:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run a blocking function in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._fetching, work)
+
+    async def unless_unavailable(self, work: Callable[[], T]) -> T | None:
+        """Run a function in a thread; return None where what it needs cannot be had.
+
+        That is a package that cannot be installed, or an infrastructure failure, which is noted.
+        """
+        try:
+            return await self.in_thread(work)
+        except InstallError:
+            return None
+        except InfrastructureError as e:
+            self.report_failure(str(e))
+            return None
 
     def report_failure(self, reason: str) -> None:
         """Note an infrastructure failure that prevents a part of the answer."""

@@ -39,6 +39,7 @@ from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.model.history import Culprit, ExplainedCause
 from watchdog.model.lock import Lock, package_name
+from watchdog.model.python_series import PYTHON
 from watchdog.model.signature import missing_symbol
 from watchdog.runner.calibration import Control
 from watchdog.runner.scheduler import Scheduler
@@ -278,7 +279,7 @@ class _Explanation:
             self.add(cure=await self._cure(nearest, "newer") or self.result.cure)
         if self.result.cure is not None:
             return
-        known = self.result.culprit is not None and self.result.culprit.name == "python"
+        known = self.result.culprit is not None and self.result.culprit.name == PYTHON
         if not known and not any(o.wants_older_python for o in self.result.obstacles):
             await self.try_older_pythons()
         if self.result.cure is None:

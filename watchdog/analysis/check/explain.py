@@ -21,6 +21,7 @@ from watchdog.model.cell import Cell
 from watchdog.model.evidence import Outcome, Record, Stage
 from watchdog.model.history import Culprit, ExplainedCause, Snapshot
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
+from watchdog.model.python_series import PYTHON
 from watchdog.model.signature import missing_symbol
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
@@ -123,7 +124,7 @@ def changelog_of(
     workspace: Workspace, culprit: Culprit | None, python: str, as_of: datetime
 ) -> str | None:
     """Return the URL of a culprit's list of changes, from its metadata; None without one."""
-    if culprit is None or culprit.name == "python":
+    if culprit is None or culprit.name == PYTHON:
         return None
     interpreter = workspace.interpreters[python]
     return workspace.environments.changelog(culprit.name, culprit.version, interpreter, as_of)

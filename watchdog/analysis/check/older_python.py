@@ -9,6 +9,7 @@ from watchdog.analysis.check.moves import MoveSearch
 from watchdog.analysis.check.python_choice import choose_python_of_project
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.analysis.history.cure import OLDER_PYTHONS, Cure
+from watchdog.model.python_series import PYTHON
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
 
@@ -22,7 +23,7 @@ async def find_older_python(
     were written, then the newest ones.
     """
     culprit = result.culprit
-    before = [culprit.last_good] if culprit and culprit.name == "python" else []
+    before = [culprit.last_good] if culprit and culprit.name == PYTHON else []
     for python in dict.fromkeys([*before, *older_pythons_to_try(scheduler.workspace, request)]):
         scheduler.observer.stage(f"Trying Python {python}")
         search = search_on(scheduler, request, result, python)

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from watchdog.analysis.forecast.api import ApiReader
 from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import SymbolUse
-from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.lock import Lock, LockRequest
 from watchdog.runner.scheduler import Scheduler, gather
@@ -128,17 +127,13 @@ async def read_subject(
     if version is None:
         return None
     reader = ApiReader(workspace)
-    try:
-        uses = await scheduler.in_thread(
-            partial(reader.uses, subject, version, interpreter, as_of, stack)
-        )
-        modules = await scheduler.in_thread(
-            partial(reader.modules, subject, version, interpreter, as_of)
-        )
-    except InstallError:
-        return None
-    except InfrastructureError as e:
-        scheduler.report_failure(str(e))
+    uses = await scheduler.unless_unavailable(
+        partial(reader.uses, subject, version, interpreter, as_of, stack)
+    )
+    modules = await scheduler.unless_unavailable(
+        partial(reader.modules, subject, version, interpreter, as_of)
+    )
+    if uses is None or modules is None:
         return None
     return Reading(subject, lock, uses, modules, record)
 
@@ -168,15 +163,8 @@ async def query_offers(
     """Return what an environment has of these uses; empty if it fails."""
     workspace = scheduler.workspace
     interpreter = workspace.interpreters[python]
-    try:
-        return await scheduler.in_thread(
-            partial(ApiReader(workspace).offers, lock, interpreter, as_of, uses)
-        )
-    except InstallError:
-        return {}
-    except InfrastructureError as e:
-        scheduler.report_failure(str(e))
-        return {}
+    work = partial(ApiReader(workspace).offers, lock, interpreter, as_of, uses)
+    return await scheduler.unless_unavailable(work) or {}
 
 
 def group_by_version(readings: Iterable[Reading], package: str) -> dict[str, list[Reading]]:

@@ -10,10 +10,8 @@ from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.harness.api import removed_in
 from watchdog.model.evidence import CaughtWarning
 from watchdog.model.history import is_announcement
+from watchdog.model.python_series import PYTHON
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
-
-PYTHON = "python"
-"""The name under which Python itself is a package."""
 
 _REMOVED_IN_PYTHON = re.compile(
     r"\bremov(?:ed|al)\b[^.]{0,40}?\bPython (?P<series>3\.\d+)", re.IGNORECASE

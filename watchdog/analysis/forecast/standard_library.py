@@ -14,11 +14,11 @@ from functools import partial
 from watchdog.analysis.forecast import risks
 from watchdog.analysis.forecast.api import ApiReader
 from watchdog.analysis.forecast.readings import Reading, query_offers
-from watchdog.analysis.forecast.risks import PYTHON, Offer
+from watchdog.analysis.forecast.risks import Offer
 from watchdog.analysis.forecast.usage import How, SymbolUse
 from watchdog.environments.interpreters import standard_modules
-from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.lock import Lock
+from watchdog.model.python_series import PYTHON
 from watchdog.model.release import Interpreter
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.storage.forecast import Kind, Risk
@@ -76,13 +76,7 @@ async def _uses(
     as_of = workspace.settings.as_of
     reader = ApiReader(workspace)
     work = partial(reader.uses, reading.subject, reading.version, interpreter, as_of, modules)
-    try:
-        return await scheduler.in_thread(work)
-    except InstallError:
-        return ()
-    except InfrastructureError as e:
-        scheduler.report_failure(str(e))
-        return ()
+    return await scheduler.unless_unavailable(work) or ()
 
 
 async def _offers(

@@ -14,6 +14,7 @@ from watchdog.analysis.history import timeline
 from watchdog.model.evidence import Trial
 from watchdog.model.history import ALL_USES, Culprit, ExplainedCause, Outage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, changed_packages, swap_versions
+from watchdog.model.python_series import PYTHON
 from watchdog.resolver.simple_api import just_after
 from watchdog.runner.scheduler import Scheduler, gather
 
@@ -187,7 +188,7 @@ async def suspect_python(
     """Return a new Python as the culprit if the older one still works then, and the proof."""
     python = outage.first_bad.python
     if await experiment.works(older, cutoff_of(outage.first_bad)):
-        return Culprit("python", python, older), "swap"
+        return Culprit(PYTHON, python, older), "swap"
     return None, "undetermined"
 
 

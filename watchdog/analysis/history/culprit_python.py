@@ -14,7 +14,7 @@ from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.cure import OLDER_PYTHONS
 from watchdog.model.history import ALL_USES, Culprit, Snapshot
 from watchdog.model.lock import Lock
-from watchdog.model.python_series import PYTHON_RELEASES
+from watchdog.model.python_series import PYTHON, PYTHON_RELEASES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ async def blame_python(
         if then.gap is None and not failure.fails_in(then):
             return None
         since = released if then.gap is None else None
-    return BlamedPython(culprit=Culprit("python", first, last), since=since)
+    return BlamedPython(culprit=Culprit(PYTHON, first, last), since=since)
 
 
 async def _locate_change(experiment: Experiment, failure: _Failure) -> tuple[str, str] | None:

@@ -29,6 +29,7 @@ from watchdog.model.history import (
     Snapshot,
 )
 from watchdog.model.lock import Lock
+from watchdog.model.python_series import PYTHON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ async def _evidence(
     if history and history.moments and history.moments[-1].python == today.python:
         return "history", works
     first = downtime.causes[0]
-    if first.culprit is None or first.culprit.name == "python":
+    if first.culprit is None or first.culprit.name == PYTHON:
         return "", None
     before = await today.experiment.observe(today.python, downtime.since)
     if before.gap is None and _passing(before, downtime.uses):
@@ -249,7 +250,7 @@ def _core_of_its_major(today: _Today, downtime: Downtime) -> dict[str, str]:
 def _culprits(downtime: Downtime, subject: str) -> list[tuple[str, str]]:
     """Return name and version of the packages that caused a downtime, in turn."""
     culprits = [cause.culprit for cause in downtime.causes if cause.culprit]
-    return [(c.name, c.version) for c in culprits if c.name not in ("python", subject)]
+    return [(c.name, c.version) for c in culprits if c.name not in (PYTHON, subject)]
 
 
 def _held_as_it_worked(today: _Today, downtime: Downtime) -> tuple[str, ...]:

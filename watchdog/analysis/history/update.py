@@ -23,6 +23,7 @@ from watchdog.model.history import (
     Snapshot,
     join_chapters,
 )
+from watchdog.model.python_series import PYTHON
 from watchdog.runner.scheduler import Observer, Scheduler, run_complete
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
@@ -124,7 +125,7 @@ def unverified_breakages(archive: Archive, subject: str, as_of: datetime) -> lis
         for breakage in (history.breakages if history else ())
         if breakage.fixed_on is not None
         and breakage.id not in verified
-        and not (breakage.culprit and breakage.culprit.name == "python")
+        and not (breakage.culprit and breakage.culprit.name == PYTHON)
     ]
 
 

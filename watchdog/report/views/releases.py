@@ -12,6 +12,7 @@ from watchdog.facts.next_releases import NextReleaseFacts
 from watchdog.facts.releases import Harm, ReleaseFacts, Releases
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import ExplainedUses
+from watchdog.model.python_series import PYTHON
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import TodayView, with_titles
 from watchdog.report.views.forecast import RiskView, risk_view
@@ -304,7 +305,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _published(release: ReleaseFacts) -> str:
-    if release.published and release.name == "python":
+    if release.published and release.name == PYTHON:
         return f"Published {wording.date(release.published)}."
     if release.published:
         return f"Published {wording.instant(release.published)}."

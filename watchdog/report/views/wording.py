@@ -10,6 +10,7 @@ from watchdog.facts.severity import Severity, count_uses, describe
 from watchdog.facts.today import version_key
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Stage
+from watchdog.model.python_series import PYTHON
 from watchdog.model.verdict import Breakage, State
 
 
@@ -107,4 +108,4 @@ def subject_feed(subject: str) -> str:
 
 def package_title(matrix: Matrix, name: str) -> str:
     """Return the name of a package as people write it; Python is one here."""
-    return "Python" if name == "python" else matrix.title(name)
+    return "Python" if name == PYTHON else matrix.title(name)
