@@ -24,7 +24,7 @@ from smoke_files import MATRIX, SUBJECTS, sabotage_of
 
 from watchdog.analysis.doctor import SERVICE_ADVICE
 from watchdog.errors import InfrastructureError, InstallError
-from watchdog.harness import PROBE
+from watchdog.harness import PROBE, smoke_source
 from watchdog.model.evidence import Isolation
 from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.model.release import Interpreter
@@ -167,7 +167,7 @@ class Bench:
         work.mkdir()
         events = self.folder / f"events{self._runs}.jsonl"
         smoke = work.with_suffix(".py")
-        smoke.write_bytes(smoke_files.file_of(self.subject).read_bytes())
+        smoke.write_bytes(smoke_source(smoke_files.file_of(self.subject)))
         extension = MATRIX.extensions.get(self.subject)
         wanted = extension.services if extension else ()
         env = {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(work), "LANG": "C.UTF-8"}

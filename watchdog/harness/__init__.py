@@ -6,6 +6,7 @@ The programs use only the standard library and run on the oldest Python of the m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -33,6 +34,9 @@ COMMAND = PACKAGE / "harness" / "command.py"
 """Runs a command in a copy of a project."""
 
 SMOKES = PACKAGE / "smokes"
+FIXTURES = SMOKES / "fixtures"
+"""Modules with what several smokes share; see `smoke_source`."""
+
 AUTOMATIC = SMOKES / "automatic" / "__init__.py"
 """The smoke of packages that have none of their own; the files beside it are a part of it."""
 
@@ -52,6 +56,22 @@ def smoke_module(smoke: Path) -> str:
 def smoke_parts(smoke: Path) -> tuple[Path, ...]:
     """Return the files of a smoke: itself, and if it is a package, the modules beside it."""
     return tuple(sorted(smoke.parent.glob("*.py"))) if smoke.stem == "__init__" else (smoke,)
+
+
+def smoke_source(smoke: Path) -> bytes:
+    """Return the text of a smoke's file, with each fixture in place of the line that imports it.
+
+    So a smoke is one file wherever it is copied, and a program that is cut out of it is whole.
+    """
+
+    def fixture(line: re.Match[bytes]) -> bytes:
+        path = FIXTURES / f"{line['name'].decode()}.py"
+        return path.read_bytes() if path.is_file() else line[0]
+
+    return _IMPORT_LINE.sub(fixture, smoke.read_bytes())
+
+
+_IMPORT_LINE = re.compile(rb"^from (?P<name>\w+) import [\w, ]+\n", re.MULTILINE)
 
 
 def is_automatic(smoke: Path) -> bool:

@@ -29,13 +29,14 @@ def program_of_test(source: str, test: str | None) -> str | None:
         return None
     needed = _needed_names(test, defined)
     lines = source.splitlines()
-    imports = [text for node in tree.body if (text := _pruned_import(node, needed))]
+    pruned = (_pruned_import(node, needed) for node in tree.body)
+    import_lines = dict.fromkeys(text for text in pruned if text)
     parts = [
         "\n".join(lines[_first_line(node) - 1 : node.end_lineno])
         for node in tree.body
         if not isinstance(node, _IMPORTS) and needed & set(_defined_names(node))
     ]
-    return "\n\n\n".join(["\n".join(imports), *parts, f"{test}()"]).strip()
+    return "\n\n\n".join(["\n".join(import_lines), *parts, f"{test}()"]).strip()
 
 
 _IMPORTS = (ast.Import, ast.ImportFrom)

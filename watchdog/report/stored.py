@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from watchdog.facts.facts import TestTitles
-from watchdog.harness import SMOKES
+from watchdog.harness import SMOKES, smoke_source
 from watchdog.matrix.schema import Matrix
 from watchdog.matrix.smoke_titles import test_titles
 from watchdog.model.cell import smoke_name
@@ -111,7 +111,7 @@ def load_stored(
 def _read_smokes(matrix: Matrix, folder: Path) -> dict[str, str]:
     """Read the source of each subject's smoke, for those that have one of their own."""
     paths = {subject: folder / f"{smoke_name(subject)}.py" for subject in matrix.subjects}
-    return {s: path.read_text("utf-8", "replace") for s, path in paths.items() if path.is_file()}
+    return {s: smoke_source(p).decode("utf-8", "replace") for s, p in paths.items() if p.is_file()}
 
 
 def _smokes_of(run: Run | None) -> Path:

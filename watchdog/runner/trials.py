@@ -24,7 +24,7 @@ from watchdog.environments.builder import Environments
 from watchdog.environments.bytecode import Scripts
 from watchdog.environments.interpreters import prefixes
 from watchdog.errors import InfrastructureError, InstallError, LimitError
-from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, smoke_parts
+from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, smoke_parts, smoke_source
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
@@ -316,7 +316,9 @@ class TrialRunner:
 def copy_smoke(smoke: Path, folder: Path) -> Path:
     """Copy a smoke with all its parts into a folder and return the copy of the smoke itself."""
     if smoke.stem != "__init__":
-        return Path(shutil.copyfile(smoke, folder / smoke.name))
+        copied_file = folder / smoke.name
+        copied_file.write_bytes(smoke_source(smoke))
+        return copied_file
     copied = folder / smoke.parent.name
     copied.mkdir()
     for part in smoke_parts(smoke):

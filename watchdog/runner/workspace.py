@@ -30,6 +30,7 @@ from watchdog.harness import (
     smoke_file,
     smoke_module,
     smoke_parts,
+    smoke_source,
 )
 from watchdog.matrix.schema import Matrix
 from watchdog.model import fingerprint
@@ -302,7 +303,7 @@ class Workspace:
     def _digest(self, path: Path) -> str:
         key = str(path)
         if key not in self._digests:
-            content = b"".join(part.read_bytes() for part in smoke_parts(path))
+            content = b"".join(smoke_source(part) for part in smoke_parts(path))
             self._digests[key] = fingerprint.content_digest(content)
         return self._digests[key]
 

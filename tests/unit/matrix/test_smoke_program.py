@@ -5,6 +5,7 @@ import ast
 import pytest
 from home import ROOT
 
+from watchdog.harness import SMOKES, smoke_source
 from watchdog.matrix.smoke_program import program_of_test
 
 SMOKE = '''"""Title."""
@@ -30,6 +31,20 @@ def test_one():
 def test_two():
     assert os.path.sep and B
 '''
+
+
+def test_program_has_fixtures() -> None:
+    """A program cut out of a smoke that uses a fixture is whole, and has each import once."""
+    source = smoke_source(SMOKES / "smoke_gunicorn.py").decode()
+    program = program_of_test(source, "test_end")
+    assert program is not None
+    assert "from serving" not in program
+    assert "def started(" in program
+    assert "def fetch_two(" not in program
+    imports = program.partition("\n\n\n")[0].splitlines()
+    assert "import time" in imports
+    assert len(imports) == len(set(imports))
+    compile(program, "program", "exec")
 
 
 def test_program_has_what_the_test_needs() -> None:
