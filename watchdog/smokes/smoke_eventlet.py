@@ -30,3 +30,11 @@ def test_patched():
     with started("main.py", main=patched) as (address, _):
         use(address)
         assert fetch_two(address + "/together") == [(200, "met"), (200, "met")]
+
+
+def test_gunicorn_worker():
+    """gunicorn -k eventlet answers two requests at the same time in one process"""
+    serve = ["-m", "gunicorn", "-k", "eventlet", "-b", "127.0.0.1:$PORT", "hello:create_app()"]
+    with started(*serve) as (address, _):
+        use(address)
+        assert fetch_two(address + "/together") == [(200, "met"), (200, "met")]

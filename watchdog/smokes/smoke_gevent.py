@@ -44,3 +44,11 @@ def test_end():
         assert fetch(address + "/hello/ada") == (200, "Hello, ada! http")
         process.terminate()
         assert process.wait(20) == 0
+
+
+def test_gunicorn_worker():
+    """gunicorn -k gevent answers two requests at the same time in one process"""
+    serve = ["-m", "gunicorn", "-k", "gevent", "-b", "127.0.0.1:$PORT", "hello:create_app()"]
+    with started(*serve) as (address, _):
+        use(address)
+        assert fetch_two(address + "/together") == [(200, "met"), (200, "met")]
