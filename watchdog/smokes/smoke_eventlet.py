@@ -6,6 +6,7 @@ SABOTAGE = [
     "eventlet/wsgi.py:HttpProtocol.handle_one_response",
     "eventlet/wsgi.py:server",
     "eventlet/patcher.py:monkey_patch",
+    "gunicorn/workers/geventlet.py:EventletWorker.run",
 ]
 
 WSGI = """import os

@@ -5,7 +5,8 @@ from serving import fetch, fetch_two, started, use
 SABOTAGE = [
     "gevent/pywsgi.py:WSGIHandler.run_application",
     "gevent/pywsgi.py:WSGIHandler.handle_one_response",
-    "gevent/monkey/api.py:patch_module",
+    "gevent/pywsgi.py:WSGIServer.handle",
+    "gunicorn/workers/ggevent.py:GeventWorker.run",
 ]
 
 WSGI = """import os
