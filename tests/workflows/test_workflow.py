@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +87,15 @@ def night(act: Act, origin: Path, tmp_path: Path, github: LoopbackIssues) -> Nig
     return run
 
 
+def limit_memory(origin: Path, nights: int) -> None:
+    """Let the memory of a repository begin anew after so many nights."""
+    file = origin / FILE
+    text = file.read_text("utf-8")
+    assert 'NIGHTS: "100"' in text
+    file.write_text(text.replace('NIGHTS: "100"', f'NIGHTS: "{nights}"'), "utf-8")
+    git(origin, "commit", "-q", "-a", "-m", "Limit the memory")
+
+
 def planned(run: ActRun) -> list[list[str]]:
     parts: list[list[str]] = json.loads(run.artifact("plan")["plan.json"])["parts"]
     return parts
@@ -96,9 +108,13 @@ def states(run: ActRun) -> dict[str, str]:
 
 @pytest.mark.timeout(1800)
 def test_workflow_recovers_killed_machine(
-    night: Night, origin: Path, github: LoopbackIssues
+    night: Night, origin: Path, github: LoopbackIssues, tmp_path: Path
 ) -> None:
-    """Cells of a killed machine are errors, only they run next, and every step is run."""
+    """Cells of a killed machine are errors, only they run next, and every step is run.
+
+    What a night remembered gives its pages again, and the memory begins anew at its limit.
+    """
+    limit_memory(origin, nights=2)
     first = night("first", site=DIES, parts="2")
     expected = ALL_GREEN | {"cells": "failure"}
     del expected["doubt"]
@@ -120,12 +136,36 @@ def test_workflow_recovers_killed_machine(
     assert {name for part in planned(second) for name in part} == set(lost)
     assert len(git(origin, "log", "--format=%s", "watchdog-data").splitlines()) == 2
     # ... and a third has nothing to run, and says so without a machine.
+    memory = git(origin, "rev-parse", "watchdog-data").strip()
     third = night("third", hours=2)
     skipped = {"cells", "outlook", "doubt"}
     assert third.results == {j: "success" for j in JOBS if j not in skipped}, third.log()
     assert "error" not in states(third).values()
     titles = [issue["title"] for issue in github.issues]
     assert len(titles) == len(set(titles))
+    # The branch had reached its limit: it began anew, with everything.
+    assert len(git(origin, "log", "--format=%s", "watchdog-data").splitlines()) == 1
+    kept = "--name-only", "reports/ledger/", "reports/history/"
+    assert git(origin, "ls-tree", "watchdog-data", *kept) == git(origin, "ls-tree", memory, *kept)
+    # The site is the one that the commit of its night names.
+    site = third.artifact("github-pages")
+    sums = dict(line.split("  ")[::-1] for line in site["SHA256SUMS"].decode().splitlines())
+    assert sums.keys() == {f"./{name}" for name in site} - {"./SHA256SUMS"}
+    assert sums["./index.html"] == hashlib.sha256(site["index.html"]).hexdigest()
+    of_sums = hashlib.sha256(site["SHA256SUMS"]).hexdigest()
+    assert f"Site: sha256:{of_sums}" in git(origin, "log", "-1", "--format=%b", "watchdog-data")
+    assert report_of(origin, memory, tmp_path / "restored") == states(second)
+
+
+def report_of(origin: Path, commit: str, folder: Path) -> dict[str, str]:
+    """Write the pages from what a night remembered; return the states that they say."""
+    folder.mkdir()
+    git(origin, "--work-tree", str(folder), "checkout", commit, "--", "reports")
+    reports = folder / "reports"
+    options = ("--reports", str(reports), "--matrix", str(origin / "matrix.yaml"))
+    subprocess.run([sys.executable, "-m", "watchdog", "report", *options], check=True)
+    field = json.loads((reports / "api/v1/field.json").read_text("utf-8"))
+    return {cell["cell"]: cell["state"] for cell in field["cells"]}
 
 
 @pytest.mark.timeout(1800)
