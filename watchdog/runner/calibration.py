@@ -14,7 +14,7 @@ from datetime import datetime
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
 from watchdog.model.history import ALL_USES
 from watchdog.model.lock import Lock
-from watchdog.runner.controls import Releases, contemporary_requests
+from watchdog.runner.controls import Releases, contemporary_locks
 from watchdog.runner.scheduler import Scheduler
 
 _MOST_ROUNDS = 3
@@ -137,18 +137,15 @@ async def passed_in_controls(
         Which uses passed, and what else failed.
     """
     workspace, wanted = scheduler.workspace, frozenset(uses)
+    if not wanted:
+        return Controls(passed={})
     found: list[tuple[set[str], Control]] = []
     passed_ever: set[str] = set()
     failed_ever: set[str] = set()
     tried, guesses = 0, trial_of is None and workspace.is_automatic(subject)
-    for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
-        open_uses = wanted.difference(*(passed for passed, _ in found))
-        only_guesses = guesses and not any(map(_is_import, open_uses))
-        if not open_uses or (only_guesses and tried >= _MOST_CONTROLS):
-            break
-        lock = await scheduler.lock(request)
-        if not isinstance(lock, Lock):
-            continue
+    async for request, lock in contemporary_locks(
+        scheduler, releases, subject, version, beside=beside
+    ):
         as_of, python = request.installed_as_of, request.python
         if trial_of is None:
             trial = workspace.trial(subject, lock, python, as_of, exploring=True)
@@ -161,6 +158,10 @@ async def passed_in_controls(
         passed_ever |= record.passed_uses
         failed_ever |= record.failed_uses
         tried += 1
+        open_uses = wanted.difference(*(passed for passed, _ in found))
+        only_guesses = guesses and not any(map(_is_import, open_uses))
+        if not open_uses or (only_guesses and tried >= _MOST_CONTROLS):
+            break
     controls: dict[str, Control] = {}
     for passed, control in sorted(found, key=lambda pair: -len(pair[0])):
         controls |= dict.fromkeys(passed - controls.keys(), control)

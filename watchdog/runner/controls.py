@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 
 from packaging.version import InvalidVersion, Version
 
 from watchdog.model.evidence import Outcome, Trial
-from watchdog.model.lock import Lock, LockRequest
+from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.model.python_series import PYTHON_RELEASES
-from watchdog.model.release import Release
+from watchdog.model.release import File, Release
+from watchdog.resolver.wheel_tags import pythons_with_wheel
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
 
@@ -65,13 +67,50 @@ async def smoke_is_valid(
     """
     if scheduler.workspace.settings.own:
         return True
-    for request in contemporary_requests(scheduler.workspace, releases, subject, version):
+    async for request, lock in contemporary_locks(scheduler, releases, subject, version):
+        trial = scheduler.workspace.trial(subject, lock, request.python, request.installed_as_of)
+        if (await scheduler.record(trial)).judgement.outcome is Outcome.WORKS:
+            return True
+    return False
+
+
+async def contemporary_locks(
+    scheduler: Scheduler,
+    releases: Releases,
+    subject: str,
+    version: str,
+    *,
+    beside: tuple[str, ...] = (),
+) -> AsyncIterator[tuple[LockRequest, Lock]]:
+    """Yield the contemporary requests that have a lock, with the lock.
+
+    Those come last for which something would be compiled that has a wheel for another Python of
+    this machine: that takes minutes, mostly in vain, and the other Python is among them.
+    """
+    compiled: list[tuple[LockRequest, Lock]] = []
+    workspace = scheduler.workspace
+    for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
         lock = await scheduler.lock(request)
-        if isinstance(lock, Lock):
-            as_of = request.installed_as_of
-            trial = scheduler.workspace.trial(subject, lock, request.python, as_of)
-            if (await scheduler.record(trial)).judgement.outcome is Outcome.WORKS:
-                return True
+        if not isinstance(lock, Lock):
+            continue
+        if await scheduler.in_thread(partial(_has_wheels_elsewhere, workspace, request, lock)):
+            compiled.append((request, lock))
+        else:
+            yield request, lock
+    for pair in compiled:
+        yield pair
+
+
+def _has_wheels_elsewhere(workspace: Workspace, request: LockRequest, lock: Lock) -> bool:
+    """Return whether a package of a lock must be built that another Python has a wheel of."""
+    interpreter, as_of = workspace.interpreters[request.python], request.installed_as_of
+    installation = Installation(lock=lock, interpreter=interpreter, as_of=as_of)
+    for package in workspace.environments.packages(installation):
+        if not package.tools:
+            continue
+        files = _files(workspace.index.releases_of(package.name, as_of), package.version)
+        if pythons_with_wheel(files, workspace.usual_pythons):
+            return True
     return False
 
 
@@ -123,12 +162,16 @@ def contemporary_requests(
 
 def _release_files(releases: Sequence[Release], version: str) -> list[datetime]:
     """Return the upload times of a version's files, the first first; none if it is unknown."""
+    return sorted(file.uploaded for file in _files(releases, version) if file.uploaded)
+
+
+def _files(releases: Sequence[Release], version: str) -> tuple[File, ...]:
+    """Return the files of a version; none if it is unknown."""
     try:
         parsed = Version(version)
     except InvalidVersion:
-        return []
-    release = next((r for r in releases if r.version == parsed), None)
-    return sorted(f.uploaded for f in release.files if f.uploaded) if release else []
+        return ()
+    return next((release.files for release in releases if release.version == parsed), ())
 
 
 def _pythons_of(available: Sequence[str], instant: datetime) -> list[str]:

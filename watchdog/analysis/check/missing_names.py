@@ -18,7 +18,7 @@ from watchdog.analysis.forecast.readings import query_offers
 from watchdog.analysis.forecast.risks import risks_of_uses
 from watchdog.errors import InfrastructureError, InstallError
 from watchdog.model.lock import Lock
-from watchdog.runner.controls import contemporary_requests, releases_of
+from watchdog.runner.controls import contemporary_locks, releases_of
 from watchdog.runner.scheduler import Scheduler
 from watchdog.storage.forecast import Kind
 
@@ -97,10 +97,9 @@ async def _own_time(
     scheduler: Scheduler, subject: str, version: str, beside: tuple[str, ...]
 ) -> tuple[Lock, str, datetime] | None:
     """Return an environment of the version's own time: lock, Python and cutoff."""
-    workspace = scheduler.workspace
-    releases = releases_of(workspace, subject)
-    for request in contemporary_requests(workspace, releases, subject, version, beside=beside):
-        lock = await scheduler.lock(request)
-        if isinstance(lock, Lock):
-            return lock, request.python, request.installed_as_of
+    releases = releases_of(scheduler.workspace, subject)
+    async for request, lock in contemporary_locks(
+        scheduler, releases, subject, version, beside=beside
+    ):
+        return lock, request.python, request.installed_as_of
     return None
