@@ -82,12 +82,14 @@ def agree(attempts: Sequence[Evidence]) -> Judgement:
     """Judge several attempts at one trial together; different outcomes are flaky.
 
     An infrastructure failure in any attempt leaves the trial without an answer. So does a kill from
-    outside that happened only once: a smoke that kills itself does it again.
+    outside that happened only once: a smoke that kills itself does it again. An attempt that says
+    nothing (it writes to what is read-only here) contradicts none that failed.
     """
     judgements = [judge(evidence) for evidence in attempts]
-    for judgement in judgements:
-        if judgement.outcome is Outcome.ERROR:
-            return judgement
+    for no_answer in (Outcome.ERROR, Outcome.UNJUDGED):
+        for judgement in judgements:
+            if judgement.outcome is no_answer:
+                return judgement
     first = judgements[0]
     killed = [_was_killed(evidence) for evidence in attempts]
     if any(killed) and not all(killed):

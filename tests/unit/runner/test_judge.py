@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Stage, UseOutcome, UseResult
+from watchdog.model.evidence import (
+    Ended,
+    Evidence,
+    Failure,
+    Isolation,
+    Outcome,
+    Stage,
+    UseOutcome,
+    UseResult,
+)
 from watchdog.runner.judge import agree, judge
 
 FAILURE = Failure("ImportError", "cannot import name 'a' from 'b'")
@@ -91,6 +100,15 @@ KILLED = Evidence(Ended.SIGNAL, Stage.SMOKE, detail="the process was ended by SI
 NOT_STARTED = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
 
 
+BROKEN = Evidence(Ended.REPORTED, Stage.IMPORT, failure=FAILURE)
+READ_ONLY = Evidence(
+    Ended.REPORTED,
+    Stage.IMPORT,
+    failure=Failure("OSError", "[Errno 30] Read-only file system: 'site-packages/a/data'"),
+    sandbox=Isolation.BUBBLEWRAP,
+)
+
+
 @pytest.mark.parametrize(
     ("attempts", "outcome"),
     [
@@ -102,6 +120,8 @@ NOT_STARTED = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
         ([KILLED, KILLED], Outcome.BROKEN),
         ([KILLED, WORKS], Outcome.ERROR),
         ([BROKEN, KILLED], Outcome.ERROR),
+        ([BROKEN, READ_ONLY], Outcome.UNJUDGED),
+        ([READ_ONLY, BROKEN], Outcome.UNJUDGED),
     ],
 )
 def test_agree_needs_repeated_failure(attempts: list[Evidence], outcome: Outcome) -> None:
