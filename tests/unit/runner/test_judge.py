@@ -100,7 +100,6 @@ KILLED = Evidence(Ended.SIGNAL, Stage.SMOKE, detail="the process was ended by SI
 NOT_STARTED = Evidence(Ended.NOT_STARTED, Stage.INSTALL, detail="disk full")
 
 
-BROKEN = Evidence(Ended.REPORTED, Stage.IMPORT, failure=FAILURE)
 READ_ONLY = Evidence(
     Ended.REPORTED,
     Stage.IMPORT,
