@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -86,3 +87,28 @@ def test_check_of_pins_does_not_blame_python(two_pythons: Home) -> None:
     path.write_text("flask==2.0.0\next-import==1.0\n", "utf-8")
     told = two_pythons.json("check", "-r", "requirements.txt", "--python", PYTHON)
     assert told["culprit"]["name"] == "werkzeug"
+
+
+def test_bisect_blames_python(two_pythons: Home) -> None:
+    """A command that never succeeded on its Python, and does on the one before: it broke it."""
+    (two_pythons.folder / "requirements.txt").write_text("ext-works\n", "utf-8")
+    code = FAILS_ON_NEW + "\nimport ext_works\nassert use() == ext_works.use()\n"
+    (two_pythons.folder / "app.py").write_text(code, "utf-8")
+    options = ("-r", "requirements.txt", "--python", PYTHON, "--format", "json")
+    done = two_pythons.process("bisect", *options, "--", "python", "app.py")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    culprit = told["culprit"]
+    assert (culprit["name"], culprit["version"], culprit["last_good"]) == ("python", PYTHON, OLDER)
+    assert told["proof"] == "swap"
+    assert (told["cure"]["pins"], told["cure"]["python"]) == ([], OLDER)
+
+
+def test_bisect_does_not_blame_python_for_own_code(two_pythons: Home) -> None:
+    """A command that fails on each Python was broken by none."""
+    (two_pythons.folder / "requirements.txt").write_text("ext-works\n", "utf-8")
+    (two_pythons.folder / "app.py").write_text("raise ValueError('mine')\n", "utf-8")
+    options = ("-r", "requirements.txt", "--python", PYTHON, "--format", "json")
+    told = json.loads(two_pythons.process("bisect", *options, "--", "python", "app.py").stdout)
+    assert told["culprit"] is None
+    assert told["cure"] is None

@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.analysis.command import PYTEST, Command, copy_project
-from watchdog.analysis.command_bisect import Bisection, bisect_locks, bisect_time
+from watchdog.analysis.command_bisect import Bisection, bisect_time
+from watchdog.analysis.lock_bisect import bisect_locks
 from watchdog.analysis.yanked import yanked_since
 from watchdog.cli.check_text import cause_lines, cure_lines, result_json
 from watchdog.cli.console import observe, stderr_console
