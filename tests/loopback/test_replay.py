@@ -72,9 +72,14 @@ def test_replay_breakage_details(home: Home) -> None:
 
 
 def test_replay_never_working_subject(home: Home) -> None:
-    """A subject that never worked has no breakage in its past."""
+    """A subject that never worked has no breakage in its past; that it fails is said."""
     told, _ = replay(home, "ext-use", since=day(40), until=day(60))
     assert told["breakages"] == []
+    assert told["failing_at_first"] == {"test_use": "KeyError: 'lost'"}
+    days = ("--since", f"{day(40):%Y-%m-%d}", "--until", f"{day(60):%Y-%m-%d}")
+    text = home("replay", "ext-use", "--python", PYTHON, *days).stdout
+    assert "failed from the beginning, so that the cause lies before (--since):" in text
+    assert "  KeyError: 'lost'" in text
 
 
 def test_replay_unbuildable_is_gap(home: Home) -> None:

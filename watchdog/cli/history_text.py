@@ -43,6 +43,7 @@ def history_json(history: History) -> dict[str, Any]:
         "until": instant(history.until),
         "locks": history.effort.locks,
         "breakages": [breakage_json(breakage) for breakage in history.breakages],
+        "failing_at_first": dict(history.failing_at_first),
         "gaps": [
             {"from": instant(start), "until": instant(end), "reason": reason[:_LONGEST_REASON]}
             for start, end, reason in history.gaps
@@ -88,6 +89,9 @@ def history_text(history: History) -> str:
     period = f"{history.since:%Y-%m-%d} to {history.until:%Y-%m-%d}"
     number = len(history.breakages)
     lines = [f"{history.subject}, {period}, Python {history.python}: {number} breakages"]
+    if symptoms := dict.fromkeys(history.failing_at_first.values()):
+        lines += ["", "failed from the beginning, so that the cause lies before (--since):"]
+        lines += [f"  {symptom}" for symptom in symptoms]
     for breakage in history.breakages:
         lines += ["", breakage_text(breakage)]
     if history.gaps:

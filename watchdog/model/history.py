@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -209,6 +209,16 @@ class History:
     effort: Effort
     moments: tuple[Snapshot, ...] = field(default=(), repr=False)
     options: tuple[str, ...] = ()
+
+    @property
+    def failing_at_first(self) -> Mapping[str, str]:
+        """The symptoms of the uses that failed when it was judged first, by their names.
+
+        They are no breakages of this history: when and by what they broke lies before it.
+        """
+        first = next((moment for moment in self.moments if moment.gap is None), None)
+        uses = first.uses.items() if first else ()
+        return {use: status.symptom or "" for use, status in uses if status.signature}
 
 
 def status_key(snapshot: Snapshot) -> tuple[object, ...]:
