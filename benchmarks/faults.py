@@ -21,6 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from watchdog.model.evidence import Isolation
 
 ROOT = Path(__file__).parent.parent
@@ -128,7 +130,7 @@ def find_public_python(folder: Path) -> str:
     path = folder / "environment"
     if not system_python or path.exists():
         return str(path / "bin" / "python") if system_python else ""
-    uv = shutil.which("uv") or "uv"
+    uv = find_uv_bin()
     subprocess.run([uv, "venv", "-q", "--python", system_python, str(path)], check=True)
     argv = [uv, "pip", "install", "-q", "--python", str(path), "-e", str(ROOT), "--group", "tests"]
     subprocess.run(argv, check=True, cwd=ROOT)
