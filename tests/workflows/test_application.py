@@ -88,7 +88,9 @@ def test_application_workflow_keeps_one_issue(
         assert f"Seen last on {day(at):%Y-%m-%d}" in issue["body"]
         (annotation,) = run.commands("issue")
         assert "::error title=Broken by a release::RuntimeError" in annotation
-        assert not [line for line in run.commands("run") if "forged" in line]
+        commands = run.commands("run")
+        assert not [line for line in commands if "forged" in line]
+        assert any("::group::Looking for when it worked" in line for line in commands)
 
     (application / "requirements.txt").write_text("ext-import\nwerkzeug<3\n", "utf-8")
     run = night(42)
