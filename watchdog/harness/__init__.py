@@ -32,6 +32,9 @@ IMPORTS = PACKAGE / "harness" / "imports.py"
 COMMAND = PACKAGE / "harness" / "command.py"
 """Runs a command in a copy of a project."""
 
+SUITE = PACKAGE / "harness" / "suite.py"
+"""Runs the test suite of a package."""
+
 SMOKES = PACKAGE / "smokes"
 AUTOMATIC = SMOKES / "automatic" / "__init__.py"
 """The smoke of packages that have none of their own; the files beside it are a part of it."""
@@ -96,4 +99,25 @@ def command_smoke(argv: Sequence[str], title: str, project: str) -> str:
     return (
         f"{COMMAND.read_text('utf-8')}\n\n# project {project}\n\n\ndef test_command():\n"
         f"    {json.dumps(title)}\n    {call}\n"
+    )
+
+
+def suite_smoke(
+    arguments: Sequence[str], wanted: Sequence[str] | None, seconds: int, sources: str
+) -> str:
+    """Return the source of a smoke that runs the test suite of a package.
+
+    Args:
+        arguments: of pytest.
+        wanted: names of the uses that are run; None for all.
+        seconds: after which it is ended.
+        sources: digest of the suite's files; it makes the trials of other files other ones.
+    """
+    suite = {"wanted": None if wanted is None else list(wanted), "seconds": seconds}
+    return (
+        f"{SUITE.read_text('utf-8')}\n\n# sources {sources}\n"
+        f"_SUITE = {suite!r}\n_ARGUMENTS = {list(arguments)!r}\n"
+        'if __name__ == "__main__":\n'
+        '    sys.exit(run_pytest(_ARGUMENTS, _SUITE["wanted"], sys.argv[1]))\n'
+        "load_suite(_SUITE)\n"
     )

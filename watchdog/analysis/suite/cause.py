@@ -1,0 +1,115 @@
+"""Finds the release that makes tests of a suite fail, and pins with which they pass.
+
+Only those tests run, with the same test tools throughout: what differs between the last set with
+which they pass and the first with which they fail is what the package needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from watchdog.analysis.history.bisect import (
+    Experiment,
+    cutoff_of,
+    explain_causes,
+    locate_onset,
+)
+from watchdog.analysis.history.culprit_python import blame_python
+from watchdog.analysis.history.cure import hold_back
+from watchdog.analysis.history.last_working import last_working_snapshot
+from watchdog.model.history import ALL_USES, Culprit, Snapshot
+from watchdog.model.lock import Lock
+
+
+@dataclass(frozen=True)
+class SuiteExperiment(Experiment):
+    """The package in its version, with the test tools held at theirs; some tests are run.
+
+    Several kinds of failures share the runs: each looks only at its own tests.
+
+    Attributes:
+        uses: the tests that count.
+    """
+
+    uses: frozenset[str] = frozenset()
+
+    async def observe_subject(
+        self, subject: str, lock: Lock, python: str, as_of: datetime
+    ) -> Snapshot:
+        """Run the tests with a lock and return what was observed of those that count."""
+        snapshot = await super().observe_subject(subject, lock, python, as_of)
+        own = {use: s for use, s in snapshot.uses.items() if use in self.uses or use == ALL_USES}
+        if snapshot.gap is None and not own:
+            return replace(snapshot, uses={}, gap="the tests were not collected")
+        return replace(snapshot, uses=own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteCause:
+    """What made tests fail.
+
+    Attributes:
+        culprit: None if it was not found.
+        proof: how it was shown.
+        since: when it began, UTC.
+        cure: pins with which they pass.
+    """
+
+    culprit: Culprit | None = None
+    proof: str = "undetermined"
+    since: datetime | None = None
+    cure: tuple[str, ...] = ()
+
+
+async def find_suite_cause(
+    experiment: SuiteExperiment, python: str, floor: datetime, *, with_cure: bool = True
+) -> SuiteCause:
+    """Return the release that made tests fail, proved by swapping it, and what to pin.
+
+    Args:
+        experiment: the tests, and what they are run with.
+        python: series on which they fail.
+        floor: since when the package could be used on it, UTC.
+        with_cure: also look for pins.
+    """
+    as_of = experiment.scheduler.workspace.settings.as_of
+    bad = await experiment.observe(python, as_of)
+    if bad.gap is not None or not bad.fails:
+        return SuiteCause()
+    good = await experiment.observe(python, floor)
+    if not good.works:
+        blamed = await blame_python(experiment, bad)
+        if blamed is not None:
+            return SuiteCause(culprit=blamed.culprit, proof="swap", since=blamed.since)
+        transition = await last_working_snapshot(experiment, python, as_of)
+        if transition is None:
+            return SuiteCause()
+        good = transition[0]
+    cause = await _cause_since(experiment, good, bad)
+    if not with_cure or cause.culprit is None:
+        return cause
+    return replace(cause, cure=await _cure(experiment, good, bad))
+
+
+async def _cause_since(experiment: SuiteExperiment, good: Snapshot, bad: Snapshot) -> SuiteCause:
+    outage = await locate_onset(experiment, good, bad)
+    if outage is None:
+        return SuiteCause()
+    first, *later = await explain_causes(experiment, outage, bad, good)
+    # What fails today may be another failure than that of the beginning.
+    cause = later[-1] if later and later[-1].culprit else first
+    return SuiteCause(culprit=cause.culprit, proof=cause.proof, since=cause.since)
+
+
+async def _cure(experiment: SuiteExperiment, good: Snapshot, bad: Snapshot) -> tuple[str, ...]:
+    """Return the fewest and widest pins with which the tests pass, run twice."""
+    scheduler, as_of = experiment.scheduler, cutoff_of(bad)
+    found = await hold_back(experiment, bad.python, as_of, good)
+    if found is None or experiment.trial_of is None:
+        return ()
+    trial = experiment.trial_of(experiment.subject, found.lock, bad.python, as_of)
+    run = partial(scheduler.workspace.runner.execute, trial)
+    again = await scheduler.in_worker(run)
+    return found.pins if experiment.uses <= again.passed_uses else ()

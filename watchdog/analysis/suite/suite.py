@@ -1,0 +1,340 @@
+"""Runs the suite of a package with today's packages and with those of its own time, and compares.
+
+Only differences count: a test that passes twice in the control and fails twice today is a finding.
+Tests that did not end alike twice are named and left out, and so are those that fail only among the
+others, and those for whose failure the test tools may be the reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from watchdog.analysis.suite.cause import SuiteCause, SuiteExperiment, find_suite_cause
+from watchdog.analysis.suite.outcomes import (
+    SuiteOutcomes,
+    candidates,
+    group_failures,
+    is_of_tools,
+    is_warning,
+    outcomes_of,
+    test_name,
+)
+from watchdog.analysis.suite.runs import SuiteRuns, WholeRun, reason_of
+from watchdog.analysis.suite.sets import (
+    control_requests,
+    requirements_of,
+    today_requests,
+    usable_since,
+)
+from watchdog.analysis.suite.source import NoSuite, find_suite
+from watchdog.errors import InfrastructureError
+from watchdog.model.evidence import Failure, Outcome, Record
+from watchdog.model.lock import Lock, LockRequest
+from watchdog.runner.scheduler import Scheduler
+from watchdog.storage import clock
+from watchdog.storage.suites import (
+    SuiteControl,
+    SuiteFinding,
+    SuiteResult,
+    SuiteState,
+)
+
+_MOST_GROUPS = 12
+"""Failures of different kinds whose cause is looked for."""
+
+_MOST_OF_A_GROUP = 10
+"""Tests of one kind of failure that are run in the search for its cause."""
+
+_MOST_CURES = 4
+"""Failures of different kinds for which pins are looked for."""
+
+_MOST_RUN_AGAIN = 1500
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Control:
+    """A control that was run."""
+
+    run: WholeRun
+    outcomes: SuiteOutcomes
+
+    @property
+    def request(self) -> LockRequest:
+        """What was resolved."""
+        return self.run.request
+
+    @property
+    def lock(self) -> Lock:
+        """What was installed."""
+        return self.run.lock
+
+    @property
+    def stored(self) -> SuiteControl:
+        """The control as it is stored."""
+        return SuiteControl(
+            python=self.request.python,
+            as_of=self.request.installed_as_of,
+            passed=len(self.outcomes.passed),
+            failed=len(self.outcomes.failures),
+            skipped=len(self.outcomes.skipped),
+            common=self.outcomes.common or self.outcomes.problem,
+            lock=dict(self.lock.pins),
+        )
+
+
+async def run_suite(scheduler: Scheduler, subject: str, python: str) -> SuiteResult:
+    """Return how the suite of a subject's newest version fares with today's packages.
+
+    Args:
+        scheduler: resolves and runs; its cutoff is today.
+        subject: an extension, or the framework.
+        python: series.
+    """
+    started = time.monotonic()
+    workspace = scheduler.workspace
+    as_of, ran_before = workspace.settings.as_of, scheduler.ran
+    empty = SuiteResult(
+        subject=subject,
+        version="",
+        python=python,
+        as_of=as_of,
+        ran_at=clock.now().replace(microsecond=0),
+        state=SuiteState.NO_SET,
+    )
+    requirements = workspace.settings.matrix.requirements(subject)
+    scheduler.observer.stage(f"Resolving {subject}")
+    plain = await scheduler.lock(LockRequest(requirements, python, as_of))
+    version = plain.version(subject) if isinstance(plain, Lock) else None
+    if not isinstance(plain, Lock) or version is None:
+        return replace(empty, reason=reason_of(plain))
+    empty = replace(empty, version=version)
+    source = await scheduler.in_thread(lambda: find_suite(workspace, subject, version))
+    if isinstance(source, NoSuite):
+        return replace(empty, state=source.state, reason=source.reason)
+    empty = replace(empty, needs=source.needs.source, arguments=source.tests.arguments)
+    runs = SuiteRuns(scheduler=scheduler, source=source)
+    scheduler.observer.stage(f"Running the suite of {subject}")
+    reason = ""
+    for request in today_requests(workspace, source, plain, python):
+        run = await runs.resolved(request, plain)
+        if isinstance(run, WholeRun):
+            comparison = _Comparison(runs=runs, plain=plain, run=run, empty=empty)
+            result = await comparison.compare()
+            break
+        reason = reason or run
+    else:
+        return replace(empty, reason=reason)
+    seconds = time.monotonic() - started if scheduler.ran > ran_before else 0.0
+    return replace(result, seconds=round(seconds, 1))
+
+
+async def run_suite_safely(scheduler: Scheduler, subject: str, python: str) -> SuiteResult:
+    """Return the result of a suite; where the infrastructure fails, one that says so."""
+    try:
+        return await run_suite(scheduler, subject, python)
+    except InfrastructureError as e:
+        return SuiteResult(
+            subject=subject,
+            version="",
+            python=python,
+            as_of=scheduler.workspace.settings.as_of,
+            ran_at=clock.now().replace(microsecond=0),
+            state=SuiteState.NOT_RUN,
+            reason=str(e),
+        )
+
+
+@dataclass(kw_only=True)
+class _Comparison:
+    """Compares today's run of a suite with that of its control.
+
+    Attributes:
+        plain: what the package alone needs today.
+        run: today's run.
+        empty: the result without any outcome.
+    """
+
+    runs: SuiteRuns
+    plain: Lock
+    run: WholeRun
+    empty: SuiteResult
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What runs the suite."""
+        return self.runs.scheduler
+
+    @property
+    def python(self) -> str:
+        """Series of today's run."""
+        return self.run.request.python
+
+    @property
+    def as_of(self) -> datetime:
+        """The cutoff of today's packages."""
+        return self.run.request.installed_as_of
+
+    @property
+    def tools(self) -> tuple[tuple[str, str], ...]:
+        """Name and version of each package that only the tests need."""
+        needed = dict(self.plain.pins)
+        return tuple(pin for pin in self.run.lock.pins if pin[0] not in needed)
+
+    async def compare(self) -> SuiteResult:
+        """Return the result: run both, then what differs again, then look for causes."""
+        subject, record = self.runs.source.subject, self.run.record
+        now = outcomes_of(record)
+        result = replace(
+            self.empty,
+            passed=len(now.passed),
+            failed=len(now.failures),
+            skipped=len(now.skipped),
+            lock=dict(self.run.lock.pins),
+            tools=tuple(name for name, _ in self.tools),
+        )
+        if record.judgement.outcome is Outcome.ERROR:
+            return replace(result, state=SuiteState.NOT_RUN, reason=now.problem)
+        self.scheduler.observer.stage(f"Running the suite of {subject} in its own time")
+        control = await self._find_control()
+        if control is None:
+            return replace(result, state=SuiteState.NO_CONTROL)
+        result = replace(result, control=control.stored)
+        if not control.outcomes.passed:
+            reason = control.outcomes.common or control.outcomes.problem
+            return replace(result, state=SuiteState.NO_CONTROL, reason=reason)
+        result = replace(result, state=SuiteState.COMPARED)
+        failure = next(iter(now.failures.values()), None)
+        if not now.passed and failure is not None and is_of_tools(failure):
+            reason = f"its test tools do not run on Python {self.python}: {failure.symptom}"
+            return replace(result, state=SuiteState.NO_SET, reason=reason)
+        suspects = candidates(control.outcomes, now)
+        return await self._judge(result, control, suspects) if suspects else result
+
+    async def _find_control(self) -> _Control | None:
+        """Return the first control in which the suite works; if none does, the best."""
+        best: _Control | None = None
+        source, workspace = self.runs.source, self.scheduler.workspace
+        without = self.run.request.without
+        for request in control_requests(workspace, source, self.plain, self.python):
+            run = await self.runs.resolved(replace(request, without=without), self.plain)
+            if isinstance(run, str) or run.record.judgement.outcome is Outcome.ERROR:
+                continue
+            control = _Control(run=run, outcomes=outcomes_of(run.record))
+            if best is None or _rank(control) > _rank(best):
+                best = control
+            if best.stored.is_enough:
+                break
+        return best
+
+    async def _judge(
+        self, result: SuiteResult, control: _Control, suspects: frozenset[str]
+    ) -> SuiteResult:
+        """Run what differs again, in both sets, and sort it."""
+        tests = frozenset(sorted(suspects)[:_MOST_RUN_AGAIN])
+        self.scheduler.observer.stage(f"Running again what differs ({len(tests)})")
+        request = control.request
+        before = outcomes_of(
+            await self.runs.some(control.lock, request.python, request.installed_as_of, tests)
+        )
+        steady = tests & before.passed
+        if not steady:
+            return replace(result, flaky=_names(tests))
+        record = await self.runs.some(self.run.lock, self.python, self.as_of, steady)
+        after = outcomes_of(record)
+        is_flaky = record.judgement.outcome is Outcome.FLAKY
+        failing = frozenset(steady & after.failures.keys())
+        if is_flaky:
+            failing &= _failing_each_time(record)
+        alone = frozenset() if is_flaky else steady & after.passed
+        findings, unclear = await self._explain(control, failing, after.failures)
+        return replace(
+            result,
+            findings=findings,
+            flaky=_names((tests - steady) | (steady - failing - alone - after.skipped)),
+            alone=_names(alone),
+            unclear=_names(unclear),
+        )
+
+    async def _explain(
+        self, control: _Control, failing: frozenset[str], failures: Mapping[str, Failure]
+    ) -> tuple[tuple[SuiteFinding, ...], frozenset[str]]:
+        """Return the findings, with their causes, and the tests about which nothing is proved."""
+        findings: list[SuiteFinding] = []
+        unclear: set[str] = set()
+        groups = group_failures(failures, failing)
+        by_warnings = await self._failing_by_warnings(failing)
+        wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
+        for number, (key, tests) in enumerate(groups.items()):
+            self.scheduler.observer.stage(f"Looking for what makes {len(tests)} tests fail")
+            cause = await self._cause(tests, wanted, number)
+            if cause.culprit is None and not self._same_tools(control):
+                unclear.update(tests)
+                continue
+            failure = failures[tests[0]]
+            findings.append(
+                SuiteFinding(
+                    tests=_names(tests),
+                    symptom=failure.symptom,
+                    signature=key,
+                    is_warning=is_warning(failure) or by_warnings.issuperset(tests),
+                    culprit=cause.culprit,
+                    proof=cause.proof,
+                    since=cause.since,
+                    cure=cause.cure,
+                )
+            )
+        return tuple(findings), frozenset(unclear)
+
+    async def _failing_by_warnings(self, failing: frozenset[str]) -> frozenset[str]:
+        """Return the tests that pass if warnings are not turned into errors."""
+        if not failing:
+            return frozenset()
+        trial = self.runs.trial(self.run.lock, self.python, self.as_of, failing, lenient=True)
+        return (await self.scheduler.record(trial)).passed_uses
+
+    async def _cause(
+        self, tests: Collection[str], wanted: frozenset[str], number: int
+    ) -> SuiteCause:
+        """Return the cause of a kind of failure; of many kinds only that of the first ones."""
+        if number >= _MOST_GROUPS:
+            return SuiteCause()
+        source, tools = self.runs.source, self.tools
+        floor = usable_since(self.scheduler.workspace, source, self.python)
+        later = ((source.subject, source.released),)
+        experiment = SuiteExperiment(
+            self.scheduler,
+            source.subject,
+            (
+                *requirements_of(self.scheduler.workspace, source),
+                *(f"{name}<={version}" for name, version in tools),
+            ),
+            later=(*later, *((name, self.run.request.as_of) for name, _ in tools)),
+            trial_of=lambda _, lock, python, as_of: self.runs.trial(lock, python, as_of, wanted),
+            uses=wanted.intersection(tests),
+        )
+        return await find_suite_cause(
+            experiment, self.python, floor, with_cure=number < _MOST_CURES
+        )
+
+    def _same_tools(self, control: _Control) -> bool:
+        """Return whether neither the Python nor a test tool differs from the control's."""
+        same_python = control.request.python == self.python
+        versions = dict(control.lock.pins)
+        return same_python and all(versions.get(n) in (None, v) for n, v in self.tools)
+
+
+def _rank(control: _Control) -> tuple[float, int]:
+    return control.stored.share, control.stored.passed
+
+
+def _failing_each_time(record: Record) -> frozenset[str]:
+    """Return the tests that failed in every attempt of a record."""
+    each = [outcomes_of(replace(record, evidence=(e,))).failures.keys() for e in record.evidence]
+    return frozenset(each[0]).intersection(*each[1:])
+
+
+def _names(tests: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(test_name(test) for test in tests))
