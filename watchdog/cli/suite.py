@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import click
 from pydantic import TypeAdapter
 
-from watchdog.analysis.suite.runs import SUITE_SECONDS
+from watchdog.analysis.suite import runs
 from watchdog.analysis.suite.suite import run_suite, run_suite_safely
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.options import Pythons, options, output_format
@@ -20,7 +20,7 @@ from watchdog.errors import ConfigurationError, ExitCode, IncompleteError, Infra
 from watchdog.facts.suites import suite_sentence
 from watchdog.matrix.schema import Matrix
 from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
-from watchdog.runner.workspace import Settings, Workspace, open_workspace
+from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.storage.suites import (
     SUITE_RECORDS,
     SuiteFinding,
@@ -59,7 +59,10 @@ def suite(settings: Settings, python: str | None, format_: str, subject: str) ->
         series = python or workspace.usual_pythons[-1]
         if series not in workspace.interpreters:
             raise InfrastructureError(f"Python {series} is not on this machine")
-        result = run_with_scheduler(workspace, observer, lambda s: run_suite(s, subject, series))
+        known = read_suites(settings.reports).get((subject, series))
+        result = run_with_scheduler(
+            workspace, observer, lambda s: run_suite(s, subject, series, known)
+        )
     if result.state is not SuiteState.NOT_RUN:
         add_suite(settings.reports, result)
     if format_ == "json":
@@ -103,7 +106,7 @@ def suites(settings: Settings, python: str | None, only: tuple[str, ...]) -> int
         series = python or workspace.usual_pythons[-1]
         if series not in workspace.interpreters:
             raise InfrastructureError(f"Python {series} is not on this machine")
-        run = partial(_run_all, workspace, settings, names, series)
+        run = partial(_run_all, settings, names, series, known)
         results = run_with_scheduler(workspace, observer, run)
     for result in results:
         for line in suite_lines(matrix.title(result.subject), result):
@@ -125,7 +128,7 @@ def _check_subject(matrix: Matrix, subject: str) -> None:
 
 def suite_settings(settings: Settings) -> Settings:
     """Return the settings under which suites run: a time limit and a ledger of their own."""
-    limits = settings.matrix.limits.model_copy(update={"seconds": SUITE_SECONDS})
+    limits = settings.matrix.limits.model_copy(update={"seconds": runs.SUITE_SECONDS})
     return replace(
         settings,
         matrix=settings.matrix.model_copy(update={"limits": limits}),
@@ -134,10 +137,10 @@ def suite_settings(settings: Settings) -> Settings:
 
 
 async def _run_all(
-    workspace: Workspace,
     settings: Settings,
     names: Sequence[str],
     python: str,
+    known: Mapping[tuple[str, str], SuiteResult],
     scheduler: Scheduler,
 ) -> list[SuiteResult]:
     """Run the suites of these packages, and store each result as soon as there is one."""
@@ -145,10 +148,11 @@ async def _run_all(
 
     async def run(name: str) -> SuiteResult:
         async with at_once:
-            result = await run_suite_safely(scheduler, name, python)
+            result = await run_suite_safely(scheduler, name, python, known.get((name, python)))
         if result.state is not SuiteState.NOT_RUN:
             add_suite(settings.reports, result)
-        shutil.rmtree(workspace.scratch / f"suite-{name}", ignore_errors=True)
+        folder = scheduler.workspace.scratch / f"suite-{name}"
+        shutil.rmtree(folder, ignore_errors=True)
         return result
 
     return await gather(map(run, names))
@@ -184,7 +188,7 @@ def suite_lines(title: str, result: SuiteResult) -> Iterator[str]:
 
 def _finding_lines(finding: SuiteFinding) -> Iterator[str]:
     if finding.is_warning:
-        yield "its suite treats this warning as an error"
+        yield "its suite treats a warning as an error; if it is none, they pass"
     if culprit := finding.culprit:
         since = f" ({finding.since:%Y-%m-%d})" if finding.since else ""
         yield f"since {culprit.name} {culprit.version}{since}; they pass with {culprit.last_good}"

@@ -103,21 +103,31 @@ def command_smoke(argv: Sequence[str], title: str, project: str) -> str:
 
 
 def suite_smoke(
-    arguments: Sequence[str], wanted: Sequence[str] | None, seconds: int, sources: str
+    arguments: Sequence[str],
+    wanted: Sequence[str] | None,
+    sources: str,
+    *,
+    seconds: int,
+    seconds_a_test: int,
 ) -> str:
     """Return the source of a smoke that runs the test suite of a package.
 
     Args:
         arguments: of pytest.
         wanted: names of the uses that are run; None for all.
-        seconds: after which it is ended.
         sources: digest of the suite's files; it makes the trials of other files other ones.
+        seconds: after which the suite is ended.
+        seconds_a_test: after which a single test is ended.
     """
-    suite = {"wanted": None if wanted is None else list(wanted), "seconds": seconds}
+    suite = {
+        "arguments": list(arguments),
+        "wanted": None if wanted is None else list(wanted),
+        "seconds": seconds,
+        "seconds_a_test": seconds_a_test,
+    }
     return (
-        f"{SUITE.read_text('utf-8')}\n\n# sources {sources}\n"
-        f"_SUITE = {suite!r}\n_ARGUMENTS = {list(arguments)!r}\n"
+        f"{SUITE.read_text('utf-8')}\n\n# sources {sources}\n_SUITE = {suite!r}\n"
         'if __name__ == "__main__":\n'
-        '    sys.exit(run_pytest(_ARGUMENTS, _SUITE["wanted"], sys.argv[1]))\n'
+        "    sys.exit(run_pytest(_SUITE, sys.argv[1]))\n"
         "load_suite(_SUITE)\n"
     )

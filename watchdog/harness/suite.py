@@ -38,7 +38,6 @@ _MOST_LINE = 100_000
 _SECONDS_LEFT = 15
 """What is left of the time limit for reporting, if the suite takes too long."""
 
-_SECONDS_A_TEST = 60
 _NO_TESTS = 5
 """Exit code of pytest that collected nothing."""
 
@@ -63,12 +62,13 @@ def use_name(test: str) -> str:
 class Reporter:
     """A plugin of pytest that writes how each test ended, a JSON object a line."""
 
-    def __init__(self, path: str, wanted: list[str] | None) -> None:
+    def __init__(self, path: str, wanted: list[str] | None, seconds: int) -> None:
         self.out = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
         self.wanted = None if wanted is None else set(wanted)
         self.failures: dict[str, dict[str, Any]] = {}
         self.outcome: dict[str, Any] = {}
         self.started = 0.0
+        self.seconds = seconds
 
     def write(self, **line: Any) -> None:
         """Write a line."""
@@ -117,8 +117,12 @@ class Reporter:
         self.outcome = {"outcome": "skipped"}
         self.write(begin=nodeid)
         if hasattr(signal, "SIGALRM"):
-            signal.signal(signal.SIGALRM, _stop_test)
-            signal.alarm(_SECONDS_A_TEST)
+            signal.signal(signal.SIGALRM, self.stop_test)
+            signal.alarm(self.seconds)
+
+    def stop_test(self, _number: int, _frame: object) -> None:
+        """End a test that takes too long."""
+        raise TestTimeout("no result after %d seconds" % self.seconds)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Remember how a part of a test ended; one that failed counts."""
@@ -140,10 +144,6 @@ class Reporter:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Write that pytest came to its end."""
         self.write(end=int(exitstatus))
-
-
-def _stop_test(_number: int, _frame: object) -> None:
-    raise TestTimeout("no result after %d seconds" % _SECONDS_A_TEST)
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -198,19 +198,21 @@ def _skip_reason(report: Any) -> str:
     return str(text)[:300]
 
 
-def run_pytest(arguments: list[str], wanted: list[str] | None, report: str) -> int:
+def run_pytest(suite: dict[str, Any], report: str) -> int:
     """Run pytest in the current folder and write its report; return its exit code."""
+    reporter = Reporter(report, suite["wanted"], suite["seconds_a_test"])
     # As `python -m pytest` has it, but behind what is installed.
     sys.path[0:1] = []
     sys.path.append(os.getcwd())
     import pytest
 
+    # Before the plugin is made known to pytest, which reads the marks of its hooks.
     around = pytest.hookimpl(hookwrapper=True, tryfirst=True)
     hook: Any = around(Reporter.pytest_load_initial_conftests)
     Reporter.pytest_load_initial_conftests = hook  # type: ignore[method-assign]
     first = pytest.hookimpl(trylast=True)(Reporter.pytest_collection_modifyitems)
     Reporter.pytest_collection_modifyitems = first  # type: ignore[method-assign]
-    return int(pytest.main(arguments, plugins=[Reporter(report, wanted)]))
+    return int(pytest.main(suite["arguments"], plugins=[reporter]))
 
 
 def load_suite(suite: dict[str, Any]) -> None:

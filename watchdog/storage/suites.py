@@ -113,6 +113,7 @@ class SuiteResult:
         unclear: tests that pass in the control and fail today, while also the test tools or the
             Python differ and no release is proved to be the cause.
         seconds: that the runs took; 0 if all were in the ledger.
+        records: fingerprints of the two runs of the whole suite, today's and the control's.
     """
 
     subject: str
@@ -135,6 +136,7 @@ class SuiteResult:
     alone: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     seconds: float = 0.0
+    records: tuple[str, ...] = ()
     schema_version: int = 1
 
     @property

@@ -18,7 +18,6 @@ from watchdog.analysis.history.bisect import (
 )
 from watchdog.analysis.history.culprit_python import blame_python
 from watchdog.analysis.history.cure import hold_back
-from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.model.history import ALL_USES, Culprit, Snapshot
 from watchdog.model.lock import Lock
 
@@ -63,34 +62,45 @@ class SuiteCause:
     cure: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A Python, and since when the package could be used on it, UTC."""
+
+    python: str
+    since: datetime
+
+
 async def find_suite_cause(
-    experiment: SuiteExperiment, python: str, floor: datetime, *, with_cure: bool = True
+    experiment: SuiteExperiment, today: Place, control: Place, *, with_cure: bool = True
 ) -> SuiteCause:
     """Return the release that made tests fail, proved by swapping it, and what to pin.
 
+    First the past is looked at on the same Python; then whether the Python is the cause; then the
+    past on the Python of the control, on which the same packages must fail alike.
+
     Args:
         experiment: the tests, and what they are run with.
-        python: series on which they fail.
-        floor: since when the package could be used on it, UTC.
+        today: where they fail.
+        control: where they passed.
         with_cure: also look for pins.
     """
     as_of = experiment.scheduler.workspace.settings.as_of
-    bad = await experiment.observe(python, as_of)
+    bad = await experiment.observe(today.python, as_of)
     if bad.gap is not None or not bad.fails:
         return SuiteCause()
-    good = await experiment.observe(python, floor)
-    if not good.works:
-        blamed = await blame_python(experiment, bad)
-        if blamed is not None:
-            return SuiteCause(culprit=blamed.culprit, proof="swap", since=blamed.since)
-        transition = await last_working_snapshot(experiment, python, as_of)
-        if transition is None:
-            return SuiteCause()
-        good = transition[0]
-    cause = await _cause_since(experiment, good, bad)
-    if not with_cure or cause.culprit is None:
-        return cause
-    return replace(cause, cure=await _cure(experiment, good, bad))
+    good = await experiment.observe(today.python, today.since)
+    if good.works:
+        cause = await _cause_since(experiment, good, bad)
+        return replace(cause, cure=await _cure(experiment, good, bad) if with_cure else ())
+    blamed = await blame_python(experiment, bad)
+    if blamed is not None:
+        return SuiteCause(culprit=blamed.culprit, proof="swap", since=blamed.since)
+    if control.python != today.python:
+        bad_there = await experiment.observe(control.python, as_of)
+        good = await experiment.observe(control.python, control.since)
+        if good.works and not bad.fails.isdisjoint(bad_there.fails):
+            return await _cause_since(experiment, good, bad_there)
+    return SuiteCause()
 
 
 async def _cause_since(experiment: SuiteExperiment, good: Snapshot, bad: Snapshot) -> SuiteCause:

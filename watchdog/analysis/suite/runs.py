@@ -16,6 +16,9 @@ from watchdog.runner.scheduler import Scheduler
 SUITE_SECONDS = 420
 """Time limit of one run of a suite, in seconds."""
 
+SECONDS_A_TEST = 60
+"""Time limit of a single test, in seconds."""
+
 _WARNINGS_ARE_NO_ERRORS = ("-W", "default")
 
 _MOST_LEFT_OUT = 5
@@ -67,7 +70,13 @@ class SuiteRuns:
         arguments = (*source.tests.arguments, *(_WARNINGS_ARE_NO_ERRORS if lenient else ()))
         return self.scheduler.workspace.made_trial(
             f"suite-{source.subject}",
-            suite_smoke(arguments, tests, SUITE_SECONDS, source.digest),
+            suite_smoke(
+                arguments,
+                tests,
+                source.digest,
+                seconds=SUITE_SECONDS,
+                seconds_a_test=SECONDS_A_TEST,
+            ),
             lock,
             python,
             as_of,

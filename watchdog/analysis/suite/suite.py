@@ -12,7 +12,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from watchdog.analysis.suite.cause import SuiteCause, SuiteExperiment, find_suite_cause
+from watchdog.analysis.suite.cause import (
+    Place,
+    SuiteCause,
+    SuiteExperiment,
+    find_suite_cause,
+)
 from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
@@ -85,13 +90,16 @@ class _Control:
         )
 
 
-async def run_suite(scheduler: Scheduler, subject: str, python: str) -> SuiteResult:
+async def run_suite(
+    scheduler: Scheduler, subject: str, python: str, known: SuiteResult | None = None
+) -> SuiteResult:
     """Return how the suite of a subject's newest version fares with today's packages.
 
     Args:
         scheduler: resolves and runs; its cutoff is today.
         subject: an extension, or the framework.
         python: series.
+        known: an earlier result; if both sets are those of that time, what it found still holds.
     """
     started = time.monotonic()
     workspace = scheduler.workspace
@@ -121,7 +129,7 @@ async def run_suite(scheduler: Scheduler, subject: str, python: str) -> SuiteRes
     for request in today_requests(workspace, source, plain, python):
         run = await runs.resolved(request, plain)
         if isinstance(run, WholeRun):
-            comparison = _Comparison(runs=runs, plain=plain, run=run, empty=empty)
+            comparison = _Comparison(runs=runs, plain=plain, run=run, empty=empty, known=known)
             result = await comparison.compare()
             break
         reason = reason or run
@@ -131,10 +139,12 @@ async def run_suite(scheduler: Scheduler, subject: str, python: str) -> SuiteRes
     return replace(result, seconds=round(seconds, 1))
 
 
-async def run_suite_safely(scheduler: Scheduler, subject: str, python: str) -> SuiteResult:
+async def run_suite_safely(
+    scheduler: Scheduler, subject: str, python: str, known: SuiteResult | None = None
+) -> SuiteResult:
     """Return the result of a suite; where the infrastructure fails, one that says so."""
     try:
-        return await run_suite(scheduler, subject, python)
+        return await run_suite(scheduler, subject, python, known)
     except InfrastructureError as e:
         return SuiteResult(
             subject=subject,
@@ -155,12 +165,14 @@ class _Comparison:
         plain: what the package alone needs today.
         run: today's run.
         empty: the result without any outcome.
+        known: an earlier result.
     """
 
     runs: SuiteRuns
     plain: Lock
     run: WholeRun
     empty: SuiteResult
+    known: SuiteResult | None = None
 
     @property
     def scheduler(self) -> Scheduler:
@@ -205,7 +217,10 @@ class _Comparison:
         if not control.outcomes.passed:
             reason = control.outcomes.common or control.outcomes.problem
             return replace(result, state=SuiteState.NO_CONTROL, reason=reason)
-        result = replace(result, state=SuiteState.COMPARED)
+        records = (record.fingerprint, control.run.record.fingerprint)
+        result = replace(result, state=SuiteState.COMPARED, records=records)
+        if (known := self.known) is not None and known.records == records:
+            return replace(known, as_of=result.as_of, ran_at=result.ran_at)
         failure = next(iter(now.failures.values()), None)
         if not now.passed and failure is not None and is_of_tools(failure):
             reason = f"its test tools do not run on Python {self.python}: {failure.symptom}"
@@ -234,6 +249,9 @@ class _Comparison:
     ) -> SuiteResult:
         """Run what differs again, in both sets, and sort it."""
         tests = frozenset(sorted(suspects)[:_MOST_RUN_AGAIN])
+        if len(tests) < len(suspects):
+            reason = f"of {len(suspects)} tests that differ only {len(tests)} were run again"
+            result = replace(result, reason=reason)
         self.scheduler.observer.stage(f"Running again what differs ({len(tests)})")
         request = control.request
         before = outcomes_of(
@@ -269,7 +287,7 @@ class _Comparison:
         wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
         for number, (key, tests) in enumerate(groups.items()):
             self.scheduler.observer.stage(f"Looking for what makes {len(tests)} tests fail")
-            cause = await self._cause(tests, wanted, number)
+            cause = await self._cause(control, tests, wanted, number)
             if cause.culprit is None and not self._same_tools(control):
                 unclear.update(tests)
                 continue
@@ -296,13 +314,13 @@ class _Comparison:
         return (await self.scheduler.record(trial)).passed_uses
 
     async def _cause(
-        self, tests: Collection[str], wanted: frozenset[str], number: int
+        self, control: _Control, tests: Collection[str], wanted: frozenset[str], number: int
     ) -> SuiteCause:
         """Return the cause of a kind of failure; of many kinds only that of the first ones."""
         if number >= _MOST_GROUPS:
             return SuiteCause()
         source, tools = self.runs.source, self.tools
-        floor = usable_since(self.scheduler.workspace, source, self.python)
+        since = usable_since(self.scheduler.workspace, source, self.python)
         later = ((source.subject, source.released),)
         experiment = SuiteExperiment(
             self.scheduler,
@@ -315,8 +333,12 @@ class _Comparison:
             trial_of=lambda _, lock, python, as_of: self.runs.trial(lock, python, as_of, wanted),
             uses=wanted.intersection(tests),
         )
+        request = control.request
         return await find_suite_cause(
-            experiment, self.python, floor, with_cure=number < _MOST_CURES
+            experiment,
+            Place(python=self.python, since=since),
+            Place(python=request.python, since=request.installed_as_of),
+            with_cure=number < _MOST_CURES,
         )
 
     def _same_tools(self, control: _Control) -> bool:
