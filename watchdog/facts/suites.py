@@ -31,4 +31,4 @@ def _finding_words(finding: SuiteFinding) -> str:
     if culprit := finding.culprit:
         name = "Python" if culprit.name == "python" else culprit.name
         return f"{text} since {name} {culprit.version}"
-    return f"{text} today and not in its own time".replace(",  today", " today")
+    return f"{text} today and not in its own time"
