@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from watchdog.storage.suites import SuiteFinding, SuiteResult, SuiteState
 
+Title = Callable[[str], str]
+"""Returns the name of a package as people write it."""
 
-def suite_sentence(result: SuiteResult) -> str:
+
+def suite_sentence(result: SuiteResult, title: Title = str) -> str:
     """Return how a suite fares, beginning in lower case.
 
-    `412 of 412 pass; 3 fail since Werkzeug 3.1.0`: only tests that pass in the version's own time
-    are counted as failing.
+    `409 of 412 pass; 3 fail since Werkzeug 3.1.0`: only tests that pass in the version's own time
+    are said to fail since then.
     """
     if result.state is not SuiteState.COMPARED or result.control is None:
         return f"not run ({result.state})"
     if not result.control.is_enough:
         share = f"{result.control.share:.0%}"
         return f"not judged: only {share} of its tests pass with the packages of its own time"
+    text = f"{result.passed} of {result.passed + result.failed} pass"
+    return "; ".join([text, *_since(result, title)])
+
+
+def _since(result: SuiteResult, title: Title) -> list[str]:
+    """Return for each cause how many tests fail since then: what fails first, then warnings."""
+    counts: dict[tuple[bool, str], int] = {}
+    for finding in sorted(result.findings, key=lambda f: f.is_warning):
+        key = finding.is_warning, cause_words(finding, title)
+        counts[key] = counts.get(key, 0) + len(finding.tests)
+    words = []
+    for (is_warning, since), count in counts.items():
+        verb = "fails" if count == 1 else "fail"
+        how = ", as its suite treats a warning as an error," if is_warning else ""
+        words.append(f"{count} {verb}{how} {since}")
+    return words
+
+
+def cause_words(finding: SuiteFinding, title: Title = str) -> str:
+    """Return since which release tests fail; or that it was not found."""
+    culprit = finding.culprit
+    if culprit is None:
+        return "today and not in its own time"
+    name = "Python" if culprit.name == "python" else title(culprit.name)
+    return f"since {name} {culprit.version}"
+
+
+def failing_share(result: SuiteResult) -> float:
+    """Return the share of its tests that fail today and passed in their time, without warnings."""
     ran = result.passed + result.failed
-    text = f"{result.passed} of {ran} pass"
-    since = [_finding_words(finding) for finding in result.findings]
-    return "; ".join([text, *since])
-
-
-def _finding_words(finding: SuiteFinding) -> str:
-    count = len(finding.tests)
-    verb = "fails" if count == 1 else "fail"
-    text = f"{count} {verb}"
-    if finding.is_warning:
-        text = f"{count} {verb}, as its suite treats a warning as an error,"
-    if culprit := finding.culprit:
-        name = "Python" if culprit.name == "python" else culprit.name
-        return f"{text} since {name} {culprit.version}"
-    return f"{text} today and not in its own time"
+    failing = sum(len(finding.tests) for finding in result.breaking)
+    return failing / ran if ran else 0.0

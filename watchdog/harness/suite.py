@@ -31,9 +31,9 @@ ENDED = "(pytest)"
 
 _REPORT = "suite.jsonl"
 _PROJECT = "project"
-_MOST_TEXT = 4000
+_MOST_TEXT = 1000
 _MOST_NAME = 240
-_MOST_FRAMES = 12
+_MOST_FRAMES = 6
 _MOST_LINE = 100_000
 _SECONDS_LEFT = 15
 """What is left of the time limit for reporting, if the suite takes too long."""
