@@ -6,6 +6,7 @@ which they pass and the first with which they fail is what the package needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,9 @@ from watchdog.analysis.history.bisect import (
     Experiment,
     cutoff_of,
     explain_causes,
+    explain_outage,
     locate_onset,
+    new_outage,
 )
 from watchdog.analysis.history.culprit_python import blame_python
 from watchdog.analysis.history.cure import hold_back
@@ -54,12 +57,14 @@ class SuiteCause:
         proof: how it was shown.
         since: when it began, UTC.
         cure: pins with which they pass.
+        between: the snapshots around its beginning.
     """
 
     culprit: Culprit | None = None
     proof: str = "undetermined"
     since: datetime | None = None
     cure: tuple[str, ...] = ()
+    between: tuple[Snapshot, Snapshot] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,12 @@ class Place:
 
 
 async def find_suite_cause(
-    experiment: SuiteExperiment, today: Place, control: Place, *, with_cure: bool = True
+    experiment: SuiteExperiment,
+    today: Place,
+    control: Place,
+    *,
+    known: Sequence[tuple[Snapshot, Snapshot]] = (),
+    with_cure: bool = True,
 ) -> SuiteCause:
     """Return the release that made tests fail, proved by swapping it, and what to pin.
 
@@ -82,12 +92,16 @@ async def find_suite_cause(
         experiment: the tests, and what they are run with.
         today: where they fail.
         control: where they passed.
+        known: the beginnings of other failures of the suite: often they have one cause.
         with_cure: also look for pins.
     """
     as_of = experiment.scheduler.workspace.settings.as_of
     bad = await experiment.observe(today.python, as_of)
     if bad.gap is not None or not bad.fails:
         return SuiteCause()
+    for before, after in known:
+        if (cause := await _same_beginning(experiment, before, after, bad)) is not None:
+            return cause
     good = await experiment.observe(today.python, today.since)
     if good.works:
         cause = await _cause_since(experiment, good, bad)
@@ -110,7 +124,32 @@ async def _cause_since(experiment: SuiteExperiment, good: Snapshot, bad: Snapsho
     first, *later = await explain_causes(experiment, outage, bad, good)
     # What fails today may be another failure than that of the beginning.
     cause = later[-1] if later and later[-1].culprit else first
-    return SuiteCause(culprit=cause.culprit, proof=cause.proof, since=cause.since)
+    between = (outage.last_good, outage.first_bad) if cause is first else None
+    return SuiteCause(culprit=cause.culprit, proof=cause.proof, since=cause.since, between=between)
+
+
+async def _same_beginning(
+    experiment: SuiteExperiment, before: Snapshot, after: Snapshot, bad: Snapshot
+) -> SuiteCause | None:
+    """Return the cause of a failure that began with another one; None if it did not.
+
+    Nothing has to be run for it: the same tests ran with both sets.
+    """
+    if before.lock is None or after.lock is None:
+        return None
+    last, first = [
+        replace(
+            await experiment.observe_lock(snapshot.lock, snapshot.python, cutoff_of(snapshot)),
+            since=snapshot.since,
+        )
+        for snapshot in (before, after)
+        if snapshot.lock is not None
+    ]
+    outage = new_outage(last, first)
+    if outage is None or not last.works or outage.signature not in bad.fails:
+        return None
+    culprit, proof, since = await explain_outage(experiment, outage, last)
+    return SuiteCause(culprit=culprit, proof=proof, since=since) if culprit else None
 
 
 async def _cure(experiment: SuiteExperiment, good: Snapshot, bad: Snapshot) -> tuple[str, ...]:

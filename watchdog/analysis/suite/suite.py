@@ -7,8 +7,9 @@ others, and those for whose failure the test tools may be the reason.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -47,8 +48,8 @@ from watchdog.storage.suites import (
     SuiteState,
 )
 
-_MOST_GROUPS = 12
-"""Failures of different kinds whose cause is looked for."""
+SEARCH_SECONDS = 300
+"""Time for the search for the causes of all failures of a suite, in seconds."""
 
 _MOST_OF_A_GROUP = 10
 """Tests of one kind of failure that are run in the search for its cause."""
@@ -285,9 +286,12 @@ class _Comparison:
         groups = group_failures(failures, failing)
         by_warnings = await self._failing_by_warnings(failing)
         wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
-        for number, (key, tests) in enumerate(groups.items()):
+        causes: list[SuiteCause] = []
+        deadline = time.monotonic() + SEARCH_SECONDS
+        for key, tests in groups.items():
             self.scheduler.observer.stage(f"Looking for what makes {len(tests)} tests fail")
-            cause = await self._cause(control, tests, wanted, number)
+            cause = await self._cause(control, tests, wanted, causes, deadline)
+            causes.append(cause)
             if cause.culprit is None and not self._same_tools(control):
                 unclear.update(tests)
                 continue
@@ -314,11 +318,22 @@ class _Comparison:
         return (await self.scheduler.record(trial)).passed_uses
 
     async def _cause(
-        self, control: _Control, tests: Collection[str], wanted: frozenset[str], number: int
+        self,
+        control: _Control,
+        tests: Collection[str],
+        wanted: frozenset[str],
+        causes: Sequence[SuiteCause],
+        deadline: float,
     ) -> SuiteCause:
-        """Return the cause of a kind of failure; of many kinds only that of the first ones."""
-        if number >= _MOST_GROUPS:
-            return SuiteCause()
+        """Return the cause of a kind of failure; of what is left at the deadline there is none.
+
+        Args:
+            control: where these tests passed.
+            tests: that fail alike.
+            wanted: those that are run: some of each kind.
+            causes: of the kinds before it.
+            deadline: as `time.monotonic()` counts.
+        """
         source, tools = self.runs.source, self.tools
         since = usable_since(self.scheduler.workspace, source, self.python)
         later = ((source.subject, source.released),)
@@ -334,12 +349,17 @@ class _Comparison:
             uses=wanted.intersection(tests),
         )
         request = control.request
-        return await find_suite_cause(
-            experiment,
-            Place(python=self.python, since=since),
-            Place(python=request.python, since=request.installed_as_of),
-            with_cure=number < _MOST_CURES,
-        )
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await find_suite_cause(
+                    experiment,
+                    Place(python=self.python, since=since),
+                    Place(python=request.python, since=request.installed_as_of),
+                    known=[cause.between for cause in causes if cause.between],
+                    with_cure=len(causes) < _MOST_CURES,
+                )
+        except TimeoutError:
+            return SuiteCause()
 
     def _same_tools(self, control: _Control) -> bool:
         """Return whether neither the Python nor a test tool differs from the control's."""
