@@ -52,6 +52,7 @@ CONTROL = outcomes("a.py::one a.py::two d/b.py::three", {"a.py::bad": LOST})
         (outcomes("a.py::one", {}, skipped="a.py::two d/b.py::three"), ""),
         (outcomes("a.py::one a.py::two", {}), ""),  # removed, or another name
         (outcomes("a.py::one", {"(pytest)": LOST}), "a.py::two d/b.py::three"),
+        (outcomes("a.py::one", {"(pytest)": LOST}, skipped="a.py::two"), "d/b.py::three"),
         (outcomes("a.py::one a.py::two d/b.py::three", {"a.py::bad": LOST}), ""),
     ],
 )

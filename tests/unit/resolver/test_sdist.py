@@ -50,7 +50,7 @@ def test_unpacks_plain_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        member("a-1/../../outside"),
+        member("a-1/../outside"),
         member("/a-1/outside"),
         member("a-1/link", kind=tarfile.SYMTYPE),
         member("a-1/hard", kind=tarfile.LNKTYPE),
