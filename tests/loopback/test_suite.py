@@ -87,6 +87,13 @@ SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
             "def test_server():\n    socket.create_connection(('127.0.0.1', 9), 1)\n"
         },
     ),
+    "ext-tools": (
+        GOOD,
+        {
+            "requirements-test.txt": "ext-unbuildable\n",
+            "tests/test_use.py": "from ext_tools import use\n" + PASSES,
+        },
+    ),
     "ext-no-tests": (GOOD, {"docs/conf.py": "def test_nothing():\n    pass\n"}),
 }
 
@@ -112,6 +119,8 @@ def packages() -> Iterator[LoopbackIndex]:
     index.start()
     ecosystem.build(index)
     publish_installed(index, "pytest", day(2))
+    # Newer than all releases: it is no breakage of theirs.
+    index.add("pytest", "99.0", day(40), files={"pytest.py": "raise ImportError('too new')\n"})
     for name, (later, files) in SUITES_OF.items():
         _publish(index, name, later, files)
     index.add("ext-no-source", "1.0", day(4), requires=["flask"])
@@ -220,6 +229,14 @@ def test_test_that_ends_pytest(home: Home) -> None:
     assert finding["symptom"] == "Exited: pytest ended with code 7"
 
 
+def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
+    """A test tool that cannot be installed hinders no test that does not need it."""
+    answer = run(home, "ext-tools", 0)
+    assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
+    assert answer["needs"] == "requirements-test.txt"
+    assert "ext-unbuildable" not in answer["lock"]
+
+
 def test_suite_that_cannot_be_judged(home: Home) -> None:
     """Without a control in which the tests pass nothing is said, and why."""
     done = home("suite", "ext-server")
@@ -248,9 +265,7 @@ def test_unknown_subject(home: Home, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_suites_run_again_only_where_packages_changed(
-    home: Home, packages: LoopbackIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_suites_run_again_only_where_packages_changed(home: Home) -> None:
     """All suites are run once; the second time nothing is, and nothing is new."""
     only = ("--only", "ext-same", "--only", "ext-differs", "--only", "ext-no-tests")
     first = home("suites", *only)
@@ -261,7 +276,6 @@ def test_suites_run_again_only_where_packages_changed(
     assert (again.returncode, "0 were run" in again.stderr) == (0, True), again.stderr
     lines = (home.folder / "reports" / SUITES).read_text("utf-8").splitlines()
     assert len(lines) == 6
-    del packages, monkeypatch
 
 
 def test_output_cannot_break_what_is_stored(home: Home, empty_index: LoopbackIndex) -> None:
