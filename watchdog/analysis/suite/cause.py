@@ -58,6 +58,7 @@ class SuiteCause:
         since: when it began, UTC.
         cure: pins with which they pass.
         between: the snapshots around its beginning.
+        fails: False if the tests did not fail when they were run for the search.
     """
 
     culprit: Culprit | None = None
@@ -65,6 +66,7 @@ class SuiteCause:
     since: datetime | None = None
     cure: tuple[str, ...] = ()
     between: tuple[Snapshot, Snapshot] | None = None
+    fails: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,7 @@ async def find_suite_cause(
     as_of = experiment.scheduler.workspace.settings.as_of
     bad = await experiment.observe(today.python, as_of)
     if bad.gap is not None or not bad.fails:
-        return SuiteCause()
+        return SuiteCause(fails=False)
     for before, after in known:
         if (cause := await _same_beginning(experiment, before, after, bad)) is not None:
             return cause
