@@ -94,6 +94,14 @@ SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
             "tests/test_use.py": "from ext_tools import use\n" + PASSES,
         },
     ),
+    "ext-old-tool": (
+        GOOD,
+        {
+            "requirements-test.txt": "old-tool\n",
+            "tests/test_use.py": "import old_tool\n"
+            "def test_with_tool():\n    old_tool.check()\n" + PASSES,
+        },
+    ),
     "ext-no-tests": (GOOD, {"docs/conf.py": "def test_nothing():\n    pass\n"}),
 }
 
@@ -123,6 +131,8 @@ def packages() -> Iterator[LoopbackIndex]:
     index.add("pytest", "99.0", day(40), files={"pytest.py": "raise ImportError('too new')\n"})
     for name, (later, files) in SUITES_OF.items():
         _publish(index, name, later, files)
+    check = "def check():\n    from werkzeug import gone\n"
+    index.add("old-tool", "1.0", day(3), files={"old_tool.py": check})
     index.add("ext-no-source", "1.0", day(4), requires=["flask"])
     yield index
     index.stop()
@@ -235,6 +245,13 @@ def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
     assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
     assert answer["needs"] == "requirements-test.txt"
     assert "ext-unbuildable" not in answer["lock"]
+
+
+def test_tool_that_is_out_of_date(home: Home) -> None:
+    """What fails since a test tool uses what is gone is no finding, and is named."""
+    answer = run(home, "ext-old-tool", 0)
+    assert "findings" not in answer
+    assert answer["unclear"] == ["tests/test_use.py::test_with_tool"]
 
 
 def test_suite_that_cannot_be_judged(home: Home) -> None:

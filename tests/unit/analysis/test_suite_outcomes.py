@@ -11,6 +11,7 @@ from watchdog.analysis.suite.outcomes import (
     candidates,
     group_failures,
     is_of_tools,
+    is_out_of_date_tool,
     is_warning,
     outcomes_of,
 )
@@ -90,6 +91,22 @@ def test_failures_of_tools() -> None:
     assert is_of_tools(Failure("AttributeError", "x", (outside, inside)))
     assert not is_of_tools(Failure("AttributeError", "x", (inside, outside)))
     assert not is_of_tools(LOST)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "expected"),
+    [
+        ("ModuleNotFoundError", "site-packages/nose/importer.py", True),
+        ("ImportError", "site-packages/mock.py", True),
+        ("AssertionError", "site-packages/nose/tools.py", False),
+        ("ImportError", "site-packages/flask/app.py", False),
+        ("ImportError", "test_a.py", False),
+    ],
+)
+def test_tools_that_are_out_of_date(kind: str, file: str, *, expected: bool) -> None:
+    """A tool that uses what is gone says nothing about the package."""
+    failure = Failure(kind, "x", (Frame("test_a.py", "test", 1), Frame(file, "f", 1)))
+    assert is_out_of_date_tool(failure, {"nose", "mock"}) is expected
 
 
 def record(*tests: UseResult, outcome: Outcome = Outcome.BROKEN) -> Record:

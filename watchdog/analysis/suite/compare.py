@@ -24,6 +24,7 @@ from watchdog.analysis.suite.outcomes import (
     candidates,
     group_failures,
     is_of_tools,
+    is_out_of_date_tool,
     is_warning,
     outcomes_of,
     test_name,
@@ -207,16 +208,21 @@ class Comparison:
         groups = group_failures(failures, failing)
         by_warnings = await self._failing_by_warnings(failing)
         wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
+        modules = await self.scheduler.in_thread(self._tool_modules)
         causes: list[SuiteCause] = []
         deadline = time.monotonic() + SEARCH_SECONDS
         for key, tests in groups.items():
+            failure = failures[tests[0]]
+            if is_out_of_date_tool(failure, modules):
+                unclear.update(tests)
+                continue
             self.scheduler.observer.stage(f"Looking for what makes {len(tests)} tests fail")
             cause = await self._cause(control, tests, wanted, causes, deadline)
             causes.append(cause)
-            if not cause.fails or (cause.culprit is None and not self._same_tools(control)):
+            unproved = cause.culprit is None and not self._same_tools(control)
+            if unproved or not cause.fails:
                 unclear.update(tests)
                 continue
-            failure = failures[tests[0]]
             findings.append(
                 SuiteFinding(
                     tests=_names(tests),
@@ -281,6 +287,14 @@ class Comparison:
                 )
         except TimeoutError:
             return SuiteCause()
+
+    def _tool_modules(self) -> frozenset[str]:
+        """Return the names of the modules of the test tools."""
+        environments = self.scheduler.workspace.environments
+        trial = self.runs.trial(self.run.lock, self.python, self.as_of)
+        names = {name for name, _ in self.tools}
+        packages = [p for p in environments.packages(trial.installation) if p.name in names]
+        return frozenset(module for p in packages for module in environments.top_levels(p))
 
     def _same_tools(self, control: _Control) -> bool:
         """Return whether neither the Python nor a test tool differs from the control's."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from watchdog.harness.suite import ENDED, PREFIX
 from watchdog.model.evidence import Failure, Outcome, Record, UseOutcome
-from watchdog.model.signature import signature
+from watchdog.model.signature import deepest_package_frame, signature
 
 _TOOL_FOLDERS = ("site-packages/_pytest/", "site-packages/pluggy/", "site-packages/pytest")
 
@@ -92,6 +92,33 @@ def is_of_tools(failure: Failure) -> bool:
     """Return whether a failure was raised inside of pytest while it was loaded."""
     files = [frame.file for frame in failure.frames if frame.file.startswith("site-packages/")]
     return bool(files) and files[-1].startswith(_TOOL_FOLDERS)
+
+
+_OUT_OF_DATE = frozenset(
+    {
+        "AttributeError",
+        "ImportError",
+        "ModuleNotFoundError",
+        "NameError",
+        "SyntaxError",
+        "TypeError",
+    }
+)
+"""What code raises that uses what is not there any more."""
+
+
+def is_out_of_date_tool(failure: Failure, modules: Collection[str]) -> bool:
+    """Return whether a test tool fails by itself, since it uses what is not there any more.
+
+    Args:
+        failure: of a test.
+        modules: names of the modules of the test tools.
+    """
+    frame = deepest_package_frame(failure.frames)
+    if frame is None or failure.type not in _OUT_OF_DATE:
+        return False
+    outermost = frame.file.removeprefix("site-packages/").split("/")[0].removesuffix(".py")
+    return outermost in modules
 
 
 def test_name(use: str) -> str:
