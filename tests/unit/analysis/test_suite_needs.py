@@ -108,6 +108,17 @@ def test_imports_that_are_known_are_added(tmp_path: Path) -> None:
     assert (source, unknown) == ("what the tests import", ("strange",))
 
 
+def test_imports_that_another_extra_declares(tmp_path: Path) -> None:
+    """What a test imports somewhere is added if an extra of any name declares it."""
+    files = {
+        "pyproject.toml": "[project.optional-dependencies]\n"
+        'test = ["redis"]\narrow = ["arrow>=1"]\nother = ["colour"]\n',
+        "tests/test_a.py": "def test_a():\n    import arrow\n",
+    }
+    requirements, _, unknown = needs(tmp_path, files)
+    assert (requirements, unknown) == (("arrow>=1", "pytest", "redis"), ())
+
+
 @pytest.mark.parametrize(
     "files",
     [

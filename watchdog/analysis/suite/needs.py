@@ -2,7 +2,8 @@
 
 The first of these that says something counts: an extra, a dependency group, tox.ini, a file of
 requirements. Exact versions become open: the cutoff decides which are taken. What the tests import
-and nothing declares is added where it is known beyond doubt which package that is.
+is added if another extra or group declares it, or if it is known beyond doubt which package it is
+of.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def find_needs(
         files: its tests.
         modules: further packages that are known, by the name of their module.
     """
-    declared, source = _declared(folder)
+    groups = _groups_of_all_places(folder)
+    declared, source = _declared(folder, groups)
     imported = set(_imported(files))
     known = _KNOWN_MODULES | dict(modules)
     own = set(_own_modules(folder)) | {subject.replace("-", "_")}
@@ -122,6 +124,11 @@ def find_needs(
         name = known[module]
         if name != subject:
             requirements.setdefault(name, name)
+    everywhere = set(_imported(files, everywhere=True))
+    for name, text in _offered(groups).items():
+        if name.replace("-", "_") in everywhere and name != subject:
+            requirements.setdefault(name, text)
+            foreign.discard(name.replace("-", "_"))
     for fixture, plugin in _FIXTURES.items():
         if plugin not in requirements and any(_takes(path, fixture) for path in files):
             requirements[plugin] = plugin
@@ -133,8 +140,12 @@ def find_needs(
     )
 
 
-def _declared(folder: Path) -> tuple[list[str], str]:
-    """Return the requirements of the first place that declares some, and the place in words."""
+Groups = dict[str, tuple[str, list[str]]]
+"""Where some requirements are declared, in words, and these, by the name of extra or group."""
+
+
+def _groups_of_all_places(folder: Path) -> Groups:
+    """Return every extra and group that the source distribution declares."""
     places: tuple[tuple[str, Callable[[Path], Mapping[str, list[str]]]], ...] = (
         ("extra", _extras_of_metadata),
         ("extra", _extras_of_pyproject),
@@ -142,12 +153,23 @@ def _declared(folder: Path) -> tuple[list[str], str]:
         ("dependency group", _groups),
         ("group of Poetry", _poetry_groups),
     )
-    found: dict[str, tuple[str, list[str]]] = {}
+    found: Groups = {}
     for word, read in places:
         for name, texts in read(folder).items():
             usable = list(_usable(texts))
             if usable:
                 found.setdefault(canonicalize_name(name), (f"the {word} `{name}`", usable))
+    return found
+
+
+def _offered(groups: Groups) -> dict[str, str]:
+    """Return every requirement of an extra or group, by the name of its package."""
+    texts = (text for _, group in groups.values() for text in group)
+    return {_name(text): text for text in texts}
+
+
+def _declared(folder: Path, found: Groups) -> tuple[list[str], str]:
+    """Return the requirements of the first place that declares some, and the place in words."""
     files = _files_of_requirements(folder, _REQUIREMENTS)
     dev_files = _files_of_requirements(folder, _DEV_REQUIREMENTS)
     candidates = [
@@ -359,14 +381,14 @@ def _own_modules(folder: Path) -> Iterator[str]:
             yield path.stem
 
 
-def _imported(files: Iterable[Path]) -> Iterator[str]:
-    """Yield the outermost module of each import that is not conditional."""
+def _imported(files: Iterable[Path], *, everywhere: bool = False) -> Iterator[str]:
+    """Yield the outermost module of each import that is not conditional, or of every import."""
     for path in files:
         try:
             tree = ast.parse(read_text(path))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        for node in tree.body:
+        for node in ast.walk(tree) if everywhere else tree.body:
             if isinstance(node, ast.Import):
                 yield from (alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
