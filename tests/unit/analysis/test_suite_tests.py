@@ -55,6 +55,7 @@ def test_tests_are_found(tmp_path: Path, files: dict[str, str], paths: tuple[str
         {"docs/test_a.py": TEST, "examples/tests/test_b.py": TEST},
         {"pkg/testing.py": "def test_client():\n    pass\n"},
         {"tests/test_a.py": "# moved\n"},
+        {"tests/conftest.py": TEST},
         {"pkg/app.py": TEST},
         {"tests/test_a.py/inside.txt": TEST},
     ],
@@ -80,6 +81,15 @@ def test_options(tmp_path: Path, addopts: str, options: tuple[str, ...]) -> None
     found = find_tests(tmp_path)
     assert found is not None
     assert found.options == options
+
+
+def test_section_that_ends_pytest(tmp_path: Path) -> None:
+    """Settings for which pytest ends are not read by it."""
+    found = find_tests(
+        write(tmp_path, {"setup.cfg": "[pytest]\nnorecursedirs = x\n", "tests/test_a.py": TEST})
+    )
+    assert found is not None
+    assert found.options == ("-c", "/dev/null")
 
 
 def test_settings_that_cannot_be_read(tmp_path: Path) -> None:

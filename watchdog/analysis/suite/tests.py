@@ -33,6 +33,10 @@ _OPTIONS = (
 )
 
 
+_NO_SETTINGS = ("-c", "/dev/null")
+"""For a setup.cfg with the section `pytest`, for which pytest ends since 4.0."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SuiteTests:
     """The tests of a source distribution.
@@ -60,6 +64,8 @@ def find_tests(folder: Path) -> SuiteTests | None:
         return None
     settings = _pytest_settings(folder)
     options = _kept_options(str(settings.get("addopts") or ""))
+    if "pytest" in read_ini(folder / "setup.cfg"):
+        options = (*options, *_NO_SETTINGS)
     named = _words(settings.get("testpaths"))
     if named and any((folder / path).exists() for path in named):
         return SuiteTests(paths=(), files=files, options=options)
@@ -70,7 +76,8 @@ def _test_files(folder: Path) -> Iterator[Path]:
     """Yield the Python files that hold tests: by name, and by what stands in them."""
     for path in folder.rglob("*.py"):
         parts = path.relative_to(folder).parts
-        if _NOT_SEARCHED.intersection(parts[:-1]) or not path.is_file():
+        is_searched = parts[-1] != "conftest.py" and not _NOT_SEARCHED.intersection(parts[:-1])
+        if not is_searched or not path.is_file():
             continue
         in_folder = any(part in _FOLDERS for part in parts[:-1])
         if (in_folder or _TEST_FILE.fullmatch(parts[-1])) and _holds_tests(path):
