@@ -85,6 +85,7 @@ def needs(folder: Path, files: dict[str, str]) -> tuple[tuple[str, ...], str, tu
             ("blinker>=1.4", 'mock<5; python_version < "3.9"', "pytest"),
             "the extra `test`",
         ),
+        ({"requirements/test.pip": "redis\n"}, ("pytest", "redis"), "requirements/test.pip"),
         ({"requirements-dev.in": "redis\n"}, ("pytest", "redis"), "requirements-dev.in"),
     ],
 )

@@ -31,10 +31,10 @@ _NAMES = (*_TEST_NAMES, *_DEV_NAMES)
 
 _REQUIREMENTS = re.compile(
     r"(?:requirements?[-_./]?(?:tests?|testing|ci)|(?:tests?|testing)[-_./]?requirements?)"
-    r"\.(?:in|txt)"
+    r"\.(?:in|txt|pip)"
 )
 _DEV_REQUIREMENTS = re.compile(
-    r"(?:requirements?[-_./]?(?:dev|devel|development)|dev[-_./]?requirements?)\.(?:in|txt)"
+    r"(?:requirements?[-_./]?(?:dev|devel|development)|dev[-_./]?requirements?)\.(?:in|txt|pip)"
 )
 
 _NO_TEST_TOOLS = (
@@ -350,7 +350,7 @@ def _files_of_requirements(folder: Path, pattern: re.Pattern[str]) -> list[tuple
     return [(name, list(_usable(_read_requirements(folder, folder / name)))) for name in chosen]
 
 
-_TEXTS = (".txt", ".in")
+_TEXTS = (".txt", ".in", ".pip")
 
 
 def _read_requirements(folder: Path, path: Path, seen: frozenset[Path] = frozenset()) -> list[str]:
