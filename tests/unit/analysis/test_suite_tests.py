@@ -25,7 +25,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     ("files", "paths"),
     [
         ({"tests/test_a.py": TEST, "tests/helper.py": "x = 1\n"}, ("tests",)),
-        ({"tests/__init__.py": "", "tests/basic.py": CASE}, ("tests", "tests/basic.py")),
+        ({"tests/__init__.py": "", "tests/basic.py": CASE}, ("tests",)),
         ({"src/pkg/tests/test_a.py": TEST}, ("src/pkg/tests",)),
         ({"tests.py": CASE}, ("tests.py",)),
         ({"test_flat.py": TEST}, ("test_flat.py",)),
@@ -46,6 +46,13 @@ def test_tests_are_found(tmp_path: Path, files: dict[str, str], paths: tuple[str
     found = find_tests(write(tmp_path, files))
     assert found is not None
     assert found.paths == paths
+
+
+def test_names_that_pytest_would_not_take(tmp_path: Path) -> None:
+    """Files of other names are made known by an option, beside those that pytest takes."""
+    found = find_tests(write(tmp_path, {"tests/basic.py": CASE, "tests/test_a.py": TEST}))
+    assert found is not None
+    assert found.options == ("-o", "python_files=test_*.py *_test.py basic.py")
 
 
 @pytest.mark.parametrize(

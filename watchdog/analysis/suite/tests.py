@@ -66,10 +66,21 @@ def find_tests(folder: Path) -> SuiteTests | None:
     options = _kept_options(str(settings.get("addopts") or ""))
     if "pytest" in read_ini(folder / "setup.cfg"):
         options = (*options, *_NO_SETTINGS)
+    options += _name_options(files, settings)
     named = _words(settings.get("testpaths"))
     if named and any((folder / path).exists() for path in named):
         return SuiteTests(paths=(), files=files, options=options)
-    return SuiteTests(paths=tuple(_paths(folder, files, settings)), files=files, options=options)
+    return SuiteTests(paths=_paths(folder, files), files=files, options=options)
+
+
+def _name_options(files: tuple[Path, ...], settings: dict[str, Any]) -> tuple[str, ...]:
+    """Return the option by which pytest takes files whose names it would not take by itself.
+
+    Named one by one beside their folder, newer versions of pytest leave them out.
+    """
+    patterns = _words(settings.get("python_files")) or ["test_*.py", "*_test.py"]
+    others = {f.name for f in files if not any(f.match(pattern) for pattern in patterns)}
+    return ("-o", f"python_files={' '.join([*patterns, *sorted(others)])}") if others else ()
 
 
 def _test_files(folder: Path) -> Iterator[Path]:
@@ -90,16 +101,10 @@ def _holds_tests(path: Path) -> bool:
     return _HAS_TEST.search(path.read_bytes()) is not None
 
 
-def _paths(folder: Path, files: tuple[Path, ...], settings: dict[str, Any]) -> Iterator[str]:
-    """Yield the folders of tests, and files whose name pytest would not take by itself."""
-    patterns = _words(settings.get("python_files")) or ["test_*.py", "*_test.py"]
-    folders = {_folder_of(path.relative_to(folder)) for path in files}
-    yield from sorted(str(path) for path in folders if path is not None)
-    for path in files:
-        relative = path.relative_to(folder)
-        by_itself = any(path.match(pattern) for pattern in patterns)
-        if _folder_of(relative) is None or not by_itself:
-            yield str(relative)
+def _paths(folder: Path, files: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return the folders of tests, and the files that are in none."""
+    paths = {(path.relative_to(folder), _folder_of(path.relative_to(folder))) for path in files}
+    return tuple(sorted({str(own if parent is None else parent) for own, parent in paths}))
 
 
 def _folder_of(path: Path) -> Path | None:
