@@ -21,7 +21,7 @@ from watchdog.runner.workspace import Workspace
 _SETTLED = timedelta(days=90)
 """Time after a Python's release until test tools ran on it."""
 
-_MOST_CONTROLS = 3
+_MOST_CONTROLS = 4
 
 
 def requirements_of(workspace: Workspace, source: SuiteSource) -> tuple[str, ...]:
@@ -85,8 +85,8 @@ def control_requests(
 ) -> list[LockRequest]:
     """Return requests for sets of the version's own time, the best first.
 
-    First on the same Python, if it was there at the release or soon after; then on the Pythons of
-    that time.
+    First on the same Python, if it was there at the release or soon after; then on the Python of
+    that time; then with the packages of a year and of two years before.
     """
     tools = tool_requirements(source, plain)
     releases = releases_of(workspace, source.subject)
@@ -98,5 +98,8 @@ def control_requests(
     settled = _settled(python, source.released)
     if not same and settled < workspace.settings.as_of:
         same = [LockRequest(requirements, python, max(source.released, settled))]
-    others = [request for request in contemporary if request not in same]
-    return [*same, *others][:_MOST_CONTROLS]
+    # Of each time one Python: what fails with its packages seldom passes on another Python.
+    by_time: dict[datetime, LockRequest] = {}
+    for request in (*same[:1], *contemporary):
+        by_time.setdefault(request.as_of, request)
+    return list(by_time.values())[:_MOST_CONTROLS]
