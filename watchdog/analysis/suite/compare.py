@@ -30,9 +30,14 @@ from watchdog.analysis.suite.outcomes import (
     test_name,
 )
 from watchdog.analysis.suite.runs import SuiteRuns, WholeRun
-from watchdog.analysis.suite.sets import control_requests, requirements_of, usable_since
+from watchdog.analysis.suite.sets import (
+    control_requests,
+    requirements_of,
+    tool_requirements,
+    usable_since,
+)
 from watchdog.model.evidence import Failure, Outcome, Record
-from watchdog.model.lock import Lock, LockRequest
+from watchdog.model.lock import Lock, LockRequest, package_name
 from watchdog.runner.scheduler import Scheduler
 from watchdog.storage.suites import SuiteControl, SuiteFinding, SuiteResult, SuiteState
 
@@ -269,11 +274,15 @@ class Comparison:
         source, tools = self.runs.source, self.tools
         since = usable_since(self.scheduler.workspace, source, self.python)
         later = ((source.subject, source.released),)
+        needed = {name for name, _ in self.plain.pins}
+        # Earlier versions of the package's requirements may not need what its tests need as well.
+        shared = [t for t in tool_requirements(source, self.plain) if package_name(t) in needed]
         experiment = SuiteExperiment(
             self.scheduler,
             source.subject,
             (
                 *requirements_of(self.scheduler.workspace, source),
+                *shared,
                 *(f"{name}<={version}" for name, version in tools),
             ),
             later=(*later, *((name, self.run.request.as_of) for name, _ in tools)),
