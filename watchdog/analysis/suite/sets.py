@@ -54,8 +54,8 @@ def today_requests(
 ) -> list[LockRequest]:
     """Return requests for today's packages with the test tools, the best first.
 
-    The tools are of the time of the release. Where those exclude today's packages, newer ones are
-    taken.
+    The tools are of the time of the release. Where those exclude today's packages, or do not run
+    on a Python that is younger, newer ones are taken.
     """
     as_of = workspace.settings.as_of
     request = LockRequest(
@@ -65,7 +65,7 @@ def today_requests(
         constraints=plain.requirements,
     )
     later = tuple((name, as_of) for name, _ in plain.pins)
-    cutoffs = dict.fromkeys((usable_since(workspace, source, python), as_of))
+    cutoffs = dict.fromkeys((source.released, usable_since(workspace, source, python), as_of))
     return [replace(request, as_of=cutoff, later=later) for cutoff in cutoffs]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from watchdog.analysis.suite.compare import Comparison
@@ -51,18 +52,30 @@ async def run_suite(
     empty = replace(empty, needs=source.needs.source, arguments=source.tests.arguments)
     runs = SuiteRuns(scheduler=scheduler, source=source)
     scheduler.observer.stage(f"Running the suite of {subject}")
-    reason = ""
-    for request in today_requests(workspace, source, plain, python):
-        run = await runs.resolved(request, plain)
-        if isinstance(run, WholeRun):
-            comparison = Comparison(runs=runs, plain=plain, run=run, empty=empty, known=known)
-            result = await comparison.compare()
-            break
-        reason = reason or run
-    else:
-        return replace(empty, reason=reason)
+    run = await _run_today(runs, today_requests(workspace, source, plain, python), plain)
+    if isinstance(run, str):
+        return replace(empty, reason=run)
+    comparison = Comparison(runs=runs, plain=plain, run=run, empty=empty, known=known)
+    result = await comparison.compare()
     seconds = time.monotonic() - started if scheduler.ran > ran_before else 0.0
     return replace(result, seconds=round(seconds, 1))
+
+
+async def _run_today(
+    runs: SuiteRuns, requests: Sequence[LockRequest], plain: Lock
+) -> WholeRun | str:
+    """Return the first run in which a test passes, else the first run; or why there is none."""
+    first: WholeRun | None = None
+    reason = ""
+    for request in requests:
+        run = await runs.resolved(request, plain)
+        if isinstance(run, str):
+            reason = reason or run
+        elif run.record.passed_uses:
+            return run
+        else:
+            first = first or run
+    return first or reason
 
 
 async def run_suite_safely(
