@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from watchdog.storage.suites import SuiteFinding, SuiteResult, SuiteState
+from watchdog.storage.suites import ENOUGH, SuiteFinding, SuiteResult, SuiteState
 
 Title = Callable[[str], str]
 """Returns the name of a package as people write it."""
@@ -22,7 +22,19 @@ def suite_sentence(result: SuiteResult, title: Title = str) -> str:
         share = f"{result.control.share:.0%}"
         return f"not judged: only {share} of its tests pass with the packages of its own time"
     text = f"{result.passed} of {result.passed + result.failed} pass"
-    return "; ".join([text, *_since(result, title)])
+    not_judged = [f"{len(result.unclear)} not judged"] if result.unclear else []
+    return "; ".join([text, *_since(result, title), *not_judged])
+
+
+def is_mostly_judged(result: SuiteResult) -> bool:
+    """Return whether something may be said of a suite: it works in its control, and now mostly too.
+
+    Where most tests fail since a test tool is out of date, nothing is known of the package.
+    """
+    control = result.control
+    if result.state is not SuiteState.COMPARED or control is None or not control.is_enough:
+        return False
+    return len(result.unclear) <= (1 - ENOUGH) * control.passed
 
 
 def _since(result: SuiteResult, title: Title) -> list[str]:

@@ -91,6 +91,7 @@ def test_no_page_without_suites() -> None:
             "unjudged",
         ),
         (replace(RESULT, state=SuiteState.NO_SET), "unjudged"),
+        (replace(RESULT, findings=(), unclear=tuple(map(str, range(11)))), "unjudged"),
     ],
 )
 def test_state(result: SuiteResult, state: str) -> None:

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchdog.facts.suites import cause_words, failing_share, suite_sentence
+from watchdog.facts.suites import (
+    cause_words,
+    failing_share,
+    is_mostly_judged,
+    suite_sentence,
+)
 from watchdog.matrix.schema import Matrix
 from watchdog.report.views import wording
 from watchdog.report.views.tables import natural_key
@@ -117,7 +122,7 @@ def suites_of_subject(
 def suite_view(matrix: Matrix, result: SuiteResult) -> SuiteView:
     """Return the suite of a subject on one Python."""
     share = failing_share(result)
-    judged = result.works_in_control and result.state is SuiteState.COMPARED
+    judged = is_mostly_judged(result)
     state = "unjudged"
     if judged:
         state = "broken" if result.breaking else "works"
@@ -134,7 +139,7 @@ def suite_view(matrix: Matrix, result: SuiteResult) -> SuiteView:
         reason=_reason(result),
         needs=result.needs,
         findings=tuple(_finding(matrix, f) for f in result.findings) if judged else (),
-        left_out=tuple(_left_out(result)) if judged else (),
+        left_out=tuple(_left_out(result)) if result.works_in_control else (),
         has_suite=result.state is SuiteState.COMPARED or result.control is not None,
     )
 
