@@ -352,7 +352,15 @@ _MEANINGS = {
 """Meanings of fields whose class does not describe them."""
 
 _ANSWERS = (answers.BreakageAnswer, answers.SubjectAnswer)
-_DOCUMENTS = (api.Today, api.History, api.Pins, api.Forecast, api.Field, api.Tail)
+_DOCUMENTS = (
+    api.Today,
+    api.History,
+    api.Pins,
+    api.Forecast,
+    api.Field,
+    api.Tail,
+    api.Suites,
+)
 
 
 def json_page() -> str:

@@ -78,6 +78,10 @@ COMMANDS = {
     "tail": _source(
         _MAINTAINERS, "tail:tail", "Keep the list of the packages that are run without a smoke."
     ),
+    "suite": _source(
+        _MAINTAINERS, "suite:suite", "Run the test suite that a package brings, and compare."
+    ),
+    "suites": _source(_MAINTAINERS, "suite:suites", "Run the test suites of all listed packages."),
     "second-opinion": _source(
         _MAINTAINERS,
         "second_opinion:second_opinion",

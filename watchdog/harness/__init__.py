@@ -33,6 +33,9 @@ IMPORTS = PACKAGE / "harness" / "imports.py"
 COMMAND = PACKAGE / "harness" / "command.py"
 """Runs a command in a copy of a project."""
 
+SUITE = PACKAGE / "harness" / "suite.py"
+"""Runs the test suite of a package."""
+
 SMOKES = PACKAGE / "smokes"
 FIXTURES = SMOKES / "fixtures"
 """Modules with what several smokes share; see `smoke_source`."""
@@ -116,4 +119,35 @@ def command_smoke(argv: Sequence[str], title: str, project: str) -> str:
     return (
         f"{COMMAND.read_text('utf-8')}\n\n# project {project}\n\n\ndef test_command():\n"
         f"    {json.dumps(title)}\n    {call}\n"
+    )
+
+
+def suite_smoke(
+    arguments: Sequence[str],
+    wanted: Sequence[str] | None,
+    sources: str,
+    *,
+    seconds: int,
+    seconds_a_test: int,
+) -> str:
+    """Return the source of a smoke that runs the test suite of a package.
+
+    Args:
+        arguments: of pytest.
+        wanted: names of the uses that are run; None for all.
+        sources: digest of the suite's files; it makes the trials of other files other ones.
+        seconds: after which the suite is ended.
+        seconds_a_test: after which a single test is ended.
+    """
+    suite = {
+        "arguments": list(arguments),
+        "wanted": None if wanted is None else list(wanted),
+        "seconds": seconds,
+        "seconds_a_test": seconds_a_test,
+    }
+    return (
+        f"{SUITE.read_text('utf-8')}\n\n# sources {sources}\n_SUITE = {suite!r}\n"
+        'if __name__ == "__main__":\n'
+        "    sys.exit(run_pytest(_SUITE, sys.argv[1]))\n"
+        "load_suite(_SUITE)\n"
     )

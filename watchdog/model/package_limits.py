@@ -33,6 +33,12 @@ SOURCE_BYTES = 5_000_000
 PAGE_BYTES = 64_000_000
 """A package's page on the index."""
 
+SDIST_BYTES = 100_000_000
+"""A source distribution whose test suite is run, as the index has it."""
+
+SDIST_UNPACKED_BYTES = 400_000_000
+"""All files together of a source distribution whose test suite is run."""
+
 _METADATA_NAMES = frozenset({"METADATA", "PKG-INFO"})
 _INFO_FOLDERS = (".dist-info", ".egg-info")
 

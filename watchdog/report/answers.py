@@ -18,11 +18,13 @@ from watchdog.report.api import (
     VERSION,
     Broken,
     Cured,
+    Suite,
     Threat,
     broken,
     cured,
     data_text,
     schema_text,
+    suite,
     threat,
 )
 from watchdog.report.content import Views
@@ -158,6 +160,7 @@ class SubjectAnswer:
         feed: address of its feed, relative to the site; null for a package of the long tail.
         evidence: how much shows that it works today, such as `smoke` or `imports`; null if it does
             not work.
+        suites: its own tests, on each Python that they were run on, the newest first.
     """
 
     subject: str
@@ -173,6 +176,7 @@ class SubjectAnswer:
     threats: tuple[Threat, ...]
     feed: str | None
     evidence: str | None = None
+    suites: tuple[Suite, ...] = ()
 
 
 SCHEMAS: Mapping[str, type[Any]] = {
@@ -314,6 +318,7 @@ def _subject(views: Views, site: SiteView, view: SubjectView) -> SubjectAnswer:
         ),
         threats=tuple(threat(risk) for risk in risks if risk.subject == view.subject),
         feed=head.feed,
+        suites=tuple(map(suite, views.suites_of.get(view.subject, ()))),
     )
 
 
@@ -402,6 +407,7 @@ def subject_markdown(s: SubjectAnswer) -> str:
         parts.append(f"People use instead: {escape(s.successor)}.")
     if s.links:
         parts.append("\n".join(f"- {escape(link.title)}: <{link.page}>" for link in s.links))
+    parts += [escape(f"Its own tests on Python {own.python}: {own.verdict}.") for own in s.suites]
     for b in s.breakages:
         where = f"{b.severity} on Python {', '.join(b.pythons)}"
         parts += [f"## {escape(b.title or b.symptom)}", escape(f"{s.title} {where}.")]

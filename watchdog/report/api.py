@@ -28,6 +28,7 @@ from watchdog.report.views.forecast import ForecastView, RiskView
 from watchdog.report.views.front import SiteView
 from watchdog.report.views.history import HistoryView, PastBreakageView
 from watchdog.report.views.pins import PinView
+from watchdog.report.views.suites import SuitesView, SuiteView
 from watchdog.report.views.tail import TailLine, TailView
 from watchdog.report.views.wording import breakage_page
 
@@ -271,6 +272,54 @@ class Tail:
     dropped: tuple[Dropped, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SuiteFinding:
+    """Tests of a package that pass with the packages of its own time and fail today.
+
+    Attributes:
+        count: how many tests; `tests` names some of them, as pytest does.
+        error: the error that they show.
+        since: the release that made them fail, in words.
+        warning: whether the suite treats a warning as an error, and they pass if it is none.
+        cure: pins with which they pass; null if none are known.
+    """
+
+    count: int
+    tests: tuple[str, ...]
+    error: str
+    since: str
+    warning: bool
+    cure: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """The test suite that a package brings, run with the packages of today.
+
+    Attributes:
+        state: `works`, `broken` or `unjudged`.
+        verdict: how it fares, in words.
+        control: how it fares with the packages of its own time, in words; null if it was not run.
+        reason: why it says nothing; null if it says something.
+    """
+
+    subject: str
+    version: str
+    python: str
+    state: str
+    verdict: str
+    control: str | None
+    reason: str | None
+    findings: tuple[SuiteFinding, ...]
+
+
+@dataclass(frozen=True)
+class Suites:
+    """`suites.json`: the test suites that packages bring, the most used package first."""
+
+    suites: tuple[Suite, ...]
+
+
 def api_files(
     matrix: Matrix,
     run: Run,
@@ -278,6 +327,8 @@ def api_files(
     forecast_view: ForecastView | None,
     tail_view: TailView | None = None,
     levels: Mapping[str, EvidenceLevel] = MappingProxyType({}),
+    *,
+    suites: SuitesView | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Yield path within the site and text of every file of the API.
 
@@ -288,14 +339,16 @@ def api_files(
         forecast_view: None where no forecast was made.
         tail_view: None where the run has no cell of the long tail.
         levels: how much shows that it works, of each cell that does, by its id.
+        suites: None where no suite was run.
     """
-    documents: tuple[tuple[str, Today | Field | History | Pins | Forecast | Tail], ...] = (
+    documents: tuple[tuple[str, Today | Field | History | Pins | Forecast | Tail | Suites], ...] = (
         ("today", today(site)),
         ("field", field(run, levels)),
         ("history", history(site.history)),
         ("pins", pins(site.history.pins)),
         ("forecast", forecast(forecast_view)),
         ("tail", tail(run.as_of, tail_view)),
+        ("suites", Suites(tuple(map(suite, suites.lines)) if suites else ())),
     )
     for name, document in documents:
         adapter: TypeAdapter[Any] = TypeAdapter(type(document))
@@ -304,6 +357,30 @@ def api_files(
         yield f"api/{VERSION}/{name}.json", data_text(matrix, data)
         yield f"api/{VERSION}/{name}.schema.json", schema_text(matrix, schema)
     yield f"api/{VERSION}/field.csv", field_csv(matrix, run, levels)
+
+
+def suite(view: SuiteView) -> Suite:
+    """Return the suite of a package as it is published."""
+    return Suite(
+        subject=view.subject,
+        version=view.version,
+        python=view.python,
+        state=view.state,
+        verdict=view.sentence,
+        control=view.control or None,
+        reason=view.reason or None,
+        findings=tuple(
+            SuiteFinding(
+                count=finding.count,
+                tests=finding.tests,
+                error=finding.symptom,
+                since=finding.since,
+                warning=finding.is_warning,
+                cure=finding.cure or None,
+            )
+            for finding in view.findings
+        ),
+    )
 
 
 def parse_api_file(matrix: Matrix, kind: type[T], text: bytes) -> T:

@@ -19,6 +19,13 @@ class ApiChange:
 
 CHANGES: tuple[ApiChange, ...] = (
     ApiChange(
+        date(2026, 11, 30),
+        (
+            "Added: `suites.json` and its schema: the test suites that packages bring.",
+            "Added: `suites` in `subjects/NAME.json`.",
+        ),
+    ),
+    ApiChange(
         date(2026, 11, 29),
         (
             "Added: `tail.json` and its schema: the packages that have no smoke of their own.",
@@ -38,7 +45,7 @@ CHANGES: tuple[ApiChange, ...] = (
 )
 """The latest first; the last one is what was there when this list began."""
 
-FIELDS = "1f72cb481aeaca67f4351e589bba3a7bb4974beafccd7a0db0684d47cc84a0a8"
+FIELDS = "908534f552f7d415fddbe22acaf652c40009a74cfd66d6e8770683a1336e9604"
 """SHA-256 of the sorted names of all published fields, as hexadecimal digits; see the test."""
 
 

@@ -41,6 +41,12 @@ from watchdog.report.views.history_chart import HistoryChart, history_chart
 from watchdog.report.views.releases import ReleasesView, releases_view
 from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
 from watchdog.report.views.subject import coverage_sentence
+from watchdog.report.views.suites import (
+    SuitesView,
+    SuiteView,
+    suites_of_subject,
+    suites_view,
+)
 from watchdog.report.views.tail import TailView, tail_view
 from watchdog.report.views.tracker_report import tracker_report
 from watchdog.storage import journal
@@ -65,6 +71,8 @@ class Views:
         heads: the beginning of each subject's page, by subject.
         tail: the long tail; None if the run has no cell of it.
         levels: how much shows that it works, of each cell that does, by its id.
+        suites: the tests that packages bring; None where none were run.
+        suites_of: the same of each subject, on each Python.
     """
 
     run: Run | None
@@ -90,6 +98,8 @@ class Views:
     results: Changes
     tail: TailView | None
     levels: Mapping[str, EvidenceLevel]
+    suites: SuitesView | None
+    suites_of: Mapping[str, tuple[SuiteView, ...]]
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -160,6 +170,8 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         },
         changes=changes_view(matrix, results),
         results=results,
+        suites=suites_view(matrix, stored.suites) if site else None,
+        suites_of={s: suites_of_subject(matrix, s, stored.suites) for s in matrix.subjects},
     )
 
 

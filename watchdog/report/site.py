@@ -83,6 +83,7 @@ def navigation(views: Views) -> list[tuple[str, str]]:
         ("errors.html", "Errors", views.error_pages),
         ("extensions.html", "Extensions", views.extensions),
         ("tail.html", "The long tail", views.tail),
+        ("suites.html", "Their own tests", views.suites),
         ("releases.html", "Releases", views.releases.past or views.releases.next),
         ("forecast.html", "Next to break", views.forecast),
         ("history.html", "History", views.history.numbers),
@@ -117,6 +118,7 @@ def all_pages(views: Views) -> Iterator[Page]:
                 "choice": views.extensions,
                 "changes": views.changes,
                 "tail": views.tail,
+                "suites": views.suites,
             },
         )
     if views.site is None:
@@ -200,6 +202,7 @@ def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
                 "lane": views.subject_charts.get(subject),
                 "risks": [risk for risk in risks if risk.subject == subject],
                 "coverage": views.coverage.get(subject),
+                "suites": views.suites_of.get(subject, ()),
             },
         )
 
@@ -281,7 +284,9 @@ def machine_files(matrix: Matrix, views: Views, pages: Sequence[str]) -> Iterato
     yield "paste-data.js", paste_script(views.rules)
     tail = [line.line for line in views.tail.lines] if views.tail else []
     yield "search-data.js", search_script(matrix, views.error_pages, site, tail)
-    yield from api_files(matrix, run, site, views.forecast, views.tail, views.levels)
+    yield from api_files(
+        matrix, run, site, views.forecast, views.tail, views.levels, suites=views.suites
+    )
     if views.changes:
         yield "changes-data.js", changes_script(matrix, views.results)
     every = tuple(answers(matrix, views))

@@ -28,6 +28,7 @@ from watchdog.storage.forecast_score import Score, read_score
 from watchdog.storage.ledger import Ledger
 from watchdog.storage.project_links import read_project_links
 from watchdog.storage.second_opinions import SecondOpinion
+from watchdog.storage.suites import SuiteResult, read_suites
 from watchdog.storage.versions import FinalVersions, read_versions
 
 
@@ -48,6 +49,7 @@ class StoredResults:
         truth: the watchdog's own score, as words and numbers.
         versions: what an installer may take today, by package.
         projects: where the projects of packages live, by package.
+        suites: the last result of each package's own tests.
     """
 
     runs: Sequence[Run]
@@ -70,6 +72,7 @@ class StoredResults:
     published_errors: Sequence[ErrorAddress] = ()
     smokes: Mapping[str, str] = field(default_factory=dict)
     projects: Mapping[str, ProjectLinks] = field(default_factory=dict)
+    suites: Sequence[SuiteResult] = ()
 
 
 def load_stored(
@@ -105,6 +108,7 @@ def load_stored(
         api_coverage=read_coverage(reports),
         versions=read_versions(reports),
         projects=read_project_links(reports),
+        suites=tuple(read_suites(reports).values()),
     )
 
 

@@ -6,6 +6,7 @@ The cache serves `--offline` and makes an unchanged page cost next to nothing.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -23,7 +24,7 @@ import httpx
 from packaging.version import Version
 from pydantic import TypeAdapter
 
-from watchdog.errors import InfrastructureError, OfflineError, PageLimitError
+from watchdog.errors import InfrastructureError, LimitError, OfflineError, PageLimitError
 from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.package_limits import NAME_BYTES, PAGE_BYTES, size_text
 from watchdog.model.release import File, Release
@@ -234,6 +235,37 @@ class Index:
             return wheel_excess(self._client, url) if url else None
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
             return None  # the installer meets the same failure, and says which
+
+    def download(self, name: str, file: File, most: int) -> bytes:
+        """Return the content of a file of a package.
+
+        Args:
+            name: the package.
+            file: one of its files on the index.
+            most: bytes that it may have.
+
+        Raises:
+            LimitError: it has more.
+            InfrastructureError: it cannot be read, or is not what the index says.
+        """
+        if self._offline:
+            raise OfflineError(f"{file.name} is not in the cache; run once without --offline")
+        content = bytearray()
+        try:
+            url = self._address(name, file.name)
+            if url is None:
+                raise _cannot_read(name, f"it does not say where {file.name} is")
+            with self._client.stream("GET", url) as response:
+                response.raise_for_status()
+                for piece in response.iter_bytes():
+                    content += piece
+                    if len(content) > most:
+                        raise LimitError(f"{file.name} has more than {size_text(most)}")
+        except (httpx.HTTPError, httpx.InvalidURL) as e:
+            raise _cannot_read(name, type(e).__name__) from None
+        if file.sha256 and hashlib.sha256(content).hexdigest() != file.sha256:
+            raise _cannot_read(name, f"{file.name} is not the file that its page names")
+        return bytes(content)
 
     def _address(self, name: str, filename: str) -> str | None:
         """Return the URL of a file of a package, with the credentials of its index, if any."""

@@ -228,6 +228,7 @@ class Workspace:
         *,
         environment: tuple[tuple[str, str], ...] = (),
         shared: tuple[Path, ...] = (),
+        once: bool = False,
     ) -> Trial:
         """Return the trial of a smoke that is made now and is no file.
 
@@ -239,6 +240,7 @@ class Workspace:
             as_of: the instant the index is read at.
             environment: variables for it.
             shared: folders of the scratch folder that it may read.
+            once: a failure is stored without being repeated.
         """
         trial = Trial(
             subject=subject,
@@ -252,6 +254,7 @@ class Workspace:
             source=source,
             environment=environment,
             shared=shared,
+            once=once,
         )
         return self._identified(trial, fingerprint.content_digest(source.encode()), ())
 

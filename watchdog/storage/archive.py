@@ -33,6 +33,7 @@ from watchdog.model.history import (
 )
 from watchdog.storage import files
 from watchdog.storage.second_opinions import SecondOpinion
+from watchdog.storage.suites import SUITES
 
 _PAGE = re.compile(r"\w[\w.+!-]*", re.ASCII)
 
@@ -59,6 +60,7 @@ class Archive:
         self._addresses = reports / "addresses.jsonl"
         self._error_addresses = reports / "error-addresses.jsonl"
         self._opinions = reports / "second-opinions.jsonl"
+        self._suites = reports / SUITES
 
     def subjects(self) -> list[str]:
         """Return the subjects that have a history, sorted."""
@@ -133,6 +135,7 @@ class Archive:
             (self._explanations, other._explanations),
             (self._addresses, other._addresses),
             (self._opinions, other._opinions),
+            (self._suites, other._suites),
         ]
         pairs += [
             (self._folder / path.name, path) for path in sorted(other._folder.glob("*.jsonl"))

@@ -45,6 +45,8 @@ PUBLISHED = [
     "api/v1/forecast.schema.json",
     "api/v1/tail.json",
     "api/v1/tail.schema.json",
+    "api/v1/suites.json",
+    "api/v1/suites.schema.json",
     "api/v1/field.csv",
 ]
 
@@ -102,6 +104,20 @@ SHAPES = {
             "page",
         ],
         "Dropped": ["title", "reason"],
+    },
+    "suites": {
+        "Suites": ["suites"],
+        "Suite": [
+            "subject",
+            "version",
+            "python",
+            "state",
+            "verdict",
+            "control",
+            "reason",
+            "findings",
+        ],
+        "SuiteFinding": ["count", "tests", "error", "since", "warning", "cure"],
     },
     "history": {
         "History": ["breakages"],
