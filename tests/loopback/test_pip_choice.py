@@ -81,6 +81,7 @@ def test_cell_that_works_with_pip_is_not_broken(home: Home) -> None:
     )
 
 
+@pytest.mark.slow
 def test_cell_is_asked_of_pip_once(home: Home) -> None:
     """The second run runs nothing: pip's answer is kept as long as the index shows the same."""
     only(home, "ext-refuted")
@@ -108,6 +109,7 @@ def test_check_believes_pip(home: Home) -> None:
     assert "with those of uv (aa 2.0, zz 4.0) it fails" in text
 
 
+@pytest.mark.slow
 def test_check_of_a_file_believes_pip(home: Home) -> None:
     """A requirements file is judged in the same way."""
     (home.folder / "requirements.txt").write_text("ext-refuted\n", "utf-8")
@@ -116,6 +118,7 @@ def test_check_of_a_file_believes_pip(home: Home) -> None:
     assert answer["lock"]["zz"] == "6.0"
 
 
+@pytest.mark.slow
 def test_check_stays_broken_where_pip_fails_too(home: Home) -> None:
     """What fails with both sets is broken, and its cause is looked for."""
     answer = home.json("check", "ext-both-fail")
@@ -124,6 +127,7 @@ def test_check_stays_broken_where_pip_fails_too(home: Home) -> None:
     assert answer["culprit"]["name"] == "werkzeug"
 
 
+@pytest.mark.slow
 def test_past_is_not_asked_of_pip(home: Home) -> None:
     """A run as of a day after which more was uploaded stays as uv sees it: pip sees only today."""
     home("run", "--only", "ext-refuted", "--as-of", day(32.5).isoformat())

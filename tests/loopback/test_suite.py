@@ -195,6 +195,7 @@ def test_release_that_makes_tests_fail(home: Home) -> None:
     assert "is_warning" not in finding
 
 
+@pytest.mark.slow
 def test_module_that_cannot_be_imported(home: Home) -> None:
     """Tests whose module cannot be imported any more fail with that error."""
     answer = run(home, "ext-gone", 1)
@@ -204,6 +205,7 @@ def test_module_that_cannot_be_imported(home: Home) -> None:
     assert finding["culprit"]["version"] == "2.0"
 
 
+@pytest.mark.slow
 def test_flaky_tests_are_left_out(home: Home) -> None:
     """A test that does not fail each time is named, and no finding."""
     answer = run(home, "ext-unsteady", 0)
@@ -211,6 +213,7 @@ def test_flaky_tests_are_left_out(home: Home) -> None:
     assert answer["flaky"] == ["tests/test_use.py::test_unsteady"]
 
 
+@pytest.mark.slow
 def test_warnings_as_errors_are_told_apart(home: Home) -> None:
     """What passes where warnings are no errors is marked, also if another error shows."""
     answer = run(home, "ext-strict-suite", 1)
@@ -231,6 +234,7 @@ def test_test_that_hangs(home: Home) -> None:
     assert (answer["passed"], answer["failed"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_test_that_ends_pytest(home: Home) -> None:
     """Of a test that ends the process it is said; those behind it pass alone."""
     answer = run(home, "ext-crash-suite", 1)
@@ -239,6 +243,7 @@ def test_test_that_ends_pytest(home: Home) -> None:
     assert finding["symptom"] == "Exited: pytest ended with code 7"
 
 
+@pytest.mark.slow
 def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
     """A test tool that cannot be installed hinders no test that does not need it."""
     answer = run(home, "ext-tools", 0)
@@ -247,6 +252,7 @@ def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
     assert "ext-unbuildable" not in answer["lock"]
 
 
+@pytest.mark.slow
 def test_tool_that_is_out_of_date(home: Home) -> None:
     """What fails since a test tool uses what is gone is no finding, and is named."""
     answer = run(home, "ext-old-tool", 0)
@@ -254,6 +260,7 @@ def test_tool_that_is_out_of_date(home: Home) -> None:
     assert answer["unclear"] == ["tests/test_use.py::test_with_tool"]
 
 
+@pytest.mark.slow
 def test_suite_that_cannot_be_judged(home: Home) -> None:
     """Without a control in which the tests pass nothing is said, and why."""
     done = home("suite", "ext-server")
@@ -295,6 +302,7 @@ def test_suites_run_again_only_where_packages_changed(home: Home) -> None:
     assert len(lines) == 6
 
 
+@pytest.mark.slow
 def test_output_cannot_break_what_is_stored(home: Home, empty_index: LoopbackIndex) -> None:
     """Names of tests with control characters, and lines that look like reports, do no harm."""
     ecosystem.begin(empty_index, _other(home))

@@ -181,7 +181,8 @@ def test_workflow_publish_is_isolated(night: Night) -> None:
         "evil", site=EVIL, env={"POISONED": poisoned.url}, parts="1", only="ext-works*", doubt="1"
     )
     poisoned.stop()
-    assert run.results == {job: "success" for job in JOBS if job not in ("outlook", "suites")}, run.log()
+    of_the_field = {"outlook", "suites"}
+    assert run.results == dict.fromkeys(JOBS.keys() - of_the_field, "success"), run.log()
     assert "was forged" in run.log("cells")
     assert poisoned.requests == []
     assert run.commands("publish") == []
