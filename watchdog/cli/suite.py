@@ -191,7 +191,11 @@ def _finding_lines(finding: SuiteFinding) -> Iterator[str]:
         yield "its suite treats a warning as an error; if it is none, they pass"
     if culprit := finding.culprit:
         since = f" ({finding.since:%Y-%m-%d})" if finding.since else ""
-        yield f"since {culprit.name} {culprit.version}{since}; they pass with {culprit.last_good}"
+        where = f", found on Python {finding.found_on}" if finding.found_on else ""
+        yield (
+            f"since {culprit.name} {culprit.version}{since}; "
+            f"they pass with {culprit.last_good}{where}"
+        )
     else:
         yield "the release that made them fail was not found"
     if finding.cure:

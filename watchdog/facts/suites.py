@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from watchdog.model.python_series import PYTHON
 from watchdog.storage.suites import ENOUGH, SuiteFinding, SuiteResult, SuiteState
 
 Title = Callable[[str], str]
@@ -56,8 +57,9 @@ def cause_words(finding: SuiteFinding, title: Title = str) -> str:
     culprit = finding.culprit
     if culprit is None:
         return "today and not in its own time"
-    name = "Python" if culprit.name == "python" else title(culprit.name)
-    return f"since {name} {culprit.version}"
+    name = "Python" if culprit.name == PYTHON else title(culprit.name)
+    where = f" (found on Python {finding.found_on})" if finding.found_on else ""
+    return f"since {name} {culprit.version}{where}"
 
 
 def failing_share(result: SuiteResult) -> float:

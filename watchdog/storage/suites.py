@@ -81,6 +81,8 @@ class SuiteFinding:
         proof: `swap`, `pair`, or `undetermined`.
         since: when it was released, UTC.
         cure: pins with which they pass; none if none were found.
+        found_on: series of the Python on which the release was found, if it is not that of the
+            result: that of the control, on which the tests fail alike today.
     """
 
     tests: tuple[str, ...]
@@ -91,6 +93,7 @@ class SuiteFinding:
     proof: str = "undetermined"
     since: datetime | None = None
     cure: tuple[str, ...] = ()
+    found_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,10 @@ FINDING = SuiteFinding(
             "409 of 412 pass; 3 fail since werkzeug 3.1.0",
         ),
         (
+            replace(RESULT, passed=409, failed=3, findings=(replace(FINDING, found_on="3.8"),)),
+            "409 of 412 pass; 3 fail since werkzeug 3.1.0 (found on Python 3.8)",
+        ),
+        (
             replace(
                 RESULT,
                 passed=411,

@@ -59,6 +59,7 @@ class SuiteCause:
         cure: pins with which they pass.
         between: the snapshots around its beginning.
         fails: False if the tests did not fail when they were run for the search.
+        found_on: series of the Python on which it was found, if that is the control's.
     """
 
     culprit: Culprit | None = None
@@ -67,6 +68,7 @@ class SuiteCause:
     cure: tuple[str, ...] = ()
     between: tuple[Snapshot, Snapshot] | None = None
     fails: bool = True
+    found_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ async def find_suite_cause(
         return SuiteCause(fails=False)
     for before, after in known:
         if (cause := await _same_beginning(experiment, before, after, bad)) is not None:
-            return cause
+            return replace(cause, found_on="" if after.python == today.python else after.python)
     good = await experiment.observe(today.python, today.since)
     if good.works:
         cause = await _cause_since(experiment, good, bad)
@@ -115,7 +117,8 @@ async def find_suite_cause(
         bad_there = await experiment.observe(control.python, as_of)
         good = await experiment.observe(control.python, control.since)
         if good.works and not bad.fails.isdisjoint(bad_there.fails):
-            return await _cause_since(experiment, good, bad_there)
+            cause = await _cause_since(experiment, good, bad_there)
+            return replace(cause, found_on=control.python)
     return SuiteCause()
 
 

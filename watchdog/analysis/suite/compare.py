@@ -243,6 +243,7 @@ class Comparison:
                     proof=cause.proof,
                     since=cause.since,
                     cure=cause.cure,
+                    found_on=cause.found_on,
                 )
             )
         return tuple(findings), frozenset(unclear)
