@@ -40,6 +40,7 @@ def test_check_json_output(home: Home) -> None:
         "cure_searched",
         "stopped",
         "missing_names",
+        "refuted_by_pip",
         "left_out",
         "optional",
     ]
