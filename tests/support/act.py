@@ -119,10 +119,8 @@ class Act:
         folder: Path,
         inputs: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
-        *,
-        event: str = "workflow_dispatch",
     ) -> ActRun:
-        """Run a workflow of a repository as if somebody had started it by hand, or by its schedule.
+        """Run a workflow of a repository as if somebody had started it by hand.
 
         Args:
             repository: which is checked out; the remote `origin` gets what the workflow pushes.
@@ -130,21 +128,20 @@ class Act:
             folder: for what act writes; it must not exist.
             inputs: of the workflow.
             env: further environment variables of all steps.
-            event: what starts it, `schedule` or `workflow_dispatch`.
         """
         checkout = folder / "checkout"
         artifacts = folder / "artifacts"
         artifacts.mkdir(parents=True)
         clone = ["git", "clone", "-q", "--branch=main", str(repository), str(checkout)]
         subprocess.run(clone, check=True)
-        argv = [self.program, event, "--json", "-C", str(checkout)]
+        argv = [self.program, "workflow_dispatch", "--json", "-C", str(checkout)]
         argv += ["-W", workflow, "-P", "ubuntu-latest=-self-hosted", "--concurrent-jobs", "2"]
         argv += ["--action-cache-path", str(folder / "jobs"), "--no-cache-server"]
         argv += ["--artifact-server-path", str(artifacts)]
         argv += ["--artifact-server-addr", "127.0.0.1", "--artifact-server-port", str(_free_port())]
         argv += ["--action-offline-mode", "-s", f"GITHUB_TOKEN={TOKEN}"]
-        payload = {"repository": {"default_branch": "main"}, "inputs": dict(inputs or {})}
-        (folder / "event.json").write_text(json.dumps(payload), "utf-8")
+        event = {"repository": {"default_branch": "main"}, "inputs": dict(inputs or {})}
+        (folder / "event.json").write_text(json.dumps(event), "utf-8")
         argv += ["--eventpath", str(folder / "event.json")]
         for action in self._actions(checkout):
             argv += ["--local-repository", action]
