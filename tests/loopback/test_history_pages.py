@@ -241,7 +241,16 @@ def test_api_json_matches_schemas(whole: Home) -> None:
     folder = whole.folder / "reports" / "api" / "v1"
     beside = {"breakage": "breakages", "error": "errors", "subject": "subjects"}
     schemas = {path.name.split(".")[0]: path for path in folder.glob("*.schema.json")}
-    assert schemas.keys() == {"field", "forecast", "history", "pins", "tail", "today", *beside}
+    assert schemas.keys() == {
+        "field",
+        "forecast",
+        "history",
+        "pins",
+        "suites",
+        "tail",
+        "today",
+        *beside,
+    }
     for name, path in schemas.items():
         schema = json.loads(path.read_text("utf-8"))
         jsonschema.Draft202012Validator.check_schema(schema)
