@@ -17,7 +17,7 @@ from watchdog.analysis.history.cure import Cure, first
 from watchdog.errors import ConfigurationError
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.history import Culprit
-from watchdog.model.lock import Installation, Lock
+from watchdog.model.lock import Installation, Lock, differing_packages
 from watchdog.model.release import short_version
 from watchdog.runner.scheduler import Scheduler
 
@@ -122,8 +122,7 @@ async def _culprit_by_name(
 
 def _changes_by_date(scheduler: Scheduler, good: Lock, bad: Lock) -> list[str]:
     """Return the packages that differ, by when the version of the bad lock was published."""
-    first_, second = dict(good.pins), dict(bad.pins)
-    names = [n for n in {*first_, *second} if first_.get(n) != second.get(n)]
+    second = dict(bad.pins)
     index, as_of = scheduler.workspace.index, scheduler.workspace.settings.as_of
     never = datetime.max.replace(tzinfo=UTC)
 
@@ -134,7 +133,7 @@ def _changes_by_date(scheduler: Scheduler, good: Lock, bad: Lock) -> list[str]:
                 return release.uploaded or never, name
         return never, name
 
-    return sorted(names, key=published)
+    return sorted(differing_packages(good, bad), key=published)
 
 
 def mixed_lock(good: Lock, bad: Lock, names: list[str]) -> Lock:

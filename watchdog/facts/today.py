@@ -19,7 +19,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Stage
 from watchdog.model.history import ALL_USES
-from watchdog.model.lock import CHOICES_DIFFER, Lock
+from watchdog.model.lock import Lock, says_choices_differ
 from watchdog.model.verdict import State, Verdict
 from watchdog.model.wheel_wait import NOT_THERE_YET
 
@@ -83,7 +83,7 @@ class PythonStatus:
     @property
     def fails_with_uv(self) -> bool:
         """True if it works with the versions that pip chooses, and fails with those of uv."""
-        return self.works and (self.reason or "").startswith(CHOICES_DIFFER)
+        return self.works and says_choices_differ(self.reason)
 
     @property
     def judged(self) -> bool:

@@ -147,14 +147,23 @@ class RefutedByPip:
     @property
     def sentence(self) -> str:
         """What fails with uv, and in which versions the two sets differ."""
-        theirs, ours = dict(self.pip.pins), dict(self.uv.pins)
-        names = sorted(n for n in theirs.keys() | ours.keys() if theirs.get(n) != ours.get(n))
+        ours, names = dict(self.uv.pins), differing_packages(self.uv, self.pip)
         versions = [f"{name} {ours.get(name, 'not at all')}" for name in names[:_MOST_NAMED]]
         rest = len(names) - len(versions)
         return (
             f"{CHOICES_DIFFER}; with those of uv ({', '.join(versions)}"
             f"{f' and {rest} more' if rest else ''}) it fails: {self.symptom}"
         )
+
+
+def says_choices_differ(reason: str | None) -> bool:
+    """Return whether a reason is the sentence of a `RefutedByPip`."""
+    return (reason or "").startswith(CHOICES_DIFFER)
+
+
+def differing_packages(first: Lock, second: Lock) -> list[str]:
+    """Return the packages that two locks have in other versions, or only one has; sorted."""
+    return sorted({name for name, _ in set(first.pins) ^ set(second.pins)})
 
 
 def changed_packages(before: Lock, after: Lock) -> list[str]:

@@ -14,7 +14,7 @@ from watchdog.facts.today import Standing, SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.evidence import Record
-from watchdog.model.lock import CHOICES_DIFFER
+from watchdog.model.lock import says_choices_differ
 from watchdog.model.python_series import known_series, newer_must_exist, newer_python_notice
 from watchdog.model.verdict import Run, State, Verdict, count_states
 from watchdog.report.views import wording
@@ -225,8 +225,8 @@ def _front(
         today=today_table(matrix, today),
         news=_news(matrix, verdicts, *fixed) if fixed else None,
         unjudged=_unjudged(verdicts),
-        partly=_partly_judged(verdicts),
-        failing_with_uv=_failing_with_uv(verdicts),
+        partly=_remarks(verdicts, of_uv=False),
+        failing_with_uv=_remarks(verdicts, of_uv=True),
         left_out=_group_by_reason(run.left_out.items()),
         subjects=_subject_lines(matrix, facts, verdicts),
         counts=_state_counts(matrix, counts),
@@ -283,21 +283,19 @@ def _unjudged(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]],
     )
 
 
-def _partly_judged(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the reasons why uses of working cells could not be tried, each with its cells."""
+def _remarks(
+    verdicts: Iterable[Verdict], *, of_uv: bool
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what is to be said of working cells, each remark with its cells.
+
+    Args:
+        verdicts: of the run.
+        of_uv: how they fail with the versions of uv; else why uses of them could not be tried.
+    """
     return _group_by_reason(
         (v.cell.id, v.reason)
         for v in verdicts
-        if v.state is State.WORKS and v.reason and not v.reason.startswith(CHOICES_DIFFER)
-    )
-
-
-def _failing_with_uv(verdicts: Iterable[Verdict]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return how cells fail with the versions of uv that work with those of pip, with the cells."""
-    return _group_by_reason(
-        (v.cell.id, v.reason)
-        for v in verdicts
-        if v.state is State.WORKS and v.reason and v.reason.startswith(CHOICES_DIFFER)
+        if v.state is State.WORKS and v.reason and says_choices_differ(v.reason) is of_uv
     )
 
 
