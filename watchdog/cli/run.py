@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ from watchdog.model.verdict import JournalEntry, Run, State
 from watchdog.report import site
 from watchdog.report.views import commands
 from watchdog.report.views.wording import state_symbols
+from watchdog.runner.cell_runs import LockedCell
 from watchdog.runner.workspace import Settings, open_workspace, package_folder
 from watchdog.storage.journal import Journal
 from watchdog.storage.ledger import Ledger
@@ -68,12 +70,24 @@ def run(
     )
     console = stderr_console()
     with open_workspace(settings) as workspace:
+        write = partial(
+            site.write_site,
+            settings.matrix,
+            workspace.ledger,
+            settings.reports,
+            settings.smokes,
+        )
+
+        def show(unfinished: Run) -> None:
+            page = write(unfinished=unfinished).page
+            text = f"{len(unfinished.cells)} cells are judged, {unfinished.waiting} are not yet"
+            say(console, f"Report so far: {page} ({text})")
+
         with observe(console, settings.matrix) as observer:
-            result = pipeline.run(workspace, selection, observer)
+            is_whole = shard == Shard()  # the pages of a shard are replaced by those of all
+            result = pipeline.run(workspace, selection, observer, show if is_whole else None)
             observer.stage("Writing the report")
-            written = site.write_site(
-                settings.matrix, workspace.ledger, settings.reports, settings.smokes
-            )
+            written = write()
         if downgrade_reason := workspace.sandbox.downgrade_reason:
             say(console, downgrade_reason)
         print_summary(console, settings.matrix, result, written.page)
@@ -249,7 +263,7 @@ def cell(settings: Settings, cell_id: str, into: Path) -> None:
     say(console, f"Run its smoke: {names if is_automatic(smoke) else ''}{by_hand}")
 
 
-def _why_no_lock(planned: pipeline.LockedCell) -> str:
+def _why_no_lock(planned: LockedCell) -> str:
     """Return why a cell has no lock: no such Python here, or the resolver's reason."""
     if planned.resolution is None:
         return how_to_install_python(planned.cell.python)

@@ -31,6 +31,7 @@ from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import Run, State
 from watchdog.report import site
 from watchdog.runner import verdicts
+from watchdog.runner.cell_runs import LockedCell
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.storage import clock
 from watchdog.storage.archive import Archive
@@ -117,7 +118,7 @@ def _github_outputs(shard_plan: ShardPlan) -> str:
     return f"count={count}\nparts={json.dumps(names)}\nas_of={shard_plan.as_of.isoformat()}"
 
 
-def _plan_row(workspace: Workspace, planned: pipeline.LockedCell) -> dict[str, Any]:
+def _plan_row(workspace: Workspace, planned: LockedCell) -> dict[str, Any]:
     """Return what a run would do with a cell, and why, as in the JSON of the plan."""
     trial, core, resolution = planned.trial, planned.core, planned.resolution
     row: dict[str, Any] = {"cell": planned.cell.id}

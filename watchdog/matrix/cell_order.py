@@ -35,6 +35,19 @@ def newest_first(cells: Sequence[Cell], known: Sequence[PythonSeries]) -> tuple[
     return tuple(sorted(cells, key=place))
 
 
+def on_first_page(cells: Sequence[Cell], known: Sequence[PythonSeries]) -> tuple[Cell, ...]:
+    """Return the cells that the first page shows: fresh installs on the newest Python.
+
+    Args:
+        cells: of a run.
+        known: every series that exists, the oldest first.
+    """
+    today = [cell for cell in cells if cell.table is Table.TODAY]
+    here = {cell.python for cell in today}
+    newest = [p.series for p in final_series(known) if p.series in here][-1:]
+    return tuple(cell for cell in today if cell.python in newest)
+
+
 def without_resting(
     cells: Sequence[Cell],
     judged: Mapping[str, datetime],

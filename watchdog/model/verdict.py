@@ -124,6 +124,7 @@ class Run:
         doubt: why the run is unreliable, so that nothing in it is news; None if it is reliable.
         options: by which a smoke of it is run again, beside the defaults: `--matrix`, `--smokes`;
             of a wheel that is on no index `--wheel` and `--smoke`, which `extension` was given.
+        waiting: number of its cells that are not judged yet; a run that is stored has none.
     """
 
     as_of: datetime
@@ -135,6 +136,7 @@ class Run:
     doubt: str | None = None
     schema_version: int = 1
     options: tuple[str, ...] = ()
+    waiting: int = 0
 
     @property
     def name(self) -> str:

@@ -91,12 +91,14 @@ class Today:
 
     Attributes:
         doubt: why none of it is to be believed: a package of known outcome came out wrong.
+        waiting: number of combinations that the run has not judged yet; 0 once it has ended.
     """
 
     as_of: datetime
     headline: str
     breakages: tuple[Broken, ...]
     doubt: str | None = None
+    waiting: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -427,7 +429,7 @@ def today(site: SiteView) -> Today:
     """Return what is broken on a fresh install, as the front page lists it."""
     front = site.front
     breakages = tuple(broken(card, front.as_of) for card in front.on_fresh_installs)
-    return Today(front.as_of, front.headline, breakages, front.doubt)
+    return Today(front.as_of, front.headline, breakages, front.doubt, front.waiting)
 
 
 def cured(cure: CureView) -> Cured:

@@ -23,6 +23,7 @@ CHANGES: tuple[ApiChange, ...] = (
         (
             "Added: `suites.json` and its schema: the test suites that packages bring.",
             "Added: `suites` in `subjects/NAME.json`.",
+            "Added: `waiting` in `today.json`: how much of a run that goes on is not judged yet.",
         ),
     ),
     ApiChange(
@@ -45,7 +46,7 @@ CHANGES: tuple[ApiChange, ...] = (
 )
 """The latest first; the last one is what was there when this list began."""
 
-FIELDS = "908534f552f7d415fddbe22acaf652c40009a74cfd66d6e8770683a1336e9604"
+FIELDS = "d4c810858739703f4f3dd3a3eb840aeeffaf378d939c52bd339ffede4ff31ac1"
 """SHA-256 of the sorted names of all published fields, as hexadecimal digits; see the test."""
 
 

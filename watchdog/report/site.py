@@ -11,6 +11,7 @@ import jinja2
 from watchdog.facts.audit import Audit
 from watchdog.matrix.columns import FIELDS
 from watchdog.matrix.schema import Matrix
+from watchdog.model.verdict import Run
 from watchdog.report.answers import answer_files, answered_pages, answers
 from watchdog.report.api import VERSION, api_files
 from watchdog.report.api_changelog import api_changelog
@@ -48,19 +49,32 @@ class WrittenSite:
 
 
 def write_site(
-    matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path | None = None
+    matrix: Matrix,
+    ledger: Ledger,
+    reports: Path,
+    smokes: Path | None = None,
+    unfinished: Run | None = None,
 ) -> WrittenSite:
-    """Write the site for the latest run of the journal, and audit what it says."""
-    views = build_views(matrix, load_stored(matrix, ledger, reports, smokes))
+    """Write the site for the latest run of the journal, and audit what it says.
+
+    Args:
+        matrix: what is watched.
+        ledger: the records of the runs.
+        reports: the folder of the site and of all stored results.
+        smokes: folder of the smokes; by default that of the run.
+        unfinished: a run that goes on, to be shown instead; addresses of its errors may change.
+    """
+    views = build_views(matrix, load_stored(matrix, ledger, reports, smokes, unfinished))
     templates = _load_templates(matrix, views)
     for name, content in _static_files(matrix):
         files.write_atomic(reports / name, content)
     for page in all_pages(views):
         write_text(reports / page.path, _render(templates, page))
-    for address in views.facts.addresses.new:
-        Archive(reports).add_address(address)
-    for error in views.error_addresses.new:
-        Archive(reports).add_error_address(error)
+    if unfinished is None:
+        for address in views.facts.addresses.new:
+            Archive(reports).add_address(address)
+        for error in views.error_addresses.new:
+            Archive(reports).add_error_address(error)
     # Read from the folder, not from `all_pages`: pages of earlier breakages stay and are listed.
     pages = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*.html"))
     for name, text in machine_files(matrix, views, pages):

@@ -76,14 +76,21 @@ class StoredResults:
 
 
 def load_stored(
-    matrix: Matrix, ledger: Ledger, reports: Path, smokes: Path | None = None
+    matrix: Matrix,
+    ledger: Ledger,
+    reports: Path,
+    smokes: Path | None = None,
+    unfinished: Run | None = None,
 ) -> StoredResults:
     """Read every stored result that the site shows; results that do not exist are empty.
 
-    Without a folder of `smokes` it is that of the latest run.
+    Without a folder of `smokes` it is that of the latest run. That is the one that has not ended,
+    if there is one.
     """
     archive = Archive(reports)
     runs = journal.Journal(reports).runs()
+    if unfinished:
+        runs.append(unfinished)
     run = journal.latest_run(runs)
     folder = smokes or _smokes_of(run)
     histories = {subject: archive.history(subject) for subject in archive.subjects()}

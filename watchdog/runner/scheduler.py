@@ -1,8 +1,8 @@
 """Schedules resolving, downloading and running; each unit of work runs once.
 
 Everything is awaited, so that an algorithm reads as a sequence of steps while resolving,
-downloading and running overlap. Smokes run on as many workers as there are jobs: core controls
-first, then those that take longest. What waits for the network has threads of its own.
+downloading and running overlap. Smokes run on as many workers as there are jobs: the most urgent
+first, and of these those that take longest. What waits for the network has threads of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from enum import IntEnum
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
@@ -29,11 +30,32 @@ _FETCHING_PER_JOB = 2
 _PREPARING = 2
 """Workers beyond the number of jobs; they prepare environments while smokes run."""
 
+
+class Urgency(IntEnum):
+    """Which trials run before others: the first page, what others wait for, the rest."""
+
+    FIRST = 0
+    EARLY = 1
+    USUAL = 2
+
+
+_urgency: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.USUAL)
+
 _failures: ContextVar[list[str] | None] = ContextVar("failures", default=None)
 """Where the infrastructure failures of a part of the work are collected.
 
 Tasks inherit it from the task that began them.
 """
+
+
+@contextlib.contextmanager
+def with_urgency(urgency: Urgency) -> Iterator[None]:
+    """Let the trials of the block, and of tasks that begin in it, run at least as early as this."""
+    token = _urgency.set(min(urgency, _urgency.get()))
+    try:
+        yield
+    finally:
+        _urgency.reset(token)
 
 
 class Observer(Protocol):
@@ -141,22 +163,19 @@ class Scheduler:
             return await self.record(trial)
         key = ("record once", trial.fingerprint)
         run = self.workspace.runner.run_once
-        return await self.once(key, lambda: self._record(trial, first=False, run=run))
+        return await self.once(key, lambda: self._record(trial, run))
 
-    async def record(self, trial: Trial, *, first: bool = False) -> Record:
+    async def record(self, trial: Trial) -> Record:
         """Return the record of a trial, from the ledger or by running it now.
 
-        If the infrastructure fails, the record has the outcome `error` and is not stored.
-
-        Args:
-            trial: what to run.
-            first: run it before trials for which this is false.
+        If the infrastructure fails, the record has the outcome `error` and is not stored. When it
+        runs depends on `with_urgency`.
         """
         key = ("record", trial.fingerprint)
         run = self.workspace.runner.run
-        return await self.once(key, lambda: self._record(trial, first=first, run=run))
+        return await self.once(key, lambda: self._record(trial, run))
 
-    async def _record(self, trial: Trial, *, first: bool, run: Callable[[Trial], Record]) -> Record:
+    async def _record(self, trial: Trial, run: Callable[[Trial], Record]) -> Record:
         workspace = self.workspace
         if (stored := workspace.ledger.get(trial.fingerprint)) is not None:
             self.reused += 1
@@ -164,7 +183,7 @@ class Scheduler:
         self.busy.set()
         await self.prefetch_packages(trial)
         seconds = workspace.ledger.seconds(trial.subject, trial.interpreter.version)
-        rank = (not first, -seconds)
+        rank = (_urgency.get(), -seconds)
         record = await asyncio.wrap_future(self._workers.submit(rank, lambda: run(trial)))
         if record.judgement.outcome is Outcome.ERROR:
             self.report_failure(record.judgement.reason or "a trial could not be run")
@@ -174,8 +193,9 @@ class Scheduler:
         return record
 
     async def in_worker(self, work: Callable[[], T]) -> T:
-        """Run a function on a worker, before trials that wait for one."""
-        return await asyncio.wrap_future(self._workers.submit((False, 0.0), work))
+        """Run a function on a worker, before most trials that wait for one."""
+        rank = (Urgency.FIRST, 0.0)
+        return await asyncio.wrap_future(self._workers.submit(rank, work))
 
     async def prefetch_packages(self, trial: Trial) -> None:
         """Fetch the packages of a trial's lock into the store.

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import platformdirs
+from packaging.version import Version
 
 from watchdog.environments import interpreters
 from watchdog.environments.builder import Environments
@@ -36,7 +37,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model import fingerprint
 from watchdog.model.evidence import Isolation, Trial
 from watchdog.model.lock import Installation, Lock
-from watchdog.model.python_series import series_key
+from watchdog.model.python_series import PythonSeries, known_series, series_key
 from watchdog.model.release import Interpreter, Release
 from watchdog.resolver.index import Index
 from watchdog.resolver.pip import Pip
@@ -127,6 +128,11 @@ class Workspace:
         """The series here that a user may have unasked, the oldest first: no prereleases."""
         final = [series for series, i in self.interpreters.items() if not i.prerelease]
         return tuple(final or self.interpreters)
+
+    @cached_property
+    def known_pythons(self) -> tuple[PythonSeries, ...]:
+        """Every series that exists, the oldest first: those here, and those with a known day."""
+        return known_series({s: Version(i.version) for s, i in self.interpreters.items()})
 
     def older_pythons(self, python: str) -> tuple[str, ...]:
         """Return the usual series before one, the oldest first."""

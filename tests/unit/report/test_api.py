@@ -52,7 +52,7 @@ PUBLISHED = [
 
 SHAPES = {
     "today": {
-        "Today": ["as_of", "headline", "breakages", "doubt"],
+        "Today": ["as_of", "headline", "breakages", "doubt", "waiting"],
         "Broken": [
             "id",
             "subjects",

@@ -40,7 +40,7 @@ from watchdog.model.lock import Lock, LockRequest, RefutedByPip
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import core_control, releases_of
 from watchdog.runner.pip_choice import other_choice_of_pip
-from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.runner.scheduler import Scheduler, Urgency, gather, with_urgency
 from watchdog.runner.verdicts import core_is_broken
 
 _BAD_FIRST = (Outcome.BROKEN, Outcome.FLAKY, Outcome.ERROR, Outcome.UNJUDGED, Outcome.WORKS)
@@ -205,7 +205,9 @@ async def _run_subjects(
     scheduler.observer.stage(f"Running the tests of {len(trials)} packages", len(trials))
 
     async def record(trial: Trial) -> Record:
-        result = await scheduler.record(trial, first=trial.subject in (IMPORTS, framework))
+        is_early = trial.subject in (IMPORTS, framework)
+        with with_urgency(Urgency.EARLY if is_early else Urgency.USUAL):
+            result = await scheduler.record(trial)
         scheduler.observer.advance()
         if trial.subject in names and workspace.is_automatic(trial.subject):
             found = await calibrate(

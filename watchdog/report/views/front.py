@@ -82,6 +82,7 @@ class FrontView:
 
     Attributes:
         doubt: why the run is not reliable, if so.
+        waiting: number of combinations that the run has not judged yet; it goes on.
         python: the newest Python that was judged; the headline is about it.
         newer_python: that a newer Python must exist, if the newest known one is over a year old.
         failing: breakages of subjects that fail on the newest Python, the most downloaded first.
@@ -94,6 +95,7 @@ class FrontView:
 
     headline: str
     doubt: str | None
+    waiting: int
     rest: str
     counted: str
     python: str
@@ -210,6 +212,7 @@ def _front(
     return FrontView(
         headline=headline.text,
         doubt=run.doubt,
+        waiting=run.waiting,
         rest=headline.rest,
         counted=_counted(counts, verdicts, history),
         python=headline.python,
