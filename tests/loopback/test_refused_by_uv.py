@@ -100,16 +100,22 @@ def check(home: Home, *requirements: str, more: tuple[str, ...] = ()) -> Any:
     return home.json("check", "-r", write(home, *requirements), *more)
 
 
-def pip_set(home: Home) -> dict[str, str]:
-    """Return what the pip of a fresh environment would install of the file, by its own report."""
-    folder = home.folder / "plain"
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with pip; nothing is installed in it."""
+    folder = tmp_path_factory.mktemp("plain")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder
+
+
+def pip_set(home: Home, plain: Path) -> dict[str, str]:
+    """Return what the pip of a fresh environment would install of the file, by its own report."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
     env |= {"PIP_INDEX_URL": home.index_url, "PIP_CONFIG_FILE": os.devnull}
-    report = folder / "report.json"
+    report = home.folder / "report.json"
     asked = ("install", "--dry-run", "--no-cache-dir", "-q", "--report", str(report))
     subprocess.run(
-        [folder / "bin" / "python", "-m", "pip", *asked, "-r", "requirements.txt"],
+        [plain / "bin" / "python", "-m", "pip", *asked, "-r", "requirements.txt"],
         cwd=home.folder,
         env=env,
         check=True,
@@ -119,14 +125,14 @@ def pip_set(home: Home) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_refused_release_is_judged_as_pip_builds_it(home: Home) -> None:
+def test_refused_release_is_judged_as_pip_builds_it(home: Home, plain: Path) -> None:
     """What uv refuses is built by pip, installed with its dependencies and imported; it is said."""
     answer = check(home, "ext-works==1.0", "odd==2.0")
     assert (answer["outcome"], answer["not_installed"]) == ("works", [])
     assert answer["built_by_pip"] == [{"name": "odd", "version": "2.0", "file": "odd-2.0.tar.xz"}]
     assert {"odd": "2.0", "tool": "2.0"}.items() <= answer["lock"].items()
     assert (answer["imports"]["outcome"], answer["imports"]["tested"]) == ("works", 2)
-    assert answer["lock"] == pip_set(home)
+    assert answer["lock"] == pip_set(home, plain)
     done = home("check", "-r", "requirements.txt")
     assert done.returncode == 0
     assert "uv refuses odd 2.0: its only file, odd-2.0.tar.xz, is an archive" in done.stdout
@@ -165,19 +171,19 @@ def test_refused_release_can_be_the_one_that_breaks(home: Home) -> None:
     ],
 )
 def test_refused_release_is_the_one_of_pip(
-    home: Home, requirements: tuple[str, ...], version: str
+    home: Home, plain: Path, requirements: tuple[str, ...], version: str
 ) -> None:
     """Of releases that uv refuses, the one is taken that pip takes."""
     answer = check(home, *requirements)
     assert (answer["outcome"], answer["lock"]["odd"]) == ("works", version)
-    assert answer["lock"] == pip_set(home)
+    assert answer["lock"] == pip_set(home, plain)
 
 
 @pytest.mark.slow
-def test_older_release_is_not_taken_silently(home: Home) -> None:
+def test_older_release_is_not_taken_silently(home: Home, plain: Path) -> None:
     """Where uv would take an older release than pip, that of pip is judged."""
     answer = check(home, "mixed")
-    assert answer["lock"] == pip_set(home) == {"mixed": "2.0"}
+    assert answer["lock"] == pip_set(home, plain) == {"mixed": "2.0"}
     assert check(home, "mixed==1.0")["built_by_pip"] == []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import ecosystem
 import oversized
 import pytest
 from ecosystem import PYTHON
+from fault_world import SELF_TEST
 from home import Home
 from loopback_index import LoopbackIndex, Upload
 
@@ -72,17 +74,27 @@ class Ran:
 
 
 @pytest.fixture(scope="module", params=PACKAGES)
-def ran(request: pytest.FixtureRequest, build_once: Callable[..., Path]) -> Ran:
+def ran(
+    request: pytest.FixtureRequest, build_once: Callable[..., Path], passed_self_test: Path
+) -> Ran:
     """A run and a check of one package, the same for every worker."""
     name: str = request.param
-    folder = build_once(f"oversized-{name}", partial(run_package, name))
+    folder = build_once(f"oversized-{name}", partial(run_package, name, passed_self_test))
     seen = json.loads((folder / "seen.json").read_text("utf-8"))
     home = Home(folder, "", folder / "caches")  # its index has stopped
     return Ran(home, f"ext-{name} 1.0: {PACKAGES[name].reason}", seen)
 
 
-def run_package(name: str, folder: Path) -> None:
-    """Run and check a package in a folder, and write there what was seen of it from outside."""
+def run_package(name: str, passed: Path, folder: Path) -> None:
+    """Run and check a package in a folder, and write there what was seen of it from outside.
+
+    Args:
+        name: key of `PACKAGES`.
+        passed: folder of a world in which the self test passed, so that it is not run again.
+        folder: where, empty.
+    """
+    (folder / SELF_TEST).parent.mkdir(parents=True)
+    shutil.copyfile(passed / SELF_TEST, folder / SELF_TEST)
     module, package = f"ext_{name.replace('-', '_')}", f"ext-{name}"
     index = LoopbackIndex(ranges=PACKAGES[name].ranges)
     index.start()
