@@ -4,7 +4,8 @@
 outputs and commands as GitHub's runner does, and has a server for artifacts. What it lacks:
 
 - `$/…`, an action of the workflow's own repository: `own_actions_by_name` writes their full names.
-- downloads of actions: `tests/support/stand_ins` has one for each that our workflows use.
+- downloads of actions: `tests/support/stand_ins` has one for each that our workflows use. Where the
+  folder `$WATCHDOG_ACTIONS` has the action itself, it is run instead, with the `node` of PATH.
 """
 
 from __future__ import annotations
@@ -167,12 +168,15 @@ class Act:
     def _actions(self, checkout: Path) -> list[str]:
         """Return where act finds each action that the workflows name."""
         found = {f"{OWN}@main={self.home}"}
+        real = os.environ.get("WATCHDOG_ACTIONS")
+        folders = (*([Path(real)] if real else []), STAND_INS)
         for root in (checkout, self.home):
             for file in (root / ".github").rglob("*.yml"):
                 for use in _USES.finditer(file.read_text("utf-8")):
-                    stand_in = STAND_INS / use["name"].split("/")[1]
-                    if stand_in.is_dir():
-                        found.add(f"{use['name']}@{use['commit']}={stand_in}")
+                    name = use["name"].split("/")[1]
+                    there = next((f / name for f in folders if (f / name).is_dir()), None)
+                    if there:
+                        found.add(f"{use['name']}@{use['commit']}={there}")
         return sorted(found)
 
 
