@@ -120,29 +120,32 @@ class Act:
         folder: Path,
         inputs: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
+        *,
+        event: str = "workflow_dispatch",
     ) -> ActRun:
-        """Run a workflow of a repository as if somebody had started it by hand.
+        """Run a workflow of a repository, by default as if somebody had started it by hand.
 
         Args:
             repository: which is checked out; the remote `origin` gets what the workflow pushes.
             workflow: path of the file in the repository.
             folder: for what act writes; it must not exist.
-            inputs: of the workflow.
+            inputs: of the workflow; only of one that is started by hand.
             env: further environment variables of all steps.
+            event: that starts it, such as `schedule`.
         """
         checkout = folder / "checkout"
         artifacts = folder / "artifacts"
         artifacts.mkdir(parents=True)
         clone = ["git", "clone", "-q", "--branch=main", str(repository), str(checkout)]
         subprocess.run(clone, check=True)
-        argv = [self.program, "workflow_dispatch", "--json", "-C", str(checkout)]
+        argv = [self.program, event, "--json", "-C", str(checkout)]
         argv += ["-W", workflow, "-P", "ubuntu-latest=-self-hosted", "--concurrent-jobs", "2"]
         argv += ["--action-cache-path", str(folder / "jobs"), "--no-cache-server"]
         argv += ["--artifact-server-path", str(artifacts)]
         argv += ["--artifact-server-addr", "127.0.0.1", "--artifact-server-port", str(_free_port())]
         argv += ["--action-offline-mode", "-s", f"GITHUB_TOKEN={TOKEN}"]
-        event = {"repository": {"default_branch": "main"}, "inputs": dict(inputs or {})}
-        (folder / "event.json").write_text(json.dumps(event), "utf-8")
+        payload = {"repository": {"default_branch": "main"}, "inputs": dict(inputs or {})}
+        (folder / "event.json").write_text(json.dumps(payload), "utf-8")
         argv += ["--eventpath", str(folder / "event.json")]
         for action in self._actions(checkout):
             argv += ["--local-repository", action]

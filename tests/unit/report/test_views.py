@@ -324,6 +324,23 @@ def test_one_python_missing_hides_nothing(site: front.SiteView) -> None:
     assert messages == {line.subject: line.word for line in pages[1].subjects}
 
 
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        (("the index did not answer",) * 2, "2 could not be (the index did not answer)."),
+        (("the index did not answer", "no wheel yet"), "2 could not be (the reasons are below)."),
+    ],
+    ids=["one reason", "several"],
+)
+def test_reason_of_what_was_not_judged(reasons: tuple[str, ...], said: str) -> None:
+    """The sentence on the front page has a reason only if it is that of all."""
+    entries = [JournalEntry(State.UNJUDGED, reason=reason) for reason in reasons]
+    now = replace(
+        NOW, cells=NOW.cells | {f"other/today/py3.{n + 9}": e for n, e in enumerate(entries)}
+    )
+    assert said in site_of(now, facts_of(now)).front.counted
+
+
 def test_over_today_is_told_nowhere_as_going_on() -> None:
     """What works today goes on on no page, in no number and no file, though its history is open."""
     works = run(9, ext__today__py3_13=(State.WORKS, "other-works-3.13.0"))

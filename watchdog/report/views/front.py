@@ -262,8 +262,8 @@ def _counted(counts: Mapping[State, int], verdicts: Sequence[Verdict], history: 
     if not unknown:
         text += " were tested."
     else:
-        (reason, cells), *others = _unjudged(verdicts)
-        why = f" ({f'{len(cells)} because ' if others else ''}{_shortened(reason)})"
+        (reason, _), *others = _unjudged(verdicts)
+        why = " (the reasons are below)" if others else f" ({_shortened(reason)})"
         text += f": {total - unknown:,} were tested, {unknown} could not be{why}."
     last = history.numbers.last if history.numbers else None
     if last:
