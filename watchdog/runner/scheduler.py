@@ -1,8 +1,9 @@
 """Schedules resolving, downloading and running; each unit of work runs once.
 
 Everything is awaited, so that an algorithm reads as a sequence of steps while resolving,
-downloading and running overlap. Smokes run on as many workers as there are jobs: the most urgent
-first, and of these those that take longest. What waits for the network has threads of its own.
+downloading and running overlap. The most urgent is resolved, downloaded and run first. Smokes run
+on as many workers as there are jobs, of equally urgent ones those first that take longest. What
+waits for the network has threads of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from enum import IntEnum
 from functools import partial
@@ -92,9 +92,11 @@ class Scheduler:
         self.failure: str | None = None
         self._stall = stall
         jobs = workspace.settings.jobs
-        self._resolving = ThreadPoolExecutor(jobs * _RESOLVING_PER_JOB, "resolve")
-        self._fetching = ThreadPoolExecutor(jobs * _FETCHING_PER_JOB, "fetch")
-        self._workers = Workers(jobs + _PREPARING)
+        with contextlib.ExitStack() as started:
+            self._resolving = started.enter_context(Workers(jobs * _RESOLVING_PER_JOB))
+            self._fetching = started.enter_context(Workers(jobs * _FETCHING_PER_JOB))
+            self._workers = started.enter_context(Workers(jobs + _PREPARING))
+            self._threads = started.pop_all()
         self._tasks: dict[Hashable, asyncio.Future[Any]] = {}
 
     def __enter__(self) -> Self:
@@ -108,9 +110,7 @@ class Scheduler:
     ) -> None:
         if kind is not None:
             self.stop()
-        self._workers.stop()
-        for pool in (self._fetching, self._resolving):
-            pool.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
 
     def stop(self) -> None:
         """Kill what runs, and store nothing more: the time of a command is up."""
@@ -150,7 +150,7 @@ class Scheduler:
         return await self.once(key, lambda: self._in_resolving_thread(ask))
 
     async def _in_resolving_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._resolving, work)
+        return await asyncio.wrap_future(self._resolving.submit((_urgency.get(),), work))
 
     async def record_once(self, trial: Trial) -> Record:
         """Return the record of a trial, from the ledger or of one attempt.
@@ -206,14 +206,14 @@ class Scheduler:
         missing = environments.missing(trial.installation)
         unclaimed = [package for package in missing if ("fetch", package) not in self._tasks]
         if unclaimed:
-            loop = asyncio.get_running_loop()
-            fetching = loop.run_in_executor(self._fetching, environments.fetch, unclaimed)
+            fetch = partial(environments.fetch, unclaimed)
+            fetching = asyncio.wrap_future(self._fetching.submit((_urgency.get(),), fetch))
             self._tasks |= {("fetch", package): fetching for package in unclaimed}
         await asyncio.gather(*(self._tasks["fetch", package] for package in missing))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run a blocking function in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._fetching, work)
+        return await asyncio.wrap_future(self._fetching.submit((_urgency.get(),), work))
 
     async def unless_unavailable(self, work: Callable[[], T]) -> T | None:
         """Run a function in a thread; return None where what it needs cannot be had.

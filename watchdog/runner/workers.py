@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -37,8 +37,18 @@ class Workers:
             self.stop()
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def submit(self, rank: tuple[Any, ...], work: Callable[[], T]) -> Future[T]:
         """Queue a function to be run by a thread; return the future of its result.
+
+        Args:
+            rank: what is smaller runs first; all ranks of a pool can be compared.
+            work: the function.
 
         Raises:
             MemoryError: the threads ended for lack of memory.
