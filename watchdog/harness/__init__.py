@@ -64,12 +64,14 @@ def smoke_parts(smoke: Path) -> tuple[Path, ...]:
 def smoke_source(smoke: Path) -> bytes:
     """Return the text of a smoke's file, with each fixture in place of the line that imports it.
 
+    A fixture may take in another one.
+
     So a smoke is one file wherever it is copied, and a program that is cut out of it is whole.
     """
 
     def fixture(line: re.Match[bytes]) -> bytes:
         path = FIXTURES / f"{line['name'].decode()}.py"
-        return path.read_bytes() if path.is_file() else line[0]
+        return smoke_source(path) if path.is_file() else line[0]
 
     return _IMPORT_LINE.sub(fixture, smoke.read_bytes())
 

@@ -4,16 +4,7 @@ Each test is a chapter. The program is started as the video starts it, python ma
 HTTP, as its test.py does. The texts are our own.
 """
 
-import contextlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
+from json_program import started, write
 
 SABOTAGE = [
     "flask_restful/__init__.py:Api.add_resource",
@@ -24,50 +15,15 @@ SABOTAGE = [
 MAIN = "\n\nif __name__ == '__main__':\n    app.run(debug=True, port=int(os.environ['PORT']))\n"
 
 
-@contextlib.contextmanager
-def started(program):
-    """Type python main.py; gives a function that asks it, and ends it and its reloader."""
-    with open("main.py", "w") as file:
-        file.write("import os\n" + program + MAIN)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = dict(os.environ, PORT=str(port), PYTHONDONTWRITEBYTECODE="1")
-    command = [sys.executable, "main.py"]
-    with open("main.log", "w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def ask(method, path, **data):
-        url = "http://127.0.0.1:%d%s" % (port, path)
-        sent = json.dumps(data).encode() if data else None
-        headers = {"Content-Type": "application/json"} if data else {}
-        asked = urllib.request.Request(url, sent, headers, method=method)
-        try:
-            with opener.open(asked, timeout=30) as response:
-                return response.status, json.loads(response.read() or b"null")
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
-
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            with open("main.log") as log:
-                said = log.read().strip().splitlines()[-1:]
-            assert process.poll() is None and time.monotonic() < deadline, said
-            time.sleep(0.05)
-        yield ask
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(9)
+def program(text):
+    """Write main.py and start it, as the video does."""
+    write("main.py", "import os\n" + text + MAIN)
+    return started("main.py")
 
 
 def test_chapter_1_resource():
     """Chapter 1: a resource with an argument in its path, for GET and POST"""
-    program = """from flask import Flask
+    text = """from flask import Flask
 from flask_restful import Api, Resource
 
 app = Flask(__name__)
@@ -85,14 +41,14 @@ class HelloWorld(Resource):
 
 api.add_resource(HelloWorld, '/helloworld/<string:name>')
 """
-    with started(program) as ask:
+    with program(text) as ask:
         assert ask("GET", "/helloworld/tim") == (200, {"age": 19})
         assert ask("POST", "/helloworld/tim") == (200, {"data": "Posted"})
 
 
 def test_chapter_2_arguments():
     """Chapter 2: reqparse checks what is sent, abort refuses what is there already"""
-    program = """from flask import Flask
+    text = """from flask import Flask
 from flask_restful import Api, Resource, abort, reqparse
 
 app = Flask(__name__)
@@ -122,7 +78,7 @@ class Video(Resource):
 
 api.add_resource(Video, '/video/<int:video_id>')
 """
-    with started(program) as ask:
+    with program(text) as ask:
         tea = {"name": "Tea", "likes": 10}
         assert ask("GET", "/video/1") == (404, {"message": "Could not find video..."})
         refused = ask("PUT", "/video/1", likes=10)
@@ -135,7 +91,7 @@ api.add_resource(Video, '/video/<int:video_id>')
 
 def test_chapter_3_database():
     """Chapter 3: rows of Flask-SQLAlchemy are created, marshalled, changed"""
-    program = """from flask import Flask
+    text = """from flask import Flask
 from flask_restful import Api, Resource, abort, fields, marshal_with, reqparse
 from flask_sqlalchemy import SQLAlchemy
 
@@ -185,7 +141,7 @@ class Video(Resource):
 
 api.add_resource(Video, '/video/<int:video_id>')
 """
-    with started(program) as ask:
+    with program(text) as ask:
         assert ask("GET", "/video/2") == (404, {"message": "Could not find video with that id"})
         tea = {"id": 2, "name": "Tea", "likes": 10}
         assert ask("PUT", "/video/2", name="Tea", likes=10) == (201, tea)

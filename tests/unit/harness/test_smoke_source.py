@@ -8,13 +8,19 @@ from watchdog.harness import FIXTURES, SMOKES, smoke_source
 
 
 def test_fixture_stands_in_place_of_its_import(tmp_path: Path) -> None:
-    """The line that imports a fixture becomes the fixture; other imports stay as they are."""
+    """The line that imports a fixture becomes the fixture, with those that it imports itself.
+
+    Other imports stay as they are.
+    """
     smoke = tmp_path / "smoke_x.py"
     smoke.write_text(
         '"""X."""\n\nfrom flask import Flask\nfrom serving import use\n\nA = 1\n', "utf-8"
     )
     text = smoke_source(smoke)
-    fixture = (FIXTURES / "serving.py").read_bytes()
+    inner = (FIXTURES / "programs.py").read_bytes()
+    outer = (FIXTURES / "serving.py").read_bytes()
+    fixture = outer.replace(b"from programs import listening, write\n", inner)
+    assert fixture != outer
     assert text == b'"""X."""\n\nfrom flask import Flask\n' + fixture + b"\nA = 1\n"
 
 
