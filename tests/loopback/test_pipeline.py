@@ -343,6 +343,13 @@ def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> N
     assert known == parts
     assert known["ext-works"].versions
     assert home("merge", *folders).returncode == 2
+    # The same from a folder that holds them.
+    (home.folder / "parts").mkdir()
+    for folder in folders:
+        (home.folder / folder).rename(home.folder / "parts" / folder)
+    done = home("merge", "--reports", "again", "parts")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(home.states())} cells of {len(folders)} shards" in done.stderr
 
 
 def test_run_stores_project_links(finished_run: Home) -> None:

@@ -36,7 +36,7 @@ from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.storage import clock
 from watchdog.storage.archive import Archive
 from watchdog.storage.journal import NOT_ENDED, Journal, join_runs
-from watchdog.storage.ledger import Ledger
+from watchdog.storage.ledger import LEDGER, Ledger
 from watchdog.storage.project_links import add_project_links, read_project_links
 from watchdog.storage.versions import add_versions, read_versions
 
@@ -154,8 +154,12 @@ def _plan_row(workspace: Workspace, planned: LockedCell) -> dict[str, Any]:
 def merge(
     matrix_path: Path, reports: Path, plan_path: Path | None, folders: tuple[Path, ...]
 ) -> int:
-    """Join the reports of several shards into one report. Runs nothing."""
+    """Join the reports of several shards into one report. Runs nothing.
+
+    Each folder is the reports folder of a shard, or holds such folders.
+    """
     matrix = load_field(matrix_path, os.environ)
+    folders = tuple(shard for folder in folders for shard in _shard_folders(folder))
     ledger, journal = Ledger(reports), Journal(reports)
     shard_plan = read_plan(plan_path) if plan_path else None
     joined = _join_runs(journal, [Journal(folder) for folder in folders], shard_plan)
@@ -187,6 +191,17 @@ def merge(
     if any(entry.new and entry.state is State.BROKEN for entry in joined.cells.values()):
         return ExitCode.NEW_BREAKAGE
     return ExitCode.NOTHING_NEW
+
+
+def _shard_folders(folder: Path) -> list[Path]:
+    """Return the reports folders of shards that a folder holds, or the folder if it is one itself.
+
+    GitHub's action download-artifact unpacks several artifacts into a folder each, but a single one
+    into the folder itself.
+    """
+    inside = sorted(folder.iterdir())
+    is_shard = any(path.is_file() or path.name == LEDGER for path in inside)
+    return [folder] if is_shard else inside
 
 
 def _join_runs(

@@ -21,6 +21,9 @@ from watchdog.storage import files
 
 _RECORD = TypeAdapter(Record)
 
+LEDGER = "ledger"
+"""Name of its folder in a folder of reports."""
+
 
 class Ledger:
     """The records of everything that was ever run, by fingerprint.
@@ -30,7 +33,7 @@ class Ledger:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / "ledger"
+        self._folder = folder / LEDGER
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._seconds: dict[tuple[str, str], float] = {}

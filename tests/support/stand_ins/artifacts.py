@@ -74,7 +74,10 @@ def upload() -> None:
 
 
 def download() -> None:
-    """Unpack the artifact $NAME or $NUMBER into $INTO, or those that match $PATTERN below it."""
+    """Unpack the artifact $NAME or $NUMBER into $INTO, or those that match $PATTERN below it.
+
+    A single one that matches is unpacked into $INTO itself, as the action does.
+    """
     name, number = os.environ["NAME"], os.environ["NUMBER"]
     into, pattern = Path(os.environ["INTO"]), os.environ["PATTERN"]
     listed = call("ListArtifacts").get("artifacts", [])
@@ -90,7 +93,8 @@ def download() -> None:
     for artifact in chosen:
         url = call("GetSignedArtifactURL", name=artifact)["signedUrl"]
         data = request("GET", url, b"", "application/octet-stream")
-        folder = into if one or os.environ["MERGE"] == "true" else into / artifact
+        is_below = len(chosen) > 1 and os.environ["MERGE"] != "true"
+        folder = into / artifact if is_below else into
         zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
 
 
