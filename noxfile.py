@@ -147,6 +147,13 @@ def forecast_score(session: nox.Session) -> None:
     session.run("python", "benchmarks/forecast_score.py", *session.posargs)
 
 
+@nox.session(name="smoke-recall")
+def smoke_recall(session: nox.Session) -> None:
+    """Measure what the smokes miss of releases that break packages: -- werkzeug==3.0.0."""
+    install(session)
+    session.run("python", "benchmarks/smoke_recall.py", *session.posargs)
+
+
 @nox.session(name="api-coverage")
 def api_coverage(session: nox.Session) -> None:
     """Measure which share of each package its smoke runs and write reports/api-coverage.json."""

@@ -14,14 +14,11 @@ from ecosystem import PYTHON, day
 from home import Home
 from installed import publish_installed
 from loopback_index import LoopbackIndex
+from suite_packages import GOOD, publish_suite
 
 from watchdog.analysis.suite import runs
 from watchdog.storage.suites import SUITES, read_suites
 
-USE = "import part\n\n\ndef use():\n    return part.answer()\n"
-"""The module of every subject: what it answers depends on another package."""
-
-GOOD = "def answer():\n    return 42\n"
 PASSES = "\n\ndef test_fine():\n    assert True\n"
 
 SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
@@ -106,20 +103,6 @@ SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def _publish(index: LoopbackIndex, name: str, later: str, files: dict[str, str]) -> None:
-    """Publish a package with its source, whose dependency changes after its release."""
-    module = name.replace("-", "_")
-    part = f"{name}-part"
-    index.add(part, "1.0", day(3), files={f"{module}_part.py": GOOD})
-    index.add(part, "2.0", day(32), files={f"{module}_part.py": later})
-    use = USE.replace("part", f"{module}_part")
-    index.add(name, "1.0", day(4), files={f"{module}.py": use}, requires=["flask", part])
-    renamed = {
-        path: text.replace("from part", f"from {module}_part") for path, text in files.items()
-    }
-    index.add_sdist(name, "1.0", day(4), {**renamed, "PKG-INFO": f"Name: {name}\n"})
-
-
 @pytest.fixture(scope="module")
 def packages() -> Iterator[LoopbackIndex]:
     """An index with a core, the real pytest, and packages that bring tests."""
@@ -130,7 +113,7 @@ def packages() -> Iterator[LoopbackIndex]:
     # Newer than all releases: it is no breakage of theirs.
     index.add("pytest", "99.0", day(40), files={"pytest.py": "raise ImportError('too new')\n"})
     for name, (later, files) in SUITES_OF.items():
-        _publish(index, name, later, files)
+        publish_suite(index, name, later, files)
     check = "def check():\n    from werkzeug import gone\n"
     index.add("old-tool", "1.0", day(3), files={"old_tool.py": check})
     index.add("ext-no-source", "1.0", day(4), requires=["flask"])
@@ -318,7 +301,7 @@ def test_output_cannot_break_what_is_stored(home: Home, empty_index: LoopbackInd
             pass
         """
     )
-    _publish(empty_index, "ext-same", GOOD, {"tests/test_a.py": tests})
+    publish_suite(empty_index, "ext-same", GOOD, {"tests/test_a.py": tests})
     other = Home(home.folder, empty_index.url, home.caches / "hostile")
     done = other("suite", "ext-same")
     assert "\x1b[31m" not in done.stdout

@@ -170,7 +170,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         },
         changes=changes_view(matrix, results),
         results=results,
-        suites=suites_view(matrix, stored.suites) if site else None,
+        suites=suites_view(matrix, stored.suites, stored.smoke_recall) if site else None,
         suites_of={s: suites_of_subject(matrix, s, stored.suites) for s in matrix.subjects},
     )
 

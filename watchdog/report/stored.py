@@ -28,6 +28,7 @@ from watchdog.storage.forecast_score import Score, read_score
 from watchdog.storage.ledger import Ledger
 from watchdog.storage.project_links import read_project_links
 from watchdog.storage.second_opinions import SecondOpinion
+from watchdog.storage.smoke_recall import SmokeRecall, read_smoke_recall
 from watchdog.storage.suites import SuiteResult, read_suites
 from watchdog.storage.versions import FinalVersions, read_versions
 
@@ -50,6 +51,7 @@ class StoredResults:
         versions: what an installer may take today, by package.
         projects: where the projects of packages live, by package.
         suites: the last result of each package's own tests.
+        smoke_recall: what suites and smokes saw of each release and package, each time.
     """
 
     runs: Sequence[Run]
@@ -73,6 +75,7 @@ class StoredResults:
     smokes: Mapping[str, str] = field(default_factory=dict)
     projects: Mapping[str, ProjectLinks] = field(default_factory=dict)
     suites: Sequence[SuiteResult] = ()
+    smoke_recall: Sequence[Sequence[SmokeRecall]] = ()
 
 
 def load_stored(
@@ -116,6 +119,7 @@ def load_stored(
         versions=read_versions(reports),
         projects=read_project_links(reports),
         suites=tuple(read_suites(reports).values()),
+        smoke_recall=tuple(read_smoke_recall(reports).values()),
     )
 
 

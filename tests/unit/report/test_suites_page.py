@@ -14,6 +14,8 @@ from stored_samples import AFTER_A_RUN, BEFORE_THE_FIRST_RUN
 from watchdog.model.history import Culprit
 from watchdog.report import site
 from watchdog.report.content import Views, build_views
+from watchdog.report.views.smoke_recall import smoke_recall_view
+from watchdog.storage.smoke_recall import NewFailure, SmokeRecall
 from watchdog.storage.suites import SuiteControl, SuiteFinding, SuiteResult, SuiteState
 
 FINDING = SuiteFinding(
@@ -40,6 +42,23 @@ RESULT = SuiteResult(
 WITHOUT = replace(
     RESULT, subject="flask", state=SuiteState.NO_TESTS, control=None, findings=(), unclear=()
 )
+
+
+LOST = NewFailure(tests=("tests/a.py::one[<b>]",), symptom="KeyError: '<i>'", signature="KeyError")
+RECALL = SmokeRecall(
+    package="werkzeug",
+    release="3.0.0",
+    released=day(5),
+    subject="ext",
+    version="1.0",
+    python="3.8",
+    ran_at=day(9),
+    state=SuiteState.COMPARED,
+    suite=(replace(LOST, tests=tuple(f"tests/a.py::t{n}[<b>]" for n in range(8))),),
+)
+SEES = replace(RECALL, smoke=(LOST,))
+NEITHER = replace(RECALL, suite=(), subject="flask")
+NOT_RUN = replace(RECALL, state=SuiteState.NO_TESTS, subject="other")
 
 
 def views(*results: SuiteResult) -> Views:
@@ -120,3 +139,43 @@ def test_files_for_machines() -> None:
     assert own["findings"][0]["cure"] == "werkzeug<3.1"
     assert json.loads(files["subjects/ext.json"])["suites"] == [own]
     assert "Its own tests on Python 3.9: 80 of 100 pass" in files["subjects/ext.md"]
+
+
+def test_recall_page() -> None:
+    """The table counts by release; what a smoke misses is named, also where no suite was stored."""
+    stored = replace(AFTER_A_RUN, smoke_recall=((RECALL,), (NEITHER,), (NOT_RUN,)))
+    text = rendered(build_views(MATRIX, stored))["suites.html"]
+    assert "<strong>0 of 1</strong>" in text
+    assert "<td>2</td><td>0</td><td>1</td><td>0</td><td>1</td>" in text
+    assert "8 tests (<code>tests/a.py::t0[&lt;b&gt;]</code>" in text
+    assert "and 2 more" in text
+    assert "[<b>]" not in text
+    assert "The test suites of" not in text
+
+
+@pytest.mark.parametrize(
+    ("measured", "seen", "seen_first", "deepened"),
+    [
+        ([(RECALL,)], 0, 0, 0),
+        ([(SEES,)], 1, 1, 0),
+        ([(RECALL, SEES)], 1, 0, 1),
+        ([(RECALL, SEES, RECALL)], 0, 0, 0),
+        ([(SEES, RECALL)], 0, 1, 0),
+    ],
+)
+def test_recall_counts(
+    measured: list[tuple[SmokeRecall, ...]], seen: int, seen_first: int, deepened: int
+) -> None:
+    """The last measurement counts, and the first tells what the smoke saw before."""
+    view = smoke_recall_view(MATRIX, measured)
+    assert view is not None
+    (line,) = view.lines
+    assert (view.breaks, view.seen, view.seen_first) == (1, seen, seen_first)
+    assert (line.both, line.deepened) == (seen, deepened)
+    assert [m.is_seen for m in view.missed] == ([bool(deepened)] if measured != [(SEES,)] else [])
+
+
+def test_nothing_measured() -> None:
+    """Without a suite that could be compared there is no measure."""
+    assert smoke_recall_view(MATRIX, []) is None
+    assert smoke_recall_view(MATRIX, [(NOT_RUN,)]) is None

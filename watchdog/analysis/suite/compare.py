@@ -19,6 +19,12 @@ from watchdog.analysis.suite.cause import (
     SuiteExperiment,
     find_suite_cause,
 )
+from watchdog.analysis.suite.confirm import (
+    SuiteSet,
+    confirm,
+    failing_by_warnings,
+    tool_modules,
+)
 from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
@@ -36,7 +42,7 @@ from watchdog.analysis.suite.sets import (
     tool_requirements,
     usable_since,
 )
-from watchdog.model.evidence import Failure, Outcome, Record
+from watchdog.model.evidence import Failure, Outcome
 from watchdog.model.lock import Lock, LockRequest, package_name
 from watchdog.runner.scheduler import Scheduler
 from watchdog.storage.suites import SuiteControl, SuiteFinding, SuiteResult, SuiteState
@@ -70,6 +76,12 @@ class _Control:
     def lock(self) -> Lock:
         """What was installed."""
         return self.run.lock
+
+    @property
+    def suite_set(self) -> SuiteSet:
+        """What it was run with."""
+        request = self.request
+        return SuiteSet(lock=self.lock, python=request.python, as_of=request.installed_as_of)
 
     @property
     def stored(self) -> SuiteControl:
@@ -116,6 +128,11 @@ class Comparison:
     def as_of(self) -> datetime:
         """The cutoff of today's packages."""
         return self.run.request.installed_as_of
+
+    @property
+    def suite_set(self) -> SuiteSet:
+        """Today's packages."""
+        return SuiteSet(lock=self.run.lock, python=self.python, as_of=self.as_of)
 
     @property
     def tools(self) -> tuple[tuple[str, str], ...]:
@@ -186,26 +203,13 @@ class Comparison:
             reason = f"of {len(suspects)} tests that differ only {len(tests)} were run again"
             result = replace(result, reason=reason)
         self.scheduler.observer.stage(f"Running again what differs ({len(tests)})")
-        request = control.request
-        before = outcomes_of(
-            await self.runs.some(control.lock, request.python, request.installed_as_of, tests)
-        )
-        steady = tests & before.passed
-        if not steady:
-            return replace(result, flaky=_names(tests))
-        record = await self.runs.some(self.run.lock, self.python, self.as_of, steady)
-        after = outcomes_of(record)
-        is_flaky = record.judgement.outcome is Outcome.FLAKY
-        failing = frozenset(steady & after.failures.keys())
-        if is_flaky:
-            failing &= _failing_each_time(record)
-        alone = frozenset() if is_flaky else steady & after.passed
-        findings, unclear = await self._explain(control, failing, after.failures)
+        confirmed = await confirm(self.runs, control.suite_set, self.suite_set, tests)
+        findings, unclear = await self._explain(control, confirmed.failing, confirmed.failures)
         return replace(
             result,
             findings=findings,
-            flaky=_names((tests - steady) | (steady - failing - alone - after.skipped)),
-            alone=_names(alone),
+            flaky=_names(confirmed.flaky),
+            alone=_names(confirmed.alone),
             unclear=_names(unclear),
         )
 
@@ -216,9 +220,9 @@ class Comparison:
         findings: list[SuiteFinding] = []
         unclear: set[str] = set()
         groups = group_failures(failures, failing)
-        by_warnings = await self._failing_by_warnings(failing)
+        by_warnings = await failing_by_warnings(self.runs, self.suite_set, failing)
         wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
-        modules = await self.scheduler.in_thread(self._tool_modules)
+        modules = await tool_modules(self.runs, self.suite_set, [name for name, _ in self.tools])
         causes: list[SuiteCause] = []
         deadline = time.monotonic() + SEARCH_SECONDS
         for key, tests in groups.items():
@@ -247,13 +251,6 @@ class Comparison:
                 )
             )
         return tuple(findings), frozenset(unclear)
-
-    async def _failing_by_warnings(self, failing: frozenset[str]) -> frozenset[str]:
-        """Return the tests that pass if warnings are not turned into errors."""
-        if not failing:
-            return frozenset()
-        trial = self.runs.trial(self.run.lock, self.python, self.as_of, failing, lenient=True)
-        return (await self.scheduler.record(trial)).passed_uses
 
     async def _cause(
         self,
@@ -303,14 +300,6 @@ class Comparison:
         except TimeoutError:
             return SuiteCause()
 
-    def _tool_modules(self) -> frozenset[str]:
-        """Return the names of the modules of the test tools."""
-        environments = self.scheduler.workspace.environments
-        trial = self.runs.trial(self.run.lock, self.python, self.as_of)
-        names = {name for name, _ in self.tools}
-        packages = [p for p in environments.packages(trial.installation) if p.name in names]
-        return frozenset(module for p in packages for module in environments.top_levels(p))
-
     def _same_tools(self, control: _Control) -> bool:
         """Return whether neither the Python nor a test tool differs from the control's."""
         same_python = control.request.python == self.python
@@ -329,12 +318,6 @@ def _is_final(control: SuiteOutcomes, now: SuiteOutcomes, *, at_release: bool) -
 
 def _rank(control: _Control) -> tuple[float, int]:
     return control.stored.share, control.stored.passed
-
-
-def _failing_each_time(record: Record) -> frozenset[str]:
-    """Return the tests that failed in every attempt of a record."""
-    each = [outcomes_of(replace(record, evidence=(e,))).failures.keys() for e in record.evidence]
-    return frozenset(each[0]).intersection(*each[1:])
 
 
 def _names(tests: Collection[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ A package without one, or without tests in it, has no suite that can be run.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,7 @@ def find_suite(workspace: Workspace, subject: str, version: str) -> SuiteSource 
     if file is None or released is None:
         return NoSuite(state=SuiteState.NO_SOURCE)
     folder = workspace.scratch / f"suite-{subject}"
+    shutil.rmtree(folder, ignore_errors=True)  # of another version
     try:
         content = read_sdist(workspace.index, cache_folder() / "sdists", subject, file)
         unpack_sdist(file.name, content, folder)

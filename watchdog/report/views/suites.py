@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,9 @@ from watchdog.facts.suites import (
 )
 from watchdog.matrix.schema import Matrix
 from watchdog.report.views import wording
+from watchdog.report.views.smoke_recall import SmokeRecallView, smoke_recall_view
 from watchdog.report.views.tables import natural_key
+from watchdog.storage.smoke_recall import SmokeRecall
 from watchdog.storage.suites import SuiteFinding, SuiteResult, SuiteState
 
 _MOST_NAMED = 12
@@ -83,11 +85,13 @@ class SuitesView:
         lines: each subject on the newest Python that its suite was run on.
         working: number of suites that work in their control.
         failing: number of those with tests that fail since a later release.
+        recall: what the smokes miss; None where it was not measured.
     """
 
     lines: tuple[SuiteView, ...]
     working: int
     failing: int
+    recall: SmokeRecallView | None
 
     @property
     def without(self) -> tuple[SuiteView, ...]:
@@ -95,18 +99,24 @@ class SuitesView:
         return tuple(line for line in self.lines if not line.has_suite)
 
 
-def suites_view(matrix: Matrix, results: Iterable[SuiteResult]) -> SuitesView | None:
+def suites_view(
+    matrix: Matrix,
+    results: Iterable[SuiteResult],
+    measured: Iterable[Sequence[SmokeRecall]] = (),
+) -> SuitesView | None:
     """Return the page of all suites; None where none was run."""
     newest: dict[str, SuiteResult] = {}
     for result in sorted(results, key=lambda r: natural_key(r.python)):
         newest[result.subject] = result
-    if not newest:
+    recall = smoke_recall_view(matrix, measured)
+    if not newest and recall is None:
         return None
     ordered = sorted(newest.values(), key=lambda r: (matrix.download_rank(r.subject), r.subject))
     return SuitesView(
         lines=tuple(suite_view(matrix, result) for result in ordered),
         working=sum(result.works_in_control for result in ordered),
         failing=sum(result.works_in_control and bool(result.breaking) for result in ordered),
+        recall=recall,
     )
 
 
