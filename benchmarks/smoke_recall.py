@@ -63,7 +63,8 @@ def main(settings: Settings, only: tuple[str, ...], releases: tuple[str, ...]) -
     for line in view.lines if view else ():
         click.echo(
             f"{line.release}: {line.compared} compared, {line.both} seen by both, {line.suite} by "
-            f"the suite only, {line.smoke} by the smoke only, {line.neither} by neither"
+            f"the suite only, {line.own_code} by its own code only, {line.smoke} by the smoke "
+            f"only, {line.neither} by neither"
         )
     for missed in view.missed if view else ():
         click.echo(f"{missed.release}: {missed.title} {missed.version}: {missed.symptom}")

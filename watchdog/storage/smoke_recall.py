@@ -27,6 +27,7 @@ class SeenBy(StrEnum):
 
     BOTH = "both"
     SUITE = "only its suite"
+    OWN_CODE = "only its suite, whose own code is out of date"
     SMOKE = "only its smoke"
     NEITHER = "neither"
 
@@ -41,12 +42,14 @@ class NewFailure:
         symptom: the last line of the traceback.
         signature: of the failure.
         is_warning: the failure is a warning that the suite's own settings turn into an error.
+        is_own_code: the tests themselves use what is not there any more, and not the package.
     """
 
     tests: tuple[str, ...]
     symptom: str
     signature: str
     is_warning: bool = False
+    is_own_code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,21 +104,18 @@ class SmokeRecall:
 
     @property
     def breaking(self) -> tuple[NewFailure, ...]:
-        """What its suite sees, without mere warnings."""
-        return tuple(failure for failure in self.suite if not failure.is_warning)
+        """What its suite sees, without mere warnings and without what breaks only its tests."""
+        return tuple(f for f in self.suite if not f.is_warning and not f.is_own_code)
 
     @property
     def seen_by(self) -> SeenBy:
         """Which of the two see that the release breaks the package."""
-        match bool(self.breaking), bool(self.smoke):
-            case True, True:
-                return SeenBy.BOTH
-            case True, False:
-                return SeenBy.SUITE
-            case False, True:
-                return SeenBy.SMOKE
-            case _:
-                return SeenBy.NEITHER
+        is_own_code = any(failure.is_own_code for failure in self.suite)
+        if self.smoke:
+            return SeenBy.BOTH if self.breaking or is_own_code else SeenBy.SMOKE
+        if self.breaking:
+            return SeenBy.SUITE
+        return SeenBy.OWN_CODE if is_own_code else SeenBy.NEITHER
 
 
 _LINE = TypeAdapter(SmokeRecall)

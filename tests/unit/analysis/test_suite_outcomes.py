@@ -10,6 +10,7 @@ from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
     group_failures,
+    is_of_own_code,
     is_of_tools,
     is_out_of_date_tool,
     is_warning,
@@ -137,3 +138,26 @@ def test_outcomes_of_record() -> None:
     assert (found.failures, found.common) == ({"test_suite:b": LOST}, "KeyError: 'lost'")
     assert found.problem == ""
     assert outcomes_of(record()).problem == "KeyError: 'lost'"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "files", "expected"),
+    [
+        ("TypeError", "f() got an unexpected keyword argument 'x'", ["tests/a.py"], True),
+        ("ImportError", "cannot import name 'x' from 'w'", ["tests/a.py"], True),
+        ("AttributeError", "module 'w' has no attribute 'x'", ["tests/a.py"], True),
+        ("AttributeError", "'Flask' object has no attribute 'x'", ["tests/a.py"], True),
+        ("AttributeError", "'NoneType' object has no attribute 'x'", ["tests/a.py"], False),
+        ("AttributeError", "'str' object has no attribute 'x'", ["tests/a.py"], False),
+        ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/ext/b.py"], False),
+        ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/ext.py"], False),
+        ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/w/b.py"], True),
+        ("ImportError", "cannot import name 'x'", ["tests/a.py"] * 6, False),
+        ("AssertionError", "module 'w' has no attribute 'x'", ["tests/a.py"], False),
+        ("TypeError", "unsupported operand", ["tests/a.py"], False),
+    ],
+)
+def test_own_code(kind: str, message: str, files: list[str], expected: bool) -> None:
+    """What a test itself uses and is gone is no failure of its package."""
+    failure = Failure(kind, message, tuple(Frame(file, "f", 1) for file in files))
+    assert is_of_own_code(failure, {"ext"}) is expected

@@ -146,7 +146,7 @@ def test_recall_page() -> None:
     stored = replace(AFTER_A_RUN, smoke_recall=((RECALL,), (NEITHER,), (NOT_RUN,)))
     text = rendered(build_views(MATRIX, stored))["suites.html"]
     assert "<strong>0 of 1</strong>" in text
-    assert "<td>2</td><td>0</td><td>1</td><td>0</td><td>1</td>" in text
+    assert "<td>2</td><td>0</td><td>1</td><td>0</td><td>0</td><td>1</td>" in text
     assert "8 tests (<code>tests/a.py::t0[&lt;b&gt;]</code>" in text
     assert "and 2 more" in text
     assert "[<b>]" not in text

@@ -60,6 +60,7 @@ def test_damaged_lines_are_skipped(tmp_path: Path) -> None:
 
 
 WARNING = replace(LOST, is_warning=True)
+OWN_CODE = replace(LOST, is_own_code=True)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,14 @@ WARNING = replace(LOST, is_warning=True)
         ((WARNING,), (), SeenBy.NEITHER),
         ((WARNING,), (LOST,), SeenBy.SMOKE),
         ((WARNING, LOST), (), SeenBy.SUITE),
+        ((OWN_CODE,), (), SeenBy.OWN_CODE),
+        ((OWN_CODE, LOST), (), SeenBy.SUITE),
+        ((OWN_CODE,), (LOST,), SeenBy.BOTH),
+        ((OWN_CODE, WARNING), (), SeenBy.OWN_CODE),
     ],
 )
 def test_seen_by(
     suite: tuple[NewFailure, ...], smoke: tuple[NewFailure, ...], expected: SeenBy
 ) -> None:
-    """A mere warning of the suite's own settings breaks nothing."""
+    """A mere warning breaks nothing, and what breaks only the tests is told apart."""
     assert replace(RECALL, suite=suite, smoke=smoke).seen_by is expected

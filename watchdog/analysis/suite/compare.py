@@ -23,7 +23,7 @@ from watchdog.analysis.suite.confirm import (
     SuiteSet,
     confirm,
     failing_by_warnings,
-    tool_modules,
+    modules_of,
 )
 from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
@@ -222,7 +222,7 @@ class Comparison:
         groups = group_failures(failures, failing)
         by_warnings = await failing_by_warnings(self.runs, self.suite_set, failing)
         wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
-        modules = await tool_modules(self.runs, self.suite_set, [name for name, _ in self.tools])
+        modules = await modules_of(self.runs, self.suite_set, [name for name, _ in self.tools])
         causes: list[SuiteCause] = []
         deadline = time.monotonic() + SEARCH_SECONDS
         for key, tests in groups.items():

@@ -83,21 +83,21 @@ async def failing_by_warnings(
     return (await runs.scheduler.record(trial)).passed_uses
 
 
-async def tool_modules(
-    runs: SuiteRuns, suite_set: SuiteSet, tools: Collection[str]
+async def modules_of(
+    runs: SuiteRuns, suite_set: SuiteSet, names: Collection[str]
 ) -> frozenset[str]:
-    """Return the names of the modules of the test tools.
+    """Return the names of the modules of some packages.
 
     Args:
         runs: of the suite.
-        suite_set: has the tools.
-        tools: names of packages.
+        suite_set: has the packages.
+        names: of the packages.
     """
     environments = runs.scheduler.workspace.environments
     trial = runs.trial(suite_set.lock, suite_set.python, suite_set.as_of)
 
     def read() -> frozenset[str]:
-        packages = [p for p in environments.packages(trial.installation) if p.name in tools]
+        packages = [p for p in environments.packages(trial.installation) if p.name in names]
         return frozenset(module for p in packages for module in environments.top_levels(p))
 
     return await runs.scheduler.in_thread(read)

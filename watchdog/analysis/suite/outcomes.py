@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from watchdog.harness.suite import ENDED, PREFIX
-from watchdog.model.evidence import Failure, Outcome, Record, UseOutcome
+from watchdog.model.evidence import Failure, Frame, Outcome, Record, UseOutcome
 from watchdog.model.signature import deepest_package_frame, signature
 
 _TOOL_FOLDERS = ("site-packages/_pytest/", "site-packages/pluggy/", "site-packages/pytest")
@@ -117,8 +119,40 @@ def is_out_of_date_tool(failure: Failure, modules: Collection[str]) -> bool:
     frame = deepest_package_frame(failure.frames)
     if frame is None or failure.type not in _OUT_OF_DATE:
         return False
-    outermost = frame.file.removeprefix("site-packages/").split("/")[0].removesuffix(".py")
-    return outermost in modules
+    return _module_of(frame) in modules
+
+
+_GONE = re.compile(
+    r"cannot import name|No module named|module '[\w.]+' has no attribute"
+    r"|type object '\w+' has no attribute|unexpected keyword argument|positional argument"
+    r"|'(?P<object>\w+)' object has no attribute"
+)
+"""What the message of an exception says whose reason is code that uses what is not there."""
+
+_ALL_FRAMES = 6
+"""As many frames of a traceback are kept; one with so many may have had others."""
+
+
+def is_of_own_code(failure: Failure, modules: Collection[str]) -> bool:
+    """Return whether a test itself uses what is not there any more, and not its package.
+
+    Args:
+        failure: of a test.
+        modules: names of the modules of the package.
+    """
+    if failure.type not in _OUT_OF_DATE or len(failure.frames) >= _ALL_FRAMES:
+        return False
+    said = _GONE.search(failure.message)
+    if said is None or said["object"] == "NoneType" or hasattr(builtins, said["object"] or ""):
+        return False
+    return not any(_module_of(frame) in modules for frame in failure.frames)
+
+
+def _module_of(frame: Frame) -> str:
+    """Return the outermost module that a frame of an installed package is in; empty if none."""
+    if not frame.file.startswith("site-packages/"):
+        return ""
+    return frame.file.removeprefix("site-packages/").split("/")[0].removesuffix(".py")
 
 
 def test_name(use: str) -> str:

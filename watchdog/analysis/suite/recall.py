@@ -21,12 +21,13 @@ from watchdog.analysis.suite.confirm import (
     SuiteSet,
     confirm,
     failing_by_warnings,
-    tool_modules,
+    modules_of,
 )
 from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
     group_failures,
+    is_of_own_code,
     is_out_of_date_tool,
     is_warning,
     outcomes_of,
@@ -207,7 +208,8 @@ class RecallMeasure:
         by_warnings = await failing_by_warnings(runs, after, confirmed.failing)
         package = {name for name, _ in sets.after.pins}
         tools = {name for name, _ in after.lock.pins if name not in package}
-        modules = await tool_modules(runs, after, tools)
+        modules = await modules_of(runs, after, tools)
+        own = await modules_of(runs, after, {sets.subject})
         failures: list[NewFailure] = []
         left_out = set(confirmed.flaky | confirmed.alone)
         for key, names in group_failures(confirmed.failures, confirmed.failing).items():
@@ -221,6 +223,7 @@ class RecallMeasure:
                     symptom=failure.symptom,
                     signature=key,
                     is_warning=is_warning(failure) or by_warnings.issuperset(names),
+                    is_own_code=is_of_own_code(failure, own),
                 )
             )
         return replace(

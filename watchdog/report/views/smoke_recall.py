@@ -24,6 +24,7 @@ class ReleaseRecallView:
         released: UTC.
         compared: packages whose suite could be run with it.
         both, suite, smoke, neither: of these, those whose suite and smoke see a break, and so on.
+        own_code: those of which only tests fail that use themselves what is not there any more.
         deepened: of `both`, those that the smoke of an earlier measurement missed.
     """
 
@@ -32,6 +33,7 @@ class ReleaseRecallView:
     compared: int
     both: int
     suite: int
+    own_code: int
     smoke: int
     neither: int
     deepened: int
@@ -103,7 +105,7 @@ def smoke_recall_view(
     pairs = [(m[0], m[-1]) for m in measured if m and m[-1].is_compared]
     if not pairs:
         return None
-    broken = [(first, last) for first, last in pairs if last.breaking]
+    broken = [(f, last) for f, last in pairs if last.seen_by in (SeenBy.BOTH, SeenBy.SUITE)]
     missed = [
         _missed(matrix, first, last)
         for first, last in broken
@@ -132,6 +134,7 @@ def _lines(
             compared=sum(counts[name, seen] for seen in SeenBy),
             both=counts[name, SeenBy.BOTH],
             suite=counts[name, SeenBy.SUITE],
+            own_code=counts[name, SeenBy.OWN_CODE],
             smoke=counts[name, SeenBy.SMOKE],
             neither=counts[name, SeenBy.NEITHER],
             deepened=deepened[name],
