@@ -91,6 +91,13 @@ SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
             "tests/test_use.py": "from ext_tools import use\n" + PASSES,
         },
     ),
+    "ext-future-tool": (
+        GOOD,
+        {
+            "requirements-test.txt": "old-tool>=9\n",
+            "tests/test_use.py": "from ext_future_tool import use\n" + PASSES,
+        },
+    ),
     "ext-old-tool": (
         GOOD,
         {
@@ -233,6 +240,14 @@ def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
     assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
     assert answer["needs"] == "requirements-test.txt"
     assert "ext-unbuildable" not in answer["lock"]
+
+
+@pytest.mark.slow
+def test_tool_that_cannot_be_had_is_left_out(home: Home) -> None:
+    """A version of a test tool that there is not hinders no test that does not need it."""
+    answer = run(home, "ext-future-tool", 0)
+    assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
+    assert "old-tool" not in answer["lock"]
 
 
 @pytest.mark.slow

@@ -30,13 +30,18 @@ def verify_password(username, password):
     return username if (username, password) == ("ada", "engine") else None
 
 
-def create_client():
+def create_app():
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="a secret key for the smoke, long enough")
     app.config.update(APIFAIRY_TITLE="My API", APIFAIRY_VERSION="1.0")
     ma.init_app(app)
     apifairy = APIFairy()
     apifairy.init_app(app)
+    return app
+
+
+def create_client():
+    app = create_app()
     users = Blueprint("users", __name__)
 
     @users.route("/users/<int:id>")
@@ -112,3 +117,37 @@ def test_documentation():
     assert spec["paths"]["/api/me"]["get"]["security"] == [{"basic_auth": []}]
     page = client.get("/docs").data
     assert b"My API 1.0" in page and b"/apispec.json" in page
+
+
+def security_schemes(auth):
+    """Return what the specification says of an authentication, for one role of a view."""
+    app = create_app()
+
+    @app.route("/admin")
+    @authenticate(auth, role="admin")
+    def admin():
+        return ""
+
+    spec = app.test_client().get("/apispec.json").get_json()
+    assert spec["paths"]["/admin"]["get"]["security"] == [{"basic_auth": ["admin"]}]
+    return spec["components"]["securitySchemes"]
+
+
+def test_documented_authentication():
+    """The documentation of an authentication is the docstring of its own class"""
+
+    class DocumentedAuth(HTTPBasicAuth):
+        """Basic authentication scheme."""
+
+    assert security_schemes(DocumentedAuth()) == {
+        "basic_auth": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "Basic authentication scheme.",
+        }
+    }
+
+
+def test_authentication_without_documentation():
+    """An authentication as Flask-HTTPAuth has it is specified without a description"""
+    assert security_schemes(HTTPBasicAuth()) == {"basic_auth": {"type": "http", "scheme": "basic"}}

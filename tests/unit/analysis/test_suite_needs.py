@@ -85,6 +85,24 @@ def needs(folder: Path, files: dict[str, str]) -> tuple[tuple[str, ...], str, tu
             ("blinker>=1.4", 'mock<5; python_version < "3.9"', "pytest"),
             "the extra `test`",
         ),
+        (
+            {"pyproject.toml": '[tool.pdm.dev-dependencies]\ntest = ["redis>=4"]\n'},
+            ("pytest", "redis>=4"),
+            "the group of PDM `test`",
+        ),
+        (
+            {"pyproject.toml": '[tool.uv]\ndev-dependencies = ["redis", "ruff"]\n'},
+            ("pytest", "redis"),
+            "the group of uv `dev`",
+        ),
+        (
+            {
+                "pyproject.toml": '[tool.hatch.envs.hatch-test]\ndependencies = ["redis"]\n'
+                'extra-dependencies = ["six", "{root:uri}"]\n'
+            },
+            ("pytest", "redis", "six"),
+            "the environment of Hatch `test`",
+        ),
         ({"requirements/test.pip": "redis\n"}, ("pytest", "redis"), "requirements/test.pip"),
         ({"requirements-dev.in": "redis\n"}, ("pytest", "redis"), "requirements-dev.in"),
     ],
@@ -107,6 +125,21 @@ def test_imports_that_are_known_are_added(tmp_path: Path) -> None:
     requirements, source, unknown = needs(tmp_path, files)
     assert requirements == ("flask-login", "pytest", "pytest-mock", "pyyaml")
     assert (source, unknown) == ("what the tests import", ("strange",))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("@pytest.mark.asyncio\nasync def test_a(): pass\n", ("pytest", "pytest-asyncio")),
+        ("pytestmark = pytest.mark.trio\n", ("pytest", "pytest-trio")),
+        ("pytestmark = [pytest.mark.anyio]\n", ("anyio", "pytest")),
+        ("def test_a(mocker): pass\n", ("pytest", "pytest-mock")),
+        ("@pytest.mark.skip\ndef test_a(): pass\n", ("pytest",)),
+    ],
+)
+def test_plugins(tmp_path: Path, source: str, expected: tuple[str, ...]) -> None:
+    """A plugin is added whose mark or fixture a test has, if nothing declares it."""
+    assert needs(tmp_path, {"tests/test_a.py": source})[0] == expected
 
 
 def test_imports_that_another_extra_declares(tmp_path: Path) -> None:

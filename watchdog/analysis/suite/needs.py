@@ -11,23 +11,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from packaging.dependency_groups import DependencyGroupResolver
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from watchdog.analysis.suite.tests import read_ini, read_text, read_toml
-from watchdog.project.poetry import poetry_range
+from watchdog.analysis.suite.declared_groups import declared_groups
+from watchdog.analysis.suite.tests import read_ini, read_text
 
 _TEST_NAMES = ("test", "tests", "testing", "pytest", "unittest", "tests-require")
 _DEV_NAMES = ("dev", "develop", "development", "dev-dependencies", "all-dev")
-_NAMES = (*_TEST_NAMES, *_DEV_NAMES)
 
 _REQUIREMENTS = re.compile(
     r"(?:requirements?[-_./]?(?:tests?|testing|ci)|(?:tests?|testing)[-_./]?requirements?)"
@@ -82,8 +78,10 @@ _KNOWN_MODULES = {
 _FIXTURES = {"mocker": "pytest-mock"}
 """Fixtures whose plugin is known beyond doubt."""
 
+_MARKS = {"anyio": "anyio", "asyncio": "pytest-asyncio", "trio": "pytest-trio"}
+"""Marks whose plugin is known beyond doubt."""
+
 _FACTOR = re.compile(r"^[\w.,{}!*-]+:\s*")
-_EXTRA = re.compile(r"""\s*(?:and\s+)?extra\s*==\s*['"]([^'"]+)['"]\s*""")
 _MOST_INCLUDES = 20
 
 
@@ -132,6 +130,9 @@ def find_needs(
     for fixture, plugin in _FIXTURES.items():
         if plugin not in requirements and any(_takes(path, fixture) for path in files):
             requirements[plugin] = plugin
+    for mark, plugin in _MARKS.items():
+        if plugin not in requirements and any(_is_marked(path, mark) for path in files):
+            requirements[plugin] = plugin
     requirements.setdefault("pytest", "pytest")
     return SuiteNeeds(
         requirements=tuple(requirements[name] for name in sorted(requirements)),
@@ -146,19 +147,11 @@ Groups = dict[str, tuple[str, list[str]]]
 
 def _groups_of_all_places(folder: Path) -> Groups:
     """Return every extra and group that the source distribution declares."""
-    places: tuple[tuple[str, Callable[[Path], Mapping[str, list[str]]]], ...] = (
-        ("extra", _extras_of_metadata),
-        ("extra", _extras_of_pyproject),
-        ("extra", _extras_of_setup),
-        ("dependency group", _groups),
-        ("group of Poetry", _poetry_groups),
-    )
     found: Groups = {}
-    for word, read in places:
-        for name, texts in read(folder).items():
-            usable = list(_usable(texts))
-            if usable:
-                found.setdefault(canonicalize_name(name), (f"the {word} `{name}`", usable))
+    for name, kind, texts in declared_groups(folder):
+        usable = list(_usable(texts))
+        if usable:
+            found.setdefault(canonicalize_name(name), (f"the {kind} `{name}`", usable))
     return found
 
 
@@ -204,126 +197,6 @@ def _usable(texts: Iterable[str]) -> Iterator[str]:
 
 def _name(text: str) -> str:
     return canonicalize_name(Requirement(text).name)
-
-
-def _extras_of_metadata(folder: Path) -> dict[str, list[str]]:
-    """Return the requirements of each extra, as PKG-INFO has them."""
-    message = HeaderParser().parsestr(read_text(folder / "PKG-INFO"))
-    extras: dict[str, list[str]] = {}
-    for text in message.get_all("Requires-Dist") or ():
-        if match := _EXTRA.search(text):
-            bare = _EXTRA.sub(" ", text).strip().rstrip(";").strip()
-            extras.setdefault(match[1], []).append(bare)
-    return extras
-
-
-def _extras_of_pyproject(folder: Path) -> dict[str, list[str]]:
-    project = read_toml(folder / "pyproject.toml").get("project", {})
-    tables = project.get("optional-dependencies", {}) if isinstance(project, dict) else {}
-    return _lists(tables)
-
-
-def _lists(tables: Any) -> dict[str, list[str]]:  # noqa: ANN401  a file may hold anything
-    """Return the strings of each list of a table."""
-    if not isinstance(tables, dict):
-        return {}
-    return {
-        str(name): [item for item in items if isinstance(item, str)]
-        for name, items in tables.items()
-        if isinstance(items, list)
-    }
-
-
-def _extras_of_setup(folder: Path) -> dict[str, list[str]]:
-    """Return the extras and `tests_require` of setup.cfg and setup.py that are literals."""
-    sections = read_ini(folder / "setup.cfg")
-    found = {
-        name: text.splitlines() for name, text in sections.get("options.extras_require", {}).items()
-    }
-    if texts := sections.get("options", {}).get("tests_require"):
-        found.setdefault("tests-require", texts.splitlines())
-    values = _setup_arguments(read_text(folder / "setup.py"))
-    found = _lists(values.get("extras_require")) | found
-    if required := _lists({"tests-require": values.get("tests_require")}):
-        found = required | found
-    return found
-
-
-def _setup_arguments(text: str) -> dict[str, Any]:
-    """Return the arguments of `setup()` in a setup.py that are literals, or names of literals."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    names: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            names[node.targets[0].id] = _literal(node.value, names)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                if keyword.arg in ("tests_require", "extras_require"):
-                    values[keyword.arg] = _literal(keyword.value, names)
-    return values
-
-
-def _literal(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: ANN401  a literal
-    """Return the value of a literal, or of a name that stands for one; None for anything else."""
-    if isinstance(node, ast.Name):
-        return names.get(node.id)
-    if isinstance(node, ast.Dict):
-        keys = [k.value if isinstance(k, ast.Constant) else None for k in node.keys]
-        return dict(zip(keys, [_literal(v, names) for v in node.values], strict=True))
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
-
-
-def _groups(folder: Path) -> dict[str, list[str]]:
-    """Return the dependency groups (PEP 735) of pyproject.toml, with those that they include."""
-    groups = read_toml(folder / "pyproject.toml").get("dependency-groups", {})
-    if not isinstance(groups, dict):
-        return {}
-    found = {}
-    for name in groups:
-        if canonicalize_name(name) in _NAMES:
-            try:
-                resolved = DependencyGroupResolver(groups).resolve(name)
-            except (ValueError, TypeError, LookupError, ExceptionGroup, RecursionError):
-                continue
-            found[name] = [str(requirement) for requirement in resolved]
-    return found
-
-
-def _poetry_groups(folder: Path) -> dict[str, list[str]]:
-    tool = read_toml(folder / "pyproject.toml").get("tool", {})
-    poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
-    if not isinstance(poetry, dict):
-        return {}
-    tables = {"dev": poetry.get("dev-dependencies")}
-    groups = poetry.get("group", {})
-    if isinstance(groups, dict):
-        tables |= {n: g.get("dependencies") for n, g in groups.items() if isinstance(g, dict)}
-    return {
-        name: [_poetry_requirement(package, entry) for package, entry in table.items()]
-        for name, table in tables.items()
-        if isinstance(table, dict)
-    }
-
-
-def _poetry_requirement(package: str, entry: Any) -> str:  # noqa: ANN401  a file may hold anything
-    extras = ""
-    if isinstance(entry, dict):
-        named = entry.get("extras")
-        extras = f"[{','.join(map(str, named))}]" if isinstance(named, list) else ""
-        entry = entry.get("version", "")
-    try:
-        versions = poetry_range(str(entry)) if entry and entry != "*" else ""
-    except ValueError:
-        versions = ""
-    return f"{package}{extras}{versions}"
 
 
 def _of_tox(folder: Path) -> tuple[str, list[str]] | None:
@@ -398,3 +271,8 @@ def _imported(files: Iterable[Path], *, everywhere: bool = False) -> Iterator[st
 def _takes(path: Path, fixture: str) -> bool:
     """Return whether a function in a file of tests has an argument of this name."""
     return re.search(rf"def \w+\([^)]*\b{fixture}\b", read_text(path)) is not None
+
+
+def _is_marked(path: Path, mark: str) -> bool:
+    """Return whether a file of tests has a mark of pytest."""
+    return re.search(rf"\bpytest\.mark\.{mark}\b", read_text(path)) is not None

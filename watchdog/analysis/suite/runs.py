@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+from packaging.utils import canonicalize_name
 
 from watchdog.analysis.suite.source import SuiteSource
 from watchdog.harness import suite_smoke
@@ -98,7 +101,8 @@ class SuiteRuns:
     async def resolved(self, request: LockRequest, plain: Lock) -> WholeRun | str:
         """Run all tests with the set of a request; or return why there is none.
 
-        A test tool that does not build is left out: other tests may run without it.
+        A test tool that does not build, or cannot be had, is left out: other tests may run without
+        it.
 
         Args:
             request: for the package with its test tools.
@@ -107,7 +111,7 @@ class SuiteRuns:
         needed = {name for name, _ in plain.pins}
         for _ in range(_MOST_LEFT_OUT):
             lock = await self.scheduler.lock(request)
-            name = lock.name if isinstance(lock, Unbuildable) else ""
+            name = _hindrance(lock)
             if isinstance(lock, Lock):
                 record = await self.whole(lock, request.python, request.installed_as_of)
                 if record.judgement.stage is not Stage.INSTALL:
@@ -117,6 +121,24 @@ class SuiteRuns:
                 return reason_of(lock) if not isinstance(lock, Lock) else _install_reason(record)
             request = replace(request, without=(*request.without, name))
         return "too many of its test tools cannot be installed"
+
+
+def _hindrance(resolution: Resolution) -> str:
+    """Return the package that is asked for and cannot be had; empty if it is none in particular."""
+    match resolution:
+        case Unbuildable(name=name):
+            return name
+        case Conflict(reason):
+            found = _UNAVAILABLE.search(reason)
+            return canonicalize_name(found["name"]) if found else ""
+        case _:
+            return ""
+
+
+_UNAVAILABLE = re.compile(
+    r"\bonly (?P<name>[\w.-]+?)(?:[<>=!~]\S*)? (?:is|are) available and you require (?P=name)\b"
+)
+"""How uv says that no release of a package fits what is asked for of it."""
 
 
 def reason_of(resolution: Resolution) -> str:
