@@ -169,6 +169,7 @@ def matrix_page() -> str:
         ("pins", "Pins"),
         *tables,
         ("extensions.NAME", "Extension"),
+        ("extensions.NAME.suite", "Suite"),
         ("exclude and known_issues", "CellException"),
     )
     return _page(
@@ -230,6 +231,7 @@ def _default(key: Mapping[str, Any]) -> str:
 _REFERENCES = {
     "cellexception": "[exception](#exclude-and-known_issues)",
     "extension": "[extension](#extensionsname)",
+    "suite": "[mapping](#extensionsnamesuite)",
     "tables": "mapping of tables",
 }
 

@@ -98,6 +98,13 @@ SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
             "tests/test_use.py": "from ext_future_tool import use\n" + PASSES,
         },
     ),
+    "ext-given": (
+        GOOD,
+        {
+            "tests/test_use.py": "import given_tool\nfrom ext_given import use\n" + PASSES,
+            "tests/test_other.py": "import nowhere\n" + PASSES,
+        },
+    ),
     "ext-old-tool": (
         GOOD,
         {
@@ -123,6 +130,7 @@ def packages() -> Iterator[LoopbackIndex]:
         publish_suite(index, name, later, files)
     check = "def check():\n    from werkzeug import gone\n"
     index.add("old-tool", "1.0", day(3), files={"old_tool.py": check})
+    index.add("given-tool", "1.0", day(3), files={"given_tool.py": ""})
     index.add("ext-no-source", "1.0", day(4), requires=["flask"])
     yield index
     index.stop()
@@ -136,6 +144,10 @@ def home(tmp_path: Path, packages: LoopbackIndex, shared_caches: Path) -> Home:
     names = [*SUITES_OF, "ext-no-source"]
     lines = [f'python: ["{PYTHON}"]', "limits: {seconds: 20, memory_mb: 1024}", "tables:"]
     lines += ["  today: {}", "extensions:", *(f"  {n}: {{name: {n.title()}}}" for n in names)]
+    lines.remove("  ext-given: {name: Ext-Given}")
+    lines += ["  ext-given:", "    name: Ext-Given"]
+    lines += ["    suite:", "      requirements: [given-tool]"]
+    lines += ["      arguments: [--ignore=tests/test_other.py]"]
     (tmp_path / "matrix.yaml").write_text("\n".join(lines) + "\n", "utf-8")
     return Home(tmp_path, packages.url, shared_caches)
 
@@ -240,6 +252,16 @@ def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
     assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
     assert answer["needs"] == "requirements-test.txt"
     assert "ext-unbuildable" not in answer["lock"]
+
+
+@pytest.mark.slow
+def test_what_the_matrix_says_of_a_suite(home: Home) -> None:
+    """What a suite needs and does not declare can be said, and arguments of pytest."""
+    answer = run(home, "ext-given", 0)
+    assert (answer["passed"], answer.get("failed", 0)) == (1, 0)
+    assert answer["control"]["passed"] == 1
+    assert answer["needs"] == "what the tests import, and matrix.yaml"
+    assert "given-tool" in answer["tools"]
 
 
 @pytest.mark.slow

@@ -76,6 +76,17 @@ class _Strict(BaseModel):
 _Part = TypeVar("_Part", bound=BaseModel)
 
 
+class Suite(_Strict):
+    """What a package's own test suite needs, where its source distribution does not say it."""
+
+    requirements: tuple[Need, ...] = Field(
+        (), description="what its tests need beside what is found in its source distribution"
+    )
+    arguments: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="further arguments of pytest, such as --deselect"
+    )
+
+
 class Extension(_Strict):
     """A package under watch, or a scenario: an application that uses several packages."""
 
@@ -88,6 +99,9 @@ class Extension(_Strict):
     )
     python: tuple[PythonRule, ...] | None = Field(None, description="run it only on these Pythons")
     services: tuple[Service, ...] = Field((), description="servers that its smoke needs")
+    suite: Suite | None = Field(
+        None, description="what the tests that it brings need and do not declare"
+    )
     chapters: bool = Field(
         default=False,
         description="the tests of its smoke are the chapters of a tutorial, in its order, each "

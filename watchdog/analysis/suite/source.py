@@ -6,7 +6,8 @@ A package without one, or without tests in it, has no suite that can be run.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from watchdog.analysis.suite.needs import SuiteNeeds, find_needs
 from watchdog.analysis.suite.tests import SuiteTests, find_tests
 from watchdog.errors import LimitError
 from watchdog.model.fingerprint import digest
+from watchdog.model.lock import package_name
 from watchdog.resolver.sdist import find_sdist, read_sdist, unpack_sdist
 from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.storage.suites import SuiteState
@@ -72,14 +74,30 @@ def find_suite(workspace: Workspace, subject: str, version: str) -> SuiteSource 
     tests = find_tests(folder)
     if tests is None:
         return NoSuite(state=SuiteState.NO_TESTS)
+    needs = find_needs(folder, subject, tests.files, _modules(workspace))
+    extension = workspace.settings.matrix.extensions.get(subject)
+    given = extension.suite if extension else None
     return SuiteSource(
         subject=subject,
         version=version,
         released=released,
         folder=folder,
         digest=digest(file.sha256, file.name),
-        tests=tests,
-        needs=find_needs(folder, subject, tests.files, _modules(workspace)),
+        tests=replace(tests, options=(*tests.options, *given.arguments)) if given else tests,
+        needs=with_given(needs, given.requirements) if given else needs,
+    )
+
+
+def with_given(needs: SuiteNeeds, requirements: Sequence[str]) -> SuiteNeeds:
+    """Return needs with what matrix.yaml adds, which counts before what was found."""
+    if not requirements:
+        return needs
+    given = {package_name(text): text for text in requirements}
+    found = [text for text in needs.requirements if package_name(text) not in given]
+    return replace(
+        needs,
+        requirements=tuple(sorted((*found, *given.values()))),
+        source=f"{needs.source}, and matrix.yaml",
     )
 
 
