@@ -41,7 +41,7 @@ class NewFailure:
             can no longer be loaded.
         symptom: the last line of the traceback.
         signature: of the failure.
-        is_warning: the failure is a warning that the suite's own settings turn into an error.
+        is_warning: the failure is a warning that the test itself turns into an error.
         is_own_code: the tests themselves use what is not there any more, and not the package.
     """
 

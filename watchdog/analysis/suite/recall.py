@@ -20,7 +20,6 @@ from watchdog.analysis.history.timeline import snapshot_of
 from watchdog.analysis.suite.confirm import (
     SuiteSet,
     confirm,
-    failing_by_warnings,
     modules_of,
 )
 from watchdog.analysis.suite.outcomes import (
@@ -158,7 +157,8 @@ class RecallMeasure:
         source = await self.scheduler.in_thread(find)
         if isinstance(source, NoSuite):
             return replace(recall, state=source.state, reason=source.reason)
-        runs = SuiteRuns(scheduler=self.scheduler, source=source)
+        # What a release announces is no break, and would hide what it does break.
+        runs = SuiteRuns(scheduler=self.scheduler, source=source, lenient=True)
         request, later = await self._requests(sets, source)
         run = await runs.resolved(later, sets.after)
         if isinstance(run, str):
@@ -205,7 +205,6 @@ class RecallMeasure:
         if not tests:
             return recall
         confirmed = await confirm(runs, before, after, tests)
-        by_warnings = await failing_by_warnings(runs, after, confirmed.failing)
         package = {name for name, _ in sets.after.pins}
         tools = {name for name, _ in after.lock.pins if name not in package}
         modules = await modules_of(runs, after, tools)
@@ -222,7 +221,7 @@ class RecallMeasure:
                     tests=tuple(map(test_name, names)),
                     symptom=failure.symptom,
                     signature=key,
-                    is_warning=is_warning(failure) or by_warnings.issuperset(names),
+                    is_warning=is_warning(failure),
                     is_own_code=is_of_own_code(failure, own),
                 )
             )

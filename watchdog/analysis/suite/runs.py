@@ -43,10 +43,15 @@ class WholeRun:
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteRuns:
-    """Runs the suite of a release, or some of its tests, with locks."""
+    """Runs the suite of a release, or some of its tests, with locks.
+
+    Attributes:
+        lenient: warnings are never turned into errors, whatever the suite's settings say.
+    """
 
     scheduler: Scheduler
     source: SuiteSource
+    lenient: bool = False
 
     def trial(
         self,
@@ -70,7 +75,10 @@ class SuiteRuns:
         """
         source = self.source
         tests = None if wanted is None else sorted(wanted)
-        arguments = (*source.tests.arguments, *(_WARNINGS_ARE_NO_ERRORS if lenient else ()))
+        arguments = (
+            *source.tests.arguments,
+            *(_WARNINGS_ARE_NO_ERRORS if lenient or self.lenient else ()),
+        )
         return self.scheduler.workspace.made_trial(
             f"suite-{source.subject}",
             suite_smoke(
