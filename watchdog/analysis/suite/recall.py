@@ -44,10 +44,13 @@ from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
 from watchdog.storage.smoke_recall import NewFailure, RecallKey, SmokeRecall
-from watchdog.storage.suites import ENOUGH, SuiteState
+from watchdog.storage.suites import SuiteState
 
 _SETTLED = timedelta(days=90)
 """Time after a Python's release until test tools ran on it."""
+
+_ENOUGH = 0.5
+"""Share of the tests that must pass before a release, so that what they see of it counts."""
 
 _MOST_RUN_AGAIN = 1500
 """Tests that differ and are run again."""
@@ -195,7 +198,7 @@ class RecallMeasure:
         then, now = outcomes_of(earlier.record), outcomes_of(run.record)
         if earlier.record.judgement.outcome is Outcome.ERROR:
             raise InfrastructureError(then.problem)
-        if _share(then) < ENOUGH:
+        if _share(then) < _ENOUGH:
             reason = then.common or then.problem
             return replace(recall, state=SuiteState.NO_CONTROL, reason=reason)
         recall = replace(recall, state=SuiteState.COMPARED)
