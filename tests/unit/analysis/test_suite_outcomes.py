@@ -152,6 +152,7 @@ def test_outcomes_of_record() -> None:
         ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/ext/b.py"], False),
         ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/ext.py"], False),
         ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/w/b.py"], True),
+        ("ImportError", "cannot import name 'x'", ["tests/a.py", "project/src/ext/b.py"], False),
         ("ImportError", "cannot import name 'x'", ["tests/a.py"] * 6, False),
         ("AssertionError", "module 'w' has no attribute 'x'", ["tests/a.py"], False),
         ("TypeError", "unsupported operand", ["tests/a.py"], False),

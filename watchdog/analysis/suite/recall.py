@@ -245,8 +245,7 @@ class RecallMeasure:
                 sets.subject, sets.before, sets.python, self.release.before
             )
             failures = newly_failing(await self._run_again(again, sets.python), after)
-        reason = before.gap or after.gap or ("" if failures else before.symptom) or ""
-        return replace(recall, smoke=failures, smoke_reason=reason)
+        return replace(recall, smoke=failures, smoke_reason=_why_nothing(before, after))
 
     async def _smoke(self, sets: _Sets, lock: Lock, as_of: datetime) -> Snapshot:
         """Run the smoke with a lock, twice if it fails."""
@@ -260,6 +259,13 @@ class RecallMeasure:
         """Run a smoke that is known once more."""
         run = partial(self.workspace.runner.execute, trial)
         return snapshot_of(await self.scheduler.in_worker(run), self.release.before, python)
+
+
+def _why_nothing(before: Snapshot, after: Snapshot) -> str:
+    """Return why a smoke can see nothing; empty if some use passes before the release."""
+    if before.gap is not None or after.gap is not None:
+        return before.gap or after.gap or ""
+    return "" if any(not s.signature for s in before.uses.values()) else before.symptom or ""
 
 
 def newly_failing(before: Snapshot, after: Snapshot) -> tuple[NewFailure, ...]:
