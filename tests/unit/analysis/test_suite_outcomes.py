@@ -154,6 +154,7 @@ def test_outcomes_of_record() -> None:
         ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/w/b.py"], True),
         ("ImportError", "cannot import name 'x'", ["tests/a.py", "project/src/ext/b.py"], False),
         ("ImportError", "cannot import name 'x'", ["tests/a.py"] * 6, False),
+        ("ImportError", "cannot import name 'x'", ["suite-ext.py"] * 2 + ["tests/a.py"] * 5, True),
         ("AssertionError", "module 'w' has no attribute 'x'", ["tests/a.py"], False),
         ("TypeError", "unsupported operand", ["tests/a.py"], False),
     ],

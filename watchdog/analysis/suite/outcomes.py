@@ -132,6 +132,9 @@ _GONE = re.compile(
 _ALL_FRAMES = 6
 """As many frames of a traceback are kept; one with so many may have had others."""
 
+_OF_HARNESS = "suite-"
+"""How the file of the smoke that runs a suite begins, which raises its failures again."""
+
 
 def is_of_own_code(failure: Failure, modules: Collection[str]) -> bool:
     """Return whether a test itself uses what is not there any more, and not its package.
@@ -140,13 +143,14 @@ def is_of_own_code(failure: Failure, modules: Collection[str]) -> bool:
         failure: of a test.
         modules: names of the modules of the package.
     """
-    if failure.type not in _OUT_OF_DATE or len(failure.frames) >= _ALL_FRAMES:
+    frames = [frame for frame in failure.frames if not frame.file.startswith(_OF_HARNESS)]
+    if failure.type not in _OUT_OF_DATE or len(frames) >= _ALL_FRAMES:
         return False
     said = _GONE.search(failure.message)
     if said is None or said["object"] == "NoneType" or hasattr(builtins, said["object"] or ""):
         return False
     # Some suites import the package from their own folder, not from where it is installed.
-    parts = {part for frame in failure.frames for part in frame.file.split("/")}
+    parts = {part for frame in frames for part in frame.file.split("/")}
     return not any(part.removesuffix(".py") in modules for part in parts)
 
 
