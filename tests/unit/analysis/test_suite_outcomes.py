@@ -143,23 +143,25 @@ def test_outcomes_of_record() -> None:
 @pytest.mark.parametrize(
     ("kind", "message", "files", "expected"),
     [
-        ("TypeError", "f() got an unexpected keyword argument 'x'", ["tests/a.py"], True),
-        ("ImportError", "cannot import name 'x' from 'w'", ["tests/a.py"], True),
-        ("AttributeError", "module 'w' has no attribute 'x'", ["tests/a.py"], True),
-        ("AttributeError", "'Flask' object has no attribute 'x'", ["tests/a.py"], True),
-        ("AttributeError", "'NoneType' object has no attribute 'x'", ["tests/a.py"], False),
-        ("AttributeError", "'str' object has no attribute 'x'", ["tests/a.py"], False),
-        ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/ext/b.py"], False),
-        ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/ext.py"], False),
-        ("ImportError", "cannot import name 'x'", ["tests/a.py", "site-packages/w/b.py"], True),
-        ("ImportError", "cannot import name 'x'", ["tests/a.py", "project/src/ext/b.py"], False),
-        ("ImportError", "cannot import name 'x'", ["tests/a.py"] * 6, False),
-        ("ImportError", "cannot import name 'x'", ["suite-ext.py"] * 2 + ["tests/a.py"] * 5, True),
-        ("AssertionError", "module 'w' has no attribute 'x'", ["tests/a.py"], False),
-        ("TypeError", "unsupported operand", ["tests/a.py"], False),
+        ("TypeError", "f() got an unexpected keyword argument 'x'", ["a.py"], True),
+        ("ImportError", "cannot import name 'x' from 'w'", ["a.py"], True),
+        ("AttributeError", "module 'w' has no attribute 'x'", ["a.py"], True),
+        ("AttributeError", "'Flask' object has no attribute 'x'", ["a.py"], True),
+        ("AttributeError", "'NoneType' object has no attribute 'x'", ["a.py"], False),
+        ("AttributeError", "'str' object has no attribute 'x'", ["a.py"], False),
+        ("ImportError", "cannot import name 'x'", ["a.py", "site-packages/ext/b.py"], False),
+        ("ImportError", "cannot import name 'x'", ["a.py", "site-packages/ext.py"], False),
+        ("ImportError", "cannot import name 'x'", ["a.py", "site-packages/w/b.py"], True),
+        ("ImportError", "cannot import name 'x'", ["a.py", "__init__.py"], False),
+        ("ImportError", "cannot import name 'x'", ["a.py"] * 6, False),
+        ("ImportError", "cannot import name 'x'", ["suite-ext.py"] * 2 + ["a.py"] * 5, True),
+        ("ImportError", "cannot import name 'x'", ["python/x/__init__.py", "a.py"], True),
+        ("ImportError", "cannot import name 'x'", ["conftest.py"], True),
+        ("AssertionError", "module 'w' has no attribute 'x'", ["a.py"], False),
+        ("TypeError", "unsupported operand", ["a.py"], False),
     ],
 )
 def test_own_code(kind: str, message: str, files: list[str], expected: bool) -> None:
     """What a test itself uses and is gone is no failure of its package."""
     failure = Failure(kind, message, tuple(Frame(file, "f", 1) for file in files))
-    assert is_of_own_code(failure, {"ext"}) is expected
+    assert is_of_own_code("test_suite:tests/a.py::test_x", failure, {"ext"}) is expected

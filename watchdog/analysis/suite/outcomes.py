@@ -136,11 +136,12 @@ _OF_HARNESS = "suite-"
 """How the file of the smoke that runs a suite begins, which raises its failures again."""
 
 
-def is_of_own_code(failure: Failure, modules: Collection[str]) -> bool:
+def is_of_own_code(test: str, failure: Failure, modules: Collection[str]) -> bool:
     """Return whether a test itself uses what is not there any more, and not its package.
 
     Args:
-        failure: of a test.
+        test: name of the use.
+        failure: of the test.
         modules: names of the modules of the package.
     """
     frames = [frame for frame in failure.frames if not frame.file.startswith(_OF_HARNESS)]
@@ -149,9 +150,10 @@ def is_of_own_code(failure: Failure, modules: Collection[str]) -> bool:
     said = _GONE.search(failure.message)
     if said is None or said["object"] == "NoneType" or hasattr(builtins, said["object"] or ""):
         return False
-    # Some suites import the package from their own folder, not from where it is installed.
-    parts = {part for frame in frames for part in frame.file.split("/")}
-    return not any(part.removesuffix(".py") in modules for part in parts)
+    # Some suites import the package from their own folder; of its files only the name is known.
+    own_files = {test_name(test).split("::")[0].rpartition("/")[2], "conftest.py"}
+    local = {frame.file for frame in frames if "/" not in frame.file}
+    return local <= own_files and not any(_module_of(frame) in modules for frame in frames)
 
 
 def _module_of(frame: Frame) -> str:

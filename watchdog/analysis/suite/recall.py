@@ -225,7 +225,7 @@ class RecallMeasure:
                     symptom=failure.symptom,
                     signature=key,
                     is_warning=is_warning(failure),
-                    is_own_code=is_of_own_code(failure, own),
+                    is_own_code=is_of_own_code(names[0], failure, own),
                 )
             )
         return replace(
