@@ -13,6 +13,7 @@ SABOTAGE = [
     "flask_dance/consumer/oauth2.py:OAuth2ConsumerBlueprint.login",
     "flask_dance/consumer/oauth2.py:OAuth2ConsumerBlueprint.authorized",
     "flask_dance/consumer/storage/session.py:SessionStorage.set",
+    "flask_dance/contrib/github.py:make_github_blueprint",
     "flask_dance/consumer/storage/sqla.py:SQLAlchemyStorage.get",
 ]
 
@@ -121,3 +122,28 @@ def test_sqlalchemy_storage():
     assert app.test_client().get("/").data == b"you are ada"
     session.remove()
     engine.dispose()
+
+
+def test_github():
+    """The blueprint for GitHub sends a visitor who is not logged in to GitHub's page."""
+    from flask_dance.contrib.github import github, make_github_blueprint
+
+    app = Flask(__name__)
+    app.config.update(TESTING=True, SECRET_KEY="a secret key of at least 32 bytes")
+    blueprint = make_github_blueprint(client_id="my-id", client_secret="my-secret", scope="gist")
+    app.register_blueprint(blueprint, url_prefix="/login")
+
+    @app.route("/")
+    def index():
+        if not github.authorized:
+            return redirect(url_for("github.login"))
+        return "you are @%s" % github.get("/user").json()["login"]
+
+    client = app.test_client()
+    response = client.get("/")
+    assert urlsplit(response.headers["Location"]).path == "/login/github"
+    url = urlsplit(client.get("/login/github").headers["Location"])
+    assert url.path == "/login/oauth/authorize"
+    query = parse_qs(url.query)
+    assert query["client_id"] == ["my-id"] and query["scope"] == ["gist"]
+    assert query["redirect_uri"][0].endswith("/login/github/authorized")

@@ -3,7 +3,7 @@
 import importlib.util
 import unittest
 
-from flask import Flask, render_template_string, session
+from flask import Flask, get_flashed_messages, render_template_string, session
 from flask_login import (
     LoginManager,
     UserMixin,
@@ -24,6 +24,7 @@ SABOTAGE = [
     "flask_login/utils.py:logout_user",
     "flask_login/utils.py:confirm_login",
     "flask_login/login_manager.py:LoginManager._session_protection_failed",
+    "flask_login/login_manager.py:LoginManager.unauthorized",
     "flask_login/test_client.py:FlaskLoginClient.__init__",
 ]
 
@@ -191,3 +192,14 @@ def test_client_of_a_user():
     with app.test_client(user=User("7"), fresh_login=False) as client:
         assert client.get("/password").status_code == 302
     assert app.test_client().get("/private").status_code == 302
+
+
+def test_message_in_a_language():
+    """The message that asks to log in is translated and flashed; an application's tests see it"""
+    app = create_app()
+    app.login_manager.localize_callback = {"Please log in.": "Bitte anmelden."}.get
+    app.login_manager.login_message = "Please log in."
+    with app.test_client() as client:
+        assert client.get("/private").status_code == 302
+        assert current_user.is_anonymous
+        assert get_flashed_messages() == ["Bitte anmelden."]

@@ -4,10 +4,12 @@ import datetime
 
 from flask import Blueprint, Flask
 from flask_restful import Api, Resource, abort, fields, marshal_with, reqparse
+from werkzeug.exceptions import HTTPException
 
 SABOTAGE = [
     "flask_restful/__init__.py:Api.add_resource",
     "flask_restful/__init__.py:abort",
+    "flask_restful/__init__.py:Api.handle_error",
     "flask_restful/reqparse.py:RequestParser.parse_args",
     "flask_restful/fields.py:DateTime.format",
 ]
@@ -130,3 +132,42 @@ def test_errors():
     assert response.status_code == 405 and "message" in response.get_json()
     response = client.get("/nothing")
     assert response.status_code == 404 and "message" in response.get_json()
+
+
+def test_custom_errors():
+    """An exception of the application is answered as the API was told, any other with 500."""
+
+    class UserAlreadyExistsError(Exception):
+        pass
+
+    class User(Resource):
+        def get(self, name):
+            raise UserAlreadyExistsError if name == "ada" else RuntimeError
+
+    app = create_app()
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    exists = {"message": "A user with that username already exists.", "status": 409}
+    Api(app, errors={"UserAlreadyExistsError": exists}).add_resource(User, "/users/<name>")
+    response = app.test_client().get("/users/ada")
+    assert (response.status_code, response.get_json()) == (409, exists)
+    response = app.test_client().get("/users/bob")
+    assert response.status_code == 500
+    assert response.get_json() == {"message": "Internal Server Error"}
+
+
+def test_errors_over_http():
+    """An error of HTTP that the application defines is answered with the details for it."""
+
+    class ResourceDoesNotExist(HTTPException):
+        code = 410
+
+    class Old(Resource):
+        def get(self):
+            raise ResourceDoesNotExist
+
+    app = create_app()
+    gone = {"message": "A resource with that ID no longer exists.", "extra": "Look elsewhere."}
+    errors = {"ResourceDoesNotExist": dict(gone, status=410)}
+    Api(app, errors=errors).add_resource(Old, "/old")
+    response = app.test_client().get("/old")
+    assert (response.status_code, response.get_json()) == (410, dict(gone, status=410))

@@ -18,6 +18,7 @@ SABOTAGE = [
     "flask_wtf/file.py:FileField.process_formdata",
     "flask_wtf/recaptcha/widgets.py:RecaptchaWidget.__call__",
     "flask_wtf/csrf.py:CSRFProtect._error_response",
+    "flask_wtf/recaptcha/validators.py:Recaptcha.__call__",
     "flask_wtf/file.py:MultipleFileField.process_formdata",
 ]
 
@@ -213,3 +214,18 @@ def test_multiple_files():
         files = [(io.BytesIO(b"pixels"), "a.png"), (io.BytesIO(b"pixels"), last)]
         answer = client.post("/photos", data={"photos": files}).get_json()
         assert answer == [accepted, ["a.png", last]]
+
+
+def test_recaptcha_without_answer():
+    """A form that is sent without an answer to its reCAPTCHA is not valid, and says why"""
+    app = create_app()
+
+    @app.route("/join", methods=["POST"])
+    def join():
+        form = SignupForm(meta={"csrf": False})
+        return jsonify(form.validate_on_submit(), form.errors)
+
+    app.config.update(TESTING=False, WTF_CSRF_CHECK_DEFAULT=False)
+    answer = app.test_client().post("/join", data={"name": "Ada"})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert answer.get_json() == [False, {"recaptcha": ["The response parameter is missing."]}]
