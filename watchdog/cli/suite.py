@@ -17,7 +17,7 @@ from watchdog.analysis.suite.suite import run_suite, run_suite_safely
 from watchdog.cli.console import observe, say, stderr_console
 from watchdog.cli.options import Pythons, options, output_format
 from watchdog.errors import ConfigurationError, ExitCode, IncompleteError, InfrastructureError
-from watchdog.facts.suites import suite_sentence
+from watchdog.facts.suites import no_breakage_words, suite_sentence
 from watchdog.matrix.schema import Matrix
 from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
 from watchdog.runner.workspace import Settings, open_workspace
@@ -189,6 +189,8 @@ def suite_lines(title: str, result: SuiteResult) -> Iterator[str]:
 def _finding_lines(finding: SuiteFinding) -> Iterator[str]:
     if finding.is_warning:
         yield "its suite treats a warning as an error; if it is none, they pass"
+    elif finding.is_own_code:
+        yield no_breakage_words(finding)
     if culprit := finding.culprit:
         since = f" ({finding.since:%Y-%m-%d})" if finding.since else ""
         where = f", found on Python {finding.found_on}" if finding.found_on else ""

@@ -40,16 +40,23 @@ def is_mostly_judged(result: SuiteResult) -> bool:
 
 def _since(result: SuiteResult, title: Title) -> list[str]:
     """Return for each cause how many tests fail since then: what fails first, then warnings."""
-    counts: dict[tuple[bool, str], int] = {}
-    for finding in sorted(result.findings, key=lambda f: f.is_warning):
-        key = finding.is_warning, cause_words(finding, title)
+    counts: dict[tuple[str, str], int] = {}
+    for finding in sorted(result.findings, key=lambda f: (f.is_warning, f.is_own_code)):
+        key = no_breakage_words(finding), cause_words(finding, title)
         counts[key] = counts.get(key, 0) + len(finding.tests)
     words = []
-    for (is_warning, since), count in counts.items():
+    for (why, since), count in counts.items():
         verb = "fails" if count == 1 else "fail"
-        how = ", as its suite treats a warning as an error," if is_warning else ""
+        how = f", as {why}," if why else ""
         words.append(f"{count} {verb}{how} {since}")
     return words
+
+
+def no_breakage_words(finding: SuiteFinding) -> str:
+    """Return why a finding says nothing against the package; empty if it does."""
+    if finding.is_warning:
+        return "its suite treats a warning as an error"
+    return "the tests themselves use what is gone" if finding.is_own_code else ""
 
 
 def cause_words(finding: SuiteFinding, title: Title = str) -> str:

@@ -283,6 +283,7 @@ class SuiteFinding:
         error: the error that they show.
         since: the release that made them fail, in words.
         warning: whether the suite treats a warning as an error, and they pass if it is none.
+        own_code: whether the tests themselves use what is gone, and not the package.
         cure: pins with which they pass; null if none are known.
     """
 
@@ -291,6 +292,7 @@ class SuiteFinding:
     error: str
     since: str
     warning: bool
+    own_code: bool
     cure: str | None
 
 
@@ -378,6 +380,7 @@ def suite(view: SuiteView) -> Suite:
                 error=finding.symptom,
                 since=finding.since,
                 warning=finding.is_warning,
+                own_code=finding.is_own_code,
                 cure=finding.cure or None,
             )
             for finding in view.findings

@@ -77,6 +77,7 @@ class SuiteFinding:
         symptom: the last line of the traceback.
         signature: of the failure.
         is_warning: the failure is a warning that the suite's own settings turn into an error.
+        is_own_code: the tests themselves use what is not there any more, and not the package.
         culprit: the release that made them fail; None if it was not found.
         proof: `swap`, `pair`, or `undetermined`.
         since: when it was released, UTC.
@@ -89,6 +90,7 @@ class SuiteFinding:
     symptom: str
     signature: str
     is_warning: bool = False
+    is_own_code: bool = False
     culprit: Culprit | None = None
     proof: str = "undetermined"
     since: datetime | None = None
@@ -149,8 +151,8 @@ class SuiteResult:
 
     @property
     def breaking(self) -> tuple[SuiteFinding, ...]:
-        """The findings that are no mere warnings."""
-        return tuple(finding for finding in self.findings if not finding.is_warning)
+        """The findings that are no mere warnings and break more than the tests."""
+        return tuple(f for f in self.findings if not f.is_warning and not f.is_own_code)
 
 
 _RESULT = TypeAdapter(SuiteResult)

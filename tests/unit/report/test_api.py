@@ -117,7 +117,7 @@ SHAPES = {
             "reason",
             "findings",
         ],
-        "SuiteFinding": ["count", "tests", "error", "since", "warning", "cure"],
+        "SuiteFinding": ["count", "tests", "error", "since", "warning", "own_code", "cure"],
     },
     "history": {
         "History": ["breakages"],

@@ -101,6 +101,7 @@ def test_no_page_without_suites() -> None:
     [
         (RESULT, "broken"),
         (replace(RESULT, findings=(replace(FINDING, is_warning=True),)), "works"),
+        (replace(RESULT, findings=(replace(FINDING, is_own_code=True),)), "works"),
         (replace(RESULT, findings=()), "works"),
         (
             replace(

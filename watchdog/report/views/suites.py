@@ -10,6 +10,7 @@ from watchdog.facts.suites import (
     cause_words,
     failing_share,
     is_mostly_judged,
+    no_breakage_words,
     suite_sentence,
 )
 from watchdog.matrix.schema import Matrix
@@ -35,6 +36,8 @@ class SuiteFindingView:
         more: number of the others.
         since: the release that made them fail, in words.
         is_warning: the suite treats a warning as an error.
+        is_own_code: the tests themselves use what is gone, and not the package.
+        no_breakage: one of these, in words; empty if it is neither.
         cure: pins with which they pass; empty if none are known.
     """
 
@@ -44,6 +47,8 @@ class SuiteFindingView:
     symptom: str
     since: str
     is_warning: bool
+    is_own_code: bool
+    no_breakage: str
     cure: str
 
 
@@ -181,6 +186,8 @@ def _finding(matrix: Matrix, finding: SuiteFinding) -> SuiteFindingView:
         symptom=_shortened(finding.symptom),
         since=cause_words(finding, matrix.title),
         is_warning=finding.is_warning,
+        is_own_code=finding.is_own_code,
+        no_breakage=no_breakage_words(finding),
         cure=" ".join(finding.cure),
     )
 
