@@ -1,6 +1,7 @@
 """Flask-WTF: forms that validate, CSRF protection, an uploaded file, a reCAPTCHA field."""
 
 import importlib.metadata
+import importlib.util
 import io
 import re
 import unittest
@@ -229,3 +230,18 @@ def test_recaptcha_without_answer():
     answer = app.test_client().post("/join", data={"name": "Ada"})
     assert answer.status_code == 200, answer.get_data(as_text=True)
     assert answer.get_json() == [False, {"recaptcha": ["The response parameter is missing."]}]
+
+
+def test_html5_fields():
+    """The fields of HTML5 that it had before WTForms are rendered with their types"""
+    if importlib.util.find_spec("flask_wtf.html5") is None:
+        raise unittest.SkipTest("since Flask-WTF 1.0 these fields are those of WTForms")
+    from flask_wtf.html5 import EmailField, URLField
+
+    class ProfileForm(FlaskForm):
+        email = EmailField("email")
+        page = URLField("page")
+
+    with create_app().test_request_context():
+        form = ProfileForm(meta={"csrf": False})
+        assert 'type="email"' in form.email() and 'type="url"' in form.page()
