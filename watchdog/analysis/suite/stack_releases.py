@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,20 +64,41 @@ def _stack_release(package: str, release: Release) -> StackRelease | None:
 def releases_to_measure(
     workspace: Workspace, histories: Iterable[History], since: datetime
 ) -> list[StackRelease]:
-    """Return the releases that are measured unasked, those that broke most packages first.
+    """Return the releases that are measured unasked, see `choose_releases`.
 
-    These are, since an instant: the first release of each feature series of the core; the first of
-    each major series of the rest of the stack; and every release that the histories name as the
-    culprit of so many packages.
+    Raises:
+        InfrastructureError: the index cannot be read.
     """
     matrix, index = workspace.settings.matrix, workspace.index
     harmed = harmed_by(histories)
     parts = {name: 2 if name in matrix.core else 1 for name in matrix.stack_names}
+    names = sorted({*parts, *(name for name, _ in harmed)} - {PYTHON})
+    releases = {n: index.final_releases(n, workspace.settings.as_of) for n in names}
+    return choose_releases(releases, parts, harmed, since)
+
+
+def choose_releases(
+    releases: Mapping[str, Sequence[Release]],
+    parts: Mapping[str, int],
+    harmed: Mapping[tuple[str, str], Collection[str]],
+    since: datetime,
+) -> list[StackRelease]:
+    """Return the releases that are measured, those that broke most packages first.
+
+    These are, since an instant: the first release of each series of the stack, and every release
+    that broke so many packages.
+
+    Args:
+        releases: final ones of each package, in the order of their versions.
+        parts: of a version that make a series, by package of the stack: 1 for major series, 2 for
+            feature series.
+        harmed: the subjects that each release broke, by its name and version.
+        since: UTC.
+    """
     chosen: dict[tuple[str, str], StackRelease] = {}
-    for name in sorted({*parts, *(name for name, _ in harmed)} - {PYTHON}):
-        final = index.final_releases(name, workspace.settings.as_of)
-        first = first_of_series(final, parts[name]) if name in parts else set()
-        for release in final:
+    for name, own in releases.items():
+        first = first_of_series(own, parts[name]) if name in parts else set()
+        for release in own:
             version = str(release.version)
             found = _stack_release(name, release)
             is_wanted = version in first or len(harmed.get((name, version), ())) >= _HARMFUL
