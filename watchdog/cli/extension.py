@@ -24,6 +24,7 @@ from watchdog.cli.options import as_of_option, jobs_option, smokes_option
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.matrix import load, schema
 from watchdog.matrix.schema import Matrix
+from watchdog.matrix.schema_types import Service
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State, Verdict, count_states
 from watchdog.report import site
@@ -83,7 +84,7 @@ _MOST_CELLS = 5
     "--service",
     "services",
     multiple=True,
-    type=click.Choice(get_args(schema.Service)),
+    type=click.Choice(get_args(Service)),
     help="A server that the smoke test needs; may be repeated.",
 )
 @click.option(

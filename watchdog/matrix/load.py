@@ -19,10 +19,6 @@ from watchdog.errors import ConfigurationError
 from watchdog.matrix import python_rules, version_rules
 from watchdog.matrix.columns import Columns, in_tables
 from watchdog.matrix.schema import (
-    MONTH_PATTERN,
-    REPOSITORY_PATTERN,
-    SERIES_PATTERN,
-    URL_PATTERN,
     CellException,
     CoreTable,
     Extension,
@@ -36,6 +32,12 @@ from watchdog.matrix.schema import (
     TodayTable,
     VersionsTable,
     columns_of,
+)
+from watchdog.matrix.schema_types import (
+    MONTH_PATTERN,
+    REPOSITORY_PATTERN,
+    SERIES_PATTERN,
+    URL_PATTERN,
 )
 from watchdog.matrix.tail_list import BUILT_IN_LIST, read_tail_list
 from watchdog.model.python_series import PythonSeries, known_series

@@ -7,39 +7,31 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
-from watchdog.matrix import python_rules, version_rules
+from watchdog.matrix import python_rules
 from watchdog.matrix.columns import TAKEN, Columns
+from watchdog.matrix.schema_types import (
+    MONTH_PATTERN,
+    REPOSITORY_PATTERN,
+    URL_PATTERN,
+    Name,
+    Need,
+    PythonRule,
+    Reason,
+    Rule,
+    Series,
+    Service,
+    Strict,
+)
 from watchdog.model.python_series import PythonSeries
 from watchdog.model.tail import TailPackage
 
 SCHEMA_FILE = "watchdog/matrix.schema.json"
 DEFAULT_CORE = {"flask": "Flask", "werkzeug": "Werkzeug"}
 """The core of a file that names none."""
-
-SERIES_PATTERN = r"^\d+\.\d+$"
-MONTH_PATTERN = r"^\d{4}-\d{2}$"
-URL_PATTERN = r"""^https?://[^\s"'<>]+/$"""
-REPOSITORY_PATTERN = r"""^https?://[^\s"'<>]*[^\s"'<>/]$"""
-
-
-def _check_requirement(text: str) -> str:
-    try:
-        Requirement(text)
-    except InvalidRequirement as e:
-        raise ValueError(f"not a requirement: {str(e).splitlines()[0]}") from None
-    return text
-
-
-def _check_normalised(text: str) -> str:
-    if text != canonicalize_name(text):
-        raise ValueError(f"write it normalised: {canonicalize_name(text)}")
-    return text
 
 
 def _check_core(core: dict[str, str]) -> dict[str, str]:
@@ -53,30 +45,14 @@ def _check_core(core: dict[str, str]) -> dict[str, str]:
     return core
 
 
-Series = Annotated[str, Field(pattern=SERIES_PATTERN, examples=["3.13"])]
-PythonRule = Annotated[
-    str, Field(pattern=python_rules.PATTERN, examples=["since 3.8", "newest 2", "3.13"])
-]
-Rule = Annotated[
-    str, Field(pattern=version_rules.PATTERN, examples=["newest", "last 3", "since 1.0"])
-]
-Need = Annotated[str, AfterValidator(_check_requirement)]
-Name = Annotated[str, AfterValidator(_check_normalised)]
-Service = Literal["smtp", "redis", "mongodb", "oauth"]
 _PYTHONS = "Pythons of this table"
 _FRAMEWORK = "versions of the framework"
 _FOUNDATION = "versions of its foundation"
-_Reason = Annotated[str, Field(min_length=10, description="the reason, for later readers")]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
 
 _Part = TypeVar("_Part", bound=BaseModel)
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """What a package's own test suite needs, where its source distribution does not say it."""
 
     requirements: tuple[Need, ...] = Field(
@@ -87,7 +63,7 @@ class Suite(_Strict):
     )
 
 
-class Extension(_Strict):
+class Extension(Strict):
     """A package under watch, or a scenario: an application that uses several packages."""
 
     name: str = Field(description="the name as people write it, such as Flask-Login")
@@ -114,7 +90,7 @@ class Extension(_Strict):
     successor: str | None = Field(None, description="what to use instead, if it is abandoned")
 
 
-class CoreTable(_Strict):
+class CoreTable(Strict):
     """Series of the framework x series of its foundation, without any extension."""
 
     python: tuple[PythonRule, ...] = Field(description=_PYTHONS)
@@ -122,13 +98,13 @@ class CoreTable(_Strict):
     foundation: tuple[Rule, ...] = Field(description=_FOUNDATION)
 
 
-class TodayTable(_Strict):
+class TodayTable(Strict):
     """Each subject, unpinned, on every Python: what a new user gets."""
 
     python: tuple[PythonRule, ...] | None = Field(None, description="default: every Python")
 
 
-class _Subjects(_Strict):
+class _Subjects(Strict):
     subjects: tuple[str, ...] = Field(
         ("*",), min_length=1, description="globs over names of extensions"
     )
@@ -154,7 +130,7 @@ class VersionsTable(_Subjects):
     framework: tuple[Rule, ...] = Field(("newest",), description=_FRAMEWORK)
 
 
-class TailTable(_Strict):
+class TailTable(Strict):
     """The long tail: packages without an entry here, unpinned, with the automatic smoke."""
 
     python: tuple[PythonRule, ...] = Field(description=_PYTHONS)
@@ -168,7 +144,7 @@ class TailTable(_Strict):
     )
 
 
-class Tables(_Strict):
+class Tables(Strict):
     """The tables of cells; leave one out to not run it."""
 
     core: CoreTable | None = None
@@ -178,7 +154,7 @@ class Tables(_Strict):
     tail: TailTable | None = None
 
 
-class Limits(_Strict):
+class Limits(Strict):
     """The time and memory that one smoke may use."""
 
     seconds: Annotated[
@@ -189,11 +165,11 @@ class Limits(_Strict):
     ] = 2048
 
 
-class CellException(_Strict):
+class CellException(Strict):
     """An exception for some cells: which, why, and until when."""
 
     cells: str = Field(description="glob over cell ids, such as flask-login/grid/*")
-    reason: _Reason
+    reason: Reason
     until: date | None = Field(None, description="the last day on which it applies")
 
     def holds(self, today: date) -> bool:
@@ -201,7 +177,7 @@ class CellException(_Strict):
         return self.until is None or today <= self.until
 
 
-class Site(_Strict):
+class Site(Strict):
     """The title and the address of the published pages."""
 
     title: Annotated[str, Field(description="shown on every page")] = "Flask compatibility watchdog"
@@ -221,7 +197,7 @@ class Site(_Strict):
     ] = None
 
 
-class Pins(_Strict):
+class Pins(Strict):
     """The pinned releases of the framework that are tried, alone and with other packages."""
 
     since: Annotated[
@@ -235,7 +211,7 @@ class Pins(_Strict):
     ] = None
 
 
-class Matrix(_Strict):
+class Matrix(Strict):
     """The content of matrix.yaml."""
 
     model_config = ConfigDict(title="matrix.yaml of the Flask compatibility watchdog")
