@@ -41,6 +41,8 @@ NOW = START + timedelta(days=60)
 SERIES = 10
 """Number of series of the framework, and of the package it depends on."""
 PARTS = 10
+SHOWN = 5
+"""Results that differ of which each round shows no more."""
 BETWEEN_RUNS = ("a damaged store entry", "a torn ledger line", "a full disk")
 KILLED_PROCESSES = {
     "SIGKILL of a probe": "/probe.py",
@@ -390,13 +392,15 @@ def run_soak(folder: Path, arguments: argparse.Namespace) -> Figures:
     figures.faults = dict(sorted(soak.counts.items()))
     figures.processes_left = len(soak.processes())
     figures.folders_left = len(list((folder / "temporary").glob("fw-*")))
-    compare_rounds(figures, folder, rounds)
+    compare_rounds(figures, folder, rounds, report)
     measure_resources(figures, folder, rounds, samples)
     return figures
 
 
-def compare_rounds(figures: Figures, folder: Path, rounds: Sequence[str]) -> None:
-    """Count what the rounds have lost or judged differently from the undisturbed run."""
+def compare_rounds(
+    figures: Figures, folder: Path, rounds: Sequence[str], report: Callable[..., None]
+) -> None:
+    """Count what the rounds have lost or judged differently; report some of it."""
     expected = read_ledger(folder / "undisturbed")
     expected_states = read_states(folder / "undisturbed")
     figures.rounds, figures.cells = len(rounds), len(expected_states)
@@ -404,9 +408,15 @@ def compare_rounds(figures: Figures, folder: Path, rounds: Sequence[str]) -> Non
     for reports in rounds:
         judgements, states = read_ledger(folder / reports), read_states(folder / reports)
         figures.lost += len(expected.keys() - judgements.keys())
-        figures.different += sum(expected.get(k) != v for k, v in judgements.items())
+        different = [k for k, v in judgements.items() if expected.get(k) != v]
+        figures.different += len(different)
+        for key in different[:SHOWN]:
+            report(f"{reports}: {key}: {judgements[key]} instead of {expected.get(key)}")
         cells = expected_states.keys() | states.keys()
-        figures.states_differ += sum(expected_states.get(i) != states.get(i) for i in cells)
+        other = [i for i in sorted(cells) if expected_states.get(i) != states.get(i)]
+        figures.states_differ += len(other)
+        for cell in other[:SHOWN]:
+            report(f"{reports}: {cell}: {states.get(cell)} instead of {expected_states.get(cell)}")
 
 
 def measure_resources(
