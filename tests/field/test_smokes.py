@@ -30,6 +30,7 @@ from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.model.release import Interpreter
 from watchdog.runner.controls import contemporary_requests
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
+from watchdog.sandbox.process import kill_marked
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +196,7 @@ class Bench:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        kill_marked(f"HOME={work}\0")  # programs that the smoke started in a session of their own
         written = read_events(events)
         tests = [event for event in written if event["event"] == "test"]
         self.skipped = [test["reason"] for test in tests if test["outcome"] == "skipped"]
