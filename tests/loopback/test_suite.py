@@ -255,6 +255,19 @@ def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
 
 
 @pytest.mark.slow
+def test_what_pytest_needs_is_not_left_out(home: Home, empty_index: LoopbackIndex) -> None:
+    """Where a package that pytest needs cannot be built, there is no set, and no failing test."""
+    ecosystem.begin(empty_index, _other(home))
+    publish_installed(empty_index, "pytest", day(2))
+    publish_suite(empty_index, "ext-same", GOOD, {"tests/test_use.py": PASSES})
+    # The newest pluggy at that time is one that does not build.
+    empty_index.add_sdist("pluggy", "1.99", day(3), {"setup.py": "raise SystemExit('no')\n"})
+    other = Home(home.folder, empty_index.url, home.caches / "unbuildable")
+    done = other("suite", "ext-same")
+    assert (done.returncode, "does not build" in done.stderr) == (3, True), done.stderr
+
+
+@pytest.mark.slow
 def test_what_the_matrix_says_of_a_suite(home: Home) -> None:
     """What a suite needs and does not declare can be said, and arguments of pytest."""
     answer = run(home, "ext-given", 0)

@@ -90,15 +90,6 @@ def test_options(tmp_path: Path, addopts: str, options: tuple[str, ...]) -> None
     assert found.options == options
 
 
-def test_doctests_of_modules(tmp_path: Path) -> None:
-    """Where modules are searched for doctests, programs of the documentation are none."""
-    settings = "[pytest]\naddopts = --doctest-modules\ntestpaths = docs tests\n"
-    files = {"pytest.ini": settings, "tests/test_a.py": TEST, "docs/conf.py": "import theme\n"}
-    found = find_tests(write(tmp_path, files))
-    assert found is not None
-    assert found.options == ("--doctest-modules", "--ignore=docs")
-
-
 def test_section_that_ends_pytest(tmp_path: Path) -> None:
     """Settings for which pytest ends are not read by it."""
     found = find_tests(

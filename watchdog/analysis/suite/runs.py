@@ -125,10 +125,17 @@ class SuiteRuns:
                 if record.judgement.stage is not Stage.INSTALL:
                     return WholeRun(request=request, lock=lock, record=record)
                 name, _ = failed_release(record.evidence[-1].log)
-            if not name or name in needed or name in request.without:
+            is_left_out = name in request.without
+            if not name or name in needed or is_left_out or await self._is_of_pytest(name, request):
                 return reason_of(lock) if not isinstance(lock, Lock) else _install_reason(record)
             request = replace(request, without=(*request.without, name))
         return "too many of its test tools cannot be installed"
+
+    async def _is_of_pytest(self, name: str, request: LockRequest) -> bool:
+        """Return whether pytest needs a package, so that without it no test runs."""
+        alone = replace(request, requirements=("pytest",), constraints=(), later=(), without=())
+        lock = await self.scheduler.lock(alone)
+        return not isinstance(lock, Lock) or lock.version(name) is not None
 
 
 def _hindrance(resolution: Resolution) -> str:

@@ -64,8 +64,6 @@ def find_tests(folder: Path) -> SuiteTests | None:
         return None
     settings = _pytest_settings(folder)
     options = _kept_options(str(settings.get("addopts") or ""))
-    if _OWN_FLAGS[0] in options:
-        options += _ignore_options(folder)
     if "pytest" in read_ini(folder / "setup.cfg"):
         options = (*options, *_NO_SETTINGS)
     options += _name_options(files, settings)
@@ -73,11 +71,6 @@ def find_tests(folder: Path) -> SuiteTests | None:
     if named and any((folder / path).exists() for path in named):
         return SuiteTests(paths=(), files=files, options=options)
     return SuiteTests(paths=_paths(folder, files), files=files, options=options)
-
-
-def _ignore_options(folder: Path) -> tuple[str, ...]:
-    """Return options that leave out the programs of the documentation, which hold no doctests."""
-    return tuple(f"--ignore={name}" for name in sorted(_NOT_SEARCHED) if (folder / name).is_dir())
 
 
 def _name_options(files: tuple[Path, ...], settings: dict[str, Any]) -> tuple[str, ...]:
