@@ -10,7 +10,6 @@ from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
     group_failures,
-    is_of_own_code,
     is_of_tools,
     is_out_of_date_tool,
     is_warning,
@@ -138,30 +137,3 @@ def test_outcomes_of_record() -> None:
     assert (found.failures, found.common) == ({"test_suite:b": LOST}, "KeyError: 'lost'")
     assert found.problem == ""
     assert outcomes_of(record()).problem == "KeyError: 'lost'"
-
-
-@pytest.mark.parametrize(
-    ("kind", "message", "files", "expected"),
-    [
-        ("TypeError", "f() got an unexpected keyword argument 'x'", ["a.py"], True),
-        ("ImportError", "cannot import name 'x' from 'w'", ["a.py"], True),
-        ("AttributeError", "module 'w' has no attribute 'x'", ["a.py"], True),
-        ("AttributeError", "'Flask' object has no attribute 'x'", ["a.py"], True),
-        ("AttributeError", "'NoneType' object has no attribute 'x'", ["a.py"], False),
-        ("AttributeError", "'str' object has no attribute 'x'", ["a.py"], False),
-        ("ImportError", "cannot import name 'x'", ["a.py", "site-packages/ext/b.py"], False),
-        ("ImportError", "cannot import name 'x'", ["a.py", "site-packages/ext.py"], False),
-        ("ImportError", "cannot import name 'x'", ["a.py", "site-packages/w/b.py"], True),
-        ("ImportError", "cannot import name 'x'", ["a.py", "__init__.py"], False),
-        ("ImportError", "cannot import name 'x'", ["a.py"] * 6, False),
-        ("ImportError", "cannot import name 'x'", ["suite-ext.py"] * 2 + ["a.py"] * 5, True),
-        ("ImportError", "cannot import name 'x'", ["python/x/__init__.py", "a.py"], True),
-        ("ImportError", "cannot import name 'x'", ["conftest.py"], True),
-        ("AssertionError", "module 'w' has no attribute 'x'", ["a.py"], False),
-        ("TypeError", "unsupported operand", ["a.py"], False),
-    ],
-)
-def test_own_code(kind: str, message: str, files: list[str], expected: bool) -> None:
-    """What a test itself uses and is gone is no failure of its package."""
-    failure = Failure(kind, message, tuple(Frame(file, "f", 1) for file in files))
-    assert is_of_own_code("test_suite:tests/a.py::test_x", failure, {"ext"}) is expected

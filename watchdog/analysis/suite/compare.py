@@ -24,12 +24,12 @@ from watchdog.analysis.suite.confirm import (
     confirm,
     failing_by_warnings,
     modules_of,
+    package_names,
 )
 from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
     group_failures,
-    is_of_own_code,
     is_of_tools,
     is_out_of_date_tool,
     is_warning,
@@ -224,7 +224,7 @@ class Comparison:
         by_warnings = await failing_by_warnings(self.runs, self.suite_set, failing)
         wanted = frozenset(t for tests in groups.values() for t in tests[:_MOST_OF_A_GROUP])
         modules = await modules_of(self.runs, self.suite_set, [name for name, _ in self.tools])
-        own = await modules_of(self.runs, self.suite_set, {self.runs.source.subject})
+        own = await package_names(self.runs, self.suite_set)
         causes: list[SuiteCause] = []
         deadline = time.monotonic() + SEARCH_SECONDS
         for key, tests in groups.items():
@@ -245,7 +245,7 @@ class Comparison:
                     symptom=failure.symptom,
                     signature=key,
                     is_warning=is_warning(failure) or by_warnings.issuperset(tests),
-                    is_own_code=is_of_own_code(tests[0], failure, own),
+                    is_own_code=own.is_own_code(tests[0], failure),
                     culprit=cause.culprit,
                     proof=cause.proof,
                     since=cause.since,

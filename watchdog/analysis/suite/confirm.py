@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from watchdog.analysis.suite.outcomes import outcomes_of
+from watchdog.analysis.suite.own_code import PackageNames, defined_names
 from watchdog.analysis.suite.runs import SuiteRuns
 from watchdog.model.evidence import Failure, Outcome, Record
 from watchdog.model.lock import Lock
@@ -101,6 +103,16 @@ async def modules_of(
         return frozenset(module for p in packages for module in environments.top_levels(p))
 
     return await runs.scheduler.in_thread(read)
+
+
+async def package_names(runs: SuiteRuns, suite_set: SuiteSet) -> PackageNames:
+    """Return the names of the package whose suite is run."""
+    source = runs.source
+    find = partial(defined_names, source.folder, source.tests.files)
+    return PackageNames(
+        modules=await modules_of(runs, suite_set, {source.subject}),
+        defined=await runs.scheduler.in_thread(find),
+    )
 
 
 def _failing_each_time(record: Record) -> frozenset[str]:

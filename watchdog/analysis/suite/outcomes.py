@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -96,7 +94,7 @@ def is_of_tools(failure: Failure) -> bool:
     return bool(files) and files[-1].startswith(_TOOL_FOLDERS)
 
 
-_OUT_OF_DATE = frozenset(
+OUT_OF_DATE = frozenset(
     {
         "AttributeError",
         "ImportError",
@@ -117,46 +115,12 @@ def is_out_of_date_tool(failure: Failure, modules: Collection[str]) -> bool:
         modules: names of the modules of the test tools.
     """
     frame = deepest_package_frame(failure.frames)
-    if frame is None or failure.type not in _OUT_OF_DATE:
+    if frame is None or failure.type not in OUT_OF_DATE:
         return False
-    return _module_of(frame) in modules
+    return module_of(frame) in modules
 
 
-_GONE = re.compile(
-    r"cannot import name|No module named|module '[\w.]+' has no attribute"
-    r"|type object '\w+' has no attribute|unexpected keyword argument|positional argument"
-    r"|'(?P<object>\w+)' object has no attribute"
-)
-"""What the message of an exception says whose reason is code that uses what is not there."""
-
-_ALL_FRAMES = 6
-"""As many frames of a traceback are kept; one with so many may have had others."""
-
-_OF_HARNESS = "suite-"
-"""How the file of the smoke that runs a suite begins, which raises its failures again."""
-
-
-def is_of_own_code(test: str, failure: Failure, modules: Collection[str]) -> bool:
-    """Return whether a test itself uses what is not there any more, and not its package.
-
-    Args:
-        test: name of the use.
-        failure: of the test.
-        modules: names of the modules of the package.
-    """
-    frames = [frame for frame in failure.frames if not frame.file.startswith(_OF_HARNESS)]
-    if failure.type not in _OUT_OF_DATE or len(frames) >= _ALL_FRAMES:
-        return False
-    said = _GONE.search(failure.message)
-    if said is None or said["object"] == "NoneType" or hasattr(builtins, said["object"] or ""):
-        return False
-    # Some suites import the package from their own folder; of its files only the name is known.
-    own_files = {test_name(test).split("::")[0].rpartition("/")[2], "conftest.py"}
-    local = {frame.file for frame in frames if "/" not in frame.file}
-    return local <= own_files and not any(_module_of(frame) in modules for frame in frames)
-
-
-def _module_of(frame: Frame) -> str:
+def module_of(frame: Frame) -> str:
     """Return the outermost module that a frame of an installed package is in; empty if none."""
     if not frame.file.startswith("site-packages/"):
         return ""

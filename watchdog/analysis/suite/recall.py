@@ -21,12 +21,12 @@ from watchdog.analysis.suite.confirm import (
     SuiteSet,
     confirm,
     modules_of,
+    package_names,
 )
 from watchdog.analysis.suite.outcomes import (
     SuiteOutcomes,
     candidates,
     group_failures,
-    is_of_own_code,
     is_out_of_date_tool,
     is_warning,
     outcomes_of,
@@ -211,7 +211,7 @@ class RecallMeasure:
         package = {name for name, _ in sets.after.pins}
         tools = {name for name, _ in after.lock.pins if name not in package}
         modules = await modules_of(runs, after, tools)
-        own = await modules_of(runs, after, {sets.subject})
+        own = await package_names(runs, after)
         failures: list[NewFailure] = []
         left_out = set(confirmed.flaky | confirmed.alone)
         for key, names in group_failures(confirmed.failures, confirmed.failing).items():
@@ -225,7 +225,7 @@ class RecallMeasure:
                     symptom=failure.symptom,
                     signature=key,
                     is_warning=is_warning(failure),
-                    is_own_code=is_of_own_code(names[0], failure, own),
+                    is_own_code=own.is_own_code(names[0], failure),
                 )
             )
         return replace(
