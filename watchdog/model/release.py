@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from packaging.version import Version
 
@@ -110,3 +111,19 @@ def short_version(version: Version) -> str:
 def how_to_install_python(series: str) -> str:
     """Return a sentence that says how to install a Python that this machine lacks."""
     return f"Python {series} is not on this machine; get it with: uv python install {series}"
+
+
+_ONE_UPLOAD = timedelta(days=1)
+"""The wheel and the source of a release arrive minutes apart."""
+
+
+def upload_span(files: Iterable[File]) -> tuple[datetime, datetime] | None:
+    """Return when the first and the last file of a release's upload arrived, UTC.
+
+    Wheels for later Pythons may follow years after the release; they do not count. None if no time
+    is known.
+    """
+    times = sorted(file.uploaded for file in files if file.uploaded)
+    if not times:
+        return None
+    return times[0], max(time for time in times if time - times[0] < _ONE_UPLOAD)

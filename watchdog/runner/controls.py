@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Installation, Lock, LockRequest
 from watchdog.model.python_series import PYTHON_RELEASES
-from watchdog.model.release import File, Release
+from watchdog.model.release import File, Release, upload_span
 from watchdog.resolver.wheel_tags import pythons_with_wheel
 from watchdog.runner.scheduler import Scheduler
 from watchdog.runner.workspace import Workspace
@@ -26,11 +26,8 @@ def releases_of(workspace: Workspace, subject: str) -> Releases:
     return {subject: workspace.index.releases_of(subject, workspace.settings.as_of)}
 
 
-_PYTHON_SETTLED = timedelta(days=90)
+PYTHON_SETTLED = timedelta(days=90)
 """Time after a Python's release until packages supported it; for 3.8 it was enough."""
-
-_ONE_UPLOAD = timedelta(days=1)
-"""The wheel and the source of a release arrive minutes apart."""
 
 _NEWEST_PYTHONS = 3
 _YEARS_BEFORE = (1, 2)
@@ -138,11 +135,10 @@ def contemporary_requests(
         version: the version.
         beside: requirements that are installed beside it.
     """
-    files = _release_files(releases.get(subject, ()), version)
-    if not files:
+    span = upload_span(_files(releases.get(subject, ()), version))
+    if span is None:
         return []
-    # Wheels for later Pythons may follow years after the release; they do not count.
-    released = max(t for t in files if t - files[0] < _ONE_UPLOAD) + timedelta(seconds=1)
+    released = span[1] + timedelta(seconds=1)
     requires = workspace.settings.matrix.requires(subject)
     requirements = tuple(dict.fromkeys((f"{subject}=={version}", *requires, *beside)))
     available = workspace.usual_pythons
@@ -158,11 +154,6 @@ def contemporary_requests(
             for python in _settled_first(_pythons_of(available, before), before)[:1]
         ]
     return list(dict.fromkeys(requests))
-
-
-def _release_files(releases: Sequence[Release], version: str) -> list[datetime]:
-    """Return the upload times of a version's files, the first first; none if it is unknown."""
-    return sorted(file.uploaded for file in _files(releases, version) if file.uploaded)
 
 
 def _files(releases: Sequence[Release], version: str) -> tuple[File, ...]:
@@ -185,7 +176,7 @@ def _pythons_of(available: Sequence[str], instant: datetime) -> list[str]:
 
 def _settled_first(pythons: Sequence[str], instant: datetime) -> list[str]:
     """Return Pythons, the newest first; those that had just appeared at an instant last."""
-    settled = _pythons_of(pythons, instant - _PYTHON_SETTLED)
+    settled = _pythons_of(pythons, instant - PYTHON_SETTLED)
     return [*reversed(settled), *(python for python in pythons if python not in settled)]
 
 
@@ -194,5 +185,5 @@ def _on_oldest_python(
 ) -> Iterator[LockRequest]:
     if python in PYTHON_RELEASES:
         appeared = datetime.combine(PYTHON_RELEASES[python], time(), UTC)
-        settled = max(released, appeared + _PYTHON_SETTLED)
+        settled = max(released, appeared + PYTHON_SETTLED)
         yield LockRequest(requirements, python, min(settled, workspace.settings.as_of))

@@ -12,7 +12,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from watchdog.analysis.history.replay import newest_python
@@ -40,14 +40,12 @@ from watchdog.errors import InfrastructureError
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.history import ALL_USES, Snapshot
 from watchdog.model.lock import Lock, LockRequest, differing_packages
+from watchdog.runner.controls import PYTHON_SETTLED
 from watchdog.runner.scheduler import Scheduler, gather
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock
 from watchdog.storage.smoke_recall import NewFailure, RecallKey, SmokeRecall
 from watchdog.storage.suites import SuiteState
-
-_SETTLED = timedelta(days=90)
-"""Time after a Python's release until test tools ran on it."""
 
 _ENOUGH = 0.5
 """Share of the tests that must pass before a release, so that what they see of it counts."""
@@ -120,7 +118,7 @@ class RecallMeasure:
         matrix, release = self.workspace.settings.matrix, self.release
         if subject == release.package:
             return None
-        python = newest_python(self.workspace.usual_pythons, release.before - _SETTLED)
+        python = newest_python(self.workspace.usual_pythons, release.before - PYTHON_SETTLED)
         request = LockRequest(matrix.requirements(subject), python, release.before)
         before = await self.scheduler.lock(request)
         version = before.version(subject) if isinstance(before, Lock) else None

@@ -8,18 +8,15 @@ to run on it.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 from packaging.requirements import Requirement
 
 from watchdog.analysis.suite.source import SuiteSource
 from watchdog.model.lock import Lock, LockRequest, package_name
 from watchdog.model.python_series import PYTHON_RELEASES
-from watchdog.runner.controls import contemporary_requests, releases_of
+from watchdog.runner.controls import PYTHON_SETTLED, contemporary_requests, releases_of
 from watchdog.runner.workspace import Workspace
-
-_SETTLED = timedelta(days=90)
-"""Time after a Python's release until test tools ran on it."""
 
 _MOST_CONTROLS = 4
 
@@ -77,7 +74,7 @@ def usable_since(workspace: Workspace, source: SuiteSource, python: str) -> date
 
 def _settled(python: str, released: datetime) -> datetime:
     day = PYTHON_RELEASES.get(python)
-    return datetime.combine(day, time(), UTC) + _SETTLED if day else released
+    return datetime.combine(day, time(), UTC) + PYTHON_SETTLED if day else released
 
 
 def control_requests(

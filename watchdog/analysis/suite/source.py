@@ -18,12 +18,10 @@ from watchdog.analysis.suite.tests import SuiteTests, find_tests
 from watchdog.errors import LimitError
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import package_name
+from watchdog.model.release import upload_span
 from watchdog.resolver.sdist import find_sdist, read_sdist, unpack_sdist
 from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.storage.suites import SuiteState
-
-_ONE_UPLOAD = timedelta(days=1)
-"""The wheel and the source of a release arrive minutes apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +103,8 @@ def _released(workspace: Workspace, subject: str, version: str) -> datetime | No
     """Return the instant from which on the files of a release were there."""
     for release in workspace.index.releases_of(subject, workspace.settings.as_of):
         if release.version == Version(version):
-            times = sorted(file.uploaded for file in release.files if file.uploaded)
-            first = [time for time in times if time - times[0] < _ONE_UPLOAD]
-            return max(first) + timedelta(seconds=1) if first else None
+            span = upload_span(release.files)
+            return span[1] + timedelta(seconds=1) if span else None
     return None
 
 

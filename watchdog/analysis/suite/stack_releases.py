@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from packaging.version import Version
 
 from watchdog.model.history import History
 from watchdog.model.python_series import PYTHON
-from watchdog.model.release import Release
+from watchdog.model.release import Release, upload_span
 from watchdog.resolver.simple_api import just_after
 from watchdog.runner.workspace import Workspace
-
-_ONE_UPLOAD = timedelta(days=1)
-"""The wheel and the source of a release arrive minutes apart."""
 
 _HARMFUL = 3
 """Packages that a release must have broken, so that it is measured for that."""
@@ -52,12 +49,12 @@ def find_release(workspace: Workspace, package: str, version: str) -> StackRelea
 
 
 def _stack_release(package: str, release: Release) -> StackRelease | None:
-    times = sorted(file.uploaded for file in release.files if file.uploaded)
-    if not times:
+    span = upload_span(release.files)
+    if span is None:
         return None
-    last = max(time for time in times if time - times[0] < _ONE_UPLOAD)
+    first, last = span
     return StackRelease(
-        package=package, version=str(release.version), before=times[0], after=just_after(last)
+        package=package, version=str(release.version), before=first, after=just_after(last)
     )
 
 
