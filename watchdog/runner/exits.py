@@ -13,7 +13,7 @@ _SIGKILL = -9
 def describe_exit(
     result: ProcessResult, *, reported: bool, seconds: int, memory_short: bool = True
 ) -> tuple[Ended, str]:
-    """Return how a process ended, and a sentence about it; none if it reported its result.
+    """Return how a process ended, and a sentence about it; none if it reported and exited.
 
     Args:
         result: how the process ended.
@@ -26,7 +26,7 @@ def describe_exit(
         return Ended.INTERRUPTED, "interrupted"
     if result.note:
         return Ended.SIGNAL, f"ended because it had {result.note}"
-    if reported:
+    if reported and result.returncode >= 0:  # else it was killed between its report and its exit
         return Ended.REPORTED, ""
     if result.timed_out:
         return Ended.TIMEOUT, f"no result after {seconds} s"

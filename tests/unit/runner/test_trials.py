@@ -114,6 +114,36 @@ def test_read_events_kind_of_end(done: ProcessResult, ended: Ended) -> None:
     assert (evidence.ended, evidence.stage, evidence.during) == (ended, Stage.SMOKE, "test_a")
 
 
+@pytest.mark.parametrize(
+    ("done", "memory_short", "ended"),
+    [
+        (ProcessResult(-9, "", "", 1.0), False, Ended.SIGNAL),
+        (ProcessResult(-9, "", "", 1.0), True, Ended.NOT_STARTED),
+        (ProcessResult(-9, "", "", 1.0, timed_out=True), True, Ended.TIMEOUT),
+        (ProcessResult(-11, "", "", 1.0), True, Ended.SIGNAL),
+    ],
+)
+def test_read_events_killed_after_report(
+    done: ProcessResult, memory_short: bool, ended: Ended
+) -> None:
+    """A process that was killed after its report was killed; its report is not called forged."""
+    text = lines(*PASS)
+    evidence = read_events(
+        text, "t", done, seconds=9, tests_of=("test_a",), memory_short=memory_short
+    )
+    assert (evidence.ended, evidence.failure) == (ended, None)
+    assert judge(evidence).outcome is not Outcome.WORKS
+
+
+def test_agree_killed_after_report_once() -> None:
+    """A kill after the report that happens only once leaves the trial without an answer."""
+    killed, whole = (
+        read_events(lines(*PASS), "t", done, seconds=9, memory_short=False)
+        for done in (ProcessResult(-9, "", "", 1.0), DONE)
+    )
+    assert agree([killed, whole]).outcome is Outcome.ERROR
+
+
 def test_smoke_file_default() -> None:
     """A subject without a smoke gets the automatic smoke."""
     assert smoke_file("flask-login").name == "smoke_flask_login.py"
