@@ -88,7 +88,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-long")
 def tests_long(session: nox.Session) -> None:
     """Run what `tests` leaves out: real packages, faults, hostile packages, workflows."""
-    run_pytest(session, "-m", LONG, *session.posargs, more_workers=2)
+    run_pytest(session, "-m", LONG, *session.posargs, more_workers=4)
 
 
 @nox.session(name="tests-all")
@@ -152,6 +152,13 @@ def smoke_recall(session: nox.Session) -> None:
     """Measure what the smokes miss of releases that break packages: -- werkzeug==3.0.0."""
     install(session)
     session.run("python", "benchmarks/smoke_recall.py", *session.posargs)
+
+
+@nox.session(name="tutorial-files")
+def tutorial_files(session: nox.Session) -> None:
+    """Try each form of a tutorial's requirements file: -- scenario-mega-tutorial CLONE."""
+    install(session)
+    session.run("python", "benchmarks/tutorial_files.py", *session.posargs)
 
 
 @nox.session(name="api-coverage")

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import click
 
+from watchdog.__main__ import run_command
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Pythons, choose_python, options
 from watchdog.environments.links import SITE
@@ -178,4 +179,4 @@ def executed_count(executed: Iterable[str], public: Mapping[str, bool]) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -18,6 +18,7 @@ from functools import partial
 import click
 from packaging.version import Version
 
+from watchdog.__main__ import run_command
 from watchdog.analysis.forecast.readings import (
     Reading,
     group_by_version,
@@ -354,4 +355,4 @@ def _alarm(history: History, package: str, version: str, symbols: Sequence[str])
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -18,6 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from watchdog.__main__ import run_command
 from watchdog.analysis.suite.recall import measure_releases
 from watchdog.analysis.suite.stack_releases import (
     StackRelease,
@@ -97,4 +98,4 @@ def _name_and_version(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

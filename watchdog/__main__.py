@@ -10,9 +10,11 @@ import gc
 import signal
 import sys
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-if TYPE_CHECKING:  # at run time it may belong to the other package; see main()
+if TYPE_CHECKING:  # at run time `watchdog` may be the other package; see main()
+    import click
+
     from watchdog.errors import WatchdogError
 
 _GARBAGE_THRESHOLD = 200_000
@@ -26,16 +28,25 @@ def main() -> None:
     """Run the command line and exit with one of the documented codes."""
     gc.set_threshold(_GARBAGE_THRESHOLD)
     _exit_if_other_watchdog()
+    from watchdog.cli.main import cli  # noqa: PLC0415
+
+    run_command(cli)
+
+
+def run_command(command: click.Command) -> NoReturn:
+    """Run a command with the arguments of this process, and exit with one of the documented codes.
+
+    Those of the command line, and those of the programs in `benchmarks/`.
+    """
     import click  # noqa: PLC0415
 
-    from watchdog.cli.main import cli  # noqa: PLC0415
     from watchdog.cli.workflow_log import guard_log  # noqa: PLC0415
     from watchdog.errors import ExitCode, WatchdogError  # noqa: PLC0415
 
     guard_log()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = cli.main(standalone_mode=False)
+        code = command.main(standalone_mode=False)
     except click.ClickException as e:
         e.show()
         raise SystemExit(ExitCode.USAGE) from None

@@ -144,11 +144,16 @@ def _loop_is_running() -> bool:
     return True
 
 
-def git(folder: Path, *args: str) -> str:
+def git(folder: Path, *args: str, **env: str) -> str:
     """Run git in a folder with a made-up author and return its output."""
     author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     done = subprocess.run(
-        ["git", *author, *args], cwd=folder, text=True, capture_output=True, check=True
+        ["git", *author, *args],
+        cwd=folder,
+        env=os.environ | env,
+        text=True,
+        capture_output=True,
+        check=True,
     )
     return done.stdout
 

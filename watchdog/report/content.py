@@ -49,6 +49,7 @@ from watchdog.report.views.suites import (
 )
 from watchdog.report.views.tail import TailView, tail_view
 from watchdog.report.views.tracker_report import tracker_report
+from watchdog.report.views.tutorial_files import TutorialFilesView, tutorial_files_view
 from watchdog.storage import journal
 from watchdog.storage.api_coverage import ApiCoverage
 from watchdog.storage.constraints import KnownGood
@@ -73,6 +74,7 @@ class Views:
         levels: how much shows that it works, of each cell that does, by its id.
         suites: the tests that packages bring; None where none were run.
         suites_of: the same of each subject, on each Python.
+        tutorial_files: how the requirements files of each tutorial fare, by its scenario.
     """
 
     run: Run | None
@@ -100,6 +102,7 @@ class Views:
     levels: Mapping[str, EvidenceLevel]
     suites: SuitesView | None
     suites_of: Mapping[str, tuple[SuiteView, ...]]
+    tutorial_files: Mapping[str, TutorialFilesView]
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -172,6 +175,11 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         results=results,
         suites=suites_view(matrix, stored.suites, stored.smoke_recall) if site else None,
         suites_of={s: suites_of_subject(matrix, s, stored.suites) for s in matrix.subjects},
+        tutorial_files={
+            subject: view
+            for subject in matrix.subjects
+            if (view := tutorial_files_view(matrix, subject, stored.tutorial_files))
+        },
     )
 
 

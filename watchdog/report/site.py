@@ -217,6 +217,7 @@ def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
                 "risks": [risk for risk in risks if risk.subject == subject],
                 "coverage": views.coverage.get(subject),
                 "suites": views.suites_of.get(subject, ()),
+                "tutorial_files": views.tutorial_files.get(subject),
             },
         )
 

@@ -30,6 +30,7 @@ from watchdog.storage.project_links import read_project_links
 from watchdog.storage.second_opinions import SecondOpinion
 from watchdog.storage.smoke_recall import SmokeRecall, read_smoke_recall
 from watchdog.storage.suites import SuiteResult, read_suites
+from watchdog.storage.tutorial_files import TutorialFile, read_tutorial_files
 from watchdog.storage.versions import FinalVersions, read_versions
 
 
@@ -52,6 +53,7 @@ class StoredResults:
         projects: where the projects of packages live, by package.
         suites: the last result of each package's own tests.
         smoke_recall: what suites and smokes saw of each release and package, each time.
+        tutorial_files: how each form of a tutorial's requirements file fares, on each Python.
     """
 
     runs: Sequence[Run]
@@ -76,6 +78,7 @@ class StoredResults:
     projects: Mapping[str, ProjectLinks] = field(default_factory=dict)
     suites: Sequence[SuiteResult] = ()
     smoke_recall: Sequence[Sequence[SmokeRecall]] = ()
+    tutorial_files: Sequence[TutorialFile] = ()
 
 
 def load_stored(
@@ -120,6 +123,7 @@ def load_stored(
         projects=read_project_links(reports),
         suites=tuple(read_suites(reports).values()),
         smoke_recall=tuple(read_smoke_recall(reports).values()),
+        tutorial_files=tuple(read_tutorial_files(reports).values()),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date as Day  # noqa: N812  a function here has its name
 from datetime import datetime
 
 from watchdog.facts.evidence_level import automatic_failure, is_automatic
@@ -14,7 +15,7 @@ from watchdog.model.python_series import PYTHON
 from watchdog.model.verdict import Breakage, State
 
 
-def date(value: datetime) -> str:
+def date(value: Day) -> str:
     """Return a day as `30 Sep 2023`."""
     return f"{value.day} {value:%b %Y}"
 

@@ -1,0 +1,169 @@
+"""Tries every form that a tutorial's requirements file had: `nox -s tutorial-files`.
+
+    nox -s tutorial-files -- scenario-mega-tutorial CLONE
+
+CLONE is a clone of the tutorial's repository. A form is what the file held at the end of a day on
+which it changed, on any branch, since authors rewrite the commits of a tutorial when they bring it
+up to date. Each form is checked like `flask-watchdog check -r`, and a line is added to
+tutorial-files.jsonl in the reports folder. It may be interrupted, and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from watchdog.__main__ import run_command
+from watchdog.analysis.check.check import check
+from watchdog.analysis.check.result import CheckRequest, CheckResult
+from watchdog.cli.console import observe, stderr_console
+from watchdog.cli.options import Pythons, options
+from watchdog.errors import ConfigurationError
+from watchdog.model.evidence import Stage
+from watchdog.project.project import Project
+from watchdog.project.reader import read_project
+from watchdog.runner.scheduler import run_with_scheduler
+from watchdog.runner.workspace import Settings, open_workspace
+from watchdog.storage.tutorial_files import TutorialFile, add_tutorial_file, read_tutorial_files
+
+_SECONDS = 300.0
+"""How long to look for the cause and the cure of one form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a requirements file held for some time.
+
+    Attributes:
+        since, until: the days; None for one that was not replaced.
+        revision: an abbreviated commit that has it.
+    """
+
+    since: date
+    until: date | None
+    revision: str
+    content: str
+
+
+@click.command()
+@options(python=Pythons.MANY)
+@click.option("--file", "path", default="requirements.txt", help="Path in the repository.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default="2018-01-01",
+    show_default=True,
+    help="Leave out forms that were replaced before this day.",
+)
+@click.argument("subject")
+@click.argument("clone", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def main(
+    settings: Settings,
+    pythons: tuple[str, ...],
+    path: str,
+    since: datetime,
+    subject: str,
+    clone: Path,
+) -> None:
+    """Try every form of the requirements file of the tutorial of SUBJECT, from a git CLONE.
+
+    On the Pythons that are named, or on the oldest and the newest of this machine.
+    """
+    if subject not in settings.matrix.extensions:
+        raise ConfigurationError((f"{subject!r} is not listed in matrix.yaml",))
+    forms = [f for f in _forms(clone, path) if f.until is None or f.until > since.date()]
+    done = read_tutorial_files(settings.reports)
+    with (
+        open_workspace(settings) as workspace,
+        observe(stderr_console(), settings.matrix, breakages=False) as observer,
+    ):
+        usual = workspace.usual_pythons
+        for form in forms:
+            project = _read(form)
+            for python in pythons or (usual[0], usual[-1]):
+                if (subject, form.since, python) in done:
+                    continue
+                request = CheckRequest(
+                    requirements=project.requirements,
+                    python=python,
+                    constraints=project.limits,
+                    is_project=True,
+                )
+                answer = run_with_scheduler(
+                    workspace, observer, partial(check, request=request, seconds=_SECONDS)
+                )
+                result = _result(subject, form, project, answer, settings.as_of)
+                add_tutorial_file(settings.reports, result)
+                fails = result.symptom or result.reason
+                click.echo(f"{form.since} on Python {python}: {result.outcome} {fails}".strip())
+
+
+def _forms(clone: Path, path: str) -> Iterator[Form]:
+    """Yield the forms of a file, the oldest first."""
+    log = _git(clone, "log", "--all", "--format=%cI %h", "--", path).splitlines()
+    commits = sorted(_commit(line) for line in log)
+    last_of_day = {moment.date(): revision for moment, revision in commits}
+    found: list[tuple[date, str, str]] = []
+    for day, revision in last_of_day.items():
+        content = _git(clone, "show", f"{revision}:{path}")
+        if not found or content.split() != found[-1][2].split():
+            found.append((day, revision, content))
+    ends = [day for day, _, _ in found[1:]]
+    for (day, revision, content), end in zip(found, [*ends, None], strict=True):
+        yield Form(since=day, until=end, revision=revision, content=content)
+
+
+def _commit(line: str) -> tuple[datetime, str]:
+    moment, _, revision = line.partition(" ")
+    return datetime.fromisoformat(moment).astimezone(UTC), revision
+
+
+def _git(clone: Path, *arguments: str) -> str:
+    argv = ("git", "-C", str(clone), *arguments)
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def _read(form: Form) -> Project:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "requirements.txt")
+        file.write_text(form.content, "utf-8")
+        return read_project(file)
+
+
+def _result(
+    subject: str, form: Form, project: Project, answer: CheckResult, as_of: datetime
+) -> TutorialFile:
+    """Return what is stored of an answer."""
+    cure, installs = answer.cure, answer.stage is not Stage.INSTALL
+    return TutorialFile(
+        subject=subject,
+        since=form.since,
+        until=form.until,
+        revision=form.revision,
+        python=answer.python,
+        as_of=as_of,
+        packages=len(project.requirements),
+        outcome=answer.outcome,
+        # What a build says differs from machine to machine; the reason names the package.
+        symptom=(answer.symptom or "") if installs else "",
+        reason=answer.reason or "",
+        broken_since=answer.since,
+        culprit=answer.culprit,
+        pins=cure.pins if cure else (),
+        cure_python=cure.python if cure else None,
+        partial=bool(cure and cure.partial),
+        cure_how=cure.how if cure else "",
+        cure_searched=answer.cure_searched,
+        records=tuple(record.fingerprint for record in answer.records),
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,112 @@
+"""The requirements files of a tutorial on the page of its scenario."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from watchdog.matrix import load as matrix_file
+from watchdog.model.evidence import Outcome
+from watchdog.model.history import Culprit
+from watchdog.report.views.tutorial_files import TutorialFilesView, tutorial_files_view
+from watchdog.storage.tutorial_files import TutorialFile
+
+MATRIX = matrix_file.parse_matrix(
+    'python: ["3.8", "3.13"]\ntables: {today: {}}\nextensions:\n'
+    "  scenario-tea: {name: Tea, install: [flask], chapters: true}\n",
+    "matrix.yaml",
+)
+OLD = TutorialFile(
+    subject="scenario-tea",
+    since=date(2018, 1, 21),
+    until=date(2019, 2, 8),
+    revision="abc",
+    python="3.13",
+    as_of=datetime(2026, 11, 30, tzinfo=UTC),
+    packages=3,
+    outcome=Outcome.BROKEN,
+    symptom="ImportError: cannot import name 'x' from 'y'",
+    broken_since=datetime(2022, 2, 1, 9, 5, tzinfo=UTC),
+    culprit=Culprit("markupsafe", "2.1.0", "2.0.1"),
+    pins=("markupsafe<2.1",),
+)
+NEW = replace(
+    OLD,
+    since=date(2019, 2, 8),
+    until=None,
+    outcome=Outcome.WORKS,
+    symptom="",
+    culprit=None,
+    pins=(),
+)
+
+
+def view(*results: TutorialFile) -> TutorialFilesView:
+    """Return the forms of the tutorial."""
+    found = tutorial_files_view(MATRIX, "scenario-tea", results)
+    assert found
+    return found
+
+
+def test_forms_and_pythons() -> None:
+    """The newest form stands first; how many work is counted for each Python."""
+    works = replace(OLD, python="3.8", outcome=Outcome.WORKS)
+    found = view(OLD, NEW, works, replace(NEW, subject="scenario-milk"))
+    assert found.sentence == (
+        "With the versions that they name, these work today: "
+        "1 of 2 on Python 3.13, 1 of 1 on Python 3.8."
+    )
+    assert found.table.columns == ("Python 3.13", "Python 3.8")
+    assert [
+        (name, [cell.word if cell else None for cell in cells])
+        for name, _, cells in found.table.rows
+    ] == [
+        ("since 8 Feb 2019, 3 packages", ["works", None]),
+        ("21 Jan 2018 to 8 Feb 2019, 3 packages", ["breaks", "works"]),
+    ]
+    (form,) = found.forms
+    assert form.cause == "since 1 Feb 2022 09:05 UTC, because of markupsafe 2.1.0"
+    assert form.works_with == "it works with 1 changed line"
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (replace(OLD, pins=()), ""),
+        (replace(OLD, pins=(), cure_python="3.8"), "it works on Python 3.8, as it is"),
+        (
+            replace(OLD, cure_python="3.8"),
+            "it works with 1 changed line or on Python 3.8, as it is",
+        ),
+        (
+            replace(OLD, pins=("a<1", "b<2"), partial=True),
+            "it works with 2 changed lines, but for what never worked there",
+        ),
+        (
+            replace(OLD, cure_python="3.8", cure_how="changed on an older python"),
+            "it works on Python 3.8 with 1 changed line",
+        ),
+    ],
+)
+def test_what_revives_a_form(result: TutorialFile, text: str) -> None:
+    """The changed lines, an older Python, both, or nothing that was found."""
+    (form,) = view(result).forms
+    assert form.works_with == text
+
+
+def test_not_judged() -> None:
+    """A form that does not install says so in the place of what fails."""
+    result = replace(OLD, outcome=Outcome.UNJUDGED, symptom="", reason="x 1 does not build")
+    found = view(replace(result, broken_since=None))
+    assert found.forms[0].failure == "x 1 does not build"
+    assert found.forms[0].cause == "because of markupsafe 2.1.0"
+    cell = found.table.rows[0][2][0]
+    assert cell
+    assert (cell.word, cell.why) == ("not judged", "x 1 does not build")
+
+
+def test_no_forms() -> None:
+    """A scenario of which no file was tried has no such part."""
+    assert tutorial_files_view(MATRIX, "scenario-tea", ()) is None

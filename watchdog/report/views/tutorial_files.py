@@ -1,0 +1,150 @@
+"""How the requirements files of a tutorial fare today, as plain values: a row a form. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from watchdog.facts.titles import title_of
+from watchdog.matrix.schema import Matrix
+from watchdog.model.evidence import Outcome
+from watchdog.model.verdict import State
+from watchdog.report.views import wording
+from watchdog.report.views.tables import CellView, TableView, natural_key
+from watchdog.report.views.wording import state_symbols
+from watchdog.storage.tutorial_files import TutorialFile
+
+_ON_OLDER_PYTHON = "changed on an older python"
+"""The kind of cure whose pins work on an older Python only."""
+
+_STATES = {
+    Outcome.WORKS: State.WORKS,
+    Outcome.BROKEN: State.BROKEN,
+    Outcome.CONFLICT: State.CONFLICT,
+    Outcome.FLAKY: State.FLAKY,
+    Outcome.UNJUDGED: State.UNJUDGED,
+    Outcome.ERROR: State.ERROR,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormView:
+    """What breaks a form of a requirements file on one Python, and what revives it.
+
+    Attributes:
+        file: which form: `of 21 Jan 2018 (25 packages)`.
+        python: the Python on which it was tried.
+        failure: what fails.
+        cause: since when and because of what; empty if that is not known.
+        pins: the lines to put in place of those of the same packages.
+        works_with: how it works: with so many changed lines, on which Python; empty if no way was
+            found.
+    """
+
+    file: str
+    python: str
+    failure: str
+    cause: str
+    pins: tuple[str, ...]
+    works_with: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TutorialFilesView:
+    """The requirements files of a tutorial.
+
+    Attributes:
+        sentence: how many of them work, on each Python.
+        table: a row for each form, the newest first; a column for each Python.
+        forms: those that fail, in the same order.
+    """
+
+    sentence: str
+    table: TableView
+    forms: tuple[FormView, ...]
+
+
+def tutorial_files_view(
+    matrix: Matrix, subject: str, results: Iterable[TutorialFile]
+) -> TutorialFilesView | None:
+    """Return how the requirements files of a scenario fare; None if none were tried."""
+    own = sorted(
+        (r for r in results if r.subject == subject),
+        key=lambda r: (r.since, natural_key(r.python)),
+        reverse=True,
+    )
+    if not own:
+        return None
+    pythons = sorted({r.python for r in own}, key=natural_key, reverse=True)
+    by_form: dict[date, dict[str, TutorialFile]] = {}
+    for result in own:
+        by_form.setdefault(result.since, {})[result.python] = result
+    rows = tuple(
+        (
+            _form(next(iter(form.values()))),
+            None,
+            tuple(_cell(matrix, form.get(python)) for python in pythons),
+        )
+        for form in by_form.values()
+    )
+    failing = [result for result in own if result.outcome is not Outcome.WORKS]
+    counts = []
+    for python in pythons:
+        tried = [result.outcome for result in own if result.python == python]
+        counts.append(f"{tried.count(Outcome.WORKS)} of {len(tried)} on Python {python}")
+    return TutorialFilesView(
+        sentence=f"With the versions that they name, these work today: {', '.join(counts)}.",
+        table=TableView(
+            title="Its requirements file, as it was",
+            columns=tuple(f"Python {python}" for python in pythons),
+            rows=rows,
+        ),
+        forms=tuple(_form_view(matrix, result) for result in failing),
+    )
+
+
+def _cell(matrix: Matrix, result: TutorialFile | None) -> CellView | None:
+    if result is None:
+        return None
+    state = _STATES[result.outcome]
+    symbol, word = state_symbols(matrix)[state]
+    why = result.symptom or result.reason
+    return CellView(state=state.value, symbol=symbol, word=word, why=why, link=None)
+
+
+def _form(result: TutorialFile) -> str:
+    days = f"since {wording.date(result.since)}"
+    if result.until:
+        days = f"{wording.date(result.since)} to {wording.date(result.until)}"
+    return f"{days}, {result.packages} packages"
+
+
+def _form_view(matrix: Matrix, result: TutorialFile) -> FormView:
+    cause = ""
+    if result.broken_since:
+        cause = f"since {wording.instant(result.broken_since)}"
+    if result.culprit:
+        release = f"{wording.package_title(matrix, result.culprit.name)} {result.culprit.version}"
+        cause = ", ".join(filter(None, (cause, f"because of {release}")))
+    failure = title_of(result.symptom) if result.symptom else result.reason
+    return FormView(
+        file=_form(result),
+        python=result.python,
+        failure=failure,
+        cause=cause,
+        pins=result.pins,
+        works_with=_works_with(result),
+    )
+
+
+def _works_with(result: TutorialFile) -> str:
+    """Return how a form works again; empty if no way was found."""
+    rest = ", but for what never worked there" if result.partial else ""
+    lines = f"{len(result.pins)} changed line{'s' * (len(result.pins) != 1)}"
+    if result.pins and result.cure_how == _ON_OLDER_PYTHON:
+        return f"it works on Python {result.cure_python} with {lines}{rest}"
+    ways = [f"with {lines}{rest}"] if result.pins else []
+    if result.cure_python:
+        ways.append(f"on Python {result.cure_python}, as it is")
+    return f"it works {' or '.join(ways)}" if ways else ""
