@@ -87,7 +87,7 @@ SUITES_OF: dict[str, tuple[str, dict[str, str]]] = {
     "ext-tools": (
         GOOD,
         {
-            "requirements-test.txt": "ext-unbuildable\n",
+            "requirements-test.txt": "ext-unbuildable\nchatty-tool\n",
             "tests/test_use.py": "from ext_tools import use\n" + PASSES,
         },
     ),
@@ -130,6 +130,26 @@ def packages() -> Iterator[LoopbackIndex]:
         publish_suite(index, name, later, files)
     check = "def check():\n    from werkzeug import gone\n"
     index.add("old-tool", "1.0", day(3), files={"old_tool.py": check})
+    # Its metadata can be made; its build fails after more output than a record keeps.
+    backend = (
+        "from pathlib import Path\n"
+        "def prepare_metadata_for_build_wheel(folder, settings=None):\n"
+        "    info = Path(folder, 'chatty_tool-1.0.dist-info')\n"
+        "    info.mkdir()\n"
+        "    text = 'Metadata-Version: 2.1\\nName: chatty-tool\\nVersion: 1.0\\n'\n"
+        "    Path(info, 'METADATA').write_text(text)\n"
+        "    return info.name\n"
+        "def build_wheel(*args):\n"
+        "    for number in range(2000):\n"
+        "        print('warning', number, 'x' * 40)\n"
+        "    raise RuntimeError('no')\n"
+    )
+    files = {
+        "pyproject.toml": ecosystem.BACKEND,
+        "b.py": backend,
+        "PKG-INFO": "Name: chatty-tool\n",
+    }
+    index.add_sdist("chatty-tool", "1.0", day(3), files)
     index.add("given-tool", "1.0", day(3), files={"given_tool.py": ""})
     index.add("ext-no-source", "1.0", day(4), requires=["flask"])
     yield index
@@ -251,7 +271,7 @@ def test_tool_that_does_not_build_is_left_out(home: Home) -> None:
     answer = run(home, "ext-tools", 0)
     assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
     assert answer["needs"] == "requirements-test.txt"
-    assert "ext-unbuildable" not in answer["lock"]
+    assert not {"ext-unbuildable", "chatty-tool"} & answer["lock"].keys()
 
 
 @pytest.mark.slow

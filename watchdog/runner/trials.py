@@ -30,7 +30,7 @@ from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
 from watchdog.runner.judge import agree, judge, shows_damaged_bytecode
 from watchdog.runner.probe_report import defined_tests, read_events
-from watchdog.sandbox.redaction import Redactor
+from watchdog.sandbox.redaction import Redactor, cut_middle
 from watchdog.sandbox.sandbox import Job, JobResult, Sandbox, cell_environment
 from watchdog.sandbox.services import Services
 from watchdog.storage import clock
@@ -170,7 +170,7 @@ class TrialRunner:
                 Ended.REPORTED,
                 Stage.INSTALL,
                 failure=Failure(kind, message) if message else Failure("InstallError", kind),
-                log=redact(error.log)[-LOG_LIMIT:],
+                log=cut_middle(redact(error.log), LOG_LIMIT),
                 environment=REFERENCE if reference else LINKED,
             )
         except (InfrastructureError, OSError) as error:
