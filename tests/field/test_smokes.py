@@ -132,7 +132,7 @@ class Bench:
                 version = str(release.version)
                 yield from contemporary_requests(place, releases, self.subject, version)
         else:
-            for years in range(1, 7):
+            for years in range(1, 9):
                 yield LockRequest(requirements, oldest, now - timedelta(days=365 * years))
             for python in reversed(between):
                 yield LockRequest(requirements, python, now)

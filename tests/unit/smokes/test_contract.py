@@ -43,6 +43,7 @@ LONGEST = {
     "smoke_scenario_mega_tutorial_advanced.py": 960,
     "smoke_scenario_notes_application.py": 380,
     "smoke_scenario_oauth_login.py": 175,
+    "smoke_scenario_realworld.py": 465,
     "smoke_scenario_restful_api.py": 155,
     "smoke_scenario_socketio_chat.py": 145,
     "smoke_scenario_user_logins.py": 160,
