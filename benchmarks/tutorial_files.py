@@ -4,8 +4,9 @@
 
 CLONE is a clone of the tutorial's repository. A form is what the file held at the end of a day on
 which it changed, on any branch, since authors rewrite the commits of a tutorial when they bring it
-up to date. Each form is checked like `flask-watchdog check -r`, and a line is added to
-tutorial-files.jsonl in the reports folder. It may be interrupted, and goes on where it was.
+up to date. Each form that held for 60 days is checked like `flask-watchdog check -r`, and a line is
+added to tutorial-files.jsonl in the reports folder. It may be interrupted, and goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ from watchdog.project.project import Project
 from watchdog.project.reader import read_project
 from watchdog.runner.scheduler import run_with_scheduler
 from watchdog.runner.workspace import Settings, open_workspace
-from watchdog.storage.tutorial_files import TutorialFile, add_tutorial_file, read_tutorial_files
+from watchdog.storage.tutorial_files import (
+    SHORTEST_DAYS,
+    TutorialFile,
+    add_tutorial_file,
+    read_tutorial_files,
+)
 
 _SECONDS = 300.0
 """How long to look for the cause and the cure of one form."""
@@ -50,6 +56,12 @@ class Form:
     until: date | None
     revision: str
     content: str
+
+    def counts(self, first: date) -> bool:
+        """Return whether it held long enough, and still held on some day."""
+        if self.until is None:
+            return True
+        return self.until > first and (self.until - self.since).days >= SHORTEST_DAYS
 
 
 @click.command()
@@ -78,7 +90,7 @@ def main(
     """
     if subject not in settings.matrix.extensions:
         raise ConfigurationError((f"{subject!r} is not listed in matrix.yaml",))
-    forms = [f for f in _forms(clone, path) if f.until is None or f.until > since.date()]
+    forms = [form for form in _forms(clone, path) if form.counts(since.date())]
     done = read_tutorial_files(settings.reports)
     with (
         open_workspace(settings) as workspace,

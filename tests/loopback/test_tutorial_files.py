@@ -17,12 +17,13 @@ from watchdog.storage.tutorial_files import TUTORIAL_FILES, read_tutorial_files
 
 PROGRAM = "benchmarks/tutorial_files.py"
 FORMS = {
-    "2025-11-01T10:00:00+00:00": "ext-works==9\n",
-    "2025-11-01T12:00:00+00:00": "flask==2.0.0\nwerkzeug==2.0.0\next-import==1.0\n",
-    "2025-11-09T12:00:00+00:00": "flask==2.0.0\n\nwerkzeug==2.0.0\next-import==1.0\n",
+    "2025-08-01T10:00:00+00:00": "ext-works==9\n",
+    "2025-08-01T12:00:00+00:00": "flask==2.0.0\nwerkzeug==2.0.0\next-import==1.0\n",
+    "2025-08-09T12:00:00+00:00": "flask==2.0.0\n\nwerkzeug==2.0.0\next-import==1.0\n",
+    "2025-11-10T12:00:00+00:00": "ext-works==9\n",
     "2025-11-20T12:00:00+00:00": "flask\next-import==1.0\n",
 }
-"""What was committed when: one is replaced on its day, one says the same as the one before."""
+"""What was committed when: one is replaced on its day, one after ten days, one says the same."""
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_forms_of_a_file(tmp_path: Path, clone: Path, shared_caches: Path) -> No
     first, second = sorted(
         read_tutorial_files(tmp_path / "reports").values(), key=lambda result: result.since
     )
-    assert (first.since, first.until) == (date(2025, 11, 1), date(2025, 11, 20))
+    assert (first.since, first.until) == (date(2025, 8, 1), date(2025, 11, 10))
     assert (first.outcome, first.packages) == (Outcome.WORKS, 3)
     assert (second.since, second.until) == (date(2025, 11, 20), None)
     assert second.outcome is Outcome.BROKEN

@@ -19,6 +19,9 @@ from watchdog.storage import files
 
 TUTORIAL_FILES = "tutorial-files.jsonl"
 
+SHORTEST_DAYS = 60
+"""Forms that were replaced earlier than that are not tried: few followers have one."""
+
 TutorialFileKey = tuple[str, date, str]
 """The scenario, the first day of a form, and the Python it was run on."""
 

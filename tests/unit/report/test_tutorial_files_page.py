@@ -56,7 +56,8 @@ def test_forms_and_pythons() -> None:
     found = view(OLD, NEW, works, replace(NEW, subject="scenario-milk"))
     assert found.sentence == (
         "With the versions that they name, these work today: "
-        "1 of 2 on Python 3.13, 1 of 1 on Python 3.8."
+        "1 of 2 on Python 3.13, 1 of 1 on Python 3.8. "
+        "Forms that were replaced within 60 days are left out."
     )
     assert found.table.columns == ("Python 3.13", "Python 3.8")
     assert [

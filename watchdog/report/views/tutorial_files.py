@@ -13,7 +13,7 @@ from watchdog.model.verdict import State
 from watchdog.report.views import wording
 from watchdog.report.views.tables import CellView, TableView, natural_key
 from watchdog.report.views.wording import state_symbols
-from watchdog.storage.tutorial_files import TutorialFile
+from watchdog.storage.tutorial_files import SHORTEST_DAYS, TutorialFile
 
 _ON_OLDER_PYTHON = "changed on an older python"
 """The kind of cure whose pins work on an older Python only."""
@@ -94,7 +94,10 @@ def tutorial_files_view(
         tried = [result.outcome for result in own if result.python == python]
         counts.append(f"{tried.count(Outcome.WORKS)} of {len(tried)} on Python {python}")
     return TutorialFilesView(
-        sentence=f"With the versions that they name, these work today: {', '.join(counts)}.",
+        sentence=(
+            f"With the versions that they name, these work today: {', '.join(counts)}. "
+            f"Forms that were replaced within {SHORTEST_DAYS} days are left out."
+        ),
         table=TableView(
             title="Its requirements file, as it was",
             columns=tuple(f"Python {python}" for python in pythons),
