@@ -106,5 +106,9 @@ class LimitError(InstallError):
         super().__init__(reason, reason)
 
 
+class UnpackingError(LimitError):
+    """The content of an archive does not agree with its headers: it is damaged, or came damaged."""
+
+
 class PageLimitError(InfrastructureError):
     """A package's page on the index is longer than the watchdog reads; the others can be read."""

@@ -100,6 +100,23 @@ def test_store_isolates_failing_build(empty_index: LoopbackIndex, opened: Opened
         store.fetch(packages[1])
 
 
+def test_store_half_a_wheel_is_no_evidence(empty_index: LoopbackIndex, opened: Opened) -> None:
+    """Half a wheel is an infrastructure failure; it is fetched when it comes whole."""
+    module = "\n".join(f"name_{number} = {number * number}" for number in range(99))
+    empty_index.add("one", "1.0", day(1), files={"one.py": module})
+
+    def first_part(path: str, data: bytes) -> tuple[int, bytes] | None:
+        return (200, data[: data.index(b"PK\x01\x02") - 40]) if path.endswith(".whl") else None
+
+    empty_index.fault = first_part
+    for store in (opened(), opened()):
+        with pytest.raises(InfrastructureError, match="is not the file that its page names"):
+            store.fetch(package(store, "one"))
+    empty_index.fault = None
+    store = opened()
+    assert (store.fetch(package(store, "one")) / "site-packages" / "one.py").exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_store_killed_build_is_no_evidence(empty_index: LoopbackIndex, opened: Opened) -> None:
     """A build that was killed is an infrastructure failure each time, and never remembered."""

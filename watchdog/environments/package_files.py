@@ -146,6 +146,17 @@ class PackageFiles:
             return self._index.wheel_excess(package.name, package.filename)
         return None
 
+    def require_whole(self, package: Package) -> None:
+        """Check that the file of a package arrives here as the index names it.
+
+        Raises:
+            InfrastructureError: it does not, so what it holds is not known.
+        """
+        page = self._index.page(package.name) if package.filename else None
+        for file in page.files(package.version, package.as_of) if page else ():
+            if file.name == package.filename:
+                self._index.require_whole(package.name, file)
+
     def _refused(
         self, name: str, version: str, interpreter: Interpreter, as_of: datetime
     ) -> File | None:

@@ -38,7 +38,13 @@ from watchdog.environments.record_file import (
     recorded_files,
     unpacked_excess,
 )
-from watchdog.errors import InfrastructureError, InstallError, LimitError, TimeLimitError
+from watchdog.errors import (
+    InfrastructureError,
+    InstallError,
+    LimitError,
+    TimeLimitError,
+    UnpackingError,
+)
 from watchdog.model.fingerprint import digest
 from watchdog.model.release import Interpreter
 from watchdog.resolver.index import Index
@@ -187,7 +193,7 @@ class Store:
         """Make the entry of a package unless it is there; return its folder.
 
         Raises:
-            LimitError: it brings more than the limits permit.
+            LimitError: it brings more than the limits permit, or its archive is damaged.
             InstallError: it cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
@@ -315,6 +321,7 @@ class Store:
         each Python, because uv does not distinguish them.
 
         Raises:
+            UnpackingError: the archive of one of them is damaged, as the index has it.
             InstallError: one of them cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
@@ -333,7 +340,12 @@ class Store:
                 python=python,
                 builds=bool(tools),
             )
-            install(cache=cache)
+            try:
+                install(cache=cache)
+            except UnpackingError:
+                for package in group:
+                    self._files.require_whole(package)
+                install(cache=cache)  # now that what the index sends is whole
             if cache and cache.is_dir():
                 (cache / USED).touch()
                 _remove_sources(cache, group)

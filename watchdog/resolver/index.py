@@ -12,7 +12,7 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -248,24 +248,46 @@ class Index:
             LimitError: it has more.
             InfrastructureError: it cannot be read, or is not what the index says.
         """
+        content, digest = bytearray(), hashlib.sha256()
+        for piece in self._pieces(name, file):
+            content += piece
+            digest.update(piece)
+            if len(content) > most:
+                raise LimitError(f"{file.name} has more than {size_text(most)}")
+        if file.sha256 and digest.hexdigest() != file.sha256:
+            raise _other_file(name, file)
+        return bytes(content)
+
+    def require_whole(self, name: str, file: File) -> None:
+        """Read a file of a package, and check that it is the one that the index names.
+
+        Raises:
+            InfrastructureError: it cannot be read, is not what the index says, or the index does
+                not say what it is.
+        """
+        digest = hashlib.sha256()
+        for piece in self._pieces(name, file):
+            digest.update(piece)
+        if digest.hexdigest() != file.sha256:
+            raise _other_file(name, file)
+
+    def _pieces(self, name: str, file: File) -> Iterator[bytes]:
+        """Yield the content of a file of a package.
+
+        Raises:
+            InfrastructureError: it cannot be read.
+        """
         if self._offline:
             raise OfflineError(f"{file.name} is not in the cache; run once without --offline")
-        content = bytearray()
         try:
             url = self._address(name, file.name)
             if url is None:
                 raise _cannot_read(name, f"it does not say where {file.name} is")
             with self._client.stream("GET", url) as response:
                 response.raise_for_status()
-                for piece in response.iter_bytes():
-                    content += piece
-                    if len(content) > most:
-                        raise LimitError(f"{file.name} has more than {size_text(most)}")
+                yield from response.iter_bytes()
         except (httpx.HTTPError, httpx.InvalidURL) as e:
             raise _cannot_read(name, type(e).__name__) from None
-        if file.sha256 and hashlib.sha256(content).hexdigest() != file.sha256:
-            raise _cannot_read(name, f"{file.name} is not the file that its page names")
-        return bytes(content)
 
     def _address(self, name: str, filename: str) -> str | None:
         """Return the URL of a file of a package, with the credentials of its index, if any."""
@@ -337,6 +359,10 @@ class Index:
             content=bytes(content),
             encoding=response.encoding or "utf-8",
         )
+
+
+def _other_file(name: str, file: File) -> InfrastructureError:
+    return _cannot_read(name, f"{file.name} is not the file that its page names")
 
 
 def _cannot_read(name: str, problem: str) -> InfrastructureError:

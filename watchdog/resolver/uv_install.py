@@ -15,6 +15,7 @@ from watchdog.errors import (
     LimitError,
     OfflineError,
     TimeLimitError,
+    UnpackingError,
 )
 from watchdog.model.package_limits import UNPACKED_BYTES
 from watchdog.model.release import Interpreter
@@ -28,6 +29,7 @@ from watchdog.resolver.uv_output import (
     no_wheel_fits,
     redact,
     unpacking_excess,
+    unpacking_problem,
 )
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import hide_urls
@@ -93,7 +95,8 @@ class UvInstaller:
             builds: some of them are built; only a build may write files beyond the limits.
 
         Raises:
-            LimitError: one of them brings too large a file, or cannot be unpacked.
+            LimitError: one of them brings too large a file.
+            UnpackingError: the archive of one is damaged, or came damaged.
             InstallError: the packages themselves cannot be installed on this Python.
             InfrastructureError: index, network or disk failed.
         """
@@ -147,6 +150,8 @@ class UvInstaller:
             raise InfrastructureError("interrupted")
         if reason := unpacking_excess(result):
             raise LimitError(reason)
+        if reason := unpacking_problem(result):
+            raise UnpackingError(reason)
         if reason := cut_short(result):
             kind = TimeLimitError if result.timed_out else InfrastructureError
             raise kind(redact(reason))

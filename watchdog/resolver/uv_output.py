@@ -53,7 +53,10 @@ _FILE_TOO_LARGE = re.compile(r"File too large \(os error 27\)")
 _WRONG_SIZE = re.compile(
     r"Failed to extract archive: \S+\s+(?:cause: )?(Bad (?:un)?compressed size [^\n]+)"
 )
-"""How uv reports files that cannot be written, and archives whose headers do not tell the truth."""
+"""How uv reports files that cannot be written, and archives that do not agree with their headers.
+
+The headers may not tell the truth, or a part of the archive did not arrive.
+"""
 
 
 _REFUSED = re.compile(
@@ -113,9 +116,16 @@ def unpacking_excess(result: ProcessResult) -> str | None:
         return f"it has a file name that is too long; the limit is {NAME_BYTES} characters"
     if result.returncode == -signal.SIGXFSZ or _FILE_TOO_LARGE.search(result.errors):
         return f"it would unpack to more than {size_text(UNPACKED_BYTES)}, which is the limit"
-    if match := _WRONG_SIZE.search(result.errors):
-        return f"its wheel cannot be unpacked: {hide_urls(match[1])[:_SYMPTOM_LENGTH]}"
     return None
+
+
+def unpacking_problem(result: ProcessResult) -> str | None:
+    """Return why an archive does not unpack, with nothing said of whose fault it is.
+
+    None if uv did not fail so.
+    """
+    match = _WRONG_SIZE.search(result.errors) if result.returncode else None
+    return match and f"its wheel cannot be unpacked: {hide_urls(match[1])[:_SYMPTOM_LENGTH]}"
 
 
 def refused_packages(answer: Resolution) -> tuple[str, ...]:
