@@ -11,6 +11,7 @@ was.
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ from watchdog.analysis.check.check import check
 from watchdog.analysis.check.result import CheckRequest, CheckResult
 from watchdog.cli.console import observe, stderr_console
 from watchdog.cli.options import Pythons, options
-from watchdog.errors import ConfigurationError
-from watchdog.model.evidence import Stage
+from watchdog.errors import ConfigurationError, InfrastructureError
+from watchdog.model.evidence import Outcome, Stage
 from watchdog.project.project import Project
 from watchdog.project.reader import read_project
 from watchdog.runner.scheduler import run_with_scheduler
@@ -92,29 +93,39 @@ def main(
         raise ConfigurationError((f"{subject!r} is not listed in matrix.yaml",))
     forms = [form for form in _forms(clone, path) if form.counts(since.date())]
     done = read_tutorial_files(settings.reports)
+    for form, python in itertools.product(forms, pythons or _pythons(settings)):
+        if (subject, form.since, python) in done:
+            continue
+        project = _read(form)
+        answer = _check(settings, project, python)
+        if answer.outcome is Outcome.ERROR:
+            raise InfrastructureError(answer.reason or "the infrastructure failed; try again")
+        result = _result(subject, form, project, answer, settings.as_of)
+        add_tutorial_file(settings.reports, result)
+        fails = result.symptom or result.reason
+        click.echo(f"{form.since} on Python {python}: {result.outcome} {fails}".strip())
+
+
+def _pythons(settings: Settings) -> tuple[str, str]:
+    """Return the oldest and the newest Python of this machine."""
+    with open_workspace(settings) as workspace:
+        return workspace.usual_pythons[0], workspace.usual_pythons[-1]
+
+
+def _check(settings: Settings, project: Project, python: str) -> CheckResult:
+    """Check the requirements of a project; after the time limit nothing more is looked for."""
+    request = CheckRequest(
+        requirements=project.requirements,
+        python=python,
+        constraints=project.limits,
+        is_project=True,
+    )
     with (
         open_workspace(settings) as workspace,
         observe(stderr_console(), settings.matrix, breakages=False) as observer,
     ):
-        usual = workspace.usual_pythons
-        for form in forms:
-            project = _read(form)
-            for python in pythons or (usual[0], usual[-1]):
-                if (subject, form.since, python) in done:
-                    continue
-                request = CheckRequest(
-                    requirements=project.requirements,
-                    python=python,
-                    constraints=project.limits,
-                    is_project=True,
-                )
-                answer = run_with_scheduler(
-                    workspace, observer, partial(check, request=request, seconds=_SECONDS)
-                )
-                result = _result(subject, form, project, answer, settings.as_of)
-                add_tutorial_file(settings.reports, result)
-                fails = result.symptom or result.reason
-                click.echo(f"{form.since} on Python {python}: {result.outcome} {fails}".strip())
+        work = partial(check, request=request, seconds=_SECONDS)
+        return run_with_scheduler(workspace, observer, work)
 
 
 def _forms(clone: Path, path: str) -> Iterator[Form]:

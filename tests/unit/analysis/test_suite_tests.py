@@ -79,6 +79,7 @@ def test_no_tests(tmp_path: Path, files: dict[str, str]) -> None:
         ('-m "not slow" --import-mode=importlib', ("-m", "not slow", "--import-mode=importlib")),
         ("-p no:warnings --ignore=tests/x", ("-p", "no:warnings", "--ignore=tests/x")),
         ("-p xdist -W error", ("-W", "error")),
+        ("-p pytest_cov -p own.plugin", ("-p", "own.plugin")),
         ("-m 'open", ()),
     ],
 )

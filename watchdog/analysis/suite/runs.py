@@ -124,7 +124,8 @@ class SuiteRuns:
                 record = await self.whole(lock, request.python, request.installed_as_of)
                 if record.judgement.stage is not Stage.INSTALL:
                     return WholeRun(request=request, lock=lock, record=record)
-                name, _ = failed_release(record.evidence[-1].log)
+                judgement = record.judgement
+                name, _ = failed_release(f"{judgement.symptom}\n{record.evidence[-1].log}")
             is_left_out = name in request.without
             if not name or name in needed or is_left_out or await self._is_of_pytest(name, request):
                 return reason_of(lock) if not isinstance(lock, Lock) else _install_reason(record)

@@ -23,6 +23,9 @@ _NOT_SEARCHED = frozenset(
 _KEPT = frozenset({"-m", "-k", "-p", "-W", "--ignore", "--ignore-glob", "--deselect"})
 """Options of `addopts` with a value that decide which tests run, and how warnings are taken."""
 
+_UNWANTED_PLUGINS = ("xdist", "pytest_cov", "pytest_randomly")
+"""The tests do not need them, and they are not installed."""
+
 _KEPT_FLAGS = ("--import-mode=", "--asyncio-mode=", "--ignore=", "--ignore-glob=", "--deselect=")
 _OWN_FLAGS = ("--doctest-modules",)
 
@@ -180,7 +183,7 @@ def _kept_options(addopts: str) -> tuple[str, ...]:
     for word in following:
         if word in _KEPT:
             value = next(following, None)
-            if value is not None and not value.startswith("xdist"):
+            if value is not None and not value.startswith(_UNWANTED_PLUGINS):
                 kept += [word, value]
         elif word.startswith(_KEPT_FLAGS) or word in _OWN_FLAGS:
             kept.append(word)
