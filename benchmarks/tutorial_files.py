@@ -164,7 +164,7 @@ def _result(
     subject: str, form: Form, project: Project, answer: CheckResult, as_of: datetime
 ) -> TutorialFile:
     """Return what is stored of an answer."""
-    cure, installs = answer.cure, answer.stage is not Stage.INSTALL
+    cure = answer.cure
     return TutorialFile(
         subject=subject,
         since=form.since,
@@ -174,8 +174,7 @@ def _result(
         as_of=as_of,
         packages=len(project.requirements),
         outcome=answer.outcome,
-        # What a build says differs from machine to machine; the reason names the package.
-        symptom=(answer.symptom or "") if installs else "",
+        symptom=_symptom(answer),
         reason=answer.reason or "",
         broken_since=answer.since,
         culprit=answer.culprit,
@@ -186,6 +185,16 @@ def _result(
         cure_searched=answer.cure_searched,
         records=tuple(record.fingerprint for record in answer.records),
     )
+
+
+def _symptom(answer: CheckResult) -> str:
+    """Return the failure that an answer begins with; empty where something does not build.
+
+    What a build says differs from machine to machine; the reason names the package.
+    """
+    if answer.first is not None:
+        return answer.first.use.symptom
+    return "" if answer.stage is Stage.INSTALL else answer.symptom or ""
 
 
 if __name__ == "__main__":

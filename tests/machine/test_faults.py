@@ -126,12 +126,19 @@ def test_unfetchable_file_is_error(world: World, tell: Tell) -> None:
     tell("the index answers 500 for a file", seen, world.next_run(), done.returncode)
 
 
-def test_wrong_hash_is_error(world: World, tell: Tell) -> None:
-    """A file with a wrong hash makes its cell an error and no record is stored."""
+FILE_FAULTS: dict[str, Callable[[bytes], bytes]] = {
+    "a file with another hash": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+    "the index sends a part of a file": lambda data: data[: data.index(b"PK\x01\x02") - 40],
+}
+
+
+@pytest.mark.parametrize("name", FILE_FAULTS)
+def test_wrong_file_is_error(world: World, tell: Tell, name: str) -> None:
+    """A file that is not the one of the page makes its cell an error and no record is stored."""
 
     def fault(path: str, data: bytes) -> tuple[int, bytes] | None:
         if path.startswith("/files/ext-one/") and path.endswith(".whl"):
-            return 200, data[:-1] + bytes([data[-1] ^ 1])
+            return 200, FILE_FAULTS[name](data)
         return None
 
     world.index.fault = fault
@@ -141,7 +148,7 @@ def test_wrong_hash_is_error(world: World, tell: Tell) -> None:
     assert not (world.reports() / "ledger" / "ext-one.jsonl").exists()
     seen = world.error_reason()
     world.index.fault = None
-    tell("a file with another hash", seen, world.next_run(), done.returncode)
+    tell(name, seen, world.next_run(), done.returncode)
 
 
 def test_deleted_release_is_error(world: World, tell: Tell) -> None:
