@@ -40,7 +40,7 @@ from watchdog.storage.tutorial_files import (
     read_tutorial_files,
 )
 
-_SECONDS = 300.0
+_SECONDS = 180.0
 """How long to look for the cause and the cure of one form."""
 
 
@@ -93,7 +93,8 @@ def main(
         raise ConfigurationError((f"{subject!r} is not listed in matrix.yaml",))
     forms = [form for form in _forms(clone, path) if form.counts(since.date())]
     done = read_tutorial_files(settings.reports)
-    for form, python in itertools.product(forms, pythons or _pythons(settings)):
+    # The newest first: most followers have one of these.
+    for form, python in itertools.product(reversed(forms), pythons or _pythons(settings)):
         if (subject, form.since, python) in done:
             continue
         project = _read(form)

@@ -150,6 +150,17 @@ def packages() -> Iterator[LoopbackIndex]:
         "PKG-INFO": "Name: chatty-tool\n",
     }
     index.add_sdist("chatty-tool", "1.0", day(3), files)
+    inside = {
+        "ext_inside/__init__.py": "def use():\n    return 42\n",
+        "ext_inside/test/__init__.py": "",
+        "ext_inside/test/plugin.py": "import ext_inside\n",
+        "ext_inside/test/conftest.py": "import ext_inside\n",
+        "ext_inside/test/test_use.py": PASSES,
+    }
+    index.add("ext-inside", "1.0", day(4), files=inside, requires=["flask"])
+    settings = {"pytest.ini": "[pytest]\naddopts = -p ext_inside.test.plugin\n"}
+    source = {**inside, **settings, "PKG-INFO": "Name: ext-inside\n"}
+    index.add_sdist("ext-inside", "1.0", day(4), source)
     index.add("given-tool", "1.0", day(3), files={"given_tool.py": ""})
     index.add("ext-no-source", "1.0", day(4), requires=["flask"])
     yield index
@@ -161,7 +172,7 @@ def home(tmp_path: Path, packages: LoopbackIndex, shared_caches: Path) -> Home:
     """Return a folder whose matrix has these packages."""
     (tmp_path / "smokes").mkdir()
     ecosystem.write_smokes(tmp_path / "smokes")
-    names = [*SUITES_OF, "ext-no-source"]
+    names = [*SUITES_OF, "ext-no-source", "ext-inside"]
     lines = [f'python: ["{PYTHON}"]', "limits: {seconds: 20, memory_mb: 1024}", "tables:"]
     lines += ["  today: {}", "extensions:", *(f"  {n}: {{name: {n.title()}}}" for n in names)]
     lines.remove("  ext-given: {name: Ext-Given}")
@@ -303,6 +314,13 @@ def test_tool_that_cannot_be_had_is_left_out(home: Home) -> None:
     answer = run(home, "ext-future-tool", 0)
     assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
     assert "old-tool" not in answer["lock"]
+
+
+@pytest.mark.slow
+def test_tests_that_are_a_part_of_the_package(home: Home) -> None:
+    """Tests that are installed with the package are not in the way of those that are run."""
+    answer = run(home, "ext-inside", 0)
+    assert (answer["passed"], answer["control"]["passed"]) == (1, 1)
 
 
 @pytest.mark.slow
