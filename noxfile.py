@@ -88,7 +88,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-long")
 def tests_long(session: nox.Session) -> None:
     """Run what `tests` leaves out: real packages, faults, hostile packages, workflows."""
-    run_pytest(session, "-m", LONG, *session.posargs, more_workers=4)
+    run_pytest(session, "-m", LONG, *session.posargs, more_workers=2)
 
 
 @nox.session(name="tests-all")
