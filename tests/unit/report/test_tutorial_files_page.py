@@ -69,25 +69,25 @@ def test_forms_and_pythons() -> None:
     ]
     (form,) = found.forms
     assert form.cause == "since 1 Feb 2022 09:05 UTC, because of markupsafe 2.1.0"
-    assert form.works_with == "it works with 1 changed line"
+    assert form.works_with == "It works with 1 changed line."
 
 
 @pytest.mark.parametrize(
     ("result", "text"),
     [
         (replace(OLD, pins=()), ""),
-        (replace(OLD, pins=(), cure_python="3.8"), "it works on Python 3.8, as it is"),
+        (replace(OLD, pins=(), cure_python="3.8"), "It works as it is on Python 3.8."),
         (
             replace(OLD, cure_python="3.8"),
-            "it works with 1 changed line or on Python 3.8, as it is",
+            "It works with 1 changed line, or as it is on Python 3.8.",
         ),
         (
             replace(OLD, pins=("a<1", "b<2"), partial=True),
-            "it works with 2 changed lines, but for what never worked there",
+            "It works with 2 changed lines, but for what never worked there.",
         ),
         (
             replace(OLD, cure_python="3.8", cure_how="changed on an older python"),
-            "it works on Python 3.8 with 1 changed line",
+            "It works on Python 3.8 with 1 changed line.",
         ),
     ],
 )
@@ -106,6 +106,15 @@ def test_not_judged() -> None:
     cell = found.table.rows[0][2][0]
     assert cell
     assert (cell.word, cell.why) == ("not judged", "x 1 does not build")
+
+
+def test_not_built_and_broken() -> None:
+    """What does not build comes first: an install ends there; then what the rest shows."""
+    (form,) = view(replace(OLD, reason="x 1 does not build")).forms
+    assert form.failure == (
+        "x 1 does not build; the first error of what was run: "
+        "ImportError: cannot import name 'x' from 'y'"
+    )
 
 
 def test_no_forms() -> None:

@@ -38,7 +38,7 @@ class FormView:
         failure: what fails.
         cause: since when and because of what; empty if that is not known.
         pins: the lines to put in place of those of the same packages.
-        works_with: how it works: with so many changed lines, on which Python; empty if no way was
+        works_with: a sentence: with so many changed lines, or on which Python; empty if no way was
             found.
     """
 
@@ -130,7 +130,10 @@ def _form_view(matrix: Matrix, result: TutorialFile) -> FormView:
     if result.culprit:
         release = f"{wording.package_title(matrix, result.culprit.name)} {result.culprit.version}"
         cause = ", ".join(filter(None, (cause, f"because of {release}")))
-    failure = title_of(result.symptom) if result.symptom else result.reason
+    failure = title_of(result.symptom) if result.symptom else ""
+    if result.reason:
+        error = f"; the first error of what was run: {failure}" if failure else ""
+        failure = f"{result.reason}{error}"
     return FormView(
         file=_form(result),
         python=result.python,
@@ -146,8 +149,8 @@ def _works_with(result: TutorialFile) -> str:
     rest = ", but for what never worked there" if result.partial else ""
     lines = f"{len(result.pins)} changed line{'s' * (len(result.pins) != 1)}"
     if result.pins and result.cure_how == _ON_OLDER_PYTHON:
-        return f"it works on Python {result.cure_python} with {lines}{rest}"
+        return f"It works on Python {result.cure_python} with {lines}{rest}."
     ways = [f"with {lines}{rest}"] if result.pins else []
     if result.cure_python:
-        ways.append(f"on Python {result.cure_python}, as it is")
-    return f"it works {' or '.join(ways)}" if ways else ""
+        ways.append(f"as it is on Python {result.cure_python}")
+    return f"It works {', or '.join(ways)}." if ways else ""
