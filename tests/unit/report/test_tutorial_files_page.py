@@ -75,7 +75,8 @@ def test_forms_and_pythons() -> None:
 @pytest.mark.parametrize(
     ("result", "text"),
     [
-        (replace(OLD, pins=()), ""),
+        (replace(OLD, pins=()), "What revives it was not searched to the end."),
+        (replace(OLD, pins=(), cure_searched=True), "Nothing that was tried revives it."),
         (replace(OLD, pins=(), cure_python="3.8"), "It works as it is on Python 3.8."),
         (
             replace(OLD, cure_python="3.8"),

@@ -38,7 +38,7 @@ class FormView:
         failure: what fails.
         cause: since when and because of what; empty if that is not known.
         pins: the lines to put in place of those of the same packages.
-        works_with: a sentence: with so many changed lines, or on which Python; empty if no way was
+        works_with: a sentence: with so many changed lines, or on which Python, or that no way was
             found.
     """
 
@@ -145,7 +145,7 @@ def _form_view(matrix: Matrix, result: TutorialFile) -> FormView:
 
 
 def _works_with(result: TutorialFile) -> str:
-    """Return how a form works again; empty if no way was found."""
+    """Return how a form works again, or that no way was found."""
     rest = ", but for what never worked there" if result.partial else ""
     lines = f"{len(result.pins)} changed line{'s' * (len(result.pins) != 1)}"
     if result.pins and result.cure_how == _ON_OLDER_PYTHON:
@@ -153,4 +153,8 @@ def _works_with(result: TutorialFile) -> str:
     ways = [f"with {lines}{rest}"] if result.pins else []
     if result.cure_python:
         ways.append(f"as it is on Python {result.cure_python}")
-    return f"It works {', or '.join(ways)}." if ways else ""
+    if ways:
+        return f"It works {', or '.join(ways)}."
+    if result.cure_searched:
+        return "Nothing that was tried revives it."
+    return "What revives it was not searched to the end."
