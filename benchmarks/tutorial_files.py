@@ -130,8 +130,14 @@ def _check(settings: Settings, project: Project, python: str) -> CheckResult:
 
 
 def _forms(clone: Path, path: str) -> Iterator[Form]:
-    """Yield the forms of a file, the oldest first."""
-    log = _git(clone, "log", "--all", "--format=%cI %h", "--", path).splitlines()
+    """Yield the forms of a file, the oldest first.
+
+    Raises:
+        ConfigurationError: it is no clone, or never had the file.
+    """
+    log = _git(
+        clone, "log", "--all", "--diff-filter=AM", "--format=%cI %h", "--", path
+    ).splitlines()
     commits = sorted(_commit(line) for line in log)
     last_of_day = {moment.date(): revision for moment, revision in commits}
     found: list[tuple[date, str, str]] = []
@@ -139,6 +145,8 @@ def _forms(clone: Path, path: str) -> Iterator[Form]:
         content = _git(clone, "show", f"{revision}:{path}")
         if not found or content.split() != found[-1][2].split():
             found.append((day, revision, content))
+    if not found:
+        raise ConfigurationError((f"{clone}: its history has no {path}",))
     ends = [day for day, _, _ in found[1:]]
     for (day, revision, content), end in zip(found, [*ends, None], strict=True):
         yield Form(since=day, until=end, revision=revision, content=content)
@@ -150,8 +158,16 @@ def _commit(line: str) -> tuple[datetime, str]:
 
 
 def _git(clone: Path, *arguments: str) -> str:
+    """Return what git says about a clone.
+
+    Raises:
+        ConfigurationError: it is no clone.
+    """
     argv = ("git", "-C", str(clone), *arguments)
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ConfigurationError((f"{clone}: {done.stderr.strip()}",))
+    return done.stdout
 
 
 def _read(form: Form) -> Project:

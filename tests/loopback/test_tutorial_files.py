@@ -70,6 +70,9 @@ def test_forms_of_a_file(tmp_path: Path, clone: Path, shared_caches: Path) -> No
     before = lines.read_bytes()
     assert home(PROGRAM, *arguments).returncode == 0
     assert lines.read_bytes() == before
+    other = home(PROGRAM, *arguments, "--file", "nowhere.txt")
+    assert other.returncode == 2
+    assert "its history has no nowhere.txt" in other.stderr
     index.stop()
 
 
@@ -82,4 +85,17 @@ def test_unknown_tutorial(tmp_path: Path, clone: Path, shared_caches: Path) -> N
     )
     assert done.returncode == 2
     assert "'scenario-tea' is not listed in matrix.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_folder_that_is_no_clone(tmp_path: Path, shared_caches: Path) -> None:
+    """A folder without a repository is refused in one line."""
+    extra = "  scenario-tea: {name: Tea, install: [flask], chapters: true}\n"
+    (tmp_path / "smokes").mkdir()
+    (tmp_path / "matrix.yaml").write_text(ecosystem.matrix_yaml(extra=extra), "utf-8")
+    done = Home(tmp_path, "http://127.0.0.1:9/simple", shared_caches)(
+        PROGRAM, "scenario-tea", str(tmp_path)
+    )
+    assert done.returncode == 2
+    assert "not a git repository" in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ from watchdog.analysis.check.result import (
     SubjectResult,
     failures_by_package,
 )
-from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure, pip_arguments
+from watchdog.analysis.history.cure import Cure, pip_arguments
 from watchdog.cli import history_text
 from watchdog.facts.evidence_level import (
     EvidenceLevel,
@@ -28,7 +28,7 @@ from watchdog.facts.evidence_level import (
 from watchdog.facts.severity import count_uses, describe
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome
-from watchdog.model.history import Culprit, ExplainedCause
+from watchdog.model.history import CHANGED_ON_OLDER_PYTHON, Culprit, ExplainedCause
 from watchdog.model.lock import Lock, RefutedByPip
 from watchdog.model.python_series import PYTHON
 from watchdog.model.verdict import State

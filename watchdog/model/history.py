@@ -14,6 +14,9 @@ from watchdog.model.evidence import CaughtWarning, Stage
 from watchdog.model.lock import Lock
 from watchdog.model.signature import normalise
 
+CHANGED_ON_OLDER_PYTHON = "changed on an older python"
+"""How a cure works that needs both: pins, and an older Python."""
+
 ALL_USES = ""
 """Key for all uses together: the smoke could not be loaded."""
 

@@ -35,9 +35,9 @@ from watchdog.analysis.check.result import (
 )
 from watchdog.analysis.check.validity import find_control
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
-from watchdog.analysis.history.cure import CHANGED_ON_OLDER_PYTHON, Cure
+from watchdog.analysis.history.cure import Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
-from watchdog.model.history import Culprit, ExplainedCause
+from watchdog.model.history import CHANGED_ON_OLDER_PYTHON, Culprit, ExplainedCause
 from watchdog.model.lock import Lock, package_name
 from watchdog.model.python_series import PYTHON
 from watchdog.model.signature import missing_symbol

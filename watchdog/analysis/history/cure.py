@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.last_working import last_working_snapshot
-from watchdog.model.history import Snapshot
+from watchdog.model.history import CHANGED_ON_OLDER_PYTHON, Snapshot
 from watchdog.model.lock import Lock, package_name
 from watchdog.model.release import short_version
 from watchdog.runner.scheduler import gather
@@ -27,9 +27,6 @@ _MOST_HOLDS = 30
 
 OLDER_PYTHONS = 4
 """How many older Pythons are tried."""
-
-CHANGED_ON_OLDER_PYTHON = "changed on an older python"
-"""How a cure works that needs both: pins, and an older Python."""
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,12 @@ from datetime import date
 from watchdog.facts.titles import title_of
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome
+from watchdog.model.history import CHANGED_ON_OLDER_PYTHON
 from watchdog.model.verdict import State
 from watchdog.report.views import wording
 from watchdog.report.views.tables import CellView, TableView, natural_key
 from watchdog.report.views.wording import state_symbols
 from watchdog.storage.tutorial_files import SHORTEST_DAYS, TutorialFile
-
-_ON_OLDER_PYTHON = "changed on an older python"
-"""The kind of cure whose pins work on an older Python only."""
-
-_STATES = {
-    Outcome.WORKS: State.WORKS,
-    Outcome.BROKEN: State.BROKEN,
-    Outcome.CONFLICT: State.CONFLICT,
-    Outcome.FLAKY: State.FLAKY,
-    Outcome.UNJUDGED: State.UNJUDGED,
-    Outcome.ERROR: State.ERROR,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +99,7 @@ def tutorial_files_view(
 def _cell(matrix: Matrix, result: TutorialFile | None) -> CellView | None:
     if result is None:
         return None
-    state = _STATES[result.outcome]
+    state = State(result.outcome.value)
     symbol, word = state_symbols(matrix)[state]
     why = result.symptom or result.reason
     return CellView(state=state.value, symbol=symbol, word=word, why=why, link=None)
@@ -148,7 +137,7 @@ def _works_with(result: TutorialFile) -> str:
     """Return how a form works again, or that no way was found."""
     rest = ", but for what never worked there" if result.partial else ""
     lines = f"{len(result.pins)} changed line{'s' * (len(result.pins) != 1)}"
-    if result.pins and result.cure_how == _ON_OLDER_PYTHON:
+    if result.pins and result.cure_how == CHANGED_ON_OLDER_PYTHON:
         return f"It works on Python {result.cure_python} with {lines}{rest}."
     ways = [f"with {lines}{rest}"] if result.pins else []
     if result.cure_python:
