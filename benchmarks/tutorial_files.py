@@ -136,7 +136,7 @@ def _forms(clone: Path, path: str) -> Iterator[Form]:
         ConfigurationError: it is no clone, or never had the file.
     """
     log = _git(
-        clone, "log", "--all", "--diff-filter=AM", "--format=%cI %h", "--", path
+        clone, "log", "--all", "--format=%cI %h", "--", path
     ).splitlines()
     commits = sorted(_commit(line) for line in log)
     last_of_day = {moment.date(): revision for moment, revision in commits}
