@@ -135,9 +135,7 @@ def _forms(clone: Path, path: str) -> Iterator[Form]:
     Raises:
         ConfigurationError: it is no clone, or never had the file.
     """
-    log = _git(
-        clone, "log", "--all", "--format=%cI %h", "--", path
-    ).splitlines()
+    log = _git(clone, "log", "--all", "--format=%cI %h", "--", path).splitlines()
     commits = sorted(_commit(line) for line in log)
     last_of_day = {moment.date(): revision for moment, revision in commits}
     found: list[tuple[date, str, str]] = []
