@@ -68,10 +68,15 @@ WORKS = {"a": OK, "b": OK}
             [WORKS, {ALL_USES: "x"}, {ALL_USES: "y"}, WORKS],
             [("x", 1, 3, None), ("y", 2, 3, None)],
         ),
-        # back to the first error is no third breakage
+        # back to the first error is no third breakage, and ends the second
         (
             [WORKS, {ALL_USES: "x"}, {ALL_USES: "y"}, {ALL_USES: "x"}, WORKS],
-            [("x", 1, 4, None), ("y", 2, 4, None)],
+            [("x", 1, 4, None), ("y", 2, 3, None)],
+        ),
+        # one use works again, the other fails again as it did before
+        (
+            [WORKS, {"a": "x", "b": OK}, {"a": "y", "b": "y"}, {"a": "x", "b": OK}],
+            [("x", 1, None, "a"), ("y", 2, 3, "a")],
         ),
         # recovery need not last
         (

@@ -1,9 +1,9 @@
 """Turns snapshots of the past into breakages: when each began and ended. Pure.
 
 A breakage belongs to a *use* (a test of the smoke): it begins where a use that worked fails, or
-where it fails in another way than before, and ends where the use works again. Uses that begin to
-fail in one snapshot with one signature are one breakage. What could not be judged is a gap: it
-neither begins nor ends anything.
+where it fails in another way than before, and ends where the use works again, or fails again as it
+did before. Uses that begin to fail in one snapshot with one signature are one breakage. What could
+not be judged is a gap: it neither begins nor ends anything.
 """
 
 from __future__ import annotations
@@ -121,19 +121,25 @@ class _UseTimeline:
                 yield from self._end(snapshot)
                 self.worked = True
             else:
-                self._fail(snapshot, status, status.signature)
+                yield from self._fail(snapshot, status, status.signature)
             self.last = (snapshot, status)
         yield from self.open
 
-    def _end(self, snapshot: Snapshot) -> list[Outage]:
-        """End every open outage and return them."""
-        ended, self.open = self.open, []
+    def _end(self, snapshot: Snapshot, first: int = 0) -> list[Outage]:
+        """End the open outages from a number on, and return them."""
+        ended, self.open = self.open[first:], self.open[:first]
         for outage in ended:
             outage.first_fixed = snapshot
         return ended
 
-    def _fail(self, snapshot: Snapshot, status: UseStatus, signature_: str) -> None:
-        """Begin an outage if this failure is new, and continue the open ones."""
+    def _fail(self, snapshot: Snapshot, status: UseStatus, signature_: str) -> list[Outage]:
+        """Begin an outage if this failure is new, and continue the open ones.
+
+        Where the use fails again as it did before other outages began, those have ended; they are
+        returned.
+        """
+        known = [outage.signature for outage in self.open]
+        ended = self._end(snapshot, known.index(signature_) + 1) if signature_ in known else []
         if self.last is not None and self.worked:
             before, status_before = self.last
             is_new = status_before.signature != signature_
@@ -150,6 +156,7 @@ class _UseTimeline:
                 self.open.append(outage)
         for outage in self.open:
             outage.last_bad = snapshot
+        return ended
 
 
 def with_build_failures(snapshots: Sequence[Snapshot], first: int) -> list[Snapshot]:
