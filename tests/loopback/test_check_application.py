@@ -169,6 +169,13 @@ def test_what_the_machine_lacks_is_no_breakage(home: Home) -> None:
     assert "apt install libpq-dev" in done.stdout
 
 
+def test_what_was_asked_for_and_cannot_be_built_does_not_work(home: Home) -> None:
+    """A package that is named after `check` and is not judged is not said to work by others."""
+    done = home("check", "needs-library==1.0", "ext-works==1.0")
+    assert "needs-library==1.0 ext-works==1.0: not judged on Python" in done.stdout, done.stdout
+    assert "this machine lacks the program pg_config" in done.stdout
+
+
 def test_everything_that_is_named_is_imported(home: Home) -> None:
     """A package that does not stand on Flask is imported, and its failure has cause and cure."""
     answer = check(home, "ext-works==1.0", "plain==1.0")

@@ -36,7 +36,7 @@ from watchdog.analysis.check.validity import judge_records
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.harness import imports_smoke
 from watchdog.model.evidence import Outcome, Record, Stage, Trial
-from watchdog.model.lock import Lock, LockRequest, RefutedByPip
+from watchdog.model.lock import Lock, LockRequest, RefutedByPip, package_name
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import core_control, releases_of
 from watchdog.runner.pip_choice import other_choice_of_pip
@@ -289,9 +289,14 @@ def _with_nothing_left(result: CheckResult) -> CheckResult:
 def _without_what_is_missing(result: CheckResult) -> CheckResult:
     """Return a result that is not judged, if it works but for what was not installed.
 
-    That is a package that brings too much, or one that has no wheel for a new Python yet.
+    That is a package that brings too much, one that has no wheel for a new Python yet, or, unless
+    an application has more, a package that was asked for.
     """
-    missing = (*result.too_large, *result.not_there_yet)
+    others = {package_name(requirement) for requirement in result.beside}
+    named = [o for o in result.obstacles if not (o.required_by or o.name in others)]
+    if result.is_project:
+        named = []
+    missing = dict.fromkeys((*result.too_large, *result.not_there_yet, *named))
     if not missing or result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
         return result
     reason = "; ".join(f"{o.name} {o.version}: {o.reason}" for o in missing)
