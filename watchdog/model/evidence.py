@@ -102,10 +102,13 @@ class CaughtWarning:
 
 
 class Isolation(StrEnum):
-    """The ways to isolate a cell, the strongest first."""
+    """The ways to isolate a cell, in the order in which they are tried.
 
-    BUBBLEWRAP = "bubblewrap"
+    The first two are equally strong; cells start faster with the first.
+    """
+
     NAMESPACES = "namespaces"
+    BUBBLEWRAP = "bubblewrap"
     LIMITS = "limits"
 
 

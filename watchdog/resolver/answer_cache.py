@@ -56,7 +56,11 @@ class AnswerCache:
             " WHERE question = ?",
             request,
         )
-        return {row[0]: _NAMES.validate_json(row[1]) for row in rows}
+        sets = {}
+        for package_set, names in rows:
+            with contextlib.suppress(ValidationError):  # written by another version of this program
+                sets[package_set] = _NAMES.validate_json(names)
+        return sets
 
     def get(self, request: str, package_set: str, state: str) -> Resolution | None:
         """Return the answer to a request at this state of these packages, if there is one."""
@@ -80,7 +84,9 @@ class AnswerCache:
         names_json = _NAMES.dump_json(names).decode()
         answer_json = _RESOLUTION.dump_json(answer).decode()
         with self._lock, contextlib.suppress(sqlite3.Error), self._db:
-            self._db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (package_set, names_json))
+            self._db.execute(
+                "INSERT OR REPLACE INTO names VALUES (?, ?)", (package_set, names_json)
+            )
             self._db.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
                 (request, package_set, state, answer_json, time.time()),

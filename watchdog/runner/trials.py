@@ -29,6 +29,7 @@ from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, S
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
 from watchdog.runner.judge import agree, judge, shows_damaged_bytecode
+from watchdog.runner.preloaded import LibraryChangedError, PreloadedPythons
 from watchdog.runner.probe_report import defined_tests, read_events
 from watchdog.sandbox.redaction import Redactor, cut_middle
 from watchdog.sandbox.sandbox import Job, JobResult, Sandbox, cell_environment
@@ -47,6 +48,9 @@ LINKED = "composed"
 REFERENCE = "plain"
 """The two kinds of environment, as `Evidence.environment` has stored them from the beginning."""
 
+_OPTIONS = ("-I", "-X", "faulthandler")
+"""Of the Python that runs the probe."""
+
 _EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
 
 
@@ -58,6 +62,7 @@ class TrialRunner:
         seconds: time limit of one smoke.
         memory_mb: memory limit of one smoke.
         slots: limits how many smokes run at once; preparing environments takes no slot.
+        preloaded: the Pythons that start cells faster.
         store: folder of the packages that environments are linked from.
         scratch: folder of this run; each attempt makes a folder of its own in it and removes it.
         hosts: names of index servers, which are redacted.
@@ -75,6 +80,7 @@ class TrialRunner:
     seconds: int
     memory_mb: int
     slots: threading.Semaphore
+    preloaded: PreloadedPythons
     hosts: frozenset[str] = frozenset()
     smokes: Path = SMOKES
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -93,7 +99,7 @@ class TrialRunner:
 
         A failure that was seen once is enough to guide a search, whose result is run in full.
         """
-        record = self._record_of(trial, [self.attempt(trial)])
+        record = self._record_of(trial, [self.attempt(trial, preloaded=True)])
         if record.judgement.outcome is Outcome.WORKS and not self.stopping.is_set():
             return self.ledger.append(record)
         return record
@@ -123,12 +129,30 @@ class TrialRunner:
         )
 
     def _attempts(self, trial: Trial) -> list[Evidence]:
-        linked = self.attempt(trial)
+        """Return the attempts that show how a trial comes out.
+
+        What a preloaded Python started counts where it works, or where a fresh one fails in the
+        same way. Otherwise the trial is run again without it.
+        """
+        if trial.once:
+            return self._attempts_with(trial, preloaded=False)
+        attempts = self._attempts_with(trial, preloaded=True)
+        judgements = [judge(evidence) for evidence in attempts]
+        if judgements[0].outcome is Outcome.WORKS:
+            return attempts
+        if judgements[0].outcome is Outcome.BROKEN and len({j.signature for j in judgements}) == 1:
+            return attempts
+        reason = "its cells come out differently"
+        self.preloaded.begin_fresh(trial.subject, trial.interpreter, reason)
+        return self._attempts_with(trial, preloaded=False)
+
+    def _attempts_with(self, trial: Trial, *, preloaded: bool) -> list[Evidence]:
+        linked = self.attempt(trial, preloaded=preloaded)
         if trial.once and not shows_damaged_bytecode(linked):
             return [linked]
         if shows_damaged_bytecode(linked):
             self.environments.repair_bytecode(trial.installation)
-            linked = self.attempt(trial)
+            linked = self.attempt(trial, preloaded=preloaded)
         first = judge(linked)
         if first.outcome is not Outcome.BROKEN:
             return [linked]
@@ -149,19 +173,24 @@ class TrialRunner:
             return [reference, self.attempt(trial)]
         return [linked, reference]
 
-    def attempt(self, trial: Trial, *, reference: bool = False) -> Evidence:
+    def attempt(
+        self, trial: Trial, *, reference: bool = False, preloaded: bool = False
+    ) -> Evidence:
         """Build an environment, run the probe in it once, and return what happened.
 
         Args:
             trial: what to run.
             reference: install with uv as a user would, instead of linking from the store.
+            preloaded: let a preloaded Python start it, where there is one.
         """
         number = next(self._numbers)
         folder = self.scratch / f"c{number}"
         redact = self.redactor(trial.interpreter, folder)
         try:
             folder.mkdir(parents=True)
-            return self._attempt(trial, folder, number, reference=reference)
+            return self._attempt(trial, folder, number, reference=reference, preloaded=preloaded)
+        except LibraryChangedError:
+            return self.attempt(trial)
         except LimitError as error:
             return Evidence(Ended.REFUSED, Stage.INSTALL, detail=redact(error.symptom))
         except InstallError as error:
@@ -178,15 +207,19 @@ class TrialRunner:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _attempt(self, trial: Trial, folder: Path, number: int, *, reference: bool) -> Evidence:
+    def _attempt(
+        self, trial: Trial, folder: Path, number: int, *, reference: bool, preloaded: bool
+    ) -> Evidence:
         build = self.environments.install if reference else self.environments.link
         python = build(trial.installation, folder / "env")
         smoke = self._copy_smoke(trial, folder)
         token = secrets.token_hex(16)
-        job = self._job(trial, folder, number, python, smoke, token)
+        job = self._job(trial, folder, number, python, smoke, token, preloaded=preloaded)
         kills_before = _out_of_memory_kills()
         with self.slots:
             result = self.sandbox.run(replace(job, cache_bytecode=not reference))
+        if result.preloaded:
+            self.preloaded.check(trial.subject, trial.interpreter, result.reported)
         if not result.reported.strip():
             # The probe never began. Find out whether this Python starts in the sandbox at all.
             self.sandbox.check(trial.interpreter)
@@ -212,7 +245,15 @@ class TrialRunner:
         return copy_smoke(smoke if smoke.is_file() else AUTOMATIC, folder)
 
     def _job(
-        self, trial: Trial, folder: Path, number: int, python: Path, smoke: Path, token: str
+        self,
+        trial: Trial,
+        folder: Path,
+        number: int,
+        python: Path,
+        smoke: Path,
+        token: str,
+        *,
+        preloaded: bool,
     ) -> Job:
         """Return the job that runs the probe."""
         probe = self.scripts.put(PROBE, trial.interpreter, folder)
@@ -222,8 +263,9 @@ class TrialRunner:
             "seconds": self.seconds,
             "memory_mb": self.memory_mb,
         }
-        return self.smoke_job(
-            argv=[str(python), "-I", "-X", "faulthandler", str(probe), str(smoke), "--watched"],
+        arguments = [str(probe), str(smoke), "--watched"]
+        job = self.smoke_job(
+            argv=[str(python), *_OPTIONS, *arguments],
             folder=folder,
             python=python,
             visible=("env", smoke.relative_to(folder).parts[0], probe.name),
@@ -234,6 +276,14 @@ class TrialRunner:
             distributions=trial.distributions,
             environment={**dict(trial.environment), **_left_out(trial)},
             shared=trial.shared,
+        )
+        if not preloaded:
+            return job
+        return replace(
+            job,
+            preloaded=self.preloaded.for_cell(
+                trial.subject, trial.interpreter, _OPTIONS, arguments
+            ),
         )
 
     def smoke_job(

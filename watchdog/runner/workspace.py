@@ -46,6 +46,7 @@ from watchdog.resolver.pip_wheels import PipWheels
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.uv import Uv
 from watchdog.resolver.uv_install import UvInstaller
+from watchdog.runner.preloaded import PreloadedPythons
 from watchdog.runner.trials import TrialRunner
 from watchdog.sandbox.build import BuildSandbox
 from watchdog.sandbox.process import Processes, cell_uid
@@ -170,6 +171,7 @@ class Workspace:
             slots=threading.Semaphore(self.settings.jobs),
             hosts=self.hosts,
             smokes=self.settings.smokes,
+            preloaded=PreloadedPythons(self.scratch),
         )
 
     def releases(self) -> dict[str, tuple[Release, ...]]:

@@ -150,7 +150,7 @@ class SupervisorClient:
         stdin: str,
         output_limit: int,
         merged: bool = True,
-    ) -> tuple[ProcessResult, list[str]]:
+    ) -> tuple[ProcessResult, CellReply]:
         """Run a cell to its end.
 
         Args:
@@ -161,7 +161,7 @@ class SupervisorClient:
             merged: standard and error output are one.
 
         Returns:
-            How it ended, and the bytecode files that it wrote, as paths in the package store.
+            How it ended, and the reply of the supervisor.
 
         Raises:
             InfrastructureError: it could not be confined, so it was not run.
@@ -198,7 +198,7 @@ class SupervisorClient:
             interrupted=self.processes.stopped and code != 0,
             note=reply.get("note", ""),
         )
-        return result, reply.get("bytecode", [])
+        return result, reply
 
     def _send(self, request: CellRequest, handles: Sequence[int]) -> None:
         with self._cells_lock:

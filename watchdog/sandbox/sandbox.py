@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ from watchdog.sandbox.process import (
     inherited_environment,
     kill_marked,
 )
-from watchdog.sandbox.supervisor.protocol import CellRequest
+from watchdog.sandbox.supervisor.protocol import CellRequest, Preloaded
 
 _ADDRESS = re.compile(r"(\[[0-9a-f:]+\]|[\w.-]+):(\d+)(?=/|$|\?)")
 _PROCESSES = 256
@@ -54,6 +55,23 @@ with open("../{_TRIAL_CHANNEL}", "a") as out:
 
 
 @dataclass(frozen=True)
+class PreloadedPython:
+    """A Python that has loaded its standard library and may start a job.
+
+    Attributes:
+        python: of an empty environment in the scratch folder.
+        code: folder in the scratch folder that `copy_supervisor` has filled.
+        options: of the Python, the same as in the `argv` of the job.
+        arguments: what of that `argv` comes after them.
+    """
+
+    python: Path
+    code: Path
+    options: Sequence[str]
+    arguments: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Job:
     """One program to run apart from everything else.
 
@@ -73,6 +91,7 @@ class Job:
         shared: folders in the scratch folder that it may read beside its own.
         output_limit: bytes of its output that are kept.
         cache_bytecode: return which bytecode files it wrote to the package store.
+        preloaded: what may start it in place of a fresh Python, where that is possible.
     """
 
     argv: Sequence[str]
@@ -86,6 +105,7 @@ class Job:
     shared: tuple[Path, ...] = ()
     output_limit: int = 16_000
     cache_bytecode: bool = False
+    preloaded: PreloadedPython | None = None
 
     @property
     def limits(self) -> dict[str, tuple[int, int]]:
@@ -110,12 +130,14 @@ class JobResult:
         reported: what it wrote to its channel.
         isolation: how it was confined.
         bytecode: the bytecode files that it wrote, as paths in the package store.
+        preloaded: it was started by a preloaded interpreter.
     """
 
     finished: ProcessResult
     reported: str
     isolation: Isolation
     bytecode: tuple[str, ...] = ()
+    preloaded: bool = False
 
 
 class Sandbox:
@@ -297,11 +319,19 @@ class Sandbox:
             disk_mb=_DISK_MB,
             report_bytecode=job.cache_bytecode,
         )
+        if job.preloaded is not None:
+            request["preloaded"] = Preloaded(
+                python=str(job.preloaded.python),
+                code=str(job.preloaded.code),
+                options=list(job.preloaded.options),
+                arguments=list(job.preloaded.arguments),
+            )
         with Channel(job.folder / job.channel) as channel:
-            finished, bytecode = client.run(
+            finished, reply = client.run(
                 request, seconds=job.seconds, stdin=job.stdin, output_limit=job.output_limit
             )
-        return JobResult(finished, channel.text(), isolation, tuple(bytecode))
+        bytecode, preloaded = reply.get("bytecode", []), reply.get("preloaded", False)
+        return JobResult(finished, channel.text(), isolation, tuple(bytecode), preloaded)
 
     def start_server(
         self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, port: int
@@ -333,8 +363,8 @@ class Sandbox:
 
     @property
     def downgrade_reason(self) -> str | None:
-        """A sentence why cells are not in the strongest isolation; None if they are."""
-        if self.isolation is None or self.isolation is Isolation.BUBBLEWRAP:
+        """A sentence why cells are only limited; None if they are isolated."""
+        if self.isolation is not Isolation.LIMITS:
             return None
         reasons = (f"{isolation}: {reason}" for isolation, reason in self.unavailable.items())
         return f"Cells are confined by {self.isolation} ({'; '.join(reasons) or 'as requested'})"
@@ -345,6 +375,16 @@ class Sandbox:
             self._client.stop()
         if self.isolation is Isolation.LIMITS:
             kill_marked(str(self._scratch) + os.sep)
+
+
+def copy_supervisor(into: Path) -> None:
+    """Copy the code of the supervisor, as a package, to where preloaded Pythons can read it."""
+    package = Path(__file__).parents[1]
+    for path in (package, package / "sandbox", package / "sandbox" / "supervisor"):
+        target = into / path.relative_to(package.parent)
+        target.mkdir(parents=True)
+        for file in path.glob("*.py" if path.name == "supervisor" else "__init__.py"):
+            shutil.copyfile(file, target / file.name)
 
 
 def cell_environment(folder: Path, python: Path) -> dict[str, str]:

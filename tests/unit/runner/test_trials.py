@@ -164,20 +164,34 @@ class Scripted(TrialRunner):
     """A runner that attempts nothing, and says how it would have ended."""
 
     def __init__(
-        self, *, reference: bool, damaged: bool = False, linked: bool = False, log: str = ""
+        self,
+        *,
+        reference: bool,
+        damaged: bool = False,
+        linked: bool = False,
+        log: str = "",
+        fails_preloaded: bool = False,
     ) -> None:
+        self.fails_preloaded = fails_preloaded
         self.log = log
         self.works = {True: reference, False: linked}
         self.damaged = damaged
         self.asked: list[bool] = []
+        self.preloads: list[bool] = []
         self.environments = cast("Any", self)
+        self.preloaded = cast("Any", SimpleNamespace(begin_fresh=lambda *_: None))
         self._confirmed = set()
 
     def repair_bytecode(self, *_trial: object) -> bool:
         was, self.damaged = self.damaged, False
         return was
 
-    def attempt(self, _trial: Trial, *, reference: bool = False) -> Evidence:
+    def attempt(
+        self, _trial: Trial, *, reference: bool = False, preloaded: bool = False
+    ) -> Evidence:
+        self.preloads.append(preloaded)
+        if preloaded and self.fails_preloaded:
+            return Evidence(Ended.REPORTED, Stage.IMPORT, failure=Failure("NameError", "model"))
         self.asked.append(reference)
         if self.works[reference] and (reference or not self.damaged):
             return Evidence(
@@ -188,11 +202,39 @@ class Scripted(TrialRunner):
         )
 
 
-TRIAL = cast("Trial", SimpleNamespace(subject="ext", lock=None, installation=None, once=False))
+TRIAL = cast(
+    "Trial",
+    SimpleNamespace(subject="ext", lock=None, installation=None, interpreter=None, once=False),
+)
 
 
 def outcome(runner: TrialRunner) -> Outcome:
     return agree(runner._attempts(TRIAL)).outcome
+
+
+def test_attempts_of_a_preloaded_python_alone() -> None:
+    """What fails only where a preloaded Python started it, works; the subject begins fresh then."""
+    runner = Scripted(reference=True, linked=True, fails_preloaded=True)
+    fresh: list[object] = []
+    runner.preloaded = cast("Any", SimpleNamespace(begin_fresh=lambda *why: fresh.append(why[0])))
+    assert outcome(runner) is Outcome.WORKS
+    assert (runner.preloads, fresh) == ([True, False, False], ["ext"])
+
+
+def test_attempts_of_a_preloaded_python_with_another_failure() -> None:
+    """A failure is reported as a fresh Python shows it."""
+    runner = Scripted(reference=False, fails_preloaded=True)
+    attempts = runner._attempts(TRIAL)
+    assert {evidence.failure and evidence.failure.type for evidence in attempts} == {"EOFError"}
+    assert runner.preloads == [True, False, False, False]
+
+
+def test_attempts_known_failure_begins_fresh() -> None:
+    """What is run once is not started by a preloaded Python."""
+    runner = Scripted(reference=False, linked=True)
+    once = cast("Trial", SimpleNamespace(**{**vars(TRIAL), "once": True}))
+    runner._attempts(once)
+    assert runner.preloads == [False]
 
 
 def test_attempts_confirm_kind_once() -> None:
@@ -206,7 +248,7 @@ def test_attempts_never_confirm_linking() -> None:
     """A failure that only linking causes is never confirmed."""
     runner = Scripted(reference=True)
     assert [outcome(runner), outcome(runner)] == [Outcome.FLAKY, Outcome.FLAKY]
-    assert runner.asked == [False, True, False, True]
+    assert runner.asked == [False, True] * 4, "the second time without a preloaded Python"
 
 
 def test_attempts_after_repaired_bytecode() -> None:

@@ -14,6 +14,9 @@ the outside in:
         └ cell monitor        mounts the cell's folders, enforces limits, reports the exit
           └ cell init         PID 1 of the cell, or bubblewrap; all of the cell ends with it
             └ cell            the program that was requested
+
+Where many cells use one Python, the zygote starts a preloaded interpreter of it (`interpreter`),
+which is then what forks their monitors.
 """
 
 from __future__ import annotations
@@ -24,15 +27,22 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 sys.path.append(str(Path(__file__).parents[3]))  # after the standard library: it is run by its path
 
 from watchdog.sandbox.supervisor import cell, namespaces, view
-from watchdog.sandbox.supervisor.protocol import Configuration
+from watchdog.sandbox.supervisor.protocol import CellRequest, Configuration
 
 _MESSAGE_BYTES = 1 << 20
+
+_BEGIN_WITH = 2
+"""With which request for it a preloaded interpreter is started; a single cell does not need it."""
+
+_OF_THE_START = ("LANG", "LC_ALL", "PATH", "HOME")
+"""Variables that Python reads when it starts; those of a cell are set in its fork."""
 
 
 def main() -> int:
@@ -97,18 +107,102 @@ def _run_zygote(cells: socket.socket, config: Configuration) -> None:
 def _serve_cells(control: socket.socket, config: Configuration) -> None:
     """Fork a cell monitor for each request, until the watchdog closes the socket."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    interpreters: dict[str, _Interpreter] = {}
     while True:
         data, handles, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 8)
         if not data:
             return
         for handle in handles:
             os.set_inheritable(handle, False)  # noqa: FBT003
-        if os.fork() == 0:
+        request: CellRequest = json.loads(data)
+        if not _pass_on(config, request, data, handles, interpreters) and os.fork() == 0:
             control.close()
-            cell.monitor(config, json.loads(data), handles)
+            cell.monitor(config, request, handles)
             os._exit(0)
         for handle in handles:
             os.close(handle)
+
+
+@dataclass
+class _Interpreter:
+    """A preloaded interpreter, or how many cells could have used it so far.
+
+    Attributes:
+        control: its socket; None before it is started, and after it ended.
+        ready: it has said that it is ready.
+    """
+
+    requests: int = 0
+    control: socket.socket | None = None
+    ready: bool = False
+
+    def is_ready(self) -> bool:
+        """Return whether it can take a request, without waiting for it."""
+        if self.control is not None and not self.ready:
+            try:
+                self.ready = self.control.recv(100, socket.MSG_DONTWAIT) == b"ready"
+            except BlockingIOError:
+                return False
+            except OSError:  # it has ended
+                self.control = None
+        return self.control is not None and self.ready
+
+
+def _pass_on(
+    config: Configuration,
+    request: CellRequest,
+    data: bytes,
+    handles: list[int],
+    interpreters: dict[str, _Interpreter],
+) -> bool:
+    """Pass a request on to the preloaded interpreter that it names; return False if it cannot.
+
+    The interpreter is started with the second request for it, and used as soon as it is ready.
+    """
+    if "preloaded" not in request or config["bwrap"]:
+        return False
+    interpreter = interpreters.setdefault(request["preloaded"]["python"], _Interpreter())
+    interpreter.requests += 1
+    if interpreter.requests == _BEGIN_WITH:
+        interpreter.control = _start_interpreter(config, request)
+    if not interpreter.is_ready() or interpreter.control is None:
+        return False
+    try:
+        socket.send_fds(interpreter.control, [data], handles)
+    except OSError:  # it has ended: the cells after it begin with a fresh Python
+        interpreter.control = None
+        return False
+    return True
+
+
+def _start_interpreter(config: Configuration, request: CellRequest) -> socket.socket:
+    """Start a preloaded interpreter; return the socket that it takes requests from."""
+    control, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.send(json.dumps(config).encode())
+    if os.fork() == 0:
+        preloaded = request["preloaded"]
+        python, code = (view.in_scratch(config, preloaded[key]) for key in ("python", "code"))
+        program = code + "/watchdog/sandbox/supervisor/interpreter.py"
+        argv = [python, *preloaded["options"], program, str(end.fileno()), code]
+        try:
+            _use_pipes()
+            os.set_inheritable(end.fileno(), True)  # noqa: FBT003
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if os.geteuid() != 0:
+                namespaces.keep_capabilities()
+            env = {n: v for n, v in request["env"].items() if n in _OF_THE_START}
+            os.execve(argv[0], argv, env)  # noqa: S606
+        except OSError:
+            os._exit(127)
+    end.close()
+    return control
+
+
+def _use_pipes() -> None:
+    """Connect the standard streams with pipes, as those of a cell are: Python looks what it has."""
+    read, write = os.pipe()
+    for number, handle in enumerate((read, write, write)):
+        os.dup2(handle, number)
 
 
 def _serve_services(control: socket.socket) -> None:

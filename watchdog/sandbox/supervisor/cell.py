@@ -2,6 +2,8 @@
 
 `monitor` is the process around a cell. Cell init, or bubblewrap, is its child, and PID 1 for the
 cell: when it ends, the kernel kills everything in the cell.
+
+It runs on Python 3.8: a preloaded interpreter runs it as well, see `interpreter`.
 """
 
 from __future__ import annotations
@@ -13,10 +15,14 @@ import resource
 import select
 import signal
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from watchdog.sandbox.supervisor import namespaces, view
-from watchdog.sandbox.supervisor.protocol import CellReply, CellRequest, Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watchdog.sandbox.supervisor.protocol import CellReply, CellRequest, Configuration
 
 _TICK = 0.2
 """Seconds between two looks at the memory and the processes of a cell."""
@@ -43,21 +49,37 @@ class _Started(NamedTuple):
     report: int | None = None
 
 
-def monitor(config: Configuration, request: CellRequest, handles: list[int]) -> None:
+def execute(request: CellRequest) -> NoReturn:
+    """Become the program that was requested.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606
+
+
+def monitor(
+    config: Configuration,
+    request: CellRequest,
+    handles: list[int],
+    become: Callable[[CellRequest], NoReturn] = execute,
+) -> None:
     """Run one cell to its end and send the reply; kill it when the client closes its side.
 
     Args:
         config: what all cells have in common.
         request: the cell to run.
         handles: the socket for the reply, then standard input, output and perhaps error output.
+        become: turns a confined process into the cell.
     """
     client, *pipes = handles
     wake = _become_monitor()
     reply: CellReply = {}
     try:
-        reply = _run_cell(config, request, pipes, client, wake)
+        reply = _run_cell(config, request, pipes, client, wake, become)
     except OSError as e:
         reply["error"] = str(e)
+    reply["preloaded"] = become is not execute
     data = json.dumps(reply).encode()
     with contextlib.suppress(OSError):  # the watchdog may be gone
         while data:
@@ -77,15 +99,22 @@ def _become_monitor() -> int:
 
 
 def _run_cell(
-    config: Configuration, request: CellRequest, pipes: list[int], client: int, wake: int
+    config: Configuration,
+    request: CellRequest,
+    pipes: list[int],
+    client: int,
+    wake: int,
+    become: Callable[[CellRequest], NoReturn],
 ) -> CellReply:
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)  # that of the run, before it is covered
     namespaces.unshare(namespaces.NEWNS)
     written = view.customize(config, request)
     for handle in pipes:
         os.fchown(handle, config["uid"], config["gid"])
-    start = _start_with_bubblewrap if config["bwrap"] else _start_with_namespaces
-    started = start(config, request, pipes)
+    if config["bwrap"]:
+        started = _start_with_bubblewrap(config, request, pipes)
+    else:
+        started = _start_with_namespaces(config, request, pipes, become)
     for handle in pipes:
         os.close(handle)
     reply = _wait(started.pid, client, wake, _Usage(proc, started.inside), request)
@@ -101,32 +130,40 @@ def _run_cell(
 
 
 def _start_with_namespaces(
-    config: Configuration, request: CellRequest, pipes: list[int]
+    config: Configuration,
+    request: CellRequest,
+    pipes: list[int],
+    become: Callable[[CellRequest], NoReturn],
 ) -> _Started:
     """Fork cell init, which starts the cell, collects dead processes and reports its exit code."""
     read, write = os.pipe()
     namespaces.unshare(namespaces.NEWPID | namespaces.NEWIPC)
     pid = os.fork()
     if pid == 0:
-        _run_cell_init(config, request, pipes, write)
+        _run_cell_init(config, request, pipes, write, become)
     os.close(write)
     return _Started(pid, pid, read)
 
 
 def _run_cell_init(
-    config: Configuration, request: CellRequest, pipes: list[int], report: int
+    config: Configuration,
+    request: CellRequest,
+    pipes: list[int],
+    report: int,
+    become: Callable[[CellRequest], NoReturn],
 ) -> NoReturn:
     """Start the cell; when it ends write its exit code to `report`, after an error, and exit."""
     namespaces.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
     namespaces.mount_proc("/proc")
     cell = os.fork()
     if cell == 0:
+        signal.set_wakeup_fd(-1)
         try:
             os.setsid()
             os.chdir(request["cwd"])
             _give_up_rights(config, request)
             _connect(config, pipes)
-            os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606
+            become(request)
         except OSError as e:
             os.write(report, json.dumps(str(e)).encode())
             os._exit(127)
@@ -134,7 +171,7 @@ def _run_cell_init(
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == cell:
-            os.write(report, b"\n%d" % os.waitstatus_to_exitcode(status))
+            os.write(report, b"\n%d" % _exit_code(status))
             os._exit(0)
 
 
@@ -348,7 +385,7 @@ def _wait(pid: int, client: int, wake: int, usage: _Usage, request: CellRequest)
     with contextlib.suppress(ChildProcessError):
         while True:  # the others were killed with PID 1 of the cell and are about to end
             os.waitpid(-1, 0)
-    code = os.waitstatus_to_exitcode(status)
+    code = _exit_code(status)
     # bubblewrap exits with 128 + the number of the signal that its child was killed by.
     reply["code"] = 128 - code if code > 128 else code  # noqa: PLR2004
     return reply
@@ -365,3 +402,8 @@ def _collect(pid: int) -> int | None:
             if dead == pid:
                 status = dead_status
     return status
+
+
+def _exit_code(status: int) -> int:
+    """Return an exit code, negative for a signal; Python 3.8 has no `waitstatus_to_exitcode`."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

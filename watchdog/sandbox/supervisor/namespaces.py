@@ -30,6 +30,8 @@ _SYS_PIVOT_ROOT = {
 }
 _SYS_MOUNT_SETATTR = 442  # the same number on every machine; since Linux 5.12
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_CAPABILITY_VERSION = 0x20080522
+_PR_CAP_AMBIENT, _AMBIENT_RAISE = 47, 2
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -113,6 +115,41 @@ def pivot(root: str) -> None:
 def prctl(option: int, value: int) -> None:
     """Set a property of this process, `PR_…`."""
     _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+def drop_capabilities() -> None:
+    """Give up every capability of this process, which starting a program would take as well."""
+    _set_capabilities((_Capabilities * 2)())
+    prctl(PR_SET_DUMPABLE, 1)  # what changes in rights takes away
+
+
+def keep_capabilities() -> None:
+    """Let the next program that this process starts have its capabilities, without being root.
+
+    By the ambient set: https://man7.org/linux/man-pages/man7/capabilities.7.html
+    """
+    held = (_Capabilities * 2)()
+    header = _CapabilityHeader(_CAPABILITY_VERSION, 0)
+    _check(_libc.capget(ctypes.byref(header), held), "capget")
+    for part in held:
+        part.inheritable = part.permitted
+    _set_capabilities(held)
+    for number in range(64):
+        if held[number // 32].permitted >> number % 32 & 1:
+            _check(_libc.prctl(_PR_CAP_AMBIENT, _AMBIENT_RAISE, number, 0, 0), "prctl")
+
+
+def _set_capabilities(wanted: ctypes.Array[_Capabilities]) -> None:
+    header = _CapabilityHeader(_CAPABILITY_VERSION, 0)
+    _check(_libc.capset(ctypes.byref(header), wanted), "capset")
 
 
 def bring_up_loopback() -> None:

@@ -44,6 +44,22 @@ class Configuration(TypedDict):
     bwrap_handle: NotRequired[int]
 
 
+class Preloaded(TypedDict):
+    """A preloaded interpreter that may start a cell; see `interpreter`.
+
+    Attributes:
+        python: of an empty environment in the scratch folder.
+        code: folder in the scratch folder that holds this package.
+        options: of the Python, the same as in the cell's `argv`.
+        arguments: what of the cell's `argv` comes after them.
+    """
+
+    python: str
+    code: str
+    options: list[str]
+    arguments: list[str]
+
+
 class CellRequest(TypedDict):
     """One cell to run. The last five fields: first those of a cell, then of a build tool.
 
@@ -53,6 +69,7 @@ class CellRequest(TypedDict):
         processes: how many it may have at once.
         total_memory_mb: resident memory of all its processes together, in MiB.
         disk_mb: size of each file system that it can write to, in MiB.
+        preloaded: what may start it in place of a fresh Python.
         report_bytecode: reply with the bytecode files that it wrote to the package store.
         folders: empty folders to make in its folder.
         visible: names in its folder that it may read.
@@ -69,6 +86,7 @@ class CellRequest(TypedDict):
     total_memory_mb: int
     disk_mb: int
     report_bytecode: bool
+    preloaded: NotRequired[Preloaded]
     folders: NotRequired[list[str]]
     visible: NotRequired[list[str]]
     shared: NotRequired[list[str]]
@@ -83,10 +101,12 @@ class CellReply(TypedDict, total=False):
         code: its exit code; negative for a signal.
         note: which limit it was killed for.
         bytecode: the bytecode files that it wrote, as paths in the package store.
+        preloaded: whether a preloaded interpreter started it.
         error: why it could not be confined; then it did not run.
     """
 
     code: int
     note: str
     bytecode: list[str]
+    preloaded: bool
     error: str

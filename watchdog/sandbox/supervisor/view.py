@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from watchdog.sandbox.supervisor.namespaces import (
     BIND,
@@ -23,7 +24,9 @@ from watchdog.sandbox.supervisor.namespaces import (
     mount_proc,
     unmount,
 )
-from watchdog.sandbox.supervisor.protocol import CellRequest, Configuration
+
+if TYPE_CHECKING:
+    from watchdog.sandbox.supervisor.protocol import CellRequest, Configuration
 
 USER = 1000
 """UID and GID of a cell inside; outside it is a user that owns no files."""
@@ -126,6 +129,11 @@ def customize(config: Configuration, request: CellRequest) -> int | None:
     return _add_folder_of_cell(config, request, size)
 
 
+def in_scratch(config: Configuration, path: str) -> str:
+    """Return where the shared view has a path of the scratch folder; no cell sees it there."""
+    return f"{_SCRATCH}/{os.path.relpath(path, config['scratch'])}"
+
+
 def list_bytecode(handle: int) -> list[str]:
     """Return where in the store a cell wrote bytecode; the files themselves are not trusted."""
     paths = []
@@ -146,7 +154,7 @@ def _add_folder_of_cell(config: Configuration, request: CellRequest, size: str) 
     for part in request["visible"]:  # made by the watchdog: environment, smoke, channel
         _bind_at(f"{_SCRATCH}/{name}/{part}", f"{folder}/{part}")
     for path in request["shared"]:
-        _bind_at(f"{_SCRATCH}/{os.path.relpath(path, config['scratch'])}", path)
+        _bind_at(in_scratch(config, path), path)
     written = _overlay(config["store"]) if request["report_bytecode"] else None
     unmount(_SCRATCH)
     return written
