@@ -147,6 +147,13 @@ def forecast_score(session: nox.Session) -> None:
     session.run("python", "benchmarks/forecast_score.py", *session.posargs)
 
 
+@nox.session
+def preloaded(session: nox.Session) -> None:
+    """Compare cells that a preloaded Python starts with fresh ones: -- --table today."""
+    install(session)
+    session.run("python", "benchmarks/preloaded.py", *session.posargs)
+
+
 @nox.session(name="smoke-recall")
 def smoke_recall(session: nox.Session) -> None:
     """Measure what the smokes miss of releases that break packages: -- werkzeug==3.0.0."""

@@ -115,6 +115,24 @@ def preloaded(modules: Path, names: str, action: str) -> list[str]:
             id="found but not imported",
         ),
         pytest.param(
+            "plain",
+            "import importlib.util\nspec = importlib.util.find_spec('plain')\n"
+            "copy = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(copy)\n"
+            "print(copy.VALUE, copy.__file__ == spec.origin, spec.loader.is_package('plain'))\n"
+            "import plain\nprint(copy.VALUE is plain.VALUE, copy.__cached__ == plain.__cached__)",
+            ["plain is run", "plain is run", "[] True False", "False True"],
+            id="a copy of one's own",
+        ),
+        pytest.param(
+            "uses",
+            "import importlib.util\nspec = importlib.util.find_spec('plain')\n"
+            "spec = importlib.util.spec_from_file_location('plain', spec.origin)\n"
+            "sys.modules['plain'] = copy = importlib.util.module_from_spec(spec)\n"
+            "spec.loader.exec_module(copy)\nimport uses\nprint(uses.plain is copy)",
+            ["plain is run", "plain is run", "True"],
+            id="one that was loaded from elsewhere",
+        ),
+        pytest.param(
             "uses",
             "import uses\nprint('plain' in sys.modules, 'late_one' in sys.modules)",
             ["plain is run", "True False"],

@@ -44,12 +44,15 @@ class Preloaded:
         self.modules = modules
         self.imports = imports
         self.functions = functions
+        self._closures: dict[str, list[str]] = {}
 
     def closure(self, name: str) -> list[str]:
         """Return the names of what importing a module brings, itself last."""
-        seen: dict[str, None] = {}
-        self._add(name, seen, set())
-        return list(seen)
+        if name not in self._closures:
+            seen: dict[str, None] = {}
+            self._add(name, seen, set())
+            self._closures[name] = list(seen)
+        return self._closures[name]
 
     def _add(self, name: str, seen: dict[str, None], entered: set[str]) -> None:
         if name in entered or name not in self.modules:
@@ -68,7 +71,10 @@ class Preloaded:
         kept = {name: module for name, module in self.modules.items() if name in wanted}
         gone = set(self.modules).difference(kept)
         functions = {n: f for n, f in self.functions.items() if n not in gone}
-        return Preloaded(kept, self.imports, functions)
+        part = Preloaded(kept, self.imports, functions)
+        for name in kept:
+            part.closure(name)  # kept, so that no fork has to find it
+        return part
 
 
 def load(names: Sequence[str], kept: set[str]) -> Preloaded:
@@ -250,10 +256,16 @@ class Provider:
         """Return how to load a module that is preloaded; None for any other."""
         if name not in self._hidden or self._is_covered(name, path):
             return None
+        if any(
+            other in self._hidden and other in sys.modules
+            for other in self._preloaded.closure(name)
+        ):
+            return None  # what it imports was loaded from elsewhere, so it is loaded again as well
         found = vars(self._hidden[name])  # looking up an attribute may run code of a module
-        origin = getattr(found.get("__spec__"), "origin", None)
-        spec = ModuleSpec(name, self, origin=origin)  # type: ignore[arg-type]
+        known = found["__spec__"]
+        spec = ModuleSpec(name, _Loader(self, known), origin=known.origin)  # type: ignore[arg-type]
         spec.submodule_search_locations = found.get("__path__")
+        spec.has_location, spec.cached = known.has_location, known.cached
         return spec
 
     def _is_covered(self, name: str, path: Sequence[str] | None) -> bool:
@@ -298,11 +310,35 @@ class Provider:
             ]
         return changed
 
-    def create_module(self, _spec: ModuleSpec) -> None:
-        """Let the import system make an empty module."""
-
-    def exec_module(self, empty: ModuleType) -> None:
-        """Put the preloaded module, with what importing it brings, in place of the empty one."""
-        name = empty.__name__
+    def provide(self, name: str) -> None:
+        """Put a preloaded module into `sys.modules`, with what importing it brings."""
         sys.modules[name] = self._hidden.pop(name)
         self._show(self._preloaded.closure(name))
+
+
+class _Loader:
+    """Provides a preloaded module where it is imported; else it is the loader that it had.
+
+    Some packages load a copy of a module for themselves, by its spec.
+    """
+
+    def __init__(self, provider: Provider, spec: ModuleSpec) -> None:
+        self._provider = provider
+        self._spec = spec
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._spec.loader, name)
+
+    def create_module(self, _spec: ModuleSpec) -> ModuleType | None:
+        """Return an empty module; None for one that the import system makes."""
+        if sys._getframe(2).f_code.co_name == "_load_unlocked":
+            return None
+        return self._spec.loader.create_module(self._spec)  # type: ignore[union-attr]
+
+    def exec_module(self, empty: ModuleType) -> None:
+        """Put the preloaded module in place of an empty one that is imported; fill any other."""
+        if sys.modules.get(self._spec.name) is empty:
+            self._provider.provide(self._spec.name)
+            return
+        empty.__spec__, empty.__loader__ = self._spec, self._spec.loader
+        self._spec.loader.exec_module(empty)  # type: ignore[union-attr]
