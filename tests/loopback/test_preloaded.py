@@ -214,14 +214,18 @@ def test_time_limit(newest: Cells) -> None:
     assert result.finished.timed_out
 
 
-def test_replaced_function(tmp_path: Path) -> None:
-    """A subject that replaces a function of the standard library begins with a fresh Python."""
-    pythons = PreloadedPythons(tmp_path)
-    interpreter = next(iter(PYTHONS.values()))
-    pythons.check("subject", interpreter, '{"event": "loaded"}\n{"event": "end"}')
-    assert pythons.for_cell("subject", interpreter, OPTIONS, ["x"]) is not None
+def test_replaced_function(newest: Cells) -> None:
+    """A subject that replaces a function which other modules hold begins with a fresh Python."""
+    pythons, interpreter = newest.pythons, newest.interpreter
+    keeps = "import os, textwrap; textwrap.dedent = len; os.fork() or os._exit(5); os._exit(4)"
+    kept = newest(keeps, preloaded=True)
+    assert (kept.finished.returncode, kept.library_changed) == (4, False)
+    pythons.check("subject", interpreter, kept)
+    replaces = "import contextlib, functools, os; functools.wraps = len; os._exit(0)"
+    result = newest(replaces, preloaded=True)
+    assert result.library_changed
     with pytest.raises(LibraryChangedError):
-        pythons.check("subject", interpreter, '{"functions": ["time.sleep"], "event": "changed"}')
-    assert pythons.for_cell("subject", interpreter, OPTIONS, ["x"]) is None
-    assert "time.sleep" in (pythons.reason("subject", interpreter) or "")
+        pythons.check("subject", interpreter, result)
+    assert "functools.wraps" in (pythons.reason("subject", interpreter) or "")
+    assert not newest("pass", preloaded=True).preloaded
     assert pythons.for_cell("other", interpreter, OPTIONS, ["x"]) is not None

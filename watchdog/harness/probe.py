@@ -245,11 +245,6 @@ class Probe:
     def finish(self) -> None:
         """Report the end, with every warning that was raised."""
         warnings.showwarning = _quiet
-        # A preloaded interpreter has one more finder, which knows the functions of its modules.
-        for finder in sys.meta_path:
-            changed: list[str] = getattr(finder, "changed", list)()
-            if changed:
-                self.emit("changed", functions=changed)
         self.emit("end", warnings=list(self.warnings.values()))
 
 

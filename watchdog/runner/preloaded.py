@@ -1,8 +1,8 @@
 """Lets the cells of a run begin as forks of Pythons that have loaded their standard library.
 
-What such a cell reports counts only if everything passed: a failure is run again by a fresh
-Python, and only what that shows is reported. A subject whose cells come out differently, or that
-replaces parts of the standard library, begins with a fresh Python from then on.
+What such a cell reports counts where everything passed, or where a fresh Python fails in the same
+way. A subject whose cells come out differently, or that replaces functions of the standard library,
+begins with a fresh Python from then on.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from pathlib import Path
 from watchdog.environments.links import create_venv
 from watchdog.model.release import Interpreter
 from watchdog.sandbox.process import POSIX
-from watchdog.sandbox.sandbox import PreloadedPython, copy_supervisor
-
-_CHANGED = '"event": "changed"'
-"""In the report of a probe: functions of the standard library were replaced."""
+from watchdog.sandbox.sandbox import JobResult, PreloadedPython, copy_supervisor
 
 
 class LibraryChangedError(Exception):
@@ -84,14 +81,14 @@ class PreloadedPythons:
         """Let the cells of a subject begin with a fresh Python from now on."""
         self._fresh[subject, interpreter] = reason
 
-    def check(self, subject: str, interpreter: Interpreter, reported: str) -> None:
-        """Check what a cell reported that a preloaded Python started.
+    def check(self, subject: str, interpreter: Interpreter, result: JobResult) -> None:
+        """Check how a cell ended that a preloaded Python may have started.
 
         Raises:
             LibraryChangedError: what it reported cannot be used.
         """
-        self.started += 1
-        for line in reported.splitlines():
-            if _CHANGED in line:
-                self.begin_fresh(subject, interpreter, f"it replaces functions: {line[:200]}")
-                raise LibraryChangedError
+        self.started += result.preloaded
+        if result.library_changed:
+            reason = result.finished.output.strip().rpartition("\n")[2]
+            self.begin_fresh(subject, interpreter, reason)
+            raise LibraryChangedError

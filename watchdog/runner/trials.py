@@ -218,8 +218,7 @@ class TrialRunner:
         kills_before = _out_of_memory_kills()
         with self.slots:
             result = self.sandbox.run(replace(job, cache_bytecode=not reference))
-        if result.preloaded:
-            self.preloaded.check(trial.subject, trial.interpreter, result.reported)
+        self.preloaded.check(trial.subject, trial.interpreter, result)
         if not result.reported.strip():
             # The probe never began. Find out whether this Python starts in the sandbox at all.
             self.sandbox.check(trial.interpreter)

@@ -30,6 +30,7 @@ from watchdog.sandbox.process import (
     inherited_environment,
     kill_marked,
 )
+from watchdog.sandbox.supervisor.preload import CHANGED
 from watchdog.sandbox.supervisor.protocol import CellRequest, Preloaded
 
 _ADDRESS = re.compile(r"(\[[0-9a-f:]+\]|[\w.-]+):(\d+)(?=/|$|\?)")
@@ -138,6 +139,11 @@ class JobResult:
     isolation: Isolation
     bytecode: tuple[str, ...] = ()
     preloaded: bool = False
+
+    @property
+    def library_changed(self) -> bool:
+        """Whether it replaced functions that modules loaded before it may hold."""
+        return self.preloaded and self.finished.returncode == CHANGED
 
 
 class Sandbox:

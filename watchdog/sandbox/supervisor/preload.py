@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from typing import Any, Iterable, Mapping, Sequence
 
 
+CHANGED = 86
+"""Exit code of a cell that replaced functions of the standard library which other modules hold."""
+
 _OWN = ("__main__", "sys", "warnings")
 """Modules of which the probe, or any program, replaces functions."""
 
@@ -235,6 +238,9 @@ class Provider:
     def hide(self, kept: set[str]) -> None:
         """Take every module out of this process but some, and provide what is preloaded.
 
+        Where the process ends by `os._exit`, as the probe does, it ends with `CHANGED` if functions
+        were replaced.
+
         Args:
             kept: names of the modules that a fresh interpreter has.
         """
@@ -249,6 +255,19 @@ class Provider:
                 delattr(parent, attribute)
                 self._attributes[name] = module
         sys.meta_path.insert(0, self)
+        os: Any = sys.modules["os"]
+        own, end = os.getpid(), os._exit
+
+        def _exit(status: int) -> None:
+            if os.getpid() == own and (changed := self.changed()):
+                text = (
+                    "functions of the standard library were replaced: " + " ".join(changed) + "\n"
+                )
+                os.write(2, text.encode())
+                end(CHANGED)
+            end(status)
+
+        os._exit = _exit
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, _target: object = None
@@ -306,6 +325,7 @@ class Provider:
                 for attribute, identity in held.items()
                 if holders[identity] > 1
                 and attribute in present
+                and attribute != "_exit"
                 and id(present[attribute]) != identity
             ]
         return changed
