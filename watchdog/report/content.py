@@ -27,6 +27,7 @@ from watchdog.model.verdict import Run, Verdict
 from watchdog.report.rule_book import rule_book
 from watchdog.report.stored import StoredResults
 from watchdog.report.views.changes import ChangesView, changes_view
+from watchdog.report.views.chapters import PastStopView, past_stops
 from watchdog.report.views.errors import ErrorView, error_views
 from watchdog.report.views.extensions import (
     ExtensionsView,
@@ -37,7 +38,7 @@ from watchdog.report.views.extensions import (
 from watchdog.report.views.forecast import ForecastView, forecast_view
 from watchdog.report.views.front import SiteView, site_view
 from watchdog.report.views.history import HistoryView, history_view
-from watchdog.report.views.history_chart import HistoryChart, history_chart
+from watchdog.report.views.history_chart import HistoryChart, chapters_chart, history_chart
 from watchdog.report.views.releases import ReleasesView, releases_view
 from watchdog.report.views.second_opinions import SecondOpinionsView, second_opinions_view
 from watchdog.report.views.subject import coverage_sentence
@@ -66,6 +67,7 @@ class Views:
         rules: what pasted requirements are looked up in; None before the first run.
         audit: of the facts and the rules; None before the first run.
         subject_charts: by subject; only subjects that have a page and a breakage.
+        past_stops: of each tutorial, by subject.
         declared: by subject.
         error_pages: the page of every error that is known.
         results: of the last runs, by cell.
@@ -84,6 +86,7 @@ class Views:
     site: SiteView | None
     history: HistoryView
     subject_charts: Mapping[str, HistoryChart]
+    past_stops: Mapping[str, tuple[PastStopView, ...]]
     forecast: ForecastView | None
     second_opinions: SecondOpinionsView | None
     declared: Mapping[str, Measured]
@@ -140,6 +143,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),
+        past_stops=_build_past_stops(facts, history, site),
         forecast=outlook,
         second_opinions=_build_second_opinions(stored, site),
         declared={measured.subject: measured for measured in stored.declared},
@@ -228,9 +232,28 @@ def _build_subject_charts(
     for page in site.subjects:
         downtimes = [d for d in facts.downtimes if d.subject == page.subject]
         if downtimes:
-            history = [stored.histories[page.subject]]
-            charts[page.subject] = history_chart(matrix, history, downtimes, releases)
+            history = stored.histories[page.subject]
+            charts[page.subject] = (
+                chapters_chart(matrix, history, downtimes, page.chapters.titles, releases)
+                if page.chapters
+                else history_chart(matrix, [history], downtimes, releases)
+            )
     return charts
+
+
+def _build_past_stops(
+    facts: Facts, history: HistoryView, site: SiteView | None
+) -> dict[str, tuple[PastStopView, ...]]:
+    """Return when the followers of each tutorial were stopped."""
+    return {
+        page.subject: past_stops(
+            page.chapters.titles,
+            [d for d in facts.downtimes if d.subject == page.subject],
+            history.breakages,
+        )
+        for page in (site.subjects if site else ())
+        if page.chapters
+    }
 
 
 def _build_second_opinions(

@@ -214,6 +214,7 @@ def _subject_pages(views: Views, site: SiteView) -> Iterator[Page]:
                 "head": views.heads[subject],
                 "mine": [b for b in views.history.breakages if b.subject == subject],
                 "lane": views.subject_charts.get(subject),
+                "stops": views.past_stops.get(subject, ()),
                 "risks": [risk for risk in risks if risk.subject == subject],
                 "coverage": views.coverage.get(subject),
                 "suites": views.suites_of.get(subject, ()),

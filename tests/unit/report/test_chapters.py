@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import samples
+from ecosystem import day
+from replayed import replayed, snapshot
 
+from watchdog.facts.facts import DowntimeFacts, derive_facts
 from watchdog.matrix import load as matrix_file
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Failure, Outcome, UseOutcome, UseResult
+from watchdog.model.history import History
 from watchdog.model.verdict import State, Verdict
-from watchdog.report.views.chapters import ChaptersView, chapters_view
+from watchdog.report.views.chapters import ChaptersView, chapters_view, past_stops
+from watchdog.report.views.history import PastBreakageView, history_view
+from watchdog.report.views.history_chart import chapters_chart
 
 MATRIX = matrix_file.parse_matrix(
     'python: ["3.9", "3.13"]\ntables: {today: {}}\nextensions:\n'
@@ -94,3 +101,78 @@ def test_chapters_are_of_tutorials_only() -> None:
     assert chapters_view(MATRIX, "scenario-milk", [other]) is None
     assert chapters_view(MATRIX, "scenario-tea", []) is None
     assert chapters_view(MATRIX, "scenario-tea", [verdict("3.13")]) is None
+
+
+CHAPTERS = {"test_first": "Chapter 10: water", "test_middle": "Chapter 5", "test_last": "Last: tea"}
+
+
+def past(
+    history: History,
+) -> tuple[Sequence[DowntimeFacts], Sequence[PastBreakageView]]:
+    """Return the times in which followers were stopped, as facts and as they are shown."""
+    facts = derive_facts(
+        MATRIX,
+        run=None,
+        verdicts=(),
+        histories={history.subject: history},
+        explanations={},
+        cures={},
+        published=(),
+        titles={},
+    )
+    return facts.downtimes, history_view(MATRIX, facts, (), {}).breakages
+
+
+HISTORY = replayed(
+    snapshot(0, test_first=None, test_middle=None, test_last=None),
+    snapshot(1, test_first=None, test_middle="ImportError: url", test_last="ImportError: url"),
+    snapshot(31, test_first=None, test_middle=None, test_last=None),
+    snapshot(40, all="ImportError: all"),
+    snapshot(41, test_first=None, test_middle=None, test_last=None),
+    snapshot(50, test_first=None, test_middle=None, test_last="TypeError: late"),
+    subject="scenario-tea",
+)
+
+
+def test_past_stops() -> None:
+    """Each time that followers were stopped is told: from when, until when, where and by what."""
+    downtimes, breakages = past(HISTORY)
+    stops = past_stops(CHAPTERS, downtimes, breakages)
+    assert [(stop.when, stop.where, stop.by) for stop in stops] == [
+        ("since 9 Dec 2025", "“Last: tea”", "Werkzeug 50"),
+        (
+            "29 Nov 2025 12:00 UTC to 30 Nov 2025 12:00 UTC",
+            "“Chapter 10: water” and 2 more chapters",
+            "Werkzeug 40",
+        ),
+        ("21 Oct 2025 to 20 Nov 2025", "“Chapter 5” and 1 more chapter", "Werkzeug 1"),
+    ]
+    assert [stop.error for stop in stops] == [
+        "TypeError: late",
+        "ImportError: all",
+        "ImportError: url",
+    ]
+    assert {stop.id for stop in stops} == {breakage.id for breakage in breakages}
+
+
+def test_lanes_of_chapters() -> None:
+    """Each chapter has a lane, in the tutorial's order, with the times in which it stopped one."""
+    downtimes, _ = past(HISTORY)
+    chart = chapters_chart(MATRIX, HISTORY, downtimes, CHAPTERS)
+    assert [(lane.title, lane.subject, len(lane.bars)) for lane in chart.lanes] == [
+        ("Chapter 10", "", 1),
+        ("Chapter 5", "", 2),
+        ("Last", "", 3),
+    ]
+    ends = [round(bar.x + bar.width) for bar in chart.lanes[2].bars]
+    assert ends[-1] == chart.width, "the last goes on"
+    assert "3 breakages" in chart.meaning
+    assert chart.lanes[0].bars[0].x == chart.lanes[2].bars[1].x
+
+
+def test_other_uses_are_no_chapters() -> None:
+    """What fails and is no chapter today is not told as a stop."""
+    downtimes, breakages = past(HISTORY)
+    (whole,) = past_stops({"test_first": "Chapter 1"}, downtimes, breakages)
+    assert whole.where == "“Chapter 1”"
+    assert day(0) < downtimes[0].downtime.since

@@ -1,18 +1,25 @@
-"""How far one gets who follows a tutorial today, chapter by chapter, as plain values. Pure."""
+"""How far one gets who follows a tutorial, today and before, as plain values. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import timedelta
 
+from watchdog.facts.facts import DowntimeFacts
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import UseOutcome, UseResult
+from watchdog.model.history import ALL_USES
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
+from watchdog.report.views.history import PastBreakageView
 from watchdog.report.views.tables import CellView, TableView, natural_key
 from watchdog.report.views.wording import state_symbols
+
+_SHORT = timedelta(days=2)
 
 _STATES = {
     UseOutcome.PASSED: (State.WORKS, "works"),
@@ -28,10 +35,78 @@ class ChaptersView:
     Attributes:
         sentences: how far one gets, one for the Pythons that give the same, the newest first.
         table: a row for each chapter, a column for each Python.
+        titles: those of the chapters by the names of their tests, in the tutorial's order.
     """
 
     sentences: tuple[str, ...]
     table: TableView
+    titles: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastStopView:
+    """A time in which the followers of a tutorial were stopped.
+
+    Attributes:
+        when: from when until when, in words.
+        where: in which chapter first, and in how many more.
+        by: the releases that caused it; empty if they were not found.
+        error: what they saw first.
+        id: of the page of the breakage.
+    """
+
+    when: str
+    where: str
+    by: str
+    error: str
+    id: str
+
+
+def past_stops(
+    chapters: Mapping[str, str],
+    downtimes: Iterable[DowntimeFacts],
+    breakages: Iterable[PastBreakageView],
+) -> tuple[PastStopView, ...]:
+    """Return when the followers of a tutorial were stopped, and where; the latest first.
+
+    Args:
+        chapters: titles by the names of their tests, in the tutorial's order.
+        downtimes: those of the tutorial; they say which chapters failed.
+        breakages: the same as they are shown, for their words.
+    """
+    shown = {breakage.id: breakage for breakage in breakages}
+    stops = [
+        PastStopView(
+            when=_when(shown[downtime.id]),
+            where=_where(chapters, downtime.downtime.uses),
+            by=shown[downtime.id].by,
+            error=shown[downtime.id].error,
+            id=downtime.id,
+        )
+        for downtime in sorted(downtimes, key=lambda d: d.downtime.since, reverse=True)
+        if downtime.id in shown
+    ]
+    return tuple(stop for stop in stops if stop.where)
+
+
+def _when(breakage: PastBreakageView) -> str:
+    """Return from when until when, to the minute where it lasted for less than two days."""
+    began, ended = breakage.began, breakage.ended
+    if ended is None:
+        return f"since {wording.date(began)}"
+    if ended - began < _SHORT:
+        return f"{wording.instant(began)} to {wording.instant(ended)}"
+    return f"{wording.date(began)} to {wording.date(ended)}"
+
+
+def _where(chapters: Mapping[str, str], uses: AbstractSet[str]) -> str:
+    """Return the first chapter of some tests, and how many more there are; empty if none is."""
+    stopped = [title for name, title in chapters.items() if uses & {name, ALL_USES}]
+    if not stopped:
+        return ""
+    more = len(stopped) - 1
+    others = f" and {more} more {'chapter' if more == 1 else 'chapters'}" if more else ""
+    return f"“{stopped[0]}”{others}"
 
 
 def chapters_view(matrix: Matrix, subject: str, verdicts: Iterable[Verdict]) -> ChaptersView | None:
@@ -55,7 +130,10 @@ def chapters_view(matrix: Matrix, subject: str, verdicts: Iterable[Verdict]) -> 
     )
     if not today:
         return None
-    return ChaptersView(sentences=tuple(_sentences(today)), table=_table(matrix, today))
+    titles = _titles(today)
+    return ChaptersView(
+        sentences=tuple(_sentences(today)), table=_table(matrix, today, titles), titles=titles
+    )
 
 
 def _chapters_of(verdict: Verdict) -> tuple[UseResult, ...]:
@@ -92,12 +170,17 @@ def _reached(chapters: Sequence[UseResult]) -> str:
     return text
 
 
-def _table(matrix: Matrix, verdicts: Sequence[Verdict]) -> TableView:
-    """Return the table of chapters by Python; the rows stay in the order of the tutorial."""
+def _titles(verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """Return the titles of chapters by the names of their tests, in the order of the tutorial."""
     titles: dict[str, str] = {}
     for verdict in verdicts:
         for chapter in _chapters_of(verdict):
             titles.setdefault(chapter.name, chapter.title or chapter.name)
+    return titles
+
+
+def _table(matrix: Matrix, verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> TableView:
+    """Return the table of chapters by Python; the rows stay in the order of the tutorial."""
     columns = [{chapter.name: chapter for chapter in _chapters_of(verdict)} for verdict in verdicts]
     links = [f"#{v.record.fingerprint}" if v.record else None for v in verdicts]
     return TableView(

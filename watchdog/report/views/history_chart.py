@@ -1,14 +1,14 @@
-"""The chart of the history: a lane for each subject, breakages as bars. Pure."""
+"""The charts of the history: a lane for each subject or chapter, breakages as bars. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.facts.facts import DowntimeFacts
 from watchdog.matrix.schema import Matrix
-from watchdog.model.history import History
+from watchdog.model.history import ALL_USES, History
 from watchdog.report.views import wording
 from watchdog.report.views.wording import breakage_page
 
@@ -43,7 +43,12 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """The breakages of a subject in the chart; `y` is its upper edge."""
+    """The breakages of a subject, or of a chapter, in the chart.
+
+    Attributes:
+        subject: whose page its name leads to; empty for a chapter.
+        y: its upper edge.
+    """
 
     title: str
     subject: str
@@ -115,6 +120,9 @@ def period(histories: Sequence[History]) -> tuple[datetime, datetime]:
 LANE, TOP, LEFT, WIDTH = 24, 44, 220, 1110
 """Height of a lane, space above the lanes, least space left of them, and width of the chart."""
 
+_LONGEST_NAME = 60
+"""Letters of the name of a chapter; longer ones are cut."""
+
 LETTER = 6.7
 """Room for a letter of a name left of the lanes: that of the widest common typeface at 12 px."""
 
@@ -152,19 +160,69 @@ def history_chart(
     """
     since, until = period(histories)
     subjects = _latest_first(matrix, downtimes, until)
-    left = _width_of_names([matrix.title(subject) for subject in subjects])
-    axis = _TimeAxis(since, until, left)
-    lanes = [
-        _lane(matrix, axis, number, subject, [d for d in downtimes if d.subject == subject])
-        for number, subject in enumerate(subjects)
+    rows = [
+        (matrix.title(subject), subject, [d for d in downtimes if d.subject == subject])
+        for subject in subjects
     ]
+    title = (
+        f"Breakages of {len(subjects)} packages and example applications, "
+        f"{since.year} to {wording.date(until)}"
+    )
+    return _chart(matrix, (since, until), title, rows, releases)
+
+
+def chapters_chart(
+    matrix: Matrix,
+    history: History,
+    downtimes: Sequence[DowntimeFacts],
+    chapters: Mapping[str, str],
+    releases: Sequence[tuple[str, str, datetime]] = (),
+) -> HistoryChart:
+    """Return a lane for each chapter of a tutorial, with a bar for each time one was stopped there.
+
+    Args:
+        matrix: gives titles and colours.
+        history: that of the tutorial.
+        downtimes: those of the tutorial.
+        chapters: the titles of its chapters by the names of their tests, in their order.
+        releases: drawn as vertical lines: package, version, day.
+    """
+    rows = [
+        (short_title(title), "", [d for d in downtimes if d.downtime.uses & {name, ALL_USES}])
+        for name, title in chapters.items()
+    ]
+    since, until = period([history])
+    title = (
+        f"The {len(chapters)} chapters of {matrix.title(history.subject)}, "
+        f"{since.year} to {wording.date(until)}"
+    )
+    return _chart(matrix, (since, until), title, rows, releases)
+
+
+def short_title(title: str) -> str:
+    """Return what of the title of a chapter stands before the colon: `Chapter 5`."""
+    short = title.partition(":")[0]
+    return short if len(short) <= _LONGEST_NAME else short[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
+def _chart(
+    matrix: Matrix,
+    between: tuple[datetime, datetime],
+    title: str,
+    rows: Sequence[tuple[str, str, Sequence[DowntimeFacts]]],
+    releases: Sequence[tuple[str, str, datetime]],
+) -> HistoryChart:
+    """Return a chart with a lane for each row: its name, a subject or nothing, its downtimes."""
+    left = _width_of_names([name for name, _, _ in rows])
+    axis = _TimeAxis(*between, left)
+    lanes = [_lane(matrix, axis, number, *row) for number, row in enumerate(rows)]
+    number = len({downtime.id for _, _, downtimes in rows for downtime in downtimes})
     return HistoryChart(
         width=WIDTH,
         height=TOP + len(lanes) * LANE + 4,
         left=left,
-        title=f"Breakages of {len(subjects)} packages and example applications, "
-        f"{since.year} to {wording.date(until)}",
-        meaning=f"{len(downtimes)} breakages as bars from the release that began each to the one "
+        title=title,
+        meaning=f"{number} breakages as bars from the release that began each to the one "
         "that ended it; the list below says the same in words.",
         lanes=tuple(lanes),
         years=_year_marks(axis),
@@ -189,11 +247,16 @@ def _width_of_names(titles: Sequence[str]) -> int:
 
 
 def _lane(
-    matrix: Matrix, axis: _TimeAxis, number: int, subject: str, downtimes: Sequence[DowntimeFacts]
+    matrix: Matrix,
+    axis: _TimeAxis,
+    number: int,
+    name: str,
+    subject: str,
+    downtimes: Sequence[DowntimeFacts],
 ) -> Lane:
     in_order = sorted(downtimes, key=lambda d: (d.downtime.since, d.id))
     return Lane(
-        title=matrix.title(subject),
+        title=name,
         subject=subject,
         y=TOP + number * LANE,
         bars=tuple(_bar(matrix, axis, downtime) for downtime in in_order),
