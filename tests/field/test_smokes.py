@@ -32,7 +32,6 @@ from watchdog.runner.controls import contemporary_requests
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
 from watchdog.sandbox.process import kill_marked
 
-
 SECONDS = 120
 """For one run of a smoke: some start large programs, here beside other tests."""
 

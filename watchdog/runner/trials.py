@@ -28,6 +28,7 @@ from watchdog.harness import AUTOMATIC, PACKAGE, PROBE, SMOKES, smoke_parts, smo
 from watchdog.model.evidence import Ended, Evidence, Failure, Outcome, Record, Stage, Trial
 from watchdog.model.lock import Lock
 from watchdog.model.release import Interpreter
+from watchdog.runner import machine
 from watchdog.runner.judge import agree, judge, shows_damaged_bytecode
 from watchdog.runner.preloaded import LibraryChangedError, PreloadedPythons
 from watchdog.runner.probe_report import defined_tests, read_events
@@ -47,6 +48,9 @@ EVENTS = "events.jsonl"
 LINKED = "composed"
 REFERENCE = "plain"
 """The two kinds of environment, as `Evidence.environment` has stored them from the beginning."""
+
+_PATIENCE = 3
+"""How many times as long a smoke may take where the machine is overloaded."""
 
 _OPTIONS = ("-I", "-X", "faulthandler")
 """Of the Python that runs the probe."""
@@ -99,7 +103,7 @@ class TrialRunner:
 
         A failure that was seen once is enough to guide a search, whose result is run in full.
         """
-        record = self._record_of(trial, [self.attempt(trial, preloaded=True)])
+        record = self._record_of(trial, [self._attempt_in_time(trial, preloaded=True)])
         if record.judgement.outcome is Outcome.WORKS and not self.stopping.is_set():
             return self.ledger.append(record)
         return record
@@ -147,12 +151,12 @@ class TrialRunner:
         return self._attempts_with(trial, preloaded=False)
 
     def _attempts_with(self, trial: Trial, *, preloaded: bool) -> list[Evidence]:
-        linked = self.attempt(trial, preloaded=preloaded)
+        linked = self._attempt_in_time(trial, preloaded=preloaded)
         if trial.once and not shows_damaged_bytecode(linked):
             return [linked]
         if shows_damaged_bytecode(linked):
             self.environments.repair_bytecode(trial.installation)
-            linked = self.attempt(trial, preloaded=preloaded)
+            linked = self._attempt_in_time(trial, preloaded=preloaded)
         first = judge(linked)
         if first.outcome is not Outcome.BROKEN:
             return [linked]
@@ -164,14 +168,27 @@ class TrialRunner:
             (trial.lock, first.signature),
         }
         if not kinds.isdisjoint(self._confirmed):
-            return [linked, self.attempt(trial)]
-        reference = self.attempt(trial, reference=True)
+            return [linked, self._attempt_in_time(trial)]
+        reference = self._attempt_in_time(trial, reference=True)
         second = judge(reference)
         if second.outcome is Outcome.BROKEN and second.signature == first.signature:
             self._confirmed |= kinds
         elif self.environments.repair_bytecode(trial.installation):
-            return [reference, self.attempt(trial)]
+            return [reference, self._attempt_in_time(trial)]
         return [linked, reference]
+
+    def _attempt_in_time(
+        self, trial: Trial, *, reference: bool = False, preloaded: bool = False
+    ) -> Evidence:
+        """Make an attempt, and another one with more time if an overloaded machine was too slow."""
+        evidence = self.attempt(trial, reference=reference, preloaded=preloaded)
+        if evidence.ended is Ended.TIMEOUT and machine.is_overloaded():
+            return self.patient().attempt(trial, reference=reference)
+        return evidence
+
+    def patient(self) -> TrialRunner:
+        """Return this runner with more time for a smoke."""
+        return replace(self, seconds=_PATIENCE * self.seconds)
 
     def attempt(
         self, trial: Trial, *, reference: bool = False, preloaded: bool = False
@@ -215,7 +232,7 @@ class TrialRunner:
         smoke = self._copy_smoke(trial, folder)
         token = secrets.token_hex(16)
         job = self._job(trial, folder, number, python, smoke, token, preloaded=preloaded)
-        kills_before = _out_of_memory_kills()
+        kills_before = machine.out_of_memory_kills()
         with self.slots:
             result = self.sandbox.run(replace(job, cache_bytecode=not reference))
         self.preloaded.check(trial.subject, trial.interpreter, result)
@@ -229,7 +246,7 @@ class TrialRunner:
             result.finished,
             seconds=self.seconds,
             tests_of=defined_tests(smoke.read_text("utf-8")),
-            memory_short=kills_before is None or _out_of_memory_kills() != kills_before,
+            memory_short=kills_before is None or machine.out_of_memory_kills() != kills_before,
         )
         return self._storable(evidence, result, trial, folder, REFERENCE if reference else LINKED)
 
@@ -378,15 +395,6 @@ def copy_smoke(smoke: Path, folder: Path) -> Path:
 def _left_out(trial: Trial) -> dict[str, str]:
     """Return the variable that tells an automatic smoke which of its tests to skip."""
     return {"WATCHDOG_LEFT_OUT": " ".join(sorted(trial.left_out))} if trial.left_out else {}
-
-
-def _out_of_memory_kills() -> int | None:
-    """Return how many processes Linux has killed for lack of memory; None if unknown."""
-    try:
-        lines = Path("/proc/vmstat").read_text("utf-8").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def _redact_all(value: Any, redact: Redactor) -> Any:  # noqa: ANN401  any JSON

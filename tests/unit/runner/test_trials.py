@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,6 +22,7 @@ from watchdog.model.evidence import (
     UseOutcome,
     UseResult,
 )
+from watchdog.runner import machine
 from watchdog.runner.judge import agree, judge
 from watchdog.runner.probe_report import read_events
 from watchdog.runner.trials import TrialRunner
@@ -227,6 +229,42 @@ def test_attempts_of_a_preloaded_python_with_another_failure() -> None:
     attempts = runner._attempts(TRIAL)
     assert {evidence.failure and evidence.failure.type for evidence in attempts} == {"EOFError"}
     assert runner.preloads == [True, False, False, False]
+
+
+class Slow(Scripted):
+    """A smoke that gives no result in time, unless it has more of it."""
+
+    def attempt(
+        self, _trial: Trial, *, reference: bool = False, preloaded: bool = False
+    ) -> Evidence:
+        self.asked.append(reference)
+        return Evidence(Ended.TIMEOUT, Stage.SMOKE, detail="no result after 60 s")
+
+    def patient(self) -> TrialRunner:
+        return Scripted(reference=True, linked=True)
+
+
+@pytest.mark.parametrize(
+    ("overloaded", "expected", "attempts"),
+    [(True, Outcome.WORKS, 1), (False, Outcome.BROKEN, 2)],
+)
+def test_attempts_without_a_result_in_time(
+    monkeypatch: pytest.MonkeyPatch, overloaded: bool, expected: Outcome, attempts: int
+) -> None:
+    """What gave no result in time on an overloaded machine is run again with more time."""
+    monkeypatch.setattr(machine, "is_overloaded", lambda: overloaded)
+    runner = Slow(reference=False)
+    assert outcome(runner) is expected
+    assert len(runner.asked) == attempts
+
+
+def test_patient_runner_has_more_time() -> None:
+    """The runner with more time is the same in everything else."""
+    names = (f.name for f in fields(TrialRunner) if f.init)
+    runner = TrialRunner(**{name: cast("Any", name) for name in names} | {"seconds": 60})
+    patient = runner.patient()
+    assert patient.seconds == 180
+    assert replace(patient, seconds=60) == runner
 
 
 def test_attempts_known_failure_begins_fresh() -> None:
