@@ -238,6 +238,7 @@ class Slow(Scripted):
         self, _trial: Trial, *, reference: bool = False, preloaded: bool = False
     ) -> Evidence:
         self.asked.append(reference)
+        self.preloads.append(preloaded)
         return Evidence(Ended.TIMEOUT, Stage.SMOKE, detail="no result after 60 s")
 
     def patient(self) -> TrialRunner:
