@@ -22,6 +22,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+@-]+)+[/\\]site-packages[/\\]"), "site-packages/"),
     (re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.+@-]+){2,}"), "<path>"),
     (re.compile(r"\bline \d+\b"), "line …"),
+    # pytest's last line has how long it took, between as many signs as the line has room for.
+    (re.compile(r"\bin \d+(?:\.\d+)?s\b"), "in …s"),
+    (re.compile(r"={4,}"), "==="),
     (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "127.0.0.1:…"),
     (re.compile(r"\b\d{5,}\b"), "…"),
     (re.compile(r"\s+"), " "),

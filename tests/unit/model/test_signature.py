@@ -34,6 +34,10 @@ def failure(message: str, *files: str, kind: str = "ImportError") -> Failure:
             "make() missing 1 required argument: 'x'",
             "app.<locals>.Deep.make() missing 1 required argument: 'x'",
         ),
+        (
+            "['=================== 1 failed, 3 passed in 0.92s ===================']",
+            "['================== 1 failed, 3 passed in 11.15s ==================']",
+        ),
         ("bad file /tmp/fw-abc/c1/env/x.py", "bad file /var/lib/other/place/x.py"),
     ],
 )
@@ -50,6 +54,7 @@ def test_signature_same_cause(one: str, other: str) -> None:
             "cannot import name 'url_quote' from 'werkzeug.urls'",
         ),
         ("module 'flask' has no attribute 'a'", "module 'flask' has no attribute 'b'"),
+        ("=== 1 failed, 3 passed in 0.9s ===", "=== 2 failed, 2 passed in 0.9s ==="),
     ],
 )
 def test_signature_different_causes(one: str, other: str) -> None:
