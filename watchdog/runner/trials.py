@@ -71,6 +71,7 @@ class TrialRunner:
         scratch: folder of this run; each attempt makes a folder of its own in it and removes it.
         hosts: names of index servers, which are redacted.
         smokes: folder of the smokes.
+        patience: how many times as long a smoke may take.
         stopping: set when the run is ending, so that nothing more is stored.
     """
 
@@ -87,6 +88,7 @@ class TrialRunner:
     preloaded: PreloadedPythons
     hosts: frozenset[str] = frozenset()
     smokes: Path = SMOKES
+    patience: int = 1
     stopping: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 1))
     _confirmed: set[tuple[str | Lock, str | None]] = field(default_factory=set)
@@ -188,7 +190,12 @@ class TrialRunner:
 
     def patient(self) -> TrialRunner:
         """Return this runner with more time for a smoke."""
-        return replace(self, seconds=_PATIENCE * self.seconds)
+        return replace(self, patience=_PATIENCE)
+
+    @property
+    def limit(self) -> int:
+        """Seconds after which a smoke is ended; reports name `seconds`, so that they are alike."""
+        return self.patience * self.seconds
 
     def attempt(
         self, trial: Trial, *, reference: bool = False, preloaded: bool = False
@@ -276,7 +283,7 @@ class TrialRunner:
         config = {
             "events": str(folder / EVENTS),
             "token": token,
-            "seconds": self.seconds,
+            "seconds": self.limit,
             "memory_mb": self.memory_mb,
         }
         arguments = [str(probe), str(smoke), "--watched"]
@@ -344,7 +351,7 @@ class TrialRunner:
             visible=visible,
             channel=channel,
             stdin=stdin,
-            seconds=self.seconds,
+            seconds=self.limit,
             memory_mb=self.memory_mb,
             shared=(*self.services.folders(services), *shared),
             output_limit=LOG_LIMIT,

@@ -262,10 +262,12 @@ def test_attempts_without_a_result_in_time(
 def test_patient_runner_has_more_time() -> None:
     """The runner with more time is the same in everything else."""
     names = (f.name for f in fields(TrialRunner) if f.init)
-    runner = TrialRunner(**{name: cast("Any", name) for name in names} | {"seconds": 60})
+    runner = TrialRunner(
+        **{name: cast("Any", name) for name in names} | {"seconds": 60, "patience": 1}
+    )
     patient = runner.patient()
-    assert patient.seconds == 180
-    assert replace(patient, seconds=60) == runner
+    assert (patient.limit, patient.seconds) == (180, 60)
+    assert replace(patient, patience=1) == runner
 
 
 def test_attempts_known_failure_begins_fresh() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,8 +78,18 @@ def test_remove_stale_after_killed_run(
     assert folder.is_dir()
     with scratch.scratch_folder():
         assert not folder.exists()
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
+    deadline = time.monotonic() + 10  # the system ends a killed process when it comes to it
+    while has_not_ended(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not has_not_ended(child)
+
+
+def has_not_ended(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_remove_stale_keeps_other_folders(place: Path) -> None:
