@@ -114,10 +114,10 @@ def warm_up(workspace: Workspace, trials: Iterable[Trial]) -> None:
     """Let the preloaded Python of each series start."""
     by_python = {trial.interpreter.series: trial for trial in trials}
     for trial in by_python.values():
-        started = workspace.runner.preloaded.started
+        pythons = workspace.runner.preloaded
         for _ in range(10):
             workspace.runner.attempt(trial, preloaded=True)
-            if workspace.runner.preloaded.started > started:
+            if pythons.cells(trial.subject, trial.interpreter):
                 break
         else:
             print(f"Python {trial.interpreter.series} is not preloaded")

@@ -8,6 +8,7 @@ begins with a fresh Python from then on.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,11 +26,7 @@ class LibraryChangedError(Exception):
 
 
 class PreloadedPythons:
-    """The preloaded Pythons of a run, and who cannot use them; safe to use from several threads.
-
-    Attributes:
-        started: how many cells they have started.
-    """
+    """The preloaded Pythons of a run, and who cannot use them; safe to use from several threads."""
 
     def __init__(self, scratch: Path) -> None:
         """Keep what they need in a folder of the run."""
@@ -37,7 +34,7 @@ class PreloadedPythons:
         self._preparing = threading.Lock()
         self._pythons: dict[Interpreter, Path] = {}
         self._fresh: dict[tuple[str, Interpreter], str] = {}
-        self.started = 0
+        self._cells: Counter[tuple[str, Interpreter]] = Counter()
 
     def for_cell(
         self,
@@ -73,6 +70,10 @@ class PreloadedPythons:
                 self._pythons[interpreter] = create_venv(environment, interpreter)
             return self._pythons[interpreter]
 
+    def cells(self, subject: str, interpreter: Interpreter) -> int:
+        """Return how many cells of a subject a preloaded Python has started."""
+        return self._cells[subject, interpreter]
+
     def reason(self, subject: str, interpreter: Interpreter) -> str | None:
         """Return why the cells of a subject begin with a fresh Python; None if they do not."""
         return self._fresh.get((subject, interpreter))
@@ -87,7 +88,7 @@ class PreloadedPythons:
         Raises:
             LibraryChangedError: what it reported cannot be used.
         """
-        self.started += result.preloaded
+        self._cells[subject, interpreter] += result.preloaded
         if result.library_changed:
             reason = result.finished.output.strip().rpartition("\n")[2]
             self.begin_fresh(subject, interpreter, reason)

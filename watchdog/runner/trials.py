@@ -138,11 +138,15 @@ class TrialRunner:
         """Return the attempts that show how a trial comes out.
 
         What a preloaded Python started counts where it works, or where a fresh one fails in the
-        same way. Otherwise the trial is run again without it.
+        same way. Otherwise the trial is run again without it, unless no answer was possible.
         """
         if trial.once:
             return self._attempts_with(trial, preloaded=False)
+        before = self.preloaded.cells(trial.subject, trial.interpreter)
         attempts = self._attempts_with(trial, preloaded=True)
+        started = self.preloaded.cells(trial.subject, trial.interpreter) > before
+        if not started or agree(attempts).outcome is Outcome.ERROR:
+            return attempts
         judgements = [judge(evidence) for evidence in attempts]
         if judgements[0].outcome is Outcome.WORKS:
             return attempts

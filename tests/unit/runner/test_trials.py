@@ -181,8 +181,11 @@ class Scripted(TrialRunner):
         self.asked: list[bool] = []
         self.preloads: list[bool] = []
         self.environments = cast("Any", self)
-        self.preloaded = cast("Any", SimpleNamespace(begin_fresh=lambda *_: None))
+        self.preloaded = cast("Any", SimpleNamespace(begin_fresh=lambda *_: None, cells=self.cells))
         self._confirmed = set()
+
+    def cells(self, *_cell: object) -> int:
+        return sum(self.preloads)
 
     def repair_bytecode(self, *_trial: object) -> bool:
         was, self.damaged = self.damaged, False
@@ -218,7 +221,7 @@ def test_attempts_of_a_preloaded_python_alone() -> None:
     """What fails only where a preloaded Python started it, works; the subject begins fresh then."""
     runner = Scripted(reference=True, linked=True, fails_preloaded=True)
     fresh: list[object] = []
-    runner.preloaded = cast("Any", SimpleNamespace(begin_fresh=lambda *why: fresh.append(why[0])))
+    runner.preloaded.begin_fresh = lambda *why: fresh.append(why[0])  # type: ignore[method-assign]
     assert outcome(runner) is Outcome.WORKS
     assert (runner.preloads, fresh) == ([True, False, False], ["ext"])
 
@@ -268,6 +271,14 @@ def test_patient_runner_has_more_time() -> None:
     patient = runner.patient()
     assert (patient.limit, patient.seconds) == (180, 60)
     assert replace(patient, patience=1) == runner
+
+
+def test_attempts_without_a_preloaded_python() -> None:
+    """Where none started a cell, attempts that differ are not made again."""
+    runner = Scripted(reference=True)
+    runner.preloaded = cast("Any", SimpleNamespace(cells=lambda *_: 0))
+    assert outcome(runner) is Outcome.FLAKY
+    assert runner.asked == [False, True]
 
 
 def test_attempts_known_failure_begins_fresh() -> None:
