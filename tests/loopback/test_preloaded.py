@@ -132,6 +132,7 @@ def newest(tmp_path: Path) -> Iterator[Cells]:
     yield from cells_of(PYTHONS[list(PYTHONS)[-1]], tmp_path)
 
 
+@pytest.mark.slow
 def test_surroundings(cells: Cells) -> None:
     """A program finds the same: paths, streams, rights, limits, signals, files, modules."""
     fresh, begun = (cells(SURROUNDINGS, preloaded=way) for way in (False, True))
