@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from watchdog.__main__ import run_command
+from watchdog.cli.console import observe, stderr_console
 from watchdog.matrix import load as matrix_file
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Evidence, Trial
@@ -30,19 +31,6 @@ from watchdog.runner.judge import judge
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
 
 ROOT = Path(__file__).parent.parent
-
-
-class SilentObserver:
-    """An observer that ignores all progress."""
-
-    def stage(self, text: str, total: int | None = None) -> None:
-        """Ignore that a stage began."""
-
-    def advance(self, by: int = 1) -> None:
-        """Ignore finished steps."""
-
-    def ran(self, record: object) -> None:
-        """Ignore a trial that was run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +121,13 @@ def main(tables: tuple[str, ...], only: tuple[str, ...], jobs: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         now = datetime.now(UTC).replace(microsecond=0)
         settings = Settings(matrix, now, Path(folder), jobs)
-        with open_workspace(settings) as workspace, ThreadPoolExecutor(jobs) as pool:
+        with (
+            open_workspace(settings) as workspace,
+            observe(stderr_console(), matrix) as observer,
+            ThreadPoolExecutor(jobs) as pool,
+        ):
             selection = Selection(only=only, tables=tuple(map(Table, tables)))
-            _, planned = prepare(workspace, selection, SilentObserver())
+            _, planned = prepare(workspace, selection, observer)
             trials = {p.trial.fingerprint: p.trial for p in planned if p.trial}
             workspace.start_services({trial.subject for trial in trials.values()})
             warm_up(workspace, trials.values())

@@ -293,9 +293,8 @@ def _without_what_is_missing(result: CheckResult) -> CheckResult:
     an application has more, a package that was asked for.
     """
     others = {package_name(requirement) for requirement in result.beside}
-    named = [o for o in result.obstacles if not (o.required_by or o.name in others)]
-    if result.is_project:
-        named = []
+    wanted = () if result.is_project else result.obstacles
+    named = (o for o in wanted if not (o.required_by or o.name in others))
     missing = dict.fromkeys((*result.too_large, *result.not_there_yet, *named))
     if not missing or result.outcome not in (Outcome.WORKS, Outcome.UNJUDGED):
         return result

@@ -35,7 +35,8 @@ class Preloaded:
     Attributes:
         modules: by name, in the order in which they were loaded.
         imports: the names of the modules that the code of each imports, at its top level.
-        functions: what can be called, or is a module, of each module of the process, by name.
+        functions: of each module of the process, what can be called or is a module and is held by
+            another one too: its identity by its name.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Preloaded:
         kept = {name: module for name, module in self.modules.items() if name in wanted}
         gone = set(self.modules).difference(kept)
         functions = {n: f for n, f in self.functions.items() if n not in gone}
-        part = Preloaded(kept, self.imports, functions)
+        part = Preloaded(kept, self.imports, _shared(functions))
         for name in kept:
             part.closure(name)  # kept, so that no fork has to find it
         return part
@@ -154,13 +155,16 @@ class _Seeker:
         self.names.add(name)
 
 
-def _count(functions: Iterable[dict[str, int]]) -> dict[int, int]:
-    """Return how many modules hold each function."""
+def _shared(functions: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """Return of each module the functions that another one holds too, but `_exit`; see `hide`."""
     counts: dict[int, int] = {}
-    for held in functions:
+    for held in functions.values():
         for identity in set(held.values()):
             counts[identity] = counts.get(identity, 0) + 1
-    return counts
+    return {
+        name: {n: i for n, i in held.items() if counts[i] > 1 and n != "_exit"}
+        for name, held in functions.items()
+    }
 
 
 def _functions(module: ModuleType) -> dict[str, int]:
@@ -312,10 +316,8 @@ class Provider:
         A module that was loaded before keeps such a function; a fresh Python, which loads it later,
         would give it the other one.
         """
-        functions = self._preloaded.functions
-        holders = _count(functions.values())
         changed = []
-        for name, held in functions.items():
+        for name, held in self._preloaded.functions.items():
             module = sys.modules.get(name)
             if module is None or name in _OWN or vars(module).get("__name__") != name:
                 continue
@@ -323,10 +325,7 @@ class Provider:
             changed += [
                 name + "." + attribute
                 for attribute, identity in held.items()
-                if holders[identity] > 1
-                and attribute in present
-                and attribute != "_exit"
-                and id(present[attribute]) != identity
+                if attribute in present and id(present[attribute]) != identity
             ]
         return changed
 
