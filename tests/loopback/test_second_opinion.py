@@ -153,6 +153,17 @@ def test_second_opinion_requirements(home: Home) -> None:
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
+def test_second_opinion_only(home: Home) -> None:
+    """--only repeats every cell that matches instead of a sample; none is an error."""
+    assert home("run", *only("ext-works", "ext-import")).returncode == 0
+    done = home("second-opinion", "--only", "ext-imp*")
+    assert done.returncode == 0, done.stderr
+    assert "1 cells and printed sets run again" in done.stderr
+    assert set(lines(home)) == {"ext-import"}
+    none = home("second-opinion", "--only", "no-such")
+    assert (none.returncode, "no broken or working cell" in none.stderr) == (2, True), none.stderr
+
+
 @pytest.mark.slow
 def test_second_opinion_flaky_is_unclear(home: Home) -> None:
     """A smoke that is flaky gives an unclear finding and no disagreement."""

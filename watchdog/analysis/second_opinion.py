@@ -17,7 +17,7 @@ from watchdog.analysis.pip_install import PipInstaller
 from watchdog.errors import InfrastructureError
 from watchdog.facts.facts import Facts
 from watchdog.harness import smoke_file
-from watchdog.model.cell import Table, smoke_name
+from watchdog.model.cell import Table, matches_glob, smoke_name
 from watchdog.model.evidence import Judgement, Outcome, Record, Stage
 from watchdog.model.fingerprint import digest
 from watchdog.model.lock import Lock
@@ -188,6 +188,29 @@ def sample_cells(
         candidates = _candidates(run, record_of, state, pythons)
         sample += _spread(candidates, opinions, str(run.as_of.date()))[:each]
     return tuple(sample)
+
+
+def matching_cells(
+    run: Run,
+    record_of: Callable[[str], Record | None],
+    only: Sequence[str],
+    *,
+    pythons: Collection[str],
+) -> tuple[SampledCell, ...]:
+    """Return every cell of a run that is broken or works and whose id matches one of the globs.
+
+    Args:
+        run: whose cells.
+        record_of: the ledger.
+        only: globs, as in `run --only`.
+        pythons: series available on this machine.
+    """
+    return tuple(
+        cell
+        for state in (State.BROKEN, State.WORKS)
+        for cell in _candidates(run, record_of, state, pythons)
+        if any(matches_glob(cell.cell, glob) for glob in only)
+    )
 
 
 def _candidates(

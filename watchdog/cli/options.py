@@ -176,12 +176,13 @@ _pythons_option = click.option(
     help="Use only this Python version; may be repeated.",
 )
 _python_option = click.option("--python", metavar="X.Y", help="Use this Python version.")
-_only_option = click.option(
-    "--only",
-    multiple=True,
-    metavar="GLOB",
-    help="Only cells whose id matches this pattern or begins with it, such as flask-login or "
-    "'*/py3.13'; may be repeated.",
+_GLOB = (
+    "cells whose id matches this pattern or begins with it, such as flask-login or '*/py3.13'; may "
+    "be repeated."
+)
+_only_option = click.option("--only", multiple=True, metavar="GLOB", help=f"Only {_GLOB}")
+all_of_option = click.option(
+    "--only", multiple=True, metavar="GLOB", help=f"Instead of a sample, all {_GLOB}"
 )
 _table_option = click.option(
     "--table",

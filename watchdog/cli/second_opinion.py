@@ -7,7 +7,7 @@ from rich.console import Console
 
 from watchdog.analysis import second_opinion as second_opinions
 from watchdog.cli.console import observe, say, stderr_console
-from watchdog.cli.options import options
+from watchdog.cli.options import all_of_option, options
 from watchdog.errors import ConfigurationError, ExitCode
 from watchdog.report import site
 from watchdog.report.content import build_facts
@@ -21,6 +21,7 @@ from watchdog.storage.second_opinions import Agreement, SecondOpinion
 
 @click.command("second-opinion")
 @options()
+@all_of_option
 @click.option(
     "--cells",
     type=click.IntRange(0),
@@ -38,7 +39,7 @@ from watchdog.storage.second_opinions import Agreement, SecondOpinion
     help="Also repeat this many sets that pages say work, as many that they say break, and as many "
     "cures.",
 )
-def second_opinion(settings: Settings, cells: int, statements: int) -> int:
+def second_opinion(settings: Settings, only: tuple[str, ...], cells: int, statements: int) -> int:
     """Repeat a sample of the last run with venv and pip, and report where the results differ.
 
     Each result is stored as soon as there is one; Ctrl-C keeps those.
@@ -54,17 +55,24 @@ def second_opinion(settings: Settings, cells: int, statements: int) -> int:
         run = journal.latest_run([r for r in workspace.journal.runs() if r.as_of <= settings.as_of])
         if run is None:
             raise ConfigurationError(("there is no run yet; start one with `flask-watchdog run`",))
-        sample = second_opinions.sample_cells(
-            run, ledger.get, archive.opinions(), pythons=workspace.interpreters, each=cells
-        )
-        stored = load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
-        sample += second_opinions.sample_statements(
-            build_facts(settings.matrix, stored),
-            archive.opinions(),
-            pythons=workspace.interpreters,
-            each=statements,
-            seed=str(run.as_of.date()),
-        )
+        pythons = workspace.interpreters
+        if only:
+            sample = second_opinions.matching_cells(run, ledger.get, only, pythons=pythons)
+            if not sample:
+                raise ConfigurationError(("no broken or working cell of the last run matches",))
+        else:
+            opinions = archive.opinions()
+            sample = second_opinions.sample_cells(
+                run, ledger.get, opinions, pythons=pythons, each=cells
+            )
+            stored = load_stored(settings.matrix, ledger, settings.reports, settings.smokes)
+            sample += second_opinions.sample_statements(
+                build_facts(settings.matrix, stored),
+                opinions,
+                pythons=pythons,
+                each=statements,
+                seed=str(run.as_of.date()),
+            )
         answers = second_opinions.ask_second_opinions(
             workspace, observer, run, sample, archive.add_opinion
         )

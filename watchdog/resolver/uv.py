@@ -48,15 +48,10 @@ from watchdog.resolver.uv_output import (
     parse_resolution,
 )
 from watchdog.sandbox.build import BuildSandbox
+from watchdog.sandbox.priority import with_low_priority
 from watchdog.sandbox.process import Processes, ProcessResult
 from watchdog.sandbox.redaction import hide_urls
 from watchdog.storage.files import write_atomic
-
-_NICE = "10"
-"""The priority of builds, as the program `nice` takes it.
-
-A build may keep all processors busy for minutes, and smokes that are ready must not wait for it.
-"""
 
 _FETCHES = 6
 """How often missing metadata is fetched by itself before uv resolves online."""
@@ -145,7 +140,8 @@ class Uv:
     ) -> ProcessResult:
         """Run uv where it may build a source distribution, which is untrusted code.
 
-        It runs at a lower priority than smokes, where the system has the program `nice`.
+        It runs at the lowest priority: a build may keep all processors busy for minutes, and smokes
+        that are ready must not wait for it.
 
         Args:
             args: arguments of uv.
@@ -162,9 +158,8 @@ class Uv:
         exe, cache = Path(self._exe).resolve(), cache or self._cache
         settings = self._configuration
         cache.mkdir(parents=True, exist_ok=True)
-        nice = shutil.which("nice")
         return self._build_sandbox.run(
-            [*((nice, "-n", _NICE) if nice else ()), str(exe), *args],
+            with_low_priority([str(exe), *args]),
             env=self._env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
             cwd=settings.folder,
             inside=dict(settings.variables),

@@ -1,0 +1,33 @@
+"""Programs that run at the lowest priority."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchdog.sandbox.priority import with_low_priority
+
+AUTOGROUP = Path("/proc/self/autogroup")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the session's priority is Linux's")
+def test_low_priority() -> None:
+    """A program and its session get the lowest priority, and its arguments are as they were."""
+    shows = 'nice; cat /proc/self/autogroup 2>/dev/null || true; echo "$@"'
+    command = with_low_priority(["sh", "-c", shows, "sh", "a b", "$c"])
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, start_new_session=True
+    )
+    lines = done.stdout.splitlines()
+    assert (lines[0], lines[-1], done.stderr) == ("19", "a b $c", "")
+    if AUTOGROUP.exists():
+        assert lines[1].endswith(" nice 19")
+
+
+def test_low_priority_without_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the system has no program for it, the command is as it was."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert with_low_priority(["tool", "-x"]) == ["tool", "-x"]
