@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from watchdog.errors import InfrastructureError, OfflineError
+from watchdog.errors import InfrastructureError
 from watchdog.matrix.cell_order import without_resting
 from watchdog.matrix.cells import (
     exclusion_reason,
@@ -25,11 +25,10 @@ from watchdog.matrix.cells import (
 from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Stage
-from watchdog.model.release import Release
 from watchdog.model.verdict import Breakage, Run, State, Verdict, group_breakages
 from watchdog.resolver.compiled_wheels import wheel_waits
 from watchdog.runner import self_test
-from watchdog.runner.cell_runs import CellRuns, LockedCell, lock_cell
+from watchdog.runner.cell_runs import CellRuns, LockedCell, lock_cell, read_tail
 from watchdog.runner.controls import Releases
 from watchdog.runner.project_links import store_project_links
 from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
@@ -67,6 +66,7 @@ class CellChoice:
     """The cells of a run, and the releases of everything in the matrix.
 
     Attributes:
+        releases: those of the long tail are not among them; `CellRuns` reads them.
         left_out: cells that matrix.yaml excludes, with its reasons.
         resting: number of cells on Pythons past their end of life that an earlier run judged.
     """
@@ -126,7 +126,7 @@ async def _run(selection: Selection, show: ShowRun | None, scheduler: Scheduler)
         if show:
             group.create_task(_show_so_far(choice, runs, test, show))
         cell_runs = await runs.run()
-    workspace = scheduler.workspace
+    workspace, choice = scheduler.workspace, replace(choice, releases=runs.releases)
     verdicts = _verdicts(workspace, cell_runs, test.why)
     workspace.journal.append(_as_run(workspace, choice, verdicts, test.why))
     await scheduler.in_thread(partial(_store_versions, workspace, verdicts))
@@ -154,9 +154,9 @@ async def _show_so_far(
     pause = _FIRST_SHOWN - (time.monotonic() - started)
     while not await runs.end_within(pause):
         if test.ended.is_set():
-            judged = list(runs.judged.values())
+            judged, so_far = list(runs.judged.values()), replace(choice, releases=runs.releases)
             await scheduler.in_thread(
-                partial(_show, scheduler.workspace, choice, judged, test.why, show)
+                partial(_show, scheduler.workspace, so_far, judged, test.why, show)
             )
         pause = time.monotonic() - started
 
@@ -210,6 +210,7 @@ async def _prepare(
     selection: Selection, scheduler: Scheduler
 ) -> tuple[CellChoice, list[LockedCell]]:
     choice = await choose_cells(scheduler, selection)
+    await read_tail(scheduler, [cell for cell in choice.cells if cell.table is Table.TAIL])
     scheduler.observer.stage("Resolving", len(choice.cells))
     return choice, await gather(lock_cell(scheduler, cell) for cell in choice.cells)
 
@@ -234,31 +235,16 @@ async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice
     selected = _cells_of_shard(selected, selection.shard, workspace)
     reasons = [(cell, exclusion_reason(cell, matrix, as_of.date())) for cell in selected]
     cells = tuple(cell for cell, reason in reasons if not reason)
+    listed = [cell for cell in cells if cell.table is not Table.TAIL]
     start_services = partial(workspace.start_services, {cell.subject for cell in cells})
     await gather(
         (
-            scheduler.prefetch_pages(cell.lock_request(as_of) for cell in cells),
+            scheduler.prefetch_pages(cell.lock_request(as_of) for cell in listed),
             scheduler.in_thread(start_services),
         )
     )
-    releases |= await scheduler.in_thread(partial(_releases_of_tail, workspace, cells))
     left_out = tuple((cell, reason) for cell, reason in reasons if reason)
     return CellChoice(releases=releases, cells=cells, left_out=left_out, resting=resting)
-
-
-def _releases_of_tail(
-    workspace: Workspace, cells: Sequence[Cell]
-) -> dict[str, tuple[Release, ...]]:
-    """Return the releases of those packages of the long tail that have cells.
-
-    A package that the index does not show any more has none, and so has one offline whose page is
-    not in the cache: their cells say why they have no lock.
-    """
-    releases: dict[str, tuple[Release, ...]] = {}
-    for name in dict.fromkeys(cell.subject for cell in cells if cell.table is Table.TAIL):
-        with contextlib.suppress(OfflineError):
-            releases[name] = workspace.index.releases_of(name, workspace.settings.as_of)
-    return releases
 
 
 def _cells_of_shard(

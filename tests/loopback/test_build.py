@@ -222,8 +222,12 @@ def test_unconfined_build_attacks_succeed(world: World) -> None:
 @pytest.mark.parametrize("isolation", CONFINED)
 @pytest.mark.parametrize(
     "extra",
-    ["os.kill(-1, 9)", "[os.fork() for _ in range(11)] and __import__('time').sleep(30)"],
-    ids=["kills-everybody", "forks"],
+    [
+        "os.kill(-1, 9)",
+        "os.kill(0, 9)",
+        "[os.fork() for _ in range(11)] and __import__('time').sleep(30)",
+    ],
+    ids=["kills-everybody", "kills-its-group", "forks"],
 )
 def test_hostile_build_does_not_stop_run(world: World, isolation: Isolation, extra: str) -> None:
     """A build that kills processes or forks fails, and the run goes on without leftovers."""
@@ -231,6 +235,18 @@ def test_hostile_build_does_not_stop_run(world: World, isolation: Isolation, ext
     world.run(isolation)
     assert world.home.states()[f"ext-one/today/py{PYTHON}"] != "works"
     assert world.left() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", [*CONFINED, Isolation.LIMITS])
+def test_build_has_lowest_priority(world: World, isolation: Isolation) -> None:
+    """A build and its session have the lowest priority, so that cells do not wait for it."""
+    world.publish(
+        extra="assert os.nice(0) == 19, 'nice'; own = '/proc/self/autogroup'; "
+        "assert not os.path.exists(own) or 'nice 19' in open(own).read(), 'session'"
+    )
+    world.run(isolation)
+    assert json.loads(world.record())["judgement"]["stage"] == "smoke"
 
 
 @pytest.mark.parametrize(

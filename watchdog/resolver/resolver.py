@@ -315,8 +315,9 @@ class Resolver:
     ) -> None:
         """Make uv read the pages of these packages again, once a run.
 
-        The first call also reads all pages that earlier answers depend on. With `bulk_only` the
-        other calls read nothing, since uv reads the pages of an online request itself.
+        The first call after `prefetch_pages` also reads all pages that earlier answers depend on.
+        With `bulk_only` the other calls read nothing, since uv reads the pages of an online request
+        itself.
 
         Raises:
             InfrastructureError: the index cannot be read.
@@ -343,12 +344,10 @@ class Resolver:
         """Return the pages that the caller has to read, and the future to complete after that."""
         done: Future[None] = Future()
         with self._refreshing:
-            claimed = names - set(self._refreshed)
-            first, self._begun = not self._begun, True
-            if first:
-                claimed |= self._expected
-            elif bulk_only:
-                claimed = set()
+            is_bulk = bool(self._expected) or not self._begun
+            wanted = names | self._expected if is_bulk or not bulk_only else set[str]()
+            claimed = wanted - set(self._refreshed)
+            self._expected, self._begun = set(), True
             self._refreshed |= dict.fromkeys(claimed, done)
         return claimed, done
 

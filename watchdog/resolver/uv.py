@@ -48,7 +48,6 @@ from watchdog.resolver.uv_output import (
     parse_resolution,
 )
 from watchdog.sandbox.build import BuildSandbox
-from watchdog.sandbox.priority import with_low_priority
 from watchdog.sandbox.process import Processes, ProcessResult
 from watchdog.sandbox.redaction import hide_urls
 from watchdog.storage.files import write_atomic
@@ -140,9 +139,6 @@ class Uv:
     ) -> ProcessResult:
         """Run uv where it may build a source distribution, which is untrusted code.
 
-        It runs at the lowest priority: a build may keep all processors busy for minutes, and smokes
-        that are ready must not wait for it.
-
         Args:
             args: arguments of uv.
             stdin: text for its standard input.
@@ -159,7 +155,7 @@ class Uv:
         settings = self._configuration
         cache.mkdir(parents=True, exist_ok=True)
         return self._build_sandbox.run(
-            with_low_priority([str(exe), *args]),
+            [str(exe), *args],
             env=self._env | {"RUST_LOG": f"warn,{log}", "UV_CACHE_DIR": str(cache)},
             cwd=settings.folder,
             inside=dict(settings.variables),

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from watchdog.errors import InfrastructureError
 from watchdog.matrix.cell_order import newest_first, on_first_page
 from watchdog.matrix.cells import known_issue_reason
 from watchdog.model.cell import Cell, Table
 from watchdog.model.evidence import Outcome, Trial
 from watchdog.model.lock import Lock, Resolution, package_name
-from watchdog.model.release import how_to_install_python
+from watchdog.model.release import Release, how_to_install_python
 from watchdog.runner.calibration import calibrate
 from watchdog.runner.controls import Releases, core_control, smoke_is_valid
 from watchdog.runner.missing_wheels import why_cell_is_not_there_yet
@@ -54,6 +55,7 @@ class CellRuns:
     """The cells of a run, while they run.
 
     Attributes:
+        releases: those of everything in the matrix; of the long tail, as soon as it is run.
         cells: all of them, in the order of the matrix.
         judged: what is judged so far, by the id of the cell.
         first_page: set as soon as the cells of the first page have run, and have been judged or
@@ -76,9 +78,11 @@ class CellRuns:
             by_subject: dict[str, list[asyncio.Task[CellRun]]] = defaultdict(list)
             shown: list[asyncio.Task[CellRun]] = []
             judging: list[asyncio.Task[None]] = []
+            tail_begins = group.create_task(self._begin_tail())
             for cell in newest_first(self.cells, known):
                 with with_urgency(_urgency(cell, first)):
-                    task = group.create_task(_run_cell(self.scheduler, cell))
+                    after = tail_begins if cell.table is Table.TAIL else None
+                    task = group.create_task(_run_cell(self.scheduler, cell, after))
                     if cell.id in first:
                         shown.append(task)
                         judging.append(group.create_task(self._judge([task])))
@@ -89,6 +93,13 @@ class CellRuns:
                 await asyncio.wait(judging, timeout=_CONTROL_SECONDS)
             self.first_page.set()
         return [self.judged[cell.id] for cell in self.cells]
+
+    async def _begin_tail(self) -> None:
+        """Wait for the first page, then read the index pages of the long tail, which are many."""
+        tail = [cell for cell in self.cells if cell.table is Table.TAIL]
+        if tail:
+            await self.first_page.wait()
+            self.releases = {**self.releases, **await read_tail(self.scheduler, tail)}
 
     async def end_within(self, seconds: float) -> bool:
         """Wait so many seconds at most; return whether all cells are judged."""
@@ -172,8 +183,27 @@ async def _calibrate(
     return list(await gather(map(calibrated, cell_runs)))
 
 
-async def _run_cell(scheduler: Scheduler, cell: Cell) -> CellRun:
-    """Run a cell, unless the framework itself is broken in its set."""
+async def read_tail(scheduler: Scheduler, cells: Iterable[Cell]) -> dict[str, Sequence[Release]]:
+    """Return the releases of the packages of the long tail that have cells, by name.
+
+    One that the index does not show any more has none, and so has one whose page cannot be read:
+    its cells say why they have no lock.
+    """
+    workspace, releases = scheduler.workspace, dict[str, Sequence[Release]]()
+    as_of = workspace.settings.as_of
+    with contextlib.suppress(InfrastructureError):
+        await scheduler.prefetch_pages(cell.lock_request(as_of) for cell in cells)
+    for name in {cell.subject for cell in cells}:
+        with contextlib.suppress(InfrastructureError):
+            read = partial(workspace.index.releases_of, name, as_of)
+            releases[name] = await scheduler.in_thread(read)
+    return releases
+
+
+async def _run_cell(scheduler: Scheduler, cell: Cell, after: Awaitable[None] | None) -> CellRun:
+    """Run a cell when something has ended, unless the framework itself is broken in its set."""
+    if after:
+        await after
     settings = scheduler.workspace.settings
     locked = await lock_cell(scheduler, cell)
     core = None
@@ -214,7 +244,8 @@ async def lock_cell(scheduler: Scheduler, cell: Cell) -> LockedCell:
         return LockedCell(cell=cell, resolution=resolution)
     core = None
     if cell.table is not Table.CORE:
-        core = await core_control(scheduler, resolution, cell.python)
+        with with_urgency(Urgency.NEXT):
+            core = await core_control(scheduler, resolution, cell.python)
     trial = workspace.trial(cell.subject, resolution, cell.python, as_of, exploring=True)
     return LockedCell(cell=cell, resolution=resolution, trial=trial, core=core)
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
+from concurrent.futures import Future
 from contextvars import ContextVar
 from enum import IntEnum
 from functools import partial
@@ -32,11 +33,16 @@ _PREPARING = 2
 
 
 class Urgency(IntEnum):
-    """Which trials run before others: the first page, what others wait for, the rest."""
+    """What comes before others.
 
-    FIRST = 0
-    EARLY = 1
-    USUAL = 2
+    First what a cell waits for that is locked already; then the first page, what many cells wait
+    for, and the rest.
+    """
+
+    NEXT = 0
+    FIRST = 1
+    EARLY = 2
+    USUAL = 3
 
 
 _urgency: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.USUAL)
@@ -50,7 +56,10 @@ Tasks inherit it from the task that began them.
 
 @contextlib.contextmanager
 def with_urgency(urgency: Urgency) -> Iterator[None]:
-    """Let the trials of the block, and of tasks that begin in it, run at least as early as this."""
+    """Let the work of the block, and of tasks that begin in it, be done at least as early as this.
+
+    Also work that waits already because of somebody less urgent.
+    """
     token = _urgency.set(min(urgency, _urgency.get()))
     try:
         yield
@@ -98,6 +107,7 @@ class Scheduler:
             self._workers = started.enter_context(Workers(jobs + _PREPARING))
             self._threads = started.pop_all()
         self._tasks: dict[Hashable, asyncio.Future[Any]] = {}
+        self._queued: dict[Hashable, tuple[Workers, Future[Any]]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +144,9 @@ class Scheduler:
     async def _lock_and_names(self, request: LockRequest) -> tuple[Resolution, frozenset[str]]:
         interpreter = self.workspace.interpreters[request.python]
         resolve = partial(self.workspace.resolver.lock_and_names, request, interpreter)
-        answer, names = await self._in_resolving_thread(resolve)
+        future = self._resolving.submit((_urgency.get(),), resolve)
+        self._queued["lock", request] = self._resolving, future
+        answer, names = await asyncio.wrap_future(future)
         if isinstance(answer, Lock):
             refused = self.workspace.refused(answer, request.python, request.installed_as_of)
             answer = NoAnswer(refused, infrastructure=False) if refused else answer
@@ -183,8 +195,9 @@ class Scheduler:
         self.busy.set()
         await self.prefetch_packages(trial)
         seconds = workspace.ledger.seconds(trial.subject, trial.interpreter.version)
-        rank = (_urgency.get(), -seconds)
-        record = await asyncio.wrap_future(self._workers.submit(rank, lambda: run(trial)))
+        future = self._workers.submit((_urgency.get(), -seconds), lambda: run(trial))
+        self._queued["record", trial.fingerprint] = self._workers, future
+        record = await asyncio.wrap_future(future)
         if record.judgement.outcome is Outcome.ERROR:
             self.report_failure(record.judgement.reason or "a trial could not be run")
         self.ran += 1
@@ -206,9 +219,14 @@ class Scheduler:
         missing = environments.missing(trial.installation)
         unclaimed = [package for package in missing if ("fetch", package) not in self._tasks]
         if unclaimed:
-            fetch = partial(environments.fetch, unclaimed)
-            fetching = asyncio.wrap_future(self._fetching.submit((_urgency.get(),), fetch))
+            future = self._fetching.submit(
+                (_urgency.get(),), partial(environments.fetch, unclaimed)
+            )
+            fetching = asyncio.wrap_future(future)
             self._tasks |= {("fetch", package): fetching for package in unclaimed}
+            self._queued |= {("fetch", package): (self._fetching, future) for package in unclaimed}
+        for package in missing:
+            self._hurry(("fetch", package))
         await asyncio.gather(*(self._tasks["fetch", package] for package in missing))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -257,11 +275,20 @@ class Scheduler:
             task.add_done_callback(lambda t: t.cancelled() or t.exception())
             task.add_done_callback(lambda _: self._stall.work_ended())
             self._tasks[key] = task
+        else:
+            self._hurry(key)
         result: T
         result, failures = await asyncio.shield(self._tasks[key])
         for reason in failures:
             self.report_failure(reason)
         return result
+
+    def _hurry(self, key: Hashable) -> None:
+        """Let a unit of work that waits be done as early as whoever asks for it now needs it."""
+        if key in self._queued:
+            workers, future = self._queued[key]
+            if not future.done():
+                workers.hurry(future, _urgency.get())
 
     async def _with_failures(
         self, work: Callable[[], Coroutine[Any, Any, T]]

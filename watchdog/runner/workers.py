@@ -61,6 +61,20 @@ class Workers:
             self._more.notify()
         return future
 
+    def hurry(self, future: Future[Any], first: int) -> None:
+        """Let work that has not begun run as early as a smaller first part of its rank says.
+
+        Args:
+            future: of the work, as `submit` returned it.
+            first: the first part of the new rank, if the work has a larger one.
+        """
+        with self._more:
+            for place, (rank, order, queued, work) in enumerate(self._heap):
+                if queued is future and first < rank[0]:
+                    self._heap[place] = ((first, *rank[1:]), order, queued, work)
+                    heapq.heapify(self._heap)
+                    return
+
     def stop(self) -> None:
         """Cancel the work that has not begun and wait for the rest."""
         with self._more:

@@ -4,6 +4,9 @@ Confined like the cells, by the same isolation, with three differences: a build 
 user, because it writes to our caches; each call names what it may write to; and it reaches the
 package index, at addresses that are set up beforehand, but no other server. So a build sees no
 HOME, no ledger, no other cell and no process but its own, and everything it started ends with it.
+
+A build may keep all processors busy for minutes, and smokes that are ready must not wait for it, so
+all of this has the lowest priority.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from urllib.parse import urlsplit
 from watchdog.errors import InfrastructureError
 from watchdog.model.evidence import Isolation
 from watchdog.sandbox.client import SupervisorClient, find_bubblewrap
+from watchdog.sandbox.priority import with_low_priority
 from watchdog.sandbox.process import Processes, ProcessResult
 from watchdog.sandbox.sandbox import Sandbox
 from watchdog.sandbox.supervisor.protocol import CellRequest
@@ -104,7 +108,12 @@ class BuildSandbox:
         limits = {"RLIMIT_CORE": (0, 0), "RLIMIT_FSIZE": (largest, largest)}
         if client is None:
             return self._processes.run(
-                argv, env=env, cwd=cwd, stdin=stdin, timeout=timeout, limits=limits
+                with_low_priority(argv),
+                env=env,
+                cwd=cwd,
+                stdin=stdin,
+                timeout=timeout,
+                limits=limits,
             )
         request = CellRequest(
             name="tool",

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from watchdog.errors import InfrastructureError
 from watchdog.sandbox import relay
+from watchdog.sandbox.priority import with_low_priority
 from watchdog.sandbox.process import (
     Capture,
     Processes,
@@ -112,6 +113,8 @@ class SupervisorClient:
         argv = [sys.executable, "-I", "-S", str(SUPERVISOR), str(cells), str(services)]
         if self.network:
             argv.append("--network")
+        if self.build_sandbox:
+            argv = with_low_priority(argv)
         env = inherited_environment()
         self._process = self.processes.start(argv, env=env, quiet=True, pass_fds=(cells, services))
 

@@ -1,8 +1,8 @@
 """Starts programs that must not slow down what runs beside them.
 
 Linux shares the processors among sessions first (`autogroup`, see sched(7)), and then among the
-processes of each. Each confined program has a session of its own, so its `nice` value alone
-would change nothing: that of the session has to be set too.
+processes of each. The `nice` value of a program in a session of its own changes nothing then: that
+of the session has to be set too.
 """
 
 from __future__ import annotations

@@ -36,6 +36,28 @@ def test_workers_order_by_rank() -> None:
     assert order == [1, 2, 3]
 
 
+def test_workers_hurry() -> None:
+    """Work that waits is done earlier if it is hurried, and never later; work that ended stays."""
+    order: list[str] = []
+    gate = threading.Event()
+    workers = Workers(1)
+    try:
+        first = workers.submit((0, 0), gate.wait)
+        later = {
+            name: workers.submit((rank, 0), partial(order.append, name))
+            for name, rank in (("a", 1), ("b", 2), ("c", 3))
+        }
+        workers.hurry(later["c"], 0)
+        workers.hurry(later["a"], 9)
+        gate.set()
+        for future in later.values():
+            future.result(10)
+        workers.hurry(first, 0)
+    finally:
+        workers.stop()
+    assert order == ["c", "a", "b"]
+
+
 def test_workers_pass_on_exceptions() -> None:
     """An exception of a task reaches the waiting caller, and the worker continues."""
     workers = Workers(1)
@@ -171,7 +193,7 @@ def test_failures_reach_everybody_who_waits() -> None:
 
     async def run() -> list[list[str]]:
         desk = scheduler.Scheduler.__new__(scheduler.Scheduler)
-        desk.failure, desk._tasks = None, {}
+        desk.failure, desk._tasks, desk._queued = None, {}, {}
         desk._stall = StallDetector()
         found = await main(desk)
         assert desk.failure == "the index is down"

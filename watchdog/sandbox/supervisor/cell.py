@@ -73,7 +73,7 @@ def monitor(
         become: turns a confined process into the cell.
     """
     client, *pipes = handles
-    wake = _become_monitor()
+    wake = _become_monitor(config)
     reply: CellReply = {}
     try:
         reply = _run_cell(config, request, pipes, client, wake, become)
@@ -86,16 +86,27 @@ def monitor(
             data = data[os.write(client, data) :]
 
 
-def _become_monitor() -> int:
+def _become_monitor(config: Configuration) -> int:
     """Adopt orphans of the cell; return a descriptor that can be read when a child ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     namespaces.prctl(namespaces.PR_SET_CHILD_SUBREAPER, 1)
-    os.setsid()
+    _leave_group(config)
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return wake
+
+
+def _leave_group(config: Configuration) -> None:
+    """Begin a session; in the build sandbox only a process group.
+
+    There the session has the lowest priority, and a new one would have the usual one.
+    """
+    if config["build_sandbox"]:
+        os.setpgid(0, 0)
+    else:
+        os.setsid()
 
 
 def _run_cell(
@@ -159,7 +170,7 @@ def _run_cell_init(
     if cell == 0:
         signal.set_wakeup_fd(-1)
         try:
-            os.setsid()
+            _leave_group(config)
             os.chdir(request["cwd"])
             _give_up_rights(config, request)
             _connect(config, pipes)
@@ -280,7 +291,9 @@ def _bubblewrap_argv(
     # Each mount costs. A cell owns nothing, so it may not write the system's files in /proc, and
     # the view has its devices. A build tool of root owns all of that.
     files = ["--dev-bind", "/", "/", "--proc", "/proc"]
+    session = ["--new-session"]
     if config["build_sandbox"]:
+        session = []  # see _leave_group
         files = ["--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
         for name in _SYSTEM_FILES:
             if os.path.exists(f"/proc/{name}"):
@@ -294,7 +307,7 @@ def _bubblewrap_argv(
         *("--uid", str(view.USER), "--gid", str(view.USER)),
         *config["bwrap_flags"],
         "--die-with-parent",
-        "--new-session",
+        *session,
         *("--chdir", request["cwd"]),
         *("--info-fd", str(info), "--block-fd", str(block)),
         "--",
@@ -306,6 +319,7 @@ def _exec_bubblewrap(
     config: Configuration, request: CellRequest, pipes: list[int], argv: list[str]
 ) -> NoReturn:
     try:
+        _leave_group(config)
         _become_user(config)
         _connect(config, pipes)
         # By its descriptor: its path may not be in the view of a cell.
