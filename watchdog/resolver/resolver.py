@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement
+from packaging.requirements import InvalidRequirement, Requirement
 
 from watchdog.errors import InfrastructureError, InstallError, OfflineError, PageLimitError
 from watchdog.model.fingerprint import digest
@@ -81,6 +81,8 @@ class Resolver:
         self._refreshing = threading.Lock()
         self._expected: set[str] = set()
         self._begun = False
+        self._described: set[tuple[str, str]] = set()
+        """Releases in locks of this run, by name and version: uv has their metadata."""
 
     def close(self) -> None:
         """Close the cache of answers."""
@@ -129,13 +131,15 @@ class Resolver:
         """Return the answer of uv, kept or new, and the packages whose pages it depends on."""
         try:
             key = self._key(request, interpreter)
-            if (kept := self._kept(key, request)) is not None:
-                return kept
-            try:
-                answer, consulted = self._resolve(request, interpreter)
-            except _UnbuildableError as e:
-                return e.resolution, frozenset()
-            self._keep(key, request, answer, consulted)
+            if (kept := self._kept(key, request)) is None:
+                try:
+                    kept = self._resolve(request, interpreter)
+                except _UnbuildableError as e:
+                    return e.resolution, frozenset()
+                self._keep(key, request, *kept)
+            answer, consulted = kept
+            if isinstance(answer, Lock):
+                self._described.update(answer.pins)
         except PageLimitError as e:
             return NoAnswer(str(e), infrastructure=False), frozenset()
         except InfrastructureError as e:
@@ -250,6 +254,7 @@ class Resolver:
         """Return an answer for which uv consulted only pages that it read in this run."""
         consulted = frozenset(_name(requirement) for requirement in requirements)
         wheels = self._wheels(request, interpreter)
+        is_new = self._is_new(requirements, request, interpreter)
         for _ in range(_ROUNDS):
             self._refresh(consulted, interpreter, bulk_only=True)
             result = self._uv.resolve(
@@ -261,7 +266,7 @@ class Resolver:
                 without=request.without,
                 wheels=wheels,
                 lowest=lowest,
-                online=not consulted <= set(self._refreshed),
+                online=is_new or not consulted <= set(self._refreshed),
             )
             if isinstance(result.resolution, NoAnswer):
                 break
@@ -271,6 +276,33 @@ class Resolver:
                 break
             self._refresh(consulted, interpreter)
         return result.resolution, consulted
+
+    def _is_new(
+        self, requirements: Iterable[str], request: LockRequest, interpreter: Interpreter
+    ) -> bool:
+        """Return whether uv probably lacks the metadata of a release that is asked for.
+
+        Then it reads all that it needs at once. From its cache alone it would try older and older
+        versions of what is not there: all 2,000 of botocore.
+        """
+        if self._uv.offline or self._cache.package_sets(self._key(request, interpreter)):
+            return False
+        newest = (self._newest(requirement, request) for requirement in requirements)
+        return any(release and release not in self._described for release in newest)
+
+    def _newest(self, requirement: str, request: LockRequest) -> tuple[str, str] | None:
+        """Return the newest final release that a requirement allows at the cutoff, if any."""
+        name = _name(requirement)
+        try:
+            allowed = Requirement(requirement).specifier
+        except InvalidRequirement:
+            return None
+        page = self._index.page(name)
+        cutoff = dict(request.later).get(name, request.as_of)
+        for release in reversed(page.releases(cutoff) if page else ()):
+            if release.final and release.version in allowed:
+                return name, str(release.version)
+        return None
 
     def _wheels(self, request: LockRequest, interpreter: Interpreter) -> list[Path]:
         """Return the wheels that pip builds of what uv refuses.

@@ -30,6 +30,9 @@ from watchdog.runner.verdicts import CellRun, core_is_broken
 SubjectVersion = tuple[str, str]
 """A subject and one of its versions."""
 
+_LATE = 10
+"""One in so many cells of the first page may be late: for some of them packages are compiled."""
+
 _CONTROL_SECONDS = 60
 """How long the first page waits for controls, for which packages may have to be built."""
 
@@ -58,8 +61,8 @@ class CellRuns:
         releases: those of everything in the matrix; of the long tail, as soon as it is run.
         cells: all of them, in the order of the matrix.
         judged: what is judged so far, by the id of the cell.
-        first_page: set as soon as the cells of the first page have run, and have been judged or
-            their controls have had a minute.
+        first_page: set as soon as nine in ten cells of the first page have run, and have been
+            judged or their controls have had a minute.
         ended: set as soon as all cells are judged.
     """
 
@@ -89,8 +92,9 @@ class CellRuns:
                 by_subject[cell.subject].append(task)
             group.create_task(self._judge_all(by_subject.values()))
             if shown:
-                await asyncio.wait(shown)
-                await asyncio.wait(judging, timeout=_CONTROL_SECONDS)
+                await _wait_for_most(shown)
+                begun = [task for task, run in zip(judging, shown, strict=True) if run.done()]
+                await asyncio.wait(begun, timeout=_CONTROL_SECONDS)
             self.first_page.set()
         return [self.judged[cell.id] for cell in self.cells]
 
@@ -117,6 +121,14 @@ class CellRuns:
         runs = [await task for task in tasks]
         for run in await _judge_subject(self.scheduler, self.releases, runs):
             self.judged[run.cell.id] = run
+
+
+async def _wait_for_most(tasks: Sequence[asyncio.Task[CellRun]]) -> None:
+    """Wait until at most one in ten of some tasks has not ended."""
+    for ended, task in enumerate(asyncio.as_completed(tasks), start=1):
+        await task
+        if ended >= len(tasks) - len(tasks) // _LATE:
+            return
 
 
 def _urgency(cell: Cell, first: Collection[str]) -> Urgency:

@@ -6,7 +6,7 @@ package index, at addresses that are set up beforehand, but no other server. So 
 HOME, no ledger, no other cell and no process but its own, and everything it started ends with it.
 
 A build may keep all processors busy for minutes, and smokes that are ready must not wait for it, so
-all of this has the lowest priority.
+all of this has a low priority.
 """
 
 from __future__ import annotations

@@ -11,8 +11,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-_NICE = 19
-"""The lowest priority: such a program gets what others leave."""
+_NICE = 5
+"""About a seventh of the processors while two cells run that could use them all.
+
+With less, what the next cells wait for would not be ready when these have ended.
+"""
 
 _LOWER = f"""
 if [ -w /proc/self/autogroup ]; then
@@ -27,7 +30,7 @@ exec nice -n {_NICE} "$@"
 
 
 def with_low_priority(argv: Sequence[str]) -> list[str]:
-    """Return the command that runs another one with the lowest priority.
+    """Return the command that runs another one with a low priority.
 
     The command itself where the system has no shell or no program `nice`.
     """

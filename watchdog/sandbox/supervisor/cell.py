@@ -101,7 +101,7 @@ def _become_monitor(config: Configuration) -> int:
 def _leave_group(config: Configuration) -> None:
     """Begin a session; in the build sandbox only a process group.
 
-    There the session has the lowest priority, and a new one would have the usual one.
+    There the session has a low priority, and a new one would have the usual one.
     """
     if config["build_sandbox"]:
         os.setpgid(0, 0)
