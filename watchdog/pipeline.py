@@ -31,7 +31,14 @@ from watchdog.runner import self_test
 from watchdog.runner.cell_runs import CellRuns, LockedCell, lock_cell, read_tail
 from watchdog.runner.controls import Releases
 from watchdog.runner.project_links import store_project_links
-from watchdog.runner.scheduler import Observer, Scheduler, gather, run_with_scheduler
+from watchdog.runner.scheduler import (
+    Observer,
+    Scheduler,
+    Urgency,
+    gather,
+    run_with_scheduler,
+    with_urgency,
+)
 from watchdog.runner.verdicts import CellRun, verdict_of
 from watchdog.runner.workspace import Workspace
 from watchdog.storage import clock, journal
@@ -155,9 +162,9 @@ async def _show_so_far(
     while not await runs.end_within(pause):
         if test.ended.is_set():
             judged, so_far = list(runs.judged.values()), replace(choice, releases=runs.releases)
-            await scheduler.in_thread(
-                partial(_show, scheduler.workspace, so_far, judged, test.why, show)
-            )
+            write = partial(_show, scheduler.workspace, so_far, judged, test.why, show)
+            with with_urgency(Urgency.NEXT):
+                await scheduler.in_thread(write)
         pause = time.monotonic() - started
 
 
