@@ -115,7 +115,7 @@ def soak(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the cost of a cell, compared with nox and tox, and write docs/bench.json."""
     install(session, "bench")
-    session.run("python", "benchmarks/bench.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.bench", *session.posargs)
     session.run("python", "benchmarks/picture.py")
 
 

@@ -25,15 +25,11 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -41,18 +37,27 @@ from statistics import fmean
 
 import yaml
 
+from benchmarks.measuring import (
+    PROCESSORS,
+    ROOT,
+    Cost,
+    SilentObserver,
+    floor,
+    matrix_trials,
+    measure,
+    run_command,
+    run_watchdog,
+)
+from benchmarks.user_runs import measure_user_runs
 from watchdog.analysis.history import replay
 from watchdog.environments import interpreters
 from watchdog.harness import PROBE, SMOKES
 from watchdog.matrix import load as matrix_file
-from watchdog.model.evidence import Record, Trial
-from watchdog.pipeline import Selection, prepare
+from watchdog.model.evidence import Trial
 from watchdog.runner.scheduler import Scheduler, gather, run_with_scheduler
-from watchdog.runner.workspace import Settings, Workspace, open_workspace
+from watchdog.runner.workspace import Settings, open_workspace
 from watchdog.sandbox.process import Processes
 
-ROOT = Path(__file__).parent.parent
-PROCESSORS = os.cpu_count() or 2
 SUBJECTS = (
     "flask-login",
     "flask-sqlalchemy",
@@ -83,75 +88,6 @@ FIRST_PYTHON = "3.9"
 TURNS = 3
 SHARE = 4
 """nox and tox run every fourth cell of one Python, since cells per minute are compared."""
-RUN = (
-    "import resource, runpy, sys\n"
-    "try:\n    runpy.run_module('watchdog', run_name='__main__')\n"
-    "finally:\n"
-    "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
-)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The cost of running some cells.
-
-    Attributes:
-        cells: number of cells that were run.
-        wall: elapsed time in seconds.
-        cpu: processor time in seconds, of the whole machine: the system does not count processes
-            in their own namespaces among the children. Nothing else should run meanwhile.
-        peak: largest memory of the watchdog's process, in megabytes.
-        disk: size of the caches afterwards, in megabytes.
-    """
-
-    cells: int
-    wall: float
-    cpu: float
-    peak: float | None = None
-    disk: float | None = None
-
-
-class SilentObserver:
-    """An observer that ignores all progress."""
-
-    def stage(self, text: str, total: int | None = None) -> None:
-        """Ignore that a stage began."""
-
-    def advance(self, by: int = 1) -> None:
-        """Ignore finished steps."""
-
-    def ran(self, record: Record) -> None:
-        """Ignore a trial that was run."""
-
-
-def cpu_seconds() -> float:
-    """Return the processor time used so far, in seconds.
-
-    It is that of the whole machine on Linux, and of this process and its children elsewhere.
-    """
-    try:
-        totals = Path("/proc/stat").read_text("utf-8").split("\n", 1)[0]
-    except OSError:
-        both = (resource.getrusage(w) for w in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
-        return sum(usage.ru_utime + usage.ru_stime for usage in both)
-    user, nice, system, _idle, _waiting, irq, softirq = map(int, totals.split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(cells: int, work: Callable[[], object]) -> Cost:
-    """Do the work and return its cost."""
-    cpu_before, started = cpu_seconds(), time.monotonic()
-    work()
-    wall, cpu = time.monotonic() - started, cpu_seconds() - cpu_before
-    return Cost(cells, round(wall, 2), round(cpu, 2))
-
-
-def run_command(argv: Sequence[str], env: dict[str, str], cwd: Path) -> str:
-    """Run a command and return its stderr; exit codes 0 and 1 are accepted."""
-    done = subprocess.run(argv, env=env, cwd=cwd, text=True, capture_output=True, check=False)
-    if done.returncode not in (0, 1):  # 1: some cell failed, which is a result
-        raise SystemExit(f"{' '.join(argv)} failed: {done.stderr[-2000:]}")
-    return done.stderr
 
 
 def find_pythons(python: str) -> list[str]:
@@ -169,55 +105,6 @@ def matrix_text(pythons: Sequence[str]) -> str:
         extension.pop("services", None)  # nox and tox start none; without them all tools skip
     chosen = {"python": list(pythons), "extensions": extensions}
     return TABLES.format(pythons=json.dumps(list(pythons))) + yaml.safe_dump(chosen)
-
-
-def run_watchdog(folder: Path, caches: Path, *args: str) -> Cost:
-    """Run the watchdog's command as a user starts it, and return its cost."""
-    env = dict(os.environ) | {
-        "FLASK_WATCHDOG_CACHE": str(caches / "watchdog"),
-        "UV_CACHE_DIR": str(caches / "uv"),
-    }
-    reports = folder / "reports"
-    outputs: list[str] = []
-    argv = [sys.executable, "-c", RUN, "run", "--reports", str(reports), *args]
-    cost = measure(0, lambda: outputs.append(run_command(argv, env, ROOT)))
-    lines = outputs[0].splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("peak "))
-    summary = next(line for line in lines if "trials run" in line)
-    usage = ["du", "-sm", str(caches)]
-    disk = int(subprocess.run(usage, text=True, capture_output=True, check=True).stdout.split()[0])
-    cells = int(summary.split()[0])
-    return Cost(cells, cost.wall, cost.cpu, round(peak / 1024, 1), disk)
-
-
-def matrix_trials(workspace: Workspace) -> list[Trial]:
-    """Return the trials that a run of the comparison's matrix runs: cells and core controls."""
-    _, planned_cells = prepare(workspace, Selection(), SilentObserver())
-    trials = [t for planned in planned_cells for t in (planned.core, planned.trial) if t]
-    return list({t.fingerprint: t for t in trials}.values())
-
-
-def floor(workspace: Workspace, trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
-    """Create the environments now and return a function that runs only the smokes in them."""
-    smokes: list[tuple[list[str], Path]] = []
-    for number, trial in enumerate(trials):
-        path = folder / f"floor{number}"
-        path.mkdir(parents=True)
-        python = workspace.environments.link(trial.installation, path / "env")
-        smoke = SMOKES / f"{trial.smoke}.py"
-        smokes.append(([str(python), "-I", str(PROBE), str(smoke)], path))
-
-    def run(smoke: tuple[list[str], Path]) -> None:
-        argv, path = smoke
-        env = {"PATH": os.defpath, "HOME": str(path), "LANG": "C.UTF-8"}
-        work = Path(tempfile.mkdtemp(dir=path))
-        subprocess.run(argv, env=env, cwd=work, capture_output=True, check=False)
-
-    def run_all() -> None:
-        with ThreadPoolExecutor(PROCESSORS) as pool:
-            list(pool.map(run, smokes))
-
-    return run_all
 
 
 def median_run(runs: Sequence[Cost], floors: Sequence[Cost]) -> tuple[Cost, Cost]:
@@ -433,7 +320,7 @@ def compute_ratios(costs: dict[str, Cost]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in ratios.items()}
 
 
-def print_results(costs: dict[str, Cost]) -> None:
+def print_results(costs: dict[str, Cost], ratios: dict[str, float]) -> None:
     """Print a line for each cost and each ratio."""
     for name, cost in costs.items():
         rate = cost.cells / cost.wall
@@ -441,7 +328,7 @@ def print_results(costs: dict[str, Cost]) -> None:
             f"{name:<22} {cost.cells:>5} cells {cost.wall:>8.1f} s {rate:>7.2f} cells/s "
             f"{cost.cpu / max(cost.cells, 1):>6.2f} CPU s a cell  peak {cost.peak or 0:>6.1f} MB"
         )
-    for name, value in compute_ratios(costs).items():
+    for name, value in ratios.items():
         print(f"{value:>7.2f}  {name}")
 
 
@@ -459,6 +346,9 @@ def main() -> None:
         costs |= measure_scaling(python, folder, [int(n) for n in arguments.sizes.split(",") if n])
         if arguments.locks:
             costs |= measure_past(folder, arguments.locks)
+        ratios = compute_ratios(costs)
+        user_costs, user_ratios = measure_user_runs(folder / "user")
+    costs, ratios = costs | user_costs, ratios | user_ratios
     results = {
         "machine": {
             "processors": PROCESSORS,
@@ -466,12 +356,12 @@ def main() -> None:
             "python": platform.python_version(),
             "date": datetime.now(UTC).date().isoformat(),
         },
-        "ratios": compute_ratios(costs),
+        "ratios": ratios,
         "costs": {name: asdict(cost) for name, cost in costs.items()},
     }
     arguments.into.parent.mkdir(exist_ok=True)
     arguments.into.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    print_results(costs)
+    print_results(costs, ratios)
 
 
 if __name__ == "__main__":

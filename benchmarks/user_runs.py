@@ -1,0 +1,126 @@
+"""Measures what a user meets: a first run, cells that fail and run twice, and a run of one cell.
+
+Beside it the same trials are run as someone would run them by hand: `uv venv`, `uv pip install` and
+the smoke, as many at once as there are processors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from uv import find_uv_bin
+
+from benchmarks.measuring import PROCESSORS, ROOT, Cost, floor, matrix_trials, measure, run_watchdog
+from watchdog.harness import PROBE, SMOKES
+from watchdog.matrix import load as matrix_file
+from watchdog.model.evidence import Trial
+from watchdog.runner.workspace import Settings, open_workspace
+
+SUBJECTS = ("flask-login", "flask-sqlalchemy", "flask-wtf", "flask-migrate", "flask-restful")
+PYTHONS = ("3.9", "3.11", "3.13")
+"""With the tables of matrix.yaml about a fifth of the trials fail: old Flasks, new Werkzeugs."""
+
+_KEYS = ("core", "limits", "stack")
+
+
+def matrix_text() -> str:
+    """Return the tables of matrix.yaml, without the long tail, for some subjects and Pythons."""
+    real = yaml.safe_load((ROOT / "matrix.yaml").read_text("utf-8"))
+    tables = {name: table for name, table in real["tables"].items() if name != "tail"}
+    for name in ("grid", "versions"):
+        tables[name]["subjects"] = list(SUBJECTS)
+    for table in tables.values():
+        table.pop("python", None)
+    chosen: dict[str, Any] = {key: real[key] for key in _KEYS}
+    chosen |= {"python": list(PYTHONS), "tables": tables}
+    chosen["extensions"] = {name: real["extensions"][name] for name in SUBJECTS}
+    return json.dumps(chosen)
+
+
+def uv_by_hand(trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
+    """Return a function that makes an environment for each trial with uv and runs its smoke."""
+    uv = find_uv_bin()
+    base = {"PATH": os.defpath, "LANG": "C.UTF-8", "UV_CACHE_DIR": str(folder / "uv-cache")}
+    base |= {name: value for name, value in os.environ.items() if name.endswith("INDEX_URL")}
+
+    def run(numbered: tuple[int, Trial]) -> None:
+        number, trial = numbered
+        path = folder / f"hand{number}"
+        path.mkdir(parents=True, exist_ok=True)
+        env = base | {"HOME": str(path)}
+        python, smoke = path / "env" / "bin" / "python", SMOKES / f"{trial.smoke}.py"
+        for argv in (
+            [uv, "venv", "-q", "--clear", "--python", trial.interpreter.path, str(path / "env")],
+            [uv, "pip", "install", "-q", "--python", str(python), *trial.lock.requirements],
+            [str(python), "-I", str(PROBE), str(smoke)],
+        ):
+            subprocess.run(argv, env=env, cwd=path, capture_output=True, check=False)
+
+    def run_all() -> None:
+        with ThreadPoolExecutor(PROCESSORS) as pool:
+            list(pool.map(run, enumerate(trials)))
+
+    return run_all
+
+
+def measure_user_runs(folder: Path) -> tuple[dict[str, Cost], dict[str, float]]:
+    """Return costs, and ratios of those that belong together.
+
+    Args:
+        folder: a folder to work in; caches are made in it.
+    """
+    folder.mkdir(parents=True)
+    matrix, caches = folder / "matrix.yaml", folder / "caches"
+    matrix.write_text(matrix_text(), "utf-8")
+    options = ("--matrix", str(matrix))
+    costs = {"first run": run_watchdog(folder / "first", caches, *options)}
+    os.environ["FLASK_WATCHDOG_CACHE"] = str(caches / "watchdog")
+    os.environ["UV_CACHE_DIR"] = str(caches / "uv")
+    costs["full store, empty ledger"] = run_watchdog(folder / "again", caches, *options)
+    only = ("--only", f"{SUBJECTS[0]}/today/py{PYTHONS[-1]}")
+    costs["one cell"] = run_watchdog(folder / "one", caches, *options, *only)
+    now = datetime.now(UTC).replace(microsecond=0)
+    settings = Settings(matrix_file.load_matrix(matrix), now, folder / "floor", PROCESSORS)
+    with open_workspace(settings) as workspace:
+        trials = matrix_trials(workspace)
+        smokes = floor(workspace, trials, folder / "floors")
+    smokes()  # once, to fill bytecode and the caches of the system
+    costs["its floor"] = measure(len(trials), smokes)
+    by_hand = uv_by_hand(trials, folder / "by-hand")
+    by_hand()  # once, to fill the cache
+    costs["uv by hand, all cores"] = measure(len(trials), by_hand)
+    newest = PYTHONS[-1]
+    one = [
+        trial
+        for trial in trials
+        if (trial.subject, trial.interpreter.version.rpartition(".")[0]) == (SUBJECTS[0], newest)
+    ][:1]
+    by_hand_once = uv_by_hand(one, folder / "by-hand")
+    by_hand_once()
+    costs["one cell, uv by hand"] = measure(len(one), by_hand_once)
+    return costs, _ratios(costs)
+
+
+def _ratios(costs: dict[str, Cost]) -> dict[str, float]:
+    again, first, smokes = costs["full store, empty ledger"], costs["first run"], costs["its floor"]
+    ratios = {
+        "a run with failures, CPU to the floor's": again.cpu / smokes.cpu,
+        "a run with failures, wall to uv by hand on all cores": again.wall
+        / costs["uv by hand, all cores"].wall,
+        "a run of one cell, wall to uv by hand": costs["one cell"].wall
+        / costs["one cell, uv by hand"].wall,
+        "a first run, wall to the same with a full store": first.wall / again.wall,
+    }
+    if first.first_page:
+        ratios["seconds to the first page, to those of the first run"] = (
+            first.first_page / first.wall
+        )
+    return {name: round(value, 2) for name, value in ratios.items()}
