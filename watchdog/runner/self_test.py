@@ -25,7 +25,7 @@ from watchdog.model.fingerprint import content_digest, digest
 from watchdog.model.lock import Lock
 from watchdog.runner import wheel_builder
 from watchdog.runner.judge import judge
-from watchdog.runner.scheduler import Scheduler, gather
+from watchdog.runner.scheduler import Scheduler, Urgency, gather, with_urgency
 from watchdog.runner.trials import TrialRunner
 from watchdog.runner.workspace import Workspace, cache_folder
 from watchdog.storage import files
@@ -159,7 +159,8 @@ async def alongside(scheduler: Scheduler, cells: int) -> AsyncIterator[SelfTest]
         result.ended.set()
 
     async with asyncio.TaskGroup() as group:
-        testing = group.create_task(test())
+        with with_urgency(Urgency.NEXT):  # no page is shown before it
+            testing = group.create_task(test())
         yield result
         if not scheduler.busy.is_set():
             testing.cancel()
