@@ -40,9 +40,6 @@ from watchdog.storage.tutorial_files import (
     read_tutorial_files,
 )
 
-_SECONDS = 180.0
-"""How long to look for the cause and the cure of one form."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
@@ -75,6 +72,14 @@ class Form:
     show_default=True,
     help="Leave out forms that were replaced before this day.",
 )
+@click.option(
+    "--within",
+    type=click.FloatRange(0),
+    default=180,
+    show_default=True,
+    metavar="SECONDS",
+    help="Look for the cause and the cure of a form for so long; 0 only runs it.",
+)
 @click.argument("subject")
 @click.argument("clone", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(
@@ -82,6 +87,7 @@ def main(
     pythons: tuple[str, ...],
     path: str,
     since: datetime,
+    within: float,
     subject: str,
     clone: Path,
 ) -> None:
@@ -98,7 +104,7 @@ def main(
         if (subject, form.since, python) in done:
             continue
         project = _read(form)
-        answer = _check(settings, project, python)
+        answer = _check(settings, project, python, within)
         if answer.outcome is Outcome.ERROR:
             raise InfrastructureError(answer.reason or "the infrastructure failed; try again")
         result = _result(subject, form, project, answer, settings.as_of)
@@ -113,8 +119,8 @@ def _pythons(settings: Settings) -> tuple[str, str]:
         return workspace.usual_pythons[0], workspace.usual_pythons[-1]
 
 
-def _check(settings: Settings, project: Project, python: str) -> CheckResult:
-    """Check the requirements of a project; after the time limit nothing more is looked for."""
+def _check(settings: Settings, project: Project, python: str, seconds: float) -> CheckResult:
+    """Check the requirements of a project; look for cause and cure for so long, or not at all."""
     request = CheckRequest(
         requirements=project.requirements,
         python=python,
@@ -125,7 +131,7 @@ def _check(settings: Settings, project: Project, python: str) -> CheckResult:
         open_workspace(settings) as workspace,
         observe(stderr_console(), settings.matrix, breakages=False) as observer,
     ):
-        work = partial(check, request=request, seconds=_SECONDS)
+        work = partial(check, request=request, seconds=seconds)
         return run_with_scheduler(workspace, observer, work)
 
 

@@ -98,6 +98,43 @@ def test_what_revives_a_form(result: TutorialFile, text: str) -> None:
     assert form.works_with == text
 
 
+WORKS, BROKEN = Outcome.WORKS, Outcome.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "text"),
+    [
+        ({"3.13": BROKEN}, ""),
+        (
+            {"3.8": BROKEN, "3.13": BROKEN},
+            "As it is it works on none of the 2 Pythons on which it was tried.",
+        ),
+        (
+            {"3.8": WORKS, "3.9": WORKS, "3.12": BROKEN, "3.13": BROKEN},
+            "As it is it works on Python 3.8 and 3.9; not on Python 3.12, which came out on "
+            "2 Oct 2023, or newer.",
+        ),
+        (
+            {"3.8": BROKEN, "3.9": WORKS, "3.13": BROKEN},
+            "As it is it works on Python 3.9; not on Python 3.13, which came out on 7 Oct 2024.",
+        ),
+        ({"3.8": BROKEN, "3.13": WORKS}, "As it is it works on Python 3.13."),
+    ],
+)
+def test_pythons_of_a_form(outcomes: dict[str, Outcome], text: str) -> None:
+    """The Pythons on which a form works, and the first newer one, with its day."""
+    results = [replace(OLD, python=python, outcome=found) for python, found in outcomes.items()]
+    (form,) = view(*results).forms
+    assert form.works_on == text
+
+
+def test_searched_python_first() -> None:
+    """The failure shown is that of the newest Python for which a cure was searched."""
+    newer = replace(OLD, python="3.15", symptom="another", pins=(), cure_searched=False)
+    (form,) = view(OLD, newer).forms
+    assert (form.python, form.pins) == ("3.13", OLD.pins)
+
+
 def test_not_judged() -> None:
     """A form that does not install says so in the place of what fails."""
     result = replace(OLD, outcome=Outcome.UNJUDGED, symptom="", reason="x 1 does not build")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +10,7 @@ from watchdog.facts.titles import title_of
 from watchdog.matrix.schema import Matrix
 from watchdog.model.evidence import Outcome
 from watchdog.model.history import CHANGED_ON_OLDER_PYTHON
+from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.verdict import State
 from watchdog.report.views import wording
 from watchdog.report.views.tables import CellView, TableView, natural_key
@@ -19,16 +20,17 @@ from watchdog.storage.tutorial_files import SHORTEST_DAYS, TutorialFile
 
 @dataclass(frozen=True, kw_only=True)
 class FormView:
-    """What breaks a form of a requirements file on one Python, and what revives it.
+    """What breaks a form of a requirements file, and what revives it.
 
     Attributes:
-        file: which form: `of 21 Jan 2018 (25 packages)`.
-        python: the Python on which it was tried.
+        file: which form: `21 Jan 2018 to 8 Feb 2019, 25 packages`.
+        python: the Python of the failure: the newest of those for which a cure was searched.
         failure: what fails.
         cause: since when and because of what; empty if that is not known.
         pins: the lines to put in place of those of the same packages.
         works_with: a sentence: with so many changed lines, or on which Python, or that no way was
             found.
+        works_on: a sentence: on which Pythons it works as it is, and since which not.
     """
 
     file: str
@@ -37,6 +39,7 @@ class FormView:
     cause: str
     pins: tuple[str, ...]
     works_with: str
+    works_on: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,6 @@ def tutorial_files_view(
         )
         for form in by_form.values()
     )
-    failing = [result for result in own if result.outcome is not Outcome.WORKS]
     counts = []
     for python in pythons:
         tried = [result.outcome for result in own if result.python == python]
@@ -92,7 +94,11 @@ def tutorial_files_view(
             columns=tuple(f"Python {python}" for python in pythons),
             rows=rows,
         ),
-        forms=tuple(_form_view(matrix, result) for result in failing),
+        forms=tuple(
+            _form_view(matrix, tuple(form.values()))
+            for form in by_form.values()
+            if any(result.outcome is not Outcome.WORKS for result in form.values())
+        ),
     )
 
 
@@ -112,7 +118,16 @@ def _form(result: TutorialFile) -> str:
     return f"{days}, {result.packages} packages"
 
 
-def _form_view(matrix: Matrix, result: TutorialFile) -> FormView:
+def _form_view(matrix: Matrix, results: Sequence[TutorialFile]) -> FormView:
+    """Return what breaks and revives a form.
+
+    Args:
+        matrix: knows the names of packages.
+        results: of the form, the newest Python first; some of them fail.
+    """
+    failing = [result for result in results if result.outcome is not Outcome.WORKS]
+    searched = [r for r in failing if r.cure_searched or r.pins or r.cure_python]
+    result = (searched or failing)[0]
     cause = ""
     if result.broken_since:
         cause = f"since {wording.instant(result.broken_since)}"
@@ -130,7 +145,32 @@ def _form_view(matrix: Matrix, result: TutorialFile) -> FormView:
         cause=cause,
         pins=result.pins,
         works_with=_works_with(result),
+        works_on=_works_on(results),
     )
+
+
+def _works_on(results: Sequence[TutorialFile]) -> str:
+    """Return on which Pythons a form works as it is, and since which not; empty if one was tried.
+
+    Args:
+        results: of the form, the newest Python first.
+    """
+    if len(results) == 1:
+        return ""
+    oldest_first = results[::-1]
+    works = [r.outcome is Outcome.WORKS for r in oldest_first]
+    if not any(works):
+        return f"As it is it works on none of the {len(results)} Pythons on which it was tried."
+    pythons = [r.python for r in oldest_first if r.outcome is Outcome.WORKS]
+    sentence = f"As it is it works on Python {wording.join_words(pythons)}"
+    after_last = len(works) - works[::-1].index(True)
+    if after_last == len(works):
+        return f"{sentence}."
+    first_without = oldest_first[after_last].python
+    came_out = PYTHON_RELEASES.get(first_without)
+    since = f", which came out on {wording.date(came_out)}," if came_out else ""
+    newer = " or newer" if after_last + 1 < len(works) else ""
+    return f"{sentence}; not on Python {first_without}{since}{newer}.".replace(",.", ".")
 
 
 def _works_with(result: TutorialFile) -> str:
