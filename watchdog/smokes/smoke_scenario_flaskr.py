@@ -47,6 +47,13 @@ def environment():
     return dict(os.environ, PYTHONDONTWRITEBYTECODE="1", FLASK_APP="flaskr")
 
 
+def error_of(output):
+    """The first error that pytest shows, or the last line of another program."""
+    lines = output.strip().splitlines()
+    errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    return (errors or lines[-1:])[:1]
+
+
 def run(*command):
     """Run a command of the environment, such as flask or pytest; return what it printed."""
     done = subprocess.run(
@@ -56,7 +63,7 @@ def run(*command):
         universal_newlines=True,
         env=environment(),
     )
-    assert done.returncode == 0, done.stdout.strip().splitlines()[-1:]
+    assert done.returncode == 0, error_of(done.stdout)
     return done.stdout
 
 
