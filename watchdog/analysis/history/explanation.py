@@ -219,11 +219,9 @@ def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, 
 
     Those that work on this or another Python, then bounds on the releases that caused it.
     """
-    requirements = set(today.experiment.requirements)
     candidates = [
-        tuple(part for part in explanation.typed if part not in requirements)
+        _pins_of(explanation, today.experiment.requirements)
         for explanation in sorted(known, key=lambda e: e.python != today.python)
-        if explanation.typed
     ]
     bounds, holds = [], []
     for downtime in today.downtimes:
@@ -237,6 +235,27 @@ def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, 
     majors = [_core_of_its_major(today, downtime) | lowest for downtime in today.downtimes]
     candidates += [tuple(sorted(pins.values())) for pins in majors]
     return [pins for pins in dict.fromkeys((*candidates, *holds)) if pins]
+
+
+def _pins_of(explanation: Explanation, requirements: Sequence[str]) -> tuple[str, ...]:
+    """Return what is typed beside some requirements so that it works; empty if that is not known."""
+    return tuple(part for part in explanation.typed or () if part not in requirements)
+
+
+def has_untried_pins(
+    own: Explanation | None, known: Sequence[Explanation], requirements: Sequence[str]
+) -> bool:
+    """Return whether a failure that nothing cures may be cured by what cures it on another Python.
+
+    Args:
+        own: the explanation on one Python, if there is one.
+        known: those on all Pythons.
+        requirements: what is typed.
+    """
+    if own is None or own.typed is not None:
+        return False
+    pins = (" ".join(_pins_of(explanation, requirements)) for explanation in known)
+    return any(words and words not in own.tried for words in pins)
 
 
 def _core_of_its_major(today: _Today, downtime: Downtime) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import partial
 from watchdog.analysis.history import cure
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.cure import Cure
-from watchdog.analysis.history.explanation import explain_today
+from watchdog.analysis.history.explanation import explain_today, has_untried_pins
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.analysis.history.replay import replay
 from watchdog.model.history import (
@@ -143,14 +143,19 @@ def explain_subject(
     requirements = workspace.settings.matrix.requirements(subject)
     workspace.start_services([subject])
     observer.stage(f"Explaining why {subject} fails today")
-    # The newest Python first: what works there is tried on the others.
-    for python in reversed(workspace.usual_pythons):
-        known = [e for (name, _), e in archive.explanations().items() if name == subject]
-        if any(e.python == python and e.checked >= as_of - _DAY for e in known):
-            continue
-        main = partial(_explain, subject, requirements, python, history, known)
-        if explanation := run_complete(workspace, observer, main):
-            yield explanation
+    # The newest Python first: what works there is tried on the others. After that, what was found
+    # on an older one is tried on those for which nothing was.
+    for is_first in (True, False):
+        for python in reversed(workspace.usual_pythons):
+            known = [e for (name, _), e in archive.explanations().items() if name == subject]
+            own = next((e for e in known if e.python == python), None)
+            is_explained = own is not None and own.checked >= as_of - _DAY
+            wanted = not is_explained if is_first else has_untried_pins(own, known, requirements)
+            if not wanted:
+                continue
+            main = partial(_explain, subject, requirements, python, history, known)
+            if explanation := run_complete(workspace, observer, main):
+                yield explanation
 
 
 async def _explain(
