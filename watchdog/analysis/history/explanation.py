@@ -238,7 +238,7 @@ def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, 
 
 
 def _pins_of(explanation: Explanation, requirements: Sequence[str]) -> tuple[str, ...]:
-    """Return what is typed beside some requirements so that it works; empty if that is not known."""
+    """Return what is typed beside some requirements so that it works; empty if nothing is known."""
     return tuple(part for part in explanation.typed or () if part not in requirements)
 
 
