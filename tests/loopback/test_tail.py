@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from ecosystem import PYTHON, day
 from home import Home
+
+from watchdog.model.cell import Cell
+from watchdog.runner import cell_runs
+from watchdog.runner.scheduler import Scheduler
 
 TAIL = f'  tail: {{python: ["{PYTHON}"], most_used: 4, list: tail.jsonl}}\n'
 NAMES = """\
@@ -126,3 +132,25 @@ def test_tail_needs_its_table(home: Home) -> None:
     done = home("tail", "--names", "names.tsv")
     assert done.returncode == 2
     assert "matrix.yaml has no table `tail`; add it below `tables`" in done.stderr
+
+
+def test_tail_waits_for_the_first_page(
+    home: Home, made_up: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pages of the long tail are read when the cells of the first page have run."""
+    publish(made_up)
+    home.write_matrix(tables="  today: {}\n" + TAIL)
+    (home.folder / "names.tsv").write_text(NAMES, "utf-8")
+    assert home("tail", "--names", "names.tsv").returncode == 0
+    ran: list[int] = []
+    read_tail = cell_runs.read_tail
+
+    async def read_and_count(scheduler: Scheduler, cells: Iterable[Cell]) -> Any:
+        ran.append(scheduler.ran)
+        return await read_tail(scheduler, cells)
+
+    monkeypatch.setattr(cell_runs, "read_tail", read_and_count)
+    done = home("run", "--only", "ext-works", "--only", "flask-tail-attaches")
+    assert done.returncode == 0, done.stderr
+    assert ran == [2], "the cell of ext-works, and Flask alone"
+    assert home.states()[f"flask-tail-attaches/tail/py{PYTHON}"] == "works"
