@@ -18,20 +18,25 @@ from watchdog.resolver.index import Index
 from watchdog.resolver.resolver import Resolver
 from watchdog.resolver.simple_api import just_after
 from watchdog.resolver.uv import Uv, UvResult
-from watchdog.sandbox.process import Processes
+from watchdog.sandbox.process import Processes, ProcessResult
 
 INTERPRETER: Interpreter = find_interpreters([PYTHON], Processes())[PYTHON]
 Make = Callable[..., Resolver]
 
 
 class Counting(Uv):
-    """uv, counting how often it is asked."""
+    """uv, counting how often it is asked, and how often its program runs for that."""
 
     asked = 0
+    runs = 0
 
     def resolve(self, *args: Any, **parts: Any) -> UvResult:
         self.asked += 1
         return super().resolve(*args, **parts)
+
+    def _compile(self, *args: Any, **parts: Any) -> tuple[ProcessResult, str]:
+        self.runs += 1
+        return super()._compile(*args, **parts)
 
 
 @pytest.fixture
@@ -157,6 +162,23 @@ def test_resolver_fetches_only_new_metadata(make: Make, empty_index: LoopbackInd
         "core-2.0-py3-none-any.whl.metadata",
         "daily-2.0-py3-none-any.whl.metadata",
     ]
+
+
+def test_resolver_reads_new_packages_at_once(make: Make, empty_index: LoopbackIndex) -> None:
+    """What is not cached is read in one call, not after trying all older versions of it."""
+    for number in range(1, 9):
+        empty_index.add("core", f"{number}.0", day(number))
+    empty_index.add("ext", "1.0", day(4), requires=["core"])
+    empty_index.add("other", "1.0", day(4), requires=["core"])
+    resolver = make(empty_index.url)
+    assert isinstance(resolver._uv, Counting)
+    for name, runs in (("ext", 2), ("other", 3)):  # the first also reads all pages that are known
+        lock = resolver.resolve(ask(name), INTERPRETER)
+        assert isinstance(lock, Lock)
+        assert lock.version("core") == "8.0"
+        assert resolver._uv.runs == runs
+    resolver.resolve(ask("ext", "other"), INTERPRETER)
+    assert resolver._uv.runs == 4
 
 
 def test_resolver_oldest_allowed(make: Make) -> None:
