@@ -164,6 +164,26 @@ def test_cures_say_what_was_tried(twice: Home, empty_index: LoopbackIndex) -> No
 
 
 @pytest.mark.slow
+def test_cures_try_the_major_before(twice: Home, empty_index: LoopbackIndex) -> None:
+    """What never worked as it is typed may work with the major version before of a package."""
+    uploads = [u for u in empty_index.files["lost-core"] if "-2.0-" in u.filename]
+    empty_index.files["lost-core"] = uploads
+    works = {"lost_core.py": "def use():\n    return 42\n"}
+    empty_index.add("lost-core", "1.5", day(40), files=works)
+    text = SMOKE.format(name="scenario-lost", module="lost_core")
+    (twice.folder / "smokes" / "smoke_scenario_lost.py").write_text(text, "utf-8")
+    with (twice.folder / "matrix.yaml").open("a", encoding="utf-8") as matrix:
+        matrix.write("  scenario-lost: {name: Lost, install: [flask, lost-core]}\n")
+    home = replace(twice, caches=twice.folder / "caches")
+    ran(home, "run", "--only", "scenario-lost")
+    ran(home, "cures", "scenario-lost")
+    found = explanations(home)["scenario-lost"]
+    assert found.typed == ("flask", "lost-core<2")
+    assert found.lock is not None
+    assert found.lock.version("lost-core") == "1.5"
+
+
+@pytest.mark.slow
 def test_cures_explain_a_failed_build(twice: Home, empty_index: LoopbackIndex) -> None:
     """Of a subject that cannot be installed, `cures` finds the release that does not build."""
     files = {

@@ -28,7 +28,7 @@ from watchdog.model.history import (
     History,
     Snapshot,
 )
-from watchdog.model.lock import Lock
+from watchdog.model.lock import Lock, package_name
 from watchdog.model.python_series import PYTHON
 
 
@@ -217,7 +217,8 @@ async def _find_cure(
 def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, ...]]:
     """Return bounds that may make it work, the most probable first.
 
-    Those that work on this or another Python, then bounds on the releases that caused it.
+    Those that work on this or another Python, then bounds on the releases that caused it, then for
+    each package that is typed the major version before.
     """
     candidates = [
         _pins_of(explanation, today.experiment.requirements)
@@ -234,7 +235,21 @@ def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, 
     candidates.append(tuple(sorted(lowest.values())))
     majors = [_core_of_its_major(today, downtime) | lowest for downtime in today.downtimes]
     candidates += [tuple(sorted(pins.values())) for pins in majors]
-    return [pins for pins in dict.fromkeys((*candidates, *holds)) if pins]
+    candidates += [*holds, *_majors_before(today)]
+    return [pins for pins in dict.fromkeys(candidates) if pins]
+
+
+def _majors_before(today: _Today) -> list[tuple[str, ...]]:
+    """Return for each package that is typed the bound below its major version of today."""
+    index = today.experiment.scheduler.workspace.index
+    bounds: list[tuple[str, ...]] = []
+    for name in map(package_name, today.experiment.requirements):
+        version = today.bad.lock.version(name) if today.bad.lock else None
+        major = Version(version).major if version else 0
+        releases = index.final_releases(name, today.as_of)
+        if any(release.version.major < major for release in releases):
+            bounds.append((f"{name}<{major}",))
+    return bounds
 
 
 def _pins_of(explanation: Explanation, requirements: Sequence[str]) -> tuple[str, ...]:
