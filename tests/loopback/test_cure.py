@@ -37,6 +37,8 @@ def test_first_finds_first_passing(size: int, where: int) -> None:
         (("flask-login",), ("werkzeug<3",), ("flask-login", "werkzeug<3")),
         (("Flask_Login==0.6.2", "flask"), ("flask-login>=0.6.3",), ("flask", "flask-login>=0.6.3")),
         (("flask==2.2.2",), (), ("flask==2.2.2",)),
+        (("moto", "moto[server]", "x[a,b]"), ("moto<5",), ("x[a,b]", "moto[server]<5")),
+        (("x[b,a]>=1", "y"), ("X<2", "z<3"), ("y", "X[a,b]<2", "z<3")),
     ],
 )
 def test_pip_arguments_place_pins(

@@ -8,7 +8,7 @@ So every pin was seen to be needed, and none is narrower than was seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -216,9 +216,25 @@ def _pinned_subject(experiment: Experiment) -> str | None:
 
 
 def pip_arguments(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str, ...]:
-    """Return what to type with these pins: beside the requirements, or in place of one."""
-    pinned = {package_name(pin) for pin in pins}
-    return (*(r for r in requirements if package_name(r) not in pinned), *pins)
+    """Return what to type with these pins: beside the requirements, or in place of one.
+
+    A pin in place of a requirement keeps its extras.
+    """
+    extras: dict[str, set[str]] = {package_name(pin): set() for pin in pins}
+    kept = []
+    for requirement in requirements:
+        name = package_name(requirement)
+        if name in extras:
+            extras[name] |= Requirement(requirement).extras
+        else:
+            kept.append(requirement)
+    return (*kept, *(_with_extras(pin, extras[package_name(pin)]) for pin in pins))
+
+
+def _with_extras(pin: str, extras: Collection[str]) -> str:
+    """Return a pin that also asks for extras of its package."""
+    name = Requirement(pin).name
+    return f"{name}[{','.join(sorted(extras))}]{pin.removeprefix(name)}" if extras else pin
 
 
 def _as_pins(holds: dict[str, str]) -> tuple[str, ...]:
