@@ -37,8 +37,8 @@ def matrix_text() -> str:
     tables = {name: table for name, table in real["tables"].items() if name != "tail"}
     for name in ("grid", "versions"):
         tables[name]["subjects"] = list(SUBJECTS)
-    for table in tables.values():
-        table.pop("python", None)
+    for name in ("core", "grid", "versions"):
+        tables[name]["python"] = list(PYTHONS)
     chosen: dict[str, Any] = {key: real[key] for key in _KEYS}
     chosen |= {"python": list(PYTHONS), "tables": tables}
     chosen["extensions"] = {name: real["extensions"][name] for name in SUBJECTS}
