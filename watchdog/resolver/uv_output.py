@@ -34,6 +34,9 @@ _BUILD_FAILED = re.compile(
 for a build tool) do not: what is not known to be the package's fault counts as a failure of the
 infrastructure."""
 
+_DAMAGED_TOOL = re.compile(r"EOFError: marshal data too short|ValueError: bad marshal data")
+"""What an import says of bytecode that is not whole: once the disk of this machine was full."""
+
 _BUILT_RELEASE = re.compile(
     r"Failed to (?:download and )?build `([A-Za-z0-9._-]+?)(?:==|@)([^`\s]+)`"
 )
@@ -94,7 +97,9 @@ def network_failed(result: ProcessResult) -> bool:
 
 def build_failed(result: ProcessResult) -> bool:
     """Return whether a source distribution did not build, by a fault of its own."""
-    return bool(_BUILT_RELEASE.search(result.errors) and _BUILD_FAILED.search(result.errors))
+    errors = result.errors
+    its_own = _BUILD_FAILED.search(errors) and not _DAMAGED_TOOL.search(errors)
+    return bool(_BUILT_RELEASE.search(errors) and its_own)
 
 
 def failed_release(log: str) -> tuple[str, str]:

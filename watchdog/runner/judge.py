@@ -23,13 +23,16 @@ _READ_ONLY = "[Errno 30]"
 """EROFS. In the environment that a user has, nothing is read-only."""
 
 _DAMAGED = re.compile(
-    r"in _compile_bytecode\n(?:[ \t].*\n|\n)*(?:EOFError|ValueError|TypeError): "
+    r"in _compile_bytecode\n(?:[ \t].*\n|\n)*?[ \t]*(?:EOFError|ValueError|TypeError): "
     r"|ImportError: Non-code object in '.*\.pyc'"
 )
 """How a traceback ends if the import system read a file of bytecode that is not whole.
 
 Python writes such a file where the disk is full: https://github.com/python/cpython/issues/126606.
 """
+_DAMAGED_ELSEWHERE = re.compile(r"EOFError: marshal data too short|ValueError: bad marshal data")
+"""The same in the last line that another process printed, which a failed test quotes."""
+
 _DAMAGED_REASON = "bytecode was damaged on this machine (was its disk full?)"
 
 _DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
@@ -55,9 +58,12 @@ def judge(evidence: Evidence) -> Judgement:
 def shows_damaged_bytecode(evidence: Evidence) -> bool:
     """Return whether the import of a module failed since its bytecode is not whole.
 
-    The symptom may hide it: a server answers with an error, and only its log tells why.
+    The symptom may hide it: a server answers with an error, and only its log tells why; or another
+    test fails first, for a reason of its own.
     """
-    return _DAMAGED.search(evidence.log) is not None
+    failures = (evidence.failure, *(test.failure for test in evidence.tests))
+    quoted = (failure.message for failure in failures if failure)
+    return _DAMAGED.search(evidence.log) is not None or any(map(_DAMAGED_ELSEWHERE.search, quoted))
 
 
 def _judge_ended(evidence: Evidence) -> Judgement:

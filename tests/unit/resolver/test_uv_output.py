@@ -32,10 +32,11 @@ def test_failed_build_names_its_release() -> None:
         "Failed to download `setuptools==75.0`\n  cause: end of file",
         "Failed to extract archive: setuptools-75.0-py3-none-any.whl",
         "something nobody has seen",
+        "The build backend returned an error\n         EOFError: marshal data too short",
     ],
 )
 def test_download_of_a_build_tool_proves_nothing(cause: str) -> None:
-    """A build that could not begin is a failure of the infrastructure, so it is never kept."""
+    """A build without whole tools is a failure of the infrastructure, so it is never kept."""
     answer = parse_resolution(failed(f"error: Failed to build `jsmin==2.2.2`\n  cause: {cause}"))
     assert isinstance(answer, NoAnswer)
     assert answer.infrastructure

@@ -94,6 +94,27 @@ def test_judge_damaged_bytecode(log: str, outcome: Outcome) -> None:
     assert judge(Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED,), log=log)).outcome is Outcome.WORKS
 
 
+QUOTED = Failure("AssertionError", "['EOFError: marshal data too short']")
+RAISED = Failure("EOFError", "marshal data too short")
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"), [(QUOTED, Outcome.ERROR), (RAISED, Outcome.BROKEN)]
+)
+def test_judge_damaged_bytecode_of_another_process(failure: Failure, outcome: Outcome) -> None:
+    """What a test quotes of another process counts; what a package itself raises does not."""
+    second = UseResult("test_second", "", UseOutcome.FAILED, failure=failure)
+    assert judge(Evidence(Ended.REPORTED, Stage.SMOKE, (FAILED, second))).outcome is outcome
+
+
+def test_judge_damaged_build_tool() -> None:
+    """A build that reads damaged bytecode of its tools is no failure of the package."""
+    indented = "".join(f"         {line}\n" for line in DAMAGED.splitlines())
+    failure = Failure("", "EOFError: marshal data too short")
+    evidence = Evidence(Ended.REPORTED, Stage.INSTALL, failure=failure, log=indented)
+    assert judge(evidence).outcome is Outcome.ERROR
+
+
 WORKS = Evidence(Ended.REPORTED, Stage.SMOKE, (PASSED,))
 BROKEN = Evidence(Ended.REPORTED, Stage.SMOKE, (FAILED,))
 KILLED = Evidence(Ended.SIGNAL, Stage.SMOKE, detail="the process was ended by SIGKILL")
