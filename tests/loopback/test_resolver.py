@@ -181,6 +181,25 @@ def test_resolver_reads_new_packages_at_once(make: Make, empty_index: LoopbackIn
     assert resolver._uv.runs == 4
 
 
+@pytest.mark.skipif(INTERPRETER.setuptools is None, reason="this Python brings no setuptools")
+def test_resolver_keeps_the_setuptools_of_a_new_environment(
+    make: Make, empty_index: LoopbackIndex
+) -> None:
+    """What merely requires setuptools gets that of `python -m venv`, as with pip, at any cutoff."""
+    empty_index.add("setuptools", str(INTERPRETER.setuptools), day(90))
+    empty_index.add("setuptools", "99.0", day(2))
+    for name, requirement in (("any", "setuptools>=3"), ("new", "setuptools>=99")):
+        empty_index.add(name, "1.0", day(4), requires=[requirement])
+    resolver = make(empty_index.url)
+    for request, setuptools in ((ask("any"), None), (ask("new"), "99.0"), (ask("any"), None)):
+        lock = resolver.resolve(request, INTERPRETER)
+        assert isinstance(lock, Lock)
+        assert lock.version("setuptools") == setuptools
+    pinned = resolver.resolve(ask("any", "setuptools==99.0"), INTERPRETER)
+    assert isinstance(pinned, Lock)
+    assert pinned.version("setuptools") == "99.0"
+
+
 def test_resolver_oldest_allowed(make: Make) -> None:
     """A package marked as oldest gets the lowest version that the others allow."""
     found = make().resolve(ask("flask==2.0.0", oldest=("werkzeug",)), INTERPRETER)

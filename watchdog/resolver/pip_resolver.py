@@ -64,7 +64,8 @@ class PipResolver:
         chosen = folder / f"chosen-{number}.json"
         wanted.write_text("\n".join(request.requirements) + "\n", "utf-8")
         limits.write_text("\n".join(request.constraints) + "\n", "utf-8")
-        options = ["--dry-run", "--ignore-installed", "--report", str(chosen)]
+        # Without --ignore-installed: pip leaves the setuptools of the environment as it is.
+        options = ["--dry-run", "--report", str(chosen)]
         asked = ["-r", str(wanted), "-c", str(limits)]
         result = self._pip.run_pip(python, ["install", *options, *asked], folder, seconds=_SECONDS)
         named = {package_name(requirement) for requirement in request.requirements}

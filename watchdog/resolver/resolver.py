@@ -45,6 +45,9 @@ _ROUNDS = 6
 _VISIBLE_AFTER = timedelta(hours=1)
 """How long an upload may take to be seen by every reader of an index and its mirrors."""
 
+_ANY_TIME = datetime(2100, 1, 1, tzinfo=UTC)
+"""A cutoff after every release."""
+
 _NOT_ON_INDEX = "not on the index"
 
 
@@ -123,7 +126,32 @@ class Resolver:
             if accepted:
                 by_pip = tuple(sorted((*request.by_pip, *accepted)))
                 return self.lock_and_names(replace(request, by_pip=by_pip), interpreter)
-        return answer, names
+        return self._with_bundled_setuptools(request, interpreter, answer, names)
+
+    def _with_bundled_setuptools(
+        self,
+        request: LockRequest,
+        interpreter: Interpreter,
+        answer: Resolution,
+        names: frozenset[str],
+    ) -> tuple[Resolution, frozenset[str]]:
+        """Return the answer with the setuptools that `python -m venv` brings, if it will do.
+
+        pip leaves an installed release as it is where something merely requires its package. That
+        setuptools is part of the Python, whatever the cutoff, so it is not in the lock.
+        """
+        bundled, name = interpreter.setuptools, "setuptools"
+        if bundled is None or not isinstance(answer, Lock) or not answer.version(name):
+            return answer, names
+        with_it = replace(
+            request,
+            constraints=(*request.constraints, f"{name}=={bundled}"),
+            later=(*(pair for pair in request.later if pair[0] != name), (name, _ANY_TIME)),
+        )
+        again, more = self._answer(with_it, interpreter)
+        if not isinstance(again, Lock):
+            return answer, names
+        return Lock(tuple(pin for pin in again.pins if pin[0] != name)), names | more
 
     def _answer(
         self, request: LockRequest, interpreter: Interpreter
