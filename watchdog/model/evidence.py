@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from watchdog.model.lock import Installation, Lock
 from watchdog.model.release import Interpreter
+
+DAMAGED_BYTECODE = re.compile(r"EOFError: marshal data too short|ValueError: bad marshal data")
+"""What an import says of bytecode that is not whole: once the disk of this machine was full."""
 
 
 class Outcome(StrEnum):

@@ -7,6 +7,7 @@ import signal
 
 from packaging.utils import canonicalize_name
 
+from watchdog.model.evidence import DAMAGED_BYTECODE
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Resolution, Unbuildable
 from watchdog.model.package_limits import NAME_BYTES, UNPACKED_BYTES, size_text
 from watchdog.resolver.cut_short import cut_short
@@ -33,9 +34,6 @@ _BUILD_FAILED = re.compile(
 """What proves that a source distribution does not build. Other messages (`Failed to download …`
 for a build tool) do not: what is not known to be the package's fault counts as a failure of the
 infrastructure."""
-
-_DAMAGED_TOOL = re.compile(r"EOFError: marshal data too short|ValueError: bad marshal data")
-"""What an import says of bytecode that is not whole: once the disk of this machine was full."""
 
 _BUILT_RELEASE = re.compile(
     r"Failed to (?:download and )?build `([A-Za-z0-9._-]+?)(?:==|@)([^`\s]+)`"
@@ -98,7 +96,7 @@ def network_failed(result: ProcessResult) -> bool:
 def build_failed(result: ProcessResult) -> bool:
     """Return whether a source distribution did not build, by a fault of its own."""
     errors = result.errors
-    its_own = _BUILD_FAILED.search(errors) and not _DAMAGED_TOOL.search(errors)
+    its_own = _BUILD_FAILED.search(errors) and not DAMAGED_BYTECODE.search(errors)
     return bool(_BUILT_RELEASE.search(errors) and its_own)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from watchdog.model.evidence import (
+    DAMAGED_BYTECODE,
     Ended,
     Evidence,
     Failure,
@@ -30,9 +31,6 @@ _DAMAGED = re.compile(
 
 Python writes such a file where the disk is full: https://github.com/python/cpython/issues/126606.
 """
-_DAMAGED_ELSEWHERE = re.compile(r"EOFError: marshal data too short|ValueError: bad marshal data")
-"""The same in the last line that another process printed, which a failed test quotes."""
-
 _DAMAGED_REASON = "bytecode was damaged on this machine (was its disk full?)"
 
 _DEATHS = {Ended.TIMEOUT: "Timeout", Ended.SIGNAL: "Killed", Ended.SILENT: "Exited"}
@@ -59,11 +57,11 @@ def shows_damaged_bytecode(evidence: Evidence) -> bool:
     """Return whether the import of a module failed since its bytecode is not whole.
 
     The symptom may hide it: a server answers with an error, and only its log tells why; or another
-    test fails first, for a reason of its own.
+    test fails first, and this one quotes the last line that another process printed.
     """
     failures = (evidence.failure, *(test.failure for test in evidence.tests))
     quoted = (failure.message for failure in failures if failure)
-    return _DAMAGED.search(evidence.log) is not None or any(map(_DAMAGED_ELSEWHERE.search, quoted))
+    return _DAMAGED.search(evidence.log) is not None or any(map(DAMAGED_BYTECODE.search, quoted))
 
 
 def _judge_ended(evidence: Evidence) -> Judgement:
