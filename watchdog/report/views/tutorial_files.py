@@ -168,9 +168,10 @@ def _works_on(results: Sequence[TutorialFile]) -> str:
         return f"{sentence}."
     first_without = oldest_first[after_last].python
     came_out = PYTHON_RELEASES.get(first_without)
-    since = f", which came out on {wording.date(came_out)}," if came_out else ""
-    newer = " or newer" if after_last + 1 < len(works) else ""
-    return f"{sentence}; not on Python {first_without}{since}{newer}.".replace(",.", ".")
+    since = f", which came out on {wording.date(came_out)}" if came_out else ""
+    comma = "," if came_out else ""
+    newer = f"{comma} or newer" if after_last + 1 < len(works) else ""
+    return f"{sentence}; not on Python {first_without}{since}{newer}."
 
 
 def _works_with(result: TutorialFile) -> str:
