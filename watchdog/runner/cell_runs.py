@@ -92,7 +92,7 @@ class CellRuns:
                 by_subject[cell.subject].append(task)
             group.create_task(self._judge_all(by_subject.values()))
             if shown:
-                await _wait_for_most(shown)
+                await wait_for_most(shown)
                 begun = [task for task, run in zip(judging, shown, strict=True) if run.done()]
                 await asyncio.wait(begun, timeout=_CONTROL_SECONDS)
             self.first_page.set()
@@ -123,8 +123,12 @@ class CellRuns:
             self.judged[run.cell.id] = run
 
 
-async def _wait_for_most(tasks: Sequence[asyncio.Task[CellRun]]) -> None:
-    """Wait until at most one in ten of some tasks has not ended."""
+async def wait_for_most(tasks: Sequence[asyncio.Task[CellRun]]) -> None:
+    """Wait until at most one in ten of some tasks has not ended.
+
+    Raises:
+        Exception: what a task raised that was waited for.
+    """
     for ended, task in enumerate(asyncio.as_completed(tasks), start=1):
         await task
         if ended >= len(tasks) - len(tasks) // _LATE:
