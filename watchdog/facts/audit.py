@@ -6,16 +6,18 @@ do not show; there must be none. What is only not covered is counted and listed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from watchdog.facts import audit_of_past, audit_of_today
 from watchdog.facts.audit_check import Check
+from watchdog.facts.audit_of_tutorials import check_tutorial_files
 from watchdog.facts.facts import Facts
 from watchdog.facts.rules import RuleBook
 from watchdog.matrix.schema import Matrix
 from watchdog.model.history import Address
 from watchdog.model.verdict import Verdict
+from watchdog.storage.tutorial_files import TutorialFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ def audit(
     book: RuleBook,
     verdicts: Sequence[Verdict],
     published: Sequence[Address],
+    tutorial_files: Collection[TutorialFile],
 ) -> Audit:
     """Check everything that is published about a run and the past.
 
@@ -45,6 +48,7 @@ def audit(
         book: what requirements are looked up in.
         verdicts: of the run.
         published: every address that was ever published, as it is stored.
+        tutorial_files: how each form of a tutorial's requirements file fares on each Python.
     """
     return Audit(
         checks=(
@@ -61,5 +65,6 @@ def audit(
             audit_of_past.check_announcements(facts),
             audit_of_past.check_cures(facts),
             audit_of_past.check_addresses(facts, published),
+            check_tutorial_files(tutorial_files),
         )
     )

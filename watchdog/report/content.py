@@ -139,7 +139,11 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         run=run,
         facts=facts,
         rules=rules,
-        audit=audit(matrix, facts, rules, every, stored.published) if rules else None,
+        audit=(
+            audit(matrix, facts, rules, every, stored.published, stored.tutorial_files)
+            if rules
+            else None
+        ),
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),
