@@ -15,8 +15,9 @@ minutes, so each run of the watchdog is compared with the floors measured before
 the run with the median ratio is reported.
 
 Then the watchdog alone is measured: how its cost grows with the number of cells, an unchanged run,
-and how many distinct locks of the past it runs per second. The results are ratios within one run;
-absolute times depend on the machine and are written to the JSON file only.
+and how many distinct locks of the past it runs per second; then what a user meets, see
+`user_runs.py`. The results are ratios within one run; absolute times depend on the machine and are
+written to the JSON file only. Each part is written as soon as it is measured, with its date.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -41,6 +42,8 @@ from benchmarks.measuring import (
     PROCESSORS,
     ROOT,
     Cost,
+    Costs,
+    Ratios,
     SilentObserver,
     floor,
     matrix_trials,
@@ -48,7 +51,7 @@ from benchmarks.measuring import (
     run_command,
     run_watchdog,
 )
-from benchmarks.user_runs import measure_user_runs
+from benchmarks.user_runs import measure_user_runs, user_ratios
 from watchdog.analysis.history import replay
 from watchdog.environments import interpreters
 from watchdog.harness import PROBE, SMOKES
@@ -293,75 +296,99 @@ def measure_past(folder: Path, count: int) -> dict[str, Cost]:
         }
 
 
-def compute_ratios(costs: dict[str, Cost]) -> dict[str, float]:
-    """Return the figures that the README reports; none of them is in seconds."""
+def tool_ratios(costs: Costs) -> Ratios:
+    """Return how the watchdog compares with the smokes alone and with other tools."""
     floor, warm = costs["floor"], costs["watchdog warm"]
 
-    def speed(name: str) -> float:
-        return costs[name].cells / costs[name].wall
+    def to(name: str, other: str) -> float:
+        return _speed(costs[name]) / _speed(costs[other])
 
-    ratios = {
+    return {
         "CPU of the watchdog to the floor's": warm.cpu / floor.cpu,
         "wall of the watchdog to the floor's CPU a core": warm.wall / (floor.cpu / PROCESSORS),
-        "cells a minute, warm, to nox with pip": speed("watchdog warm") / speed("nox, pip warm"),
-        "cells a minute, warm, to nox with uv": speed("watchdog warm") / speed("nox, uv warm"),
-        "cells a minute, warm, to tox with tox-uv": speed("watchdog warm") / speed("tox-uv warm"),
-        "cells a minute, cold, to nox with pip": speed("watchdog cold") / speed("nox, pip cold"),
+        "cells a minute, warm, to nox with pip": to("watchdog warm", "nox, pip warm"),
+        "cells a minute, warm, to nox with uv": to("watchdog warm", "nox, uv warm"),
+        "cells a minute, warm, to tox with tox-uv": to("watchdog warm", "tox-uv warm"),
+        "cells a minute, cold, to nox with pip": to("watchdog cold", "nox, pip cold"),
     }
-    if {"3200 cells", "200 cells"} <= costs.keys():
-        ratios["3200 cells to 16 × 200 cells, CPU"] = costs["3200 cells"].cpu / (
-            16 * costs["200 cells"].cpu
-        )
-    if "past locks" in costs:
-        ratios["past locks a second"] = speed("past locks")
-        ratios["wall of past locks to their floor's"] = (
-            costs["past locks"].wall / costs["past locks, floor"].wall
-        )
-    return {name: round(value, 2) for name, value in ratios.items()}
 
 
-def print_results(costs: dict[str, Cost], ratios: dict[str, float]) -> None:
-    """Print a line for each cost and each ratio."""
-    for name, cost in costs.items():
-        rate = cost.cells / cost.wall
-        print(
-            f"{name:<22} {cost.cells:>5} cells {cost.wall:>8.1f} s {rate:>7.2f} cells/s "
-            f"{cost.cpu / max(cost.cells, 1):>6.2f} CPU s a cell  peak {cost.peak or 0:>6.1f} MB"
-        )
-    for name, value in ratios.items():
-        print(f"{value:>7.2f}  {name}")
+def scaling_ratios(costs: Costs) -> Ratios:
+    """Return what many cells cost, compared with the same number in runs of 200."""
+    if not {"3200 cells", "200 cells"} <= costs.keys():
+        return {}
+    many, few = costs["3200 cells"], costs["200 cells"]
+    return {"3200 cells to 16 × 200 cells, CPU": many.cpu / (16 * few.cpu)}
 
 
-def main() -> None:
-    """Measure, write docs/bench.json and print the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="50,200,800,3200", help="numbers of cells for scaling")
-    parser.add_argument("--locks", type=int, default=500, help="number of distinct past locks")
-    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "bench.json")
-    arguments = parser.parse_args()
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    with tempfile.TemporaryDirectory(prefix="fw-bench-") as temporary:
-        folder = Path(temporary)
-        costs = compare_tools(python, folder)
-        costs |= measure_scaling(python, folder, [int(n) for n in arguments.sizes.split(",") if n])
-        if arguments.locks:
-            costs |= measure_past(folder, arguments.locks)
-        ratios = compute_ratios(costs)
-        user_costs, user_ratios = measure_user_runs(folder / "user")
-    costs, ratios = costs | user_costs, ratios | user_ratios
+def past_ratios(costs: Costs) -> Ratios:
+    """Return how fast sets of the past are run, and how that compares with their smokes alone."""
+    locks, floor = costs["past locks"], costs["past locks, floor"]
+    return {
+        "past locks a second": _speed(locks),
+        "wall of past locks to their floor's": locks.wall / floor.wall,
+    }
+
+
+def _speed(cost: Cost) -> float:
+    return cost.cells / cost.wall
+
+
+def write_part(path: Path, part: str, costs: Costs, ratios: Ratios) -> None:
+    """Put the results of one part of the benchmark into a file, beside those of the others."""
+    stored = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     results = {
         "machine": {
             "processors": PROCESSORS,
             "system": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
-            "date": datetime.now(UTC).date().isoformat(),
         },
-        "ratios": ratios,
-        "costs": {name: asdict(cost) for name, cost in costs.items()},
+        "dates": stored.get("dates", {}) | {part: datetime.now(UTC).date().isoformat()},
+        "ratios": stored.get("ratios", {}) | ratios,
+        "costs": stored.get("costs", {}) | {name: asdict(cost) for name, cost in costs.items()},
     }
-    arguments.into.parent.mkdir(exist_ok=True)
-    arguments.into.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    print_results(costs, ratios)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def print_results(costs: Costs, ratios: Ratios) -> None:
+    """Print a line for each cost and each ratio."""
+    for name, cost in costs.items():
+        print(
+            f"{name:<25} {cost.cells:>5} cells {cost.wall:>8.1f} s {_speed(cost):>7.2f} cells/s "
+            f"{cost.cpu / max(cost.cells, 1):>6.2f} CPU s a cell  peak {cost.peak or 0:>6.1f} MB"
+        )
+    for name, value in ratios.items():
+        print(f"{value:>7.2f}  {name}", flush=True)
+
+
+PARTS = ("tools", "scaling", "past", "user")
+
+
+def main() -> None:
+    """Measure, write docs/bench.json after each part, and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these")
+    parser.add_argument("--sizes", default="50,200,800,3200", help="numbers of cells for scaling")
+    parser.add_argument("--locks", type=int, default=500, help="number of distinct past locks")
+    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "bench.json")
+    arguments = parser.parse_args()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    with tempfile.TemporaryDirectory(prefix="fw-bench-") as temporary:
+        folder = Path(temporary)
+        measure_part: dict[str, tuple[Callable[[], Costs], Callable[[Costs], Ratios]]] = {
+            "tools": (lambda: compare_tools(python, folder), tool_ratios),
+            "scaling": (lambda: measure_scaling(python, folder, sizes), scaling_ratios),
+            "past": (lambda: measure_past(folder, arguments.locks), past_ratios),
+            "user": (lambda: measure_user_runs(folder / "user"), user_ratios),
+        }
+        for part in arguments.parts:
+            measure_costs, compute_ratios = measure_part[part]
+            costs = measure_costs()
+            ratios = {name: round(value, 2) for name, value in compute_ratios(costs).items()}
+            write_part(arguments.into, part, costs, ratios)
+            print_results(costs, ratios)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,13 @@ class Cost:
     peak: float | None = None
     disk: float | None = None
     first_page: float | None = None
+
+
+Costs = Mapping[str, Cost]
+"""Costs by what was run."""
+
+Ratios = Mapping[str, float]
+"""Ratios of costs by what they compare."""
 
 
 class SilentObserver:
@@ -131,10 +138,14 @@ def _lines_with_times(argv: Sequence[str], env: dict[str, str]) -> list[tuple[fl
 
 
 def matrix_trials(workspace: Workspace) -> list[Trial]:
-    """Return the trials that a run of the comparison's matrix runs: cells and core controls."""
+    """Return the trials that a run of a matrix runs: cells and core controls.
+
+    Those of which a package cannot be built are left out. Their packages must be in the store.
+    """
     _, planned_cells = prepare(workspace, Selection(), SilentObserver())
     trials = [t for planned in planned_cells for t in (planned.core, planned.trial) if t]
-    return list({t.fingerprint: t for t in trials}.values())
+    distinct = {t.fingerprint: t for t in trials}.values()
+    return [trial for trial in distinct if not workspace.environments.missing(trial.installation)]
 
 
 def floor(workspace: Workspace, trials: Sequence[Trial], folder: Path) -> Callable[[], object]:

@@ -18,7 +18,17 @@ from typing import Any
 import yaml
 from uv import find_uv_bin
 
-from benchmarks.measuring import PROCESSORS, ROOT, Cost, floor, matrix_trials, measure, run_watchdog
+from benchmarks.measuring import (
+    PROCESSORS,
+    ROOT,
+    Cost,
+    Costs,
+    Ratios,
+    floor,
+    matrix_trials,
+    measure,
+    run_watchdog,
+)
 from watchdog.harness import PROBE, SMOKES
 from watchdog.matrix import load as matrix_file
 from watchdog.model.evidence import Trial
@@ -71,8 +81,8 @@ def uv_by_hand(trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
     return run_all
 
 
-def measure_user_runs(folder: Path) -> tuple[dict[str, Cost], dict[str, float]]:
-    """Return costs, and ratios of those that belong together.
+def measure_user_runs(folder: Path) -> dict[str, Cost]:
+    """Return the costs of what a user meets.
 
     Args:
         folder: a folder to work in; caches are made in it.
@@ -106,10 +116,11 @@ def measure_user_runs(folder: Path) -> tuple[dict[str, Cost], dict[str, float]]:
     by_hand_once = uv_by_hand(one, folder / "by-hand")
     by_hand_once()
     costs["one cell, uv by hand"] = measure(len(one), by_hand_once)
-    return costs, _ratios(costs)
+    return costs
 
 
-def _ratios(costs: dict[str, Cost]) -> dict[str, float]:
+def user_ratios(costs: Costs) -> Ratios:
+    """Return how what a user meets compares with the smokes alone and with uv by hand."""
     again, first, smokes = costs["full store, empty ledger"], costs["first run"], costs["its floor"]
     ratios = {
         "a run with failures, CPU to the floor's": again.cpu / smokes.cpu,
@@ -120,7 +131,7 @@ def _ratios(costs: dict[str, Cost]) -> dict[str, float]:
         "a first run, wall to the same with a full store": first.wall / again.wall,
     }
     if first.first_page:
-        ratios["seconds to the first page, to those of the first run"] = (
+        ratios["first page of a first run, seconds to those of the run"] = (
             first.first_page / first.wall
         )
-    return {name: round(value, 2) for name, value in ratios.items()}
+    return ratios
