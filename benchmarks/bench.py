@@ -301,7 +301,7 @@ def tool_ratios(costs: Costs) -> Ratios:
     floor, warm = costs["floor"], costs["watchdog warm"]
 
     def to(name: str, other: str) -> float:
-        return _speed(costs[name]) / _speed(costs[other])
+        return costs[name].cells_a_second / costs[other].cells_a_second
 
     return {
         "CPU of the watchdog to the floor's": warm.cpu / floor.cpu,
@@ -325,13 +325,9 @@ def past_ratios(costs: Costs) -> Ratios:
     """Return how fast sets of the past are run, and how that compares with their smokes alone."""
     locks, floor = costs["past locks"], costs["past locks, floor"]
     return {
-        "past locks a second": _speed(locks),
+        "past locks a second": locks.cells_a_second,
         "wall of past locks to their floor's": locks.wall / floor.wall,
     }
-
-
-def _speed(cost: Cost) -> float:
-    return cost.cells / cost.wall
 
 
 def write_part(path: Path, part: str, costs: Costs, ratios: Ratios) -> None:
@@ -355,8 +351,9 @@ def print_results(costs: Costs, ratios: Ratios) -> None:
     """Print a line for each cost and each ratio."""
     for name, cost in costs.items():
         print(
-            f"{name:<25} {cost.cells:>5} cells {cost.wall:>8.1f} s {_speed(cost):>7.2f} cells/s "
-            f"{cost.cpu / max(cost.cells, 1):>6.2f} CPU s a cell  peak {cost.peak or 0:>6.1f} MB"
+            f"{name:<25} {cost.cells:>5} cells {cost.wall:>8.1f} s "
+            f"{cost.cells_a_second:>7.2f} cells/s {cost.cpu_of_cell:>6.2f} CPU s a cell  "
+            f"peak {cost.peak or 0:>6.1f} MB"
         )
     for name, value in ratios.items():
         print(f"{value:>7.2f}  {name}", flush=True)

@@ -49,6 +49,16 @@ class Cost:
     disk: float | None = None
     first_page: float | None = None
 
+    @property
+    def cells_a_second(self) -> float:
+        """How many cells a second of elapsed time were run."""
+        return self.cells / self.wall
+
+    @property
+    def cpu_of_cell(self) -> float:
+        """Processor time of a cell, in seconds."""
+        return self.cpu / max(self.cells, 1)
+
 
 Costs = Mapping[str, Cost]
 """Costs by what was run."""

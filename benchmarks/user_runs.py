@@ -32,7 +32,9 @@ from benchmarks.measuring import (
 from watchdog.harness import PROBE, SMOKES
 from watchdog.matrix import load as matrix_file
 from watchdog.model.evidence import Trial
+from watchdog.resolver.uv_config import uv_environment
 from watchdog.runner.workspace import Settings, open_workspace
+from watchdog.storage.ledger import Ledger
 
 SUBJECTS = ("flask-login", "flask-sqlalchemy", "flask-wtf", "flask-migrate", "flask-restful")
 PYTHONS = ("3.9", "3.11", "3.13")
@@ -55,28 +57,34 @@ def matrix_text() -> str:
     return json.dumps(chosen)
 
 
-def uv_by_hand(trials: Sequence[Trial], folder: Path) -> Callable[[], object]:
-    """Return a function that makes an environment for each trial with uv and runs its smoke."""
-    uv = find_uv_bin()
-    base = {"PATH": os.defpath, "LANG": "C.UTF-8", "UV_CACHE_DIR": str(folder / "uv-cache")}
-    base |= {name: value for name, value in os.environ.items() if name.endswith("INDEX_URL")}
+def uv_by_hand(trials: Sequence[Trial], folder: Path) -> Callable[[], list[bool]]:
+    """Return a function that makes an environment for each trial with uv and runs its smoke.
 
-    def run(numbered: tuple[int, Trial]) -> None:
+    It returns for each whether its packages could be installed.
+    """
+    uv = find_uv_bin()
+    env = uv_environment(os.environ) | {"UV_CACHE_DIR": str(folder / "uv-cache")}
+    env.pop("UV_LINK_MODE", None)  # what uv does by itself is faster
+    smoke_env = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(folder)}
+
+    def run(numbered: tuple[int, Trial]) -> bool:
         number, trial = numbered
         path = folder / f"hand{number}"
         path.mkdir(parents=True, exist_ok=True)
-        env = base | {"HOME": str(path)}
         python, smoke = path / "env" / "bin" / "python", SMOKES / f"{trial.smoke}.py"
         for argv in (
             [uv, "venv", "-q", "--clear", "--python", trial.interpreter.path, str(path / "env")],
             [uv, "pip", "install", "-q", "--python", str(python), *trial.lock.requirements],
-            [str(python), "-I", str(PROBE), str(smoke)],
         ):
-            subprocess.run(argv, env=env, cwd=path, capture_output=True, check=False)
+            if subprocess.run(argv, env=env, cwd=path, capture_output=True, check=False).returncode:
+                return False
+        argv = [str(python), "-I", str(PROBE), str(smoke)]
+        subprocess.run(argv, env=smoke_env, cwd=path, capture_output=True, check=False)
+        return True
 
-    def run_all() -> None:
+    def run_all() -> list[bool]:
         with ThreadPoolExecutor(PROCESSORS) as pool:
-            list(pool.map(run, enumerate(trials)))
+            return list(pool.map(run, enumerate(trials)))
 
     return run_all
 
@@ -100,32 +108,33 @@ def measure_user_runs(folder: Path) -> dict[str, Cost]:
     now = datetime.now(UTC).replace(microsecond=0)
     settings = Settings(matrix_file.load_matrix(matrix), now, folder / "floor", PROCESSORS)
     with open_workspace(settings) as workspace:
-        trials = matrix_trials(workspace)
+        ran = Ledger(folder / "again" / "reports")
+        trials = [t for t in matrix_trials(workspace) if ran.get(t.fingerprint)]
         smokes = floor(workspace, trials, folder / "floors")
     smokes()  # once, to fill bytecode and the caches of the system
     costs["its floor"] = measure(len(trials), smokes)
-    by_hand = uv_by_hand(trials, folder / "by-hand")
-    by_hand()  # once, to fill the cache
-    costs["uv by hand, all cores"] = measure(len(trials), by_hand)
+    # Once, to fill the cache. What only the watchdog can build, with older tools, is left out.
+    installed = uv_by_hand(trials, folder / "by-hand")()
+    by_hand = [trial for trial, done in zip(trials, installed, strict=True) if done]
+    costs["uv by hand, all cores"] = measure(len(by_hand), uv_by_hand(by_hand, folder / "by-hand"))
     newest = PYTHONS[-1]
     one = [
         trial
-        for trial in trials
+        for trial in by_hand
         if (trial.subject, trial.interpreter.version.rpartition(".")[0]) == (SUBJECTS[0], newest)
     ][:1]
-    by_hand_once = uv_by_hand(one, folder / "by-hand")
-    by_hand_once()
-    costs["one cell, uv by hand"] = measure(len(one), by_hand_once)
+    costs["one cell, uv by hand"] = measure(len(one), uv_by_hand(one, folder / "by-hand"))
     return costs
 
 
 def user_ratios(costs: Costs) -> Ratios:
     """Return how what a user meets compares with the smokes alone and with uv by hand."""
-    again, first, smokes = costs["full store, empty ledger"], costs["first run"], costs["its floor"]
+    again, first = costs["full store, empty ledger"], costs["first run"]
+    smokes, by_hand = costs["its floor"], costs["uv by hand, all cores"]
     ratios = {
-        "a run with failures, CPU to the floor's": again.cpu / smokes.cpu,
-        "a run with failures, wall to uv by hand on all cores": again.wall
-        / costs["uv by hand, all cores"].wall,
+        "a run with failures, CPU to the floor's": again.cpu_of_cell / smokes.cpu_of_cell,
+        "a run with failures, cells a second to uv by hand on all cores": again.cells_a_second
+        / by_hand.cells_a_second,
         "a run of one cell, wall to uv by hand": costs["one cell"].wall
         / costs["one cell, uv by hand"].wall,
         "a first run, wall to the same with a full store": first.wall / again.wall,
