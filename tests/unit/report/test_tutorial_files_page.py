@@ -69,7 +69,7 @@ def test_forms_and_pythons() -> None:
     ]
     (form,) = found.forms
     assert form.cause == "since 1 Feb 2022 09:05 UTC, because of markupsafe 2.1.0"
-    assert form.works_with == "It works with 1 changed line."
+    assert form.works_with == "With 1 changed line it works on Python 3.13."
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,19 @@ def test_forms_and_pythons() -> None:
     [
         (replace(OLD, pins=()), "What revives it was not searched to the end."),
         (replace(OLD, pins=(), cure_searched=True), "Nothing that was tried revives it."),
-        (replace(OLD, pins=(), cure_python="3.8"), "It works as it is on Python 3.8."),
+        (replace(OLD, pins=(), cure_python="3.8"), ""),
+        (replace(OLD, cure_python="3.8"), "With 1 changed line it works on Python 3.13."),
         (
-            replace(OLD, cure_python="3.8"),
-            "It works with 1 changed line, or as it is on Python 3.8.",
+            replace(OLD, pins=(), cure_python="3.8", partial=True),
+            "As it is it works on Python 3.8, but for what never worked there.",
         ),
         (
             replace(OLD, pins=("a<1", "b<2"), partial=True),
-            "It works with 2 changed lines, but for what never worked there.",
+            "With 2 changed lines it works on Python 3.13, but for what never worked there.",
         ),
         (
             replace(OLD, cure_python="3.8", cure_how="changed on an older python"),
-            "It works on Python 3.8 with 1 changed line.",
+            "With 1 changed line it works on Python 3.8.",
         ),
     ],
 )
@@ -111,21 +112,37 @@ WORKS, BROKEN = Outcome.WORKS, Outcome.BROKEN
         ),
         (
             {"3.8": WORKS, "3.9": WORKS, "3.12": BROKEN, "3.13": BROKEN},
-            "As it is it works on Python 3.8 and 3.9; not on Python 3.12, which came out on "
-            "2 Oct 2023, or newer.",
+            "As it is it works on Python 3.8 and 3.9; it fails on Python 3.12 "
+            "(out since 2 Oct 2023) and 3.13.",
         ),
         (
             {"3.8": BROKEN, "3.9": WORKS, "3.13": BROKEN},
-            "As it is it works on Python 3.9; not on Python 3.13, which came out on 7 Oct 2024.",
+            "As it is it works on Python 3.9; it fails on Python 3.8 and 3.13 "
+            "(out since 7 Oct 2024).",
         ),
-        ({"3.8": BROKEN, "3.13": WORKS}, "As it is it works on Python 3.13."),
+        (
+            {"3.8": BROKEN, "3.13": WORKS},
+            "As it is it works on Python 3.13; it fails on Python 3.8.",
+        ),
     ],
 )
 def test_pythons_of_a_form(outcomes: dict[str, Outcome], text: str) -> None:
-    """The Pythons on which a form works, and the first newer one, with its day."""
+    """The Pythons on which a form works and those on which it fails, the first with its day."""
     results = [replace(OLD, python=python, outcome=found) for python, found in outcomes.items()]
     (form,) = view(*results).forms
     assert form.works_on == text
+
+
+def test_python_that_revives_a_form() -> None:
+    """The Python on which a form was found to work counts with those on which it was tried."""
+    revived = replace(OLD, pins=(), cure_python="3.8")
+    (form,) = view(revived, replace(OLD, python="3.9", pins=())).forms
+    assert form.works_with == ""
+    assert form.works_on == (
+        "As it is it works on Python 3.8; it fails on Python 3.9 (out since 5 Oct 2020) and 3.13."
+    )
+    (form,) = view(replace(OLD, cure_python="3.8", cure_how="changed on an older python")).forms
+    assert form.works_on == ""
 
 
 def test_searched_python_first() -> None:

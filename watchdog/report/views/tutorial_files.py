@@ -28,9 +28,10 @@ class FormView:
         failure: what fails.
         cause: since when and because of what; empty if that is not known.
         pins: the lines to put in place of those of the same packages.
-        works_with: a sentence: with so many changed lines, or on which Python, or that no way was
-            found.
-        works_on: a sentence: on which Pythons it works as it is, and since which not.
+        works_with: a sentence: with how many changed lines it works, or that no way was found;
+            empty if it only works as it is on an older Python.
+        works_on: a sentence: on which Pythons it works as it is, and on which it fails; empty if
+            only one was tried.
     """
 
     file: str
@@ -150,41 +151,49 @@ def _form_view(matrix: Matrix, results: Sequence[TutorialFile]) -> FormView:
 
 
 def _works_on(results: Sequence[TutorialFile]) -> str:
-    """Return on which Pythons a form works as it is, and since which not; empty if one was tried.
+    """Return on which Pythons a form works as it is, and on which it fails; empty if one was tried.
 
     Args:
         results: of the form, the newest Python first.
     """
-    if len(results) == 1:
+    tried = {r.python: r.outcome is Outcome.WORKS for r in results}
+    tried |= {r.cure_python: True for r in results if r.cure_python and _revived_as_it_is(r)}
+    if len(tried) == 1:
         return ""
-    oldest_first = results[::-1]
-    works = [r.outcome is Outcome.WORKS for r in oldest_first]
-    if not any(works):
-        return f"As it is it works on none of the {len(results)} Pythons on which it was tried."
-    pythons = [r.python for r in oldest_first if r.outcome is Outcome.WORKS]
-    sentence = f"As it is it works on Python {wording.join_words(pythons)}"
-    after_last = len(works) - works[::-1].index(True)
-    if after_last == len(works):
+    pythons = sorted(tried, key=natural_key)
+    works = [python for python in pythons if tried[python]]
+    fails = [python for python in pythons if not tried[python]]
+    if not works:
+        return f"As it is it works on none of the {len(tried)} Pythons on which it was tried."
+    sentence = f"As it is it works on Python {wording.join_words(works)}"
+    if not fails:
         return f"{sentence}."
-    first_without = oldest_first[after_last].python
-    came_out = PYTHON_RELEASES.get(first_without)
-    since = f", which came out on {wording.date(came_out)}" if came_out else ""
-    comma = "," if came_out else ""
-    newer = f"{comma} or newer" if after_last + 1 < len(works) else ""
-    return f"{sentence}; not on Python {first_without}{since}{newer}."
+    newer = [python for python in fails if natural_key(python) > natural_key(works[-1])]
+    came_out = PYTHON_RELEASES.get(newer[0]) if newer else None
+    if came_out:
+        fails[fails.index(newer[0])] = f"{newer[0]} (out since {wording.date(came_out)})"
+    return f"{sentence}; it fails on Python {wording.join_words(fails)}."
+
+
+def _revived_as_it_is(result: TutorialFile) -> bool:
+    """Return whether a form works unchanged, with all of its uses, on an older Python."""
+    changed = bool(result.pins) and result.cure_how == CHANGED_ON_OLDER_PYTHON
+    return result.cure_python is not None and not changed and not result.partial
 
 
 def _works_with(result: TutorialFile) -> str:
-    """Return how a form works again, or that no way was found."""
+    """Return with which changes a form works again, or that none were found.
+
+    Empty if it works as it is on an older Python, and only there.
+    """
     rest = ", but for what never worked there" if result.partial else ""
     lines = f"{len(result.pins)} changed line{'s' * (len(result.pins) != 1)}"
     if result.pins and result.cure_how == CHANGED_ON_OLDER_PYTHON:
-        return f"It works on Python {result.cure_python} with {lines}{rest}."
-    ways = [f"with {lines}{rest}"] if result.pins else []
+        return f"With {lines} it works on Python {result.cure_python}{rest}."
+    if result.pins:
+        return f"With {lines} it works on Python {result.python}{rest}."
     if result.cure_python:
-        ways.append(f"as it is on Python {result.cure_python}")
-    if ways:
-        return f"It works {', or '.join(ways)}."
+        return f"As it is it works on Python {result.cure_python}{rest}." if rest else ""
     if result.cure_searched:
         return "Nothing that was tried revives it."
     return "What revives it was not searched to the end."
