@@ -176,3 +176,18 @@ def test_other_uses_are_no_chapters() -> None:
     (whole,) = past_stops({"test_first": "Chapter 1"}, downtimes, breakages)
     assert whole.where == "“Chapter 1”"
     assert day(0) < downtimes[0].downtime.since
+
+
+def test_error_of_the_first_chapter() -> None:
+    """Where one release stops two chapters in different ways, the error is that of the first."""
+    history = replayed(
+        snapshot(0, test_first=None, test_middle=None, test_last=None),
+        snapshot(1, test_first=None, test_middle="TypeError: leaf", test_last="KeyError: 'cup'"),
+        snapshot(9, test_first=None, test_middle=None, test_last=None),
+        subject="scenario-tea",
+    )
+    downtimes, breakages = past(history)
+    (stop,) = past_stops(CHAPTERS, downtimes, breakages)
+    assert (stop.where, stop.error) == ("“Chapter 5” and 1 more chapter", "TypeError: leaf")
+    (stop,) = past_stops(dict(reversed(CHAPTERS.items())), downtimes, breakages)
+    assert (stop.where, stop.error) == ("“Last: tea” and 1 more chapter", "KeyError: 'cup'")

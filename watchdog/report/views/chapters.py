@@ -8,7 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 
+from watchdog.facts.downtimes import Downtime
 from watchdog.facts.facts import DowntimeFacts
+from watchdog.facts.titles import title_of
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import UseOutcome, UseResult
@@ -51,7 +53,7 @@ class PastStopView:
         when: from when until when, in words.
         where: in which chapter first, and in how many more.
         by: the releases that caused it; empty if they were not found.
-        error: what they saw first.
+        error: what they saw in that chapter.
         id: of the page of the breakage.
     """
 
@@ -80,7 +82,7 @@ def past_stops(
             when=_when(shown[downtime.id]),
             where=_where(chapters, downtime.downtime.uses),
             by=shown[downtime.id].by,
-            error=shown[downtime.id].error,
+            error=_error(chapters, downtime.downtime),
             id=downtime.id,
         )
         for downtime in sorted(downtimes, key=lambda d: d.downtime.since, reverse=True)
@@ -99,14 +101,38 @@ def _when(breakage: PastBreakageView) -> str:
     return f"{wording.date(began)} to {wording.date(ended)}"
 
 
+def _stopped(chapters: Mapping[str, str], uses: AbstractSet[str]) -> list[str]:
+    """Return the chapters that are among some uses, in the tutorial's order."""
+    return [name for name in chapters if uses & {name, ALL_USES}]
+
+
 def _where(chapters: Mapping[str, str], uses: AbstractSet[str]) -> str:
     """Return the first chapter of some tests, and how many more there are; empty if none is."""
-    stopped = [title for name, title in chapters.items() if uses & {name, ALL_USES}]
+    stopped = _stopped(chapters, uses)
     if not stopped:
         return ""
     more = len(stopped) - 1
     others = f" and {more} more {'chapter' if more == 1 else 'chapters'}" if more else ""
-    return f"“{stopped[0]}”{others}"
+    return f"“{chapters[stopped[0]]}”{others}"
+
+
+def _error(chapters: Mapping[str, str], downtime: Downtime) -> str:
+    """Return the error of the first chapter that was stopped; empty if none was."""
+    stopped = _stopped(chapters, downtime.uses)
+    causes = downtime.causes
+    own = [cause for name in stopped for cause in causes if cause.uses & {name, ALL_USES}]
+    if not own:
+        return ""
+    breakage = own[0].breakage
+    error = title_of(
+        breakage.symptom,
+        stage=breakage.stage,
+        test=breakage.test,
+        test_titles=chapters,
+        log=breakage.log,
+    )
+    title = chapters.get(breakage.test or "", "")
+    return error.removeprefix(f"{title.rstrip('.')}: ")
 
 
 def chapters_view(matrix: Matrix, subject: str, verdicts: Iterable[Verdict]) -> ChaptersView | None:
