@@ -31,10 +31,12 @@ STOP = replace(LAST, outcome=UseOutcome.FAILED, failure=Failure("ImportError", "
 SKIP = replace(LAST, outcome=UseOutcome.SKIPPED, reason="needs a pot")
 
 
-def verdict(python: str, *chapters: UseResult, subject: str = "scenario-tea") -> Verdict:
+def verdict(
+    python: str, *chapters: UseResult, subject: str = "scenario-tea", log: str = ""
+) -> Verdict:
     """Return a cell of today in which the chapters ended as given."""
     record = samples.record(Outcome.WORKS, f"f{python}")
-    record = replace(record, evidence=(replace(record.evidence[0], tests=chapters),))
+    record = replace(record, evidence=(replace(record.evidence[0], tests=chapters, log=log),))
     cell = Cell(
         id=f"{subject}/today/py{python}",
         table=Table.TODAY,
@@ -65,6 +67,24 @@ def test_stopped_chapter() -> None:
         "On Python 3.13: if you follow this today, you are stopped in “Chapter 2: leaves” by "
         "ImportError: no leaf.",
         "On Python 3.9: if you follow this today, you get to the end.",
+    )
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "watchdog/harness/probe.py", line 233, in test
+    function()
+  File "<cell>/smoke_scenario_tea.py", line 9, in test_last
+    raise AssertionError(output)
+"""
+
+
+def test_error_that_a_smoke_reports() -> None:
+    """The error of a program that the smoke starts reads as on all other pages."""
+    failure = Failure("AssertionError", "ModuleNotFoundError: No module named 'leaf'")
+    stop = replace(STOP, failure=failure)
+    (sentence,) = view(verdict("3.13", FIRST, stop, log=f"{TRACEBACK}{failure.symptom}")).sentences
+    assert sentence.endswith(
+        "you are stopped in “Chapter 2: leaves” by ModuleNotFoundError: No module named 'leaf'."
     )
 
 

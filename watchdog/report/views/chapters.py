@@ -13,7 +13,7 @@ from watchdog.facts.facts import DowntimeFacts
 from watchdog.facts.titles import title_of
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
-from watchdog.model.evidence import UseOutcome, UseResult
+from watchdog.model.evidence import Stage, UseOutcome, UseResult
 from watchdog.model.history import ALL_USES
 from watchdog.model.verdict import State, Verdict
 from watchdog.report.views import wording
@@ -124,14 +124,15 @@ def _error(chapters: Mapping[str, str], downtime: Downtime) -> str:
     if not own:
         return ""
     breakage = own[0].breakage
-    error = title_of(
-        breakage.symptom,
-        stage=breakage.stage,
-        test=breakage.test,
-        test_titles=chapters,
-        log=breakage.log,
-    )
-    title = chapters.get(breakage.test or "", "")
+    return _title(breakage.symptom, breakage.stage, breakage.test, chapters, breakage.log)
+
+
+def _title(
+    symptom: str, stage: Stage, test: str | None, titles: Mapping[str, str], log: str
+) -> str:
+    """Return the title of a failure without that of its chapter, which stands beside it."""
+    error = title_of(symptom, stage=stage, test=test, test_titles=titles, log=log)
+    title = titles.get(test or "", "")
     return error.removeprefix(f"{title.rstrip('.')}: ")
 
 
@@ -171,13 +172,19 @@ def _sentences(verdicts: Sequence[Verdict]) -> Iterable[str]:
     """Yield how far one gets, with the Pythons of which it is true."""
     pythons: dict[str, list[str]] = defaultdict(list)
     for verdict in verdicts:
-        pythons[_reached(_chapters_of(verdict))].append(verdict.cell.python)
+        log = verdict.record.evidence[-1].log if verdict.record else ""
+        pythons[_reached(_chapters_of(verdict), log)].append(verdict.cell.python)
     for reached, names in pythons.items():
         yield f"On Python {wording.join_words(names)}: if you follow this today, you {reached}"
 
 
-def _reached(chapters: Sequence[UseResult]) -> str:
-    """Return how far one gets in the chapters, as the end of a sentence."""
+def _reached(chapters: Sequence[UseResult], log: str) -> str:
+    """Return how far one gets in the chapters, as the end of a sentence.
+
+    Args:
+        chapters: how each ended, in the tutorial's order.
+        log: the output of the cell.
+    """
     failed = [chapter for chapter in chapters if chapter.outcome is UseOutcome.FAILED]
     skipped = [chapter for chapter in chapters if chapter.outcome is UseOutcome.SKIPPED]
     if not failed:
@@ -185,7 +192,8 @@ def _reached(chapters: Sequence[UseResult]) -> str:
     else:
         first = failed[0]
         symptom = first.failure.symptom if first.failure else "a failure"
-        text = f"are stopped in “{first.title or first.name}” by {symptom}"
+        error = _title(symptom, Stage.SMOKE, first.name, {first.name: first.title}, log)
+        text = f"are stopped in “{first.title or first.name}” by {error}"
         text += "" if text.endswith(".") else "."
         if others := failed[1:]:
             titles = wording.join_words([f"“{other.title or other.name}”" for other in others])
