@@ -51,6 +51,7 @@ from watchdog.report.views.suites import (
 from watchdog.report.views.tail import TailView, tail_view
 from watchdog.report.views.tracker_report import tracker_report
 from watchdog.report.views.tutorial_files import TutorialFilesView, tutorial_files_view
+from watchdog.report.views.tutorials import TutorialView, tutorial_views
 from watchdog.storage import journal
 from watchdog.storage.api_coverage import ApiCoverage
 from watchdog.storage.constraints import KnownGood
@@ -77,6 +78,7 @@ class Views:
         suites: the tests that packages bring; None where none were run.
         suites_of: the same of each subject, on each Python.
         tutorial_files: how the requirements files of each tutorial fare, by its scenario.
+        tutorials: how far one gets in each today; none before the first run.
     """
 
     run: Run | None
@@ -106,6 +108,7 @@ class Views:
     suites: SuitesView | None
     suites_of: Mapping[str, tuple[SuiteView, ...]]
     tutorial_files: Mapping[str, TutorialFilesView]
+    tutorials: tuple[TutorialView, ...]
 
 
 def build_views(matrix: Matrix, stored: StoredResults) -> Views:
@@ -133,6 +136,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
             versions=stored.versions,
         )
     results = derive_changes(stored.runs, stored.recall)
+    past_stops_of = _build_past_stops(facts, history, site)
     outlook = forecast_view(matrix, stored.forecast, stored.score)
     releases = _build_releases(matrix, stored, facts, verdicts, history, site)
     return Views(
@@ -147,7 +151,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
         site=site,
         history=history,
         subject_charts=_build_subject_charts(matrix, stored, facts, site),
-        past_stops=_build_past_stops(facts, history, site),
+        past_stops=past_stops_of,
         forecast=outlook,
         second_opinions=_build_second_opinions(stored, site),
         declared={measured.subject: measured for measured in stored.declared},
@@ -188,6 +192,7 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
             for subject in matrix.subjects
             if (view := tutorial_files_view(matrix, subject, stored.tutorial_files))
         },
+        tutorials=tutorial_views(site.subjects if site else (), past_stops_of),
     )
 
 

@@ -96,6 +96,7 @@ def navigation(views: Views) -> list[tuple[str, str]]:
     pages = (
         ("errors.html", "Errors", views.error_pages),
         ("extensions.html", "Extensions", views.extensions),
+        ("tutorials.html", "Tutorials", views.tutorials),
         ("tail.html", "The long tail", views.tail),
         ("suites.html", "Their own tests", views.suites),
         ("releases.html", "Releases", views.releases.past or views.releases.next),
@@ -133,6 +134,7 @@ def all_pages(views: Views) -> Iterator[Page]:
                 "changes": views.changes,
                 "tail": views.tail,
                 "suites": views.suites,
+                "tutorials": views.tutorials,
             },
         )
     if views.site is None:

@@ -57,16 +57,19 @@ def view(*verdicts: Verdict) -> ChaptersView:
 def test_chapters_of_a_tutorial_that_works() -> None:
     """Who gets to the end reads so, once for all Pythons, the newest first."""
     sentences = view(verdict("3.9", FIRST, LAST), verdict("3.13", FIRST, LAST)).sentences
-    assert sentences == ("On Python 3.13 and 3.9: if you follow this today, you get to the end.",)
+    assert sentences == (
+        "On Python 3.13 and 3.9: if you follow this today, with the newest versions, "
+        "you get to the end.",
+    )
 
 
 def test_stopped_chapter() -> None:
     """Who is stopped reads in which chapter and by what; the other Pythons have their sentence."""
     found = view(verdict("3.9", FIRST, LAST), verdict("3.13", FIRST, STOP))
     assert found.sentences == (
-        "On Python 3.13: if you follow this today, you are stopped in “Chapter 2: leaves” by "
-        "ImportError: no leaf.",
-        "On Python 3.9: if you follow this today, you get to the end.",
+        "On Python 3.13: if you follow this today, with the newest versions, "
+        "you are stopped in “Chapter 2: leaves” by ImportError: no leaf.",
+        "On Python 3.9: if you follow this today, with the newest versions, you get to the end.",
     )
 
 
@@ -104,7 +107,7 @@ def test_skipped_chapter() -> None:
 def test_table_of_chapters() -> None:
     """The rows are the chapters in the tutorial's order, the columns the Pythons, newest first."""
     table = view(verdict("3.9", FIRST, SKIP), verdict("3.13", FIRST, STOP)).table
-    assert table.columns == ("Python 3.13", "Python 3.9")
+    assert table.columns == ("3.13", "3.9")
     assert [row[0] for row in table.rows] == ["Chapter 10: water", "Chapter 2: leaves"]
     words = [[cell and (cell.word, cell.why) for cell in cells] for _, _, cells in table.rows]
     assert words == [

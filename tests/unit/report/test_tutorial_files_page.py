@@ -55,9 +55,9 @@ def test_forms_and_pythons() -> None:
     works = replace(OLD, python="3.8", outcome=Outcome.WORKS)
     found = view(OLD, NEW, works, replace(NEW, subject="scenario-milk"))
     assert found.sentence == (
-        "With the versions that they name, these work today: "
-        "1 of 2 on Python 3.13, 1 of 1 on Python 3.8. "
-        "Forms that were replaced within 60 days are left out."
+        "The tutorial's repository has a file of requirements, which changed over time. "
+        "So many of its versions work today: 1 of 2 on Python 3.13, 1 of 1 on Python 3.8. "
+        "Versions that were replaced within 60 days are left out."
     )
     assert found.table.columns == ("Python 3.13", "Python 3.8")
     assert [
@@ -167,8 +167,7 @@ def test_not_built_and_broken() -> None:
     """What does not build comes first: an install ends there; then what the rest shows."""
     (form,) = view(replace(OLD, reason="x 1 does not build")).forms
     assert form.failure == (
-        "x 1 does not build; the first error of what was run: "
-        "ImportError: cannot import name 'x' from 'y'"
+        "x 1 does not build; without it: ImportError: cannot import name 'x' from 'y'"
     )
 
 

@@ -38,11 +38,13 @@ class ChaptersView:
         sentences: how far one gets, one for the Pythons that give the same, the newest first.
         table: a row for each chapter, a column for each Python.
         titles: those of the chapters by the names of their tests, in the tutorial's order.
+        reaches_end: no chapter fails, on any Python.
     """
 
     sentences: tuple[str, ...]
     table: TableView
     titles: Mapping[str, str]
+    reaches_end: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +161,14 @@ def chapters_view(matrix: Matrix, subject: str, verdicts: Iterable[Verdict]) -> 
         return None
     titles = _titles(today)
     return ChaptersView(
-        sentences=tuple(_sentences(today)), table=_table(matrix, today, titles), titles=titles
+        sentences=tuple(_sentences(today)),
+        table=_table(matrix, today, titles),
+        titles=titles,
+        reaches_end=not any(
+            chapter.outcome is UseOutcome.FAILED
+            for verdict in today
+            for chapter in _chapters_of(verdict)
+        ),
     )
 
 
@@ -175,7 +184,10 @@ def _sentences(verdicts: Sequence[Verdict]) -> Iterable[str]:
         log = verdict.record.evidence[-1].log if verdict.record else ""
         pythons[_reached(_chapters_of(verdict), log)].append(verdict.cell.python)
     for reached, names in pythons.items():
-        yield f"On Python {wording.join_words(names)}: if you follow this today, you {reached}"
+        yield (
+            f"On Python {wording.join_words(names)}: if you follow this today, with the newest "
+            f"versions, you {reached}"
+        )
 
 
 def _reached(chapters: Sequence[UseResult], log: str) -> str:
@@ -218,8 +230,8 @@ def _table(matrix: Matrix, verdicts: Sequence[Verdict], titles: Mapping[str, str
     columns = [{chapter.name: chapter for chapter in _chapters_of(verdict)} for verdict in verdicts]
     links = [f"#{v.record.fingerprint}" if v.record else None for v in verdicts]
     return TableView(
-        title="Chapter by chapter, with a fresh install today",
-        columns=tuple(f"Python {verdict.cell.python}" for verdict in verdicts),
+        title="Chapter by chapter on each Python, with a fresh install today",
+        columns=tuple(verdict.cell.python for verdict in verdicts),
         rows=tuple(
             (
                 title,
