@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from watchdog.errors import InfrastructureError
+from watchdog.errors import ConfigurationError, InfrastructureError
 from watchdog.matrix.cell_order import without_resting
 from watchdog.matrix.cells import (
     exclusion_reason,
@@ -21,6 +21,7 @@ from watchdog.matrix.cells import (
     first_releases,
     newest_releases,
     select_cells,
+    selection_problems,
 )
 from watchdog.matrix.shards import Shard, shard_cells
 from watchdog.model.cell import Cell, Table
@@ -223,17 +224,21 @@ async def _prepare(
 
 
 async def choose_cells(scheduler: Scheduler, selection: Selection) -> CellChoice:
-    """Read the index, choose the cells, and start the servers that their smokes connect to."""
+    """Read the index, choose the cells, and start the servers that their smokes connect to.
+
+    Raises:
+        ConfigurationError: the selection, or one of its globs, selects no cell.
+    """
     workspace = scheduler.workspace
     matrix, as_of = workspace.settings.matrix, workspace.settings.as_of
     scheduler.observer.stage("Reading the index")
     releases = await scheduler.in_thread(workspace.releases)
+    every_cell = expand_cells(matrix, releases)
     selected = select_cells(
-        expand_cells(matrix, releases),
-        only=selection.only,
-        tables=selection.tables,
-        pythons=selection.pythons,
+        every_cell, only=selection.only, tables=selection.tables, pythons=selection.pythons
     )
+    if problems := selection_problems(every_cell, selected, selection.only):
+        raise ConfigurationError(problems)
     resting = 0
     if not (selection.only or selection.pythons or selection.shard.plan):
         runs = await scheduler.in_thread(workspace.journal.runs)

@@ -97,6 +97,11 @@ def test_check_conflict_output(home: Home) -> None:
         (("check", "flask", "--as-of", "tomorrow"), "'tomorrow' is not a date"),
         (("check", "flask", "--as-of", "2999-01-01"), "is in the future"),
         (("run", "--only", "nothing-like-this"), "no cell of the matrix matches"),
+        (("run", "--only", "*", "--only", "ext-work"), "did you mean 'ext-works'?"),
+        (("run", "--table", "grid", "--only", "ext-works/today/*"), "matches the selection"),
+        (("history", "Ext_Works", "x"), "no subject Ext_Works; did you mean 'ext-works'?"),
+        (("replay", "ext-work"), "ext-work is not on the package index; did you mean 'ext-works'?"),
+        (("report", "--reports", "elsewhere"), "--reports elsewhere: there is no such folder"),
         (("run", "--table", "no-table"), "no-table"),
         (("show", "no/such/cell"), "no run has a cell"),
         (("run", "--matrix", "elsewhere.yaml"), "elsewhere.yaml: no such file"),
@@ -109,6 +114,21 @@ def test_invalid_usage_exits_2(home: Home, args: tuple[str, ...], message: str) 
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_run_of_nothing_stores_nothing(home: Home) -> None:
+    """A run of which no cell is selected leaves no run in the journal, and no page."""
+    assert home("run", "--only", "nothing-like-this").returncode == 2
+    assert not (home.folder / "reports" / "runs.jsonl").exists()
+    assert not (home.folder / "reports" / "index.html").exists()
+
+
+def test_check_of_a_misspelt_name(home: Home) -> None:
+    """A package that the index does not have is an error of usage, with the name that is alike."""
+    done = home("check", "ext-work", "--quick")
+    assert done.returncode == 2
+    assert "ext-work is not on the package index; did you mean 'ext-works'?" in done.stderr
+    assert home("check", "ext-works", "ext-work", "--quick").returncode == 0
 
 
 def test_matrix_errors_are_listed_together(home: Home) -> None:

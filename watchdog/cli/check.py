@@ -34,6 +34,7 @@ from watchdog.cli.options import (
 )
 from watchdog.cli.project import choose_project_python, cure_changes, print_left_out, read_files
 from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
+from watchdog.matrix.suggestions import unknown_packages
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import package_name
 from watchdog.project.edit import apply_changes, diff
@@ -136,6 +137,8 @@ def check(
     if format_ == "json":
         click.echo(json.dumps(answer.json(result)))
     if result.outcome is Outcome.ERROR:
+        if unknown := result.unknown_packages:
+            raise ConfigurationError(unknown_packages(settings.matrix, unknown))
         raise InfrastructureError(result.reason or _FAILED)
     if result.outcome is Outcome.UNJUDGED and result.too_large:
         return ExitCode.INFRASTRUCTURE

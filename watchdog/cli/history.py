@@ -27,6 +27,7 @@ from watchdog.cli.options import (
 )
 from watchdog.errors import RUN_AGAIN, ConfigurationError, IncompleteError, IncompleteResults
 from watchdog.matrix.shards import Shard
+from watchdog.matrix.suggestions import unknown_packages
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.lock import package_name
 from watchdog.model.verdict import State
@@ -79,6 +80,9 @@ def replay(
         requirements = settings.matrix.requirements(subject)
     console = stderr_console()
     with open_workspace(settings) as workspace, observe(console, settings.matrix) as observer:
+        names = map(package_name, requirements)
+        if unknown := [name for name in names if workspace.index.page(name) is None]:
+            raise ConfigurationError(unknown_packages(settings.matrix, unknown))
         if python in (None, replaying.AUTO):
             version = replaying.AUTO
         else:

@@ -20,6 +20,7 @@ from watchdog.errors import ConfigurationError
 from watchdog.harness import PACKAGE, SMOKES
 from watchdog.matrix.load import is_matrix
 from watchdog.matrix.shards import Shard, read_plan
+from watchdog.matrix.suggestions import did_you_mean
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Isolation
 from watchdog.model.release import how_to_install_python
@@ -377,7 +378,12 @@ def select_subjects(settings: Settings, names: Sequence[str]) -> tuple[str, ...]
     """
     every_subject = (settings.matrix.framework, *settings.matrix.extensions)
     if unknown := sorted(set(names) - set(every_subject)):
-        raise ConfigurationError(tuple(f"matrix.yaml has no subject {name}" for name in unknown))
+        raise ConfigurationError(
+            tuple(
+                f"matrix.yaml has no subject {name}{did_you_mean(name, every_subject)}"
+                for name in unknown
+            )
+        )
     return tuple(names) or every_subject
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from pydantic import TypeAdapter
 
 from watchdog import pipeline
@@ -113,6 +114,9 @@ def report(matrix_path: Path, reports: Path) -> int:
     Exit code 4: the stored results contradict or do not show something that the report says.
     """
     matrix, console = load_field(matrix_path, os.environ), stderr_console()
+    source = click.get_current_context().get_parameter_source("reports")
+    if source is ParameterSource.COMMANDLINE and not reports.is_dir():
+        raise ConfigurationError((f"--reports {reports}: there is no such folder",))
     written = site.write_site(matrix, Ledger(reports), reports)
     say(console, f"Report: {written.page}")
     print_audit(console, written.audit)

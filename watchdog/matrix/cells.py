@@ -7,6 +7,7 @@ from datetime import date, datetime
 from itertools import product
 
 from watchdog.matrix.schema import CellException, CoreTable, GridTable, Matrix
+from watchdog.matrix.suggestions import did_you_mean
 from watchdog.matrix.version_rules import VersionChoice, choose_versions
 from watchdog.model.cell import Cell, Table, matches_glob
 from watchdog.model.release import Release
@@ -48,6 +49,28 @@ def select_cells(
         and (not tables or cell.table in tables)
         and (not pythons or cell.python in pythons)
     )
+
+
+def selection_problems(
+    cells: Sequence[Cell], selected: Sequence[Cell], only: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what is wrong with a selection: a glob that matches no cell, or that none is left.
+
+    Args:
+        cells: all cells of the matrix.
+        selected: those that are left.
+        only: the globs of the selection.
+    """
+    subjects = {cell.subject for cell in cells}
+    unmatched = tuple(
+        f"--only {glob}: no cell of the matrix matches"
+        f"{did_you_mean(glob.partition('/')[0], subjects)}"
+        for glob in only
+        if not any(matches_glob(cell.id, glob) for cell in cells)
+    )
+    if unmatched or selected:
+        return unmatched
+    return ("no cell of the matrix matches the selection",)
 
 
 def exclusion_reason(cell: Cell, matrix: Matrix, today: date) -> str | None:

@@ -243,6 +243,12 @@ class CheckResult:
         return tuple(o for o in self.obstacles if o.kind is ObstacleKind.TOO_LARGE)
 
     @property
+    def unknown_packages(self) -> tuple[str, ...]:
+        """The packages that the index does not have; none if there is another obstacle."""
+        unknown = [o.name for o in self.obstacles if o.kind is ObstacleKind.NOT_ON_INDEX]
+        return tuple(unknown) if len(unknown) == len(self.obstacles) else ()
+
+    @property
     def not_there_yet(self) -> tuple[Obstacle, ...]:
         """The packages that have no wheel for this Python yet, and do not build."""
         return tuple(o for o in self.obstacles if o.kind is ObstacleKind.NOT_THERE_YET)
