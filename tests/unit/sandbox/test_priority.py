@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ def test_low_priority() -> None:
         command, capture_output=True, text=True, check=True, start_new_session=True
     )
     lines = done.stdout.splitlines()
-    assert (lines[0], lines[-1], done.stderr) == ("5", "a b $c", "")
+    lower = str(min(os.nice(0) + 5, 19))  # these tests may have a low priority themselves
+    assert (lines[0], lines[-1], done.stderr) == (lower, "a b $c", "")
     if AUTOGROUP.exists():
         assert lines[1].endswith(" nice 5")
 
