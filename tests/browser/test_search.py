@@ -356,6 +356,14 @@ def test_name_leads_to_subject(opened: Callable[[str], Any]) -> None:
     assert tab.locator("#answers a").first.get_attribute("href") == "subjects/ext-import.html"
 
 
+def test_words_of_a_title_lead_to_subject(opened: Callable[[str], Any]) -> None:
+    """Words of a title, in any order, lead to the page of the package or tutorial."""
+    tab = opened("index.html")
+    tab.fill("#question", "import Ext")
+    tab.wait_for_selector("#answers a")
+    assert tab.locator("#answers a").first.get_attribute("href") == "subjects/ext-import.html"
+
+
 def test_requirements_stand_in_address(opened: Callable[[str], Any]) -> None:
     """The link to an answer shows the same answer, with the same Python, on the page for it."""
     tab = opened("index.html")

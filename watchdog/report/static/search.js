@@ -82,6 +82,8 @@
     const { found, isExact, packages } = window.SearchErrors.search(text);
     if (!found.length) {
       const words = text.length < 80 ? window.SearchErrors.searchWords(text) : [];
+      const titled = showTitles(parent, text);
+      if (titled && !words.length) return;
       add(parent, "p", words.length ? "Errors with these words:" : "No known error is like this one, and it is no package, requirement or lock file that can be read here.");
       const items = add(parent, "ul", "", "past");
       for (const error of words.slice(0, LISTED)) showError(items, { error }, packages, words.length === 1);
@@ -95,6 +97,25 @@
     best.forEach((match, place) => showError(items, match, packages, place === 0 && isExact, isTraceback));
   }
 
+  function showSubject(items, [subject, title, word, symbol, version, cure, pythons]) {
+    const item = add(items, "li", `${symbol} `);
+    addLink(item, `${title} ${version}`.trim(), `subjects/${subject}.html`);
+    item.append(`: ${word} on a fresh install today`);
+    if (!cure) return;
+    add(item, "pre", cure, "typed");
+    add(item, "p", `Run and found to work on Python ${pythons.join(", ")}.`, "quiet");
+  }
+
+  // Packages and tutorials whose title has all words that were typed; returns how many.
+  function showTitles(parent, text) {
+    const words = text.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word.length > 1);
+    if (!words.length || text.length >= 80) return 0;
+    const rows = window.WATCHDOG_SEARCH.subjects.filter(([, title]) => words.every((word) => title.toLowerCase().includes(word)));
+    const items = rows.length ? add(parent, "ul", "", "past") : null;
+    for (const row of rows.slice(0, LISTED)) showSubject(items, row);
+    return rows.length;
+  }
+
   // Packages whose name is, begins with, or contains what was typed.
   function showNames(parent, text) {
     const wanted = window.SearchFormats.canonical(text.trim());
@@ -102,14 +123,7 @@
     const rows = window.WATCHDOG_SEARCH.subjects.map((row) => [quality(row[0]), row]).filter(([rank]) => rank < 3);
     rows.sort((a, b) => a[0] - b[0]);
     const items = add(parent, "ul", "", "past");
-    for (const [, [subject, title, word, symbol, version, cure, pythons]] of rows.slice(0, LISTED)) {
-      const item = add(items, "li", `${symbol} `);
-      addLink(item, `${title} ${version}`.trim(), `subjects/${subject}.html`);
-      item.append(`: ${word} on a fresh install today`);
-      if (!cure) continue;
-      add(item, "pre", cure, "typed");
-      add(item, "p", `Run and found to work on Python ${pythons.join(", ")}.`, "quiet");
-    }
+    for (const [, row] of rows.slice(0, LISTED)) showSubject(items, row);
     const errors = window.SearchErrors.searchWords(text.trim());
     if (errors.length) {
       add(parent, "p", "Error messages that name it:");
