@@ -12,8 +12,9 @@ from ecosystem import PYTHON, day
 from home import Home
 from loopback_index import LoopbackIndex
 
-NAMES = ("ext-refuted", "ext-both-fail", "ext-alike")
-"""Works with pip's set alone; fails with both sets; fails, and both choose the same set."""
+NAMES = ("ext-refuted", "ext-both-fail", "ext-alike", "ext-uv-cures")
+"""Works with pip's set alone; fails with both sets; fails, and both choose the same set; fails
+with both, and works with an older Werkzeug in the set of uv alone."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,18 @@ def packages() -> Iterator[LoopbackIndex]:
         day(5),
         files={"ext_both_fail.py": gone},
         requires=[*both, "werkzeug"],
+    )
+    index.add("bb", "1.0", day(1), files={"bb.py": "old = 1\n"})
+    index.add("bb", "2.0", day(2), files={"bb.py": "new = 1\n"})
+    index.add("yy", "4.0", day(2), files={"yy.py": ""}, requires=["bb"])
+    index.add("yy", "6.0", day(33), files={"yy.py": ""}, requires=["bb<2"])
+    new = f"from werkzeug import gone\nfrom bb import new\n{use}"
+    index.add(
+        "ext-uv-cures",
+        "1.0",
+        day(5),
+        files={"ext_uv_cures.py": new},
+        requires=["bb", "yy", "werkzeug"],
     )
     old = f"from aa import old\n{use}"
     index.add("ext-alike", "1.0", day(5), files={"ext_alike.py": old}, requires=["aa"])
@@ -125,6 +138,14 @@ def test_check_stays_broken_where_pip_fails_too(home: Home) -> None:
     assert answer["outcome"] == "broken"
     assert answer["refuted_by_pip"] is None
     assert answer["culprit"]["name"] == "werkzeug"
+
+
+def test_cure_works_with_pip(home: Home) -> None:
+    """What works with an older Werkzeug in uv's set alone is not said to be cured by it."""
+    answer = home.json("check", "ext-uv-cures")
+    assert answer["outcome"] == "broken"
+    assert answer["culprit"]["name"] == "werkzeug"
+    assert answer["cure"] is None
 
 
 @pytest.mark.slow

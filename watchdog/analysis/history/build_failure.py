@@ -112,13 +112,7 @@ async def _hold_back(failed: FailedInstall, good: Snapshot) -> Cure | None:
         order=[experiment.subject, *experiment.others],
     )
     names = sorted(before, key=lambda name: (name != experiment.subject, name))[:_MOST_HOLDS]
-    holds = await search.fewest({name: f"<={before[name]}" for name in names})
-    if holds is None:
-        return None
-    pins = tuple(f"{name}{bound}" for name, bound in sorted(holds.items()))
-    lock = await experiment.scheduler.lock(experiment.request(failed.python, failed.as_of, *pins))
-    how = "older" if experiment.subject in holds else "bound"
-    return Cure(pins, how, lock) if isinstance(lock, Lock) else None
+    return await search.find_cure({name: f"<={before[name]}" for name in names})
 
 
 async def _span(failed: FailedInstall, good: Snapshot, found: Cure) -> ExplainedUses | None:

@@ -4,6 +4,9 @@ First a newer version of a pinned subject is tried. Otherwise the last snapshot 
 the same words after `pip install` worked; what has changed since is held back, each hold that is
 not needed is removed again, and those that remain are widened up to the first release that breaks.
 So every pin was seen to be needed, and none is narrower than was seen.
+
+What is found with uv has to work with the set that pip chooses, too, where that is another one: it
+is typed after `pip install`.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from packaging.version import Version
 from watchdog.analysis.history.bisect import Experiment
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.model.history import CHANGED_ON_OLDER_PYTHON, Snapshot
-from watchdog.model.lock import Lock, package_name
+from watchdog.model.lock import Lock, LockRequest, package_name
 from watchdog.model.release import short_version
+from watchdog.runner.pip_choice import other_choice_of_pip
 from watchdog.runner.scheduler import gather
 
 _MOST_HOLDS = 30
@@ -94,7 +98,9 @@ async def _cure_on_older_python(
     for candidate in older:
         seen = await experiment.observe(candidate, as_of)
         if seen.works and seen.lock is not None:
-            return Cure((), "python", seen.lock, python=candidate)
+            found = Cure((), "python", seen.lock, python=candidate)
+            if await _works_with_pip(experiment, candidate, as_of, found):
+                return found
     for candidate in older:
         transition = await last_working_snapshot(experiment, candidate, as_of)
         good = transition[0] if transition else None
@@ -128,13 +134,7 @@ async def hold_back(
         allowed=good.fails,
         order=[experiment.subject, *experiment.others],
     )
-    holds = await search.fewest({name: f"<={before[name]}" for name in names[:_MOST_HOLDS]})
-    if holds is None:
-        return None
-    pins = _as_pins(holds)
-    lock = await experiment.scheduler.lock(experiment.request(python, as_of, *pins))
-    how = "older" if experiment.subject in holds else "bound"
-    return Cure(pins, how, lock, partial=bool(good.fails)) if isinstance(lock, Lock) else None
+    return await search.find_cure({name: f"<={before[name]}" for name in names[:_MOST_HOLDS]})
 
 
 async def try_pins(
@@ -158,12 +158,29 @@ async def try_pins(
         allowed=frozenset(),
         order=[experiment.subject, *experiment.others],
     )
-    fewest = await search.fewest(holds)
-    if fewest is None:
-        return None
-    lock = await experiment.scheduler.lock(experiment.request(python, as_of, *_as_pins(fewest)))
-    how = "older" if experiment.subject in fewest else "bound"
-    return Cure(_as_pins(fewest), how, lock) if isinstance(lock, Lock) else None
+    return await search.find_cure(holds)
+
+
+async def _works_with_pip(
+    experiment: Experiment,
+    python: str,
+    as_of: datetime,
+    found: Cure,
+    allowed: frozenset[str] = frozenset(),
+) -> bool:
+    """Return whether a cure also works with the set that pip chooses; True if that is the same.
+
+    Also True of the past and of packages with other cutoffs, since pip reads the index of today.
+    """
+    scheduler = experiment.scheduler
+    if experiment.later or as_of != scheduler.workspace.settings.as_of:
+        return True
+    typed = pip_arguments(experiment.requirements, found.pins)
+    choice = await other_choice_of_pip(scheduler, LockRequest(typed, python, as_of), found.lock)
+    if choice is None:
+        return True
+    seen = await experiment.observe_lock(choice, python, as_of)
+    return seen.gap is None and seen.fails <= allowed
 
 
 def upper_bound(name: str, version: str) -> str:
@@ -198,7 +215,8 @@ async def _newer_subject(experiment: Experiment, python: str, as_of: datetime) -
     cured = await Experiment(experiment.scheduler, subject, (pin, *others)).observe(python, as_of)
     if not cured.works or cured.lock is None:
         return None
-    return Cure((pin,), "newer", cured.lock)
+    found = Cure((pin,), "newer", cured.lock)
+    return found if await _works_with_pip(experiment, python, as_of, found) else None
 
 
 def _pinned_subject(experiment: Experiment) -> str | None:
@@ -287,6 +305,26 @@ class PinSearch:
                     self.order.insert(0, subject)
                     return False
         return True
+
+    async def find_cure(self, holds: dict[str, str]) -> Cure | None:
+        """Return the fewest of these holds as a cure that pip agrees with; None if none works.
+
+        Where pip chooses a set that does not work with the fewest, all of them are tried.
+        """
+        fewest = await self.fewest(holds)
+        if fewest is None:
+            return None
+        for kept in (fewest, holds):
+            pins = _as_pins(kept)
+            request = self.experiment.request(self.python, self.as_of, *pins)
+            lock = await self.experiment.scheduler.lock(request)
+            if not isinstance(lock, Lock):
+                continue
+            how = "older" if self.experiment.subject in kept else "bound"
+            found = Cure(pins, how, lock, partial=bool(self.allowed))
+            if await _works_with_pip(self.experiment, self.python, self.as_of, found, self.allowed):
+                return found
+        return None
 
     async def fewest(self, holds: dict[str, str]) -> dict[str, str] | None:
         """Return the fewest of these holds, as wide as possible; None if not even all work."""
