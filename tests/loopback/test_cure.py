@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from watchdog.analysis.history.cure import first, pip_arguments
+from watchdog.analysis.history.cure import bounds_of, first, pip_arguments
 
 
 @given(st.integers(1, 40), st.integers(0, 40))
@@ -38,6 +38,8 @@ def test_first_finds_first_passing(size: int, where: int) -> None:
         (("Flask_Login==0.6.2", "flask"), ("flask-login>=0.6.3",), ("flask", "flask-login>=0.6.3")),
         (("flask==2.2.2",), (), ("flask==2.2.2",)),
         (("moto", "moto[server]", "x[a,b]"), ("moto<5",), ("x[a,b]", "moto[server]<5")),
+        (("x[a]", "y"), ("x[a]<2",), ("y", "x[a]<2")),
+        (("x[b]", "y"), ("x[a] <2",), ("y", "x[a,b] <2")),
         (("x[b,a]>=1", "y"), ("X<2", "z<3"), ("y", "X[a,b]<2", "z<3")),
     ],
 )
@@ -46,6 +48,14 @@ def test_pip_arguments_place_pins(
 ) -> None:
     """Pins are added to the typed requirements or replace the ones they concern."""
     assert pip_arguments(requirements, pins) == words
+
+
+def test_bounds_of_pins() -> None:
+    """A pin with extras, as it was typed for another Python, gives a bound without them."""
+    assert bounds_of(["connexion[swagger-ui]<3", "werkzeug >=2, <3"]) == {
+        "connexion": "<3",
+        "werkzeug": "<3,>=2",
+    }
 
 
 def check(home: Home, *requirements: str, at: int = 60) -> Any:

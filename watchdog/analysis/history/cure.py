@@ -11,7 +11,7 @@ is typed after `pip install`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -148,7 +148,7 @@ async def try_pins(
     if not cured.works or cured.lock is None or bad.lock is None:
         return None
     before, now = dict(cured.lock.pins), dict(bad.lock.pins)
-    holds = {package_name(pin): pin.removeprefix(Requirement(pin).name).strip() for pin in pins}
+    holds = bounds_of(pins)
     search = PinSearch(
         experiment=experiment,
         python=python,
@@ -251,8 +251,15 @@ def pip_arguments(requirements: Sequence[str], pins: Sequence[str]) -> tuple[str
 
 def _with_extras(pin: str, extras: Collection[str]) -> str:
     """Return a pin that also asks for extras of its package."""
-    name = Requirement(pin).name
-    return f"{name}[{','.join(sorted(extras))}]{pin.removeprefix(name)}" if extras else pin
+    requirement = Requirement(pin)
+    every = sorted({*extras, *requirement.extras})
+    bound = pin.rpartition("]")[2] if requirement.extras else pin.removeprefix(requirement.name)
+    return f"{requirement.name}[{','.join(every)}]{bound}" if every else pin
+
+
+def bounds_of(pins: Iterable[str]) -> dict[str, str]:
+    """Return the bound of each pin by its package, without extras: its requirement has them."""
+    return {package_name(pin): str(Requirement(pin).specifier) for pin in pins}
 
 
 def _as_pins(holds: dict[str, str]) -> tuple[str, ...]:
@@ -309,22 +316,33 @@ class PinSearch:
     async def find_cure(self, holds: dict[str, str]) -> Cure | None:
         """Return the fewest of these holds as a cure that pip agrees with; None if none works.
 
-        Where pip chooses a set that does not work with the fewest, all of them are tried.
+        Where pip chooses a set that does not work with the fewest, those are tried that keep the
+        same packages at the versions that worked, and then all of them.
         """
         fewest = await self.fewest(holds)
         if fewest is None:
             return None
-        for kept in (fewest, holds):
-            pins = _as_pins(kept)
-            request = self.experiment.request(self.python, self.as_of, *pins)
-            lock = await self.experiment.scheduler.lock(request)
-            if not isinstance(lock, Lock):
-                continue
-            how = "older" if self.experiment.subject in kept else "bound"
-            found = Cure(pins, how, lock, partial=bool(self.allowed))
-            if await _works_with_pip(self.experiment, self.python, self.as_of, found, self.allowed):
-                return found
+        found = await self._cure_of(fewest)
+        if found is None or await self._pip_agrees(found):
+            return found
+        versions = {name: found.lock.version(name) for name in fewest}
+        as_it_works = {name: f"<={version}" for name, version in versions.items() if version}
+        for kept in (as_it_works, holds):
+            other = await self._cure_of(kept) if await self.works(kept) else None
+            if other and await self._pip_agrees(other):
+                return other
         return None
+
+    async def _cure_of(self, holds: dict[str, str]) -> Cure | None:
+        """Return holds that work as a cure."""
+        pins = _as_pins(holds)
+        request = self.experiment.request(self.python, self.as_of, *pins)
+        lock = await self.experiment.scheduler.lock(request)
+        how = "older" if self.experiment.subject in holds else "bound"
+        return Cure(pins, how, lock, partial=bool(self.allowed)) if isinstance(lock, Lock) else None
+
+    async def _pip_agrees(self, found: Cure) -> bool:
+        return await _works_with_pip(self.experiment, self.python, self.as_of, found, self.allowed)
 
     async def fewest(self, holds: dict[str, str]) -> dict[str, str] | None:
         """Return the fewest of these holds, as wide as possible; None if not even all work."""
