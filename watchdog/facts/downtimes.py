@@ -86,11 +86,16 @@ class Downtime:
 
     @property
     def fix(self) -> Fix | None:
-        """The release that ended it; None while it lasts, and if none was found."""
+        """The release that ended it; None while it lasts, and if none was found.
+
+        Where an install gets an older version of the culprit again, that is no release which ended
+        it: another one arrived with which the culprit cannot be installed.
+        """
         if self.until is None:
             return None
         ends = (c.breakage for c in reversed(self.causes) if c.breakage.fixed_on == self.until)
-        return next((breakage.fixed_by for breakage in ends if breakage.fixed_by), None)
+        fixes = (b.fixed_by for b in ends if b.fixed_by and not b.went_back)
+        return next(fixes, None)
 
     def causes_until(self, signatures: AbstractSet[str]) -> tuple[Cause, ...]:
         """Return the causes in turn up to the last one that has one of these signatures.

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
+from packaging.version import Version
 from pydantic import AliasChoices, Field
 
 from watchdog.model.evidence import CaughtWarning, Stage
@@ -169,6 +170,22 @@ class PastBreakage:
         if self.fixed_on is None:
             return None
         return round((self.fixed_on - self.broken_from) / timedelta(days=1), 2)
+
+    @property
+    def went_back(self) -> bool:
+        """Whether it ended since an install gets an older version of the culprit again."""
+        return self.fixed_by is not None and is_older(self.fixed_by, self.culprit)
+
+
+def is_older(fix: Fix, culprit: Culprit | None) -> bool:
+    """Return whether a fix is an older version of the culprit.
+
+    Then it did not end the breakage: another release did, with which an installer no longer chooses
+    the culprit.
+    """
+    if culprit is None or fix.name != culprit.name or not fix.version:
+        return False
+    return Version(fix.version) < Version(culprit.version)
 
 
 @dataclass

@@ -217,6 +217,18 @@ def test_fix_is_of_the_cause_that_ended_it() -> None:
     assert downtime.fix is None
 
 
+@pytest.mark.parametrize(("version", "is_fix"), [("2.2.5", False), ("2.3.1", True)])
+def test_older_culprit_is_no_fix(version: str, is_fix: bool) -> None:
+    """Where an install gets an older version of the culprit again, that version fixed nothing."""
+    history = replayed(PASSING, snapshot(10, parser="x"), snapshot(30, parser=None))
+    fix = Fix("flask", version, "upstream")
+    (breakage,) = history.breakages
+    told = replace(breakage, culprit=Culprit("flask", "2.3.0", "2.2.4"), fixed_by=fix)
+    (downtime,) = find_downtimes(replace(history, breakages=(told,)))
+    assert downtime.until == day(30)
+    assert downtime.fix == (fix if is_fix else None)
+
+
 def test_stretch_without_breakage_is_left_out() -> None:
     """Of a stretch that the replay names no breakage for nothing is told."""
     history = replayed(PASSING, snapshot(10, parser="x", routes=None))

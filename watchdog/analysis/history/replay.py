@@ -21,7 +21,16 @@ from watchdog.analysis.history.walk import Step, Stretch, walk_locks
 from watchdog.facts.announcements import announced
 from watchdog.model import history
 from watchdog.model.evidence import Trial
-from watchdog.model.history import Culprit, Effort, Fix, History, Outage, PastBreakage, Snapshot
+from watchdog.model.history import (
+    Culprit,
+    Effort,
+    Fix,
+    History,
+    Outage,
+    PastBreakage,
+    Snapshot,
+    is_older,
+)
 from watchdog.model.lock import Conflict, Lock, NoAnswer, Unbuildable, changed_packages
 from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.signature import missing_symbol, signature_id
@@ -302,7 +311,8 @@ def _find_fix(experiment: Experiment, culprit: Culprit | None, outage: Outage) -
         how = "cap"
     else:
         how = "release" if name == experiment.subject else "upstream"
-    return Fix(name, after.version(name) or "", how)
+    fix = Fix(name, after.version(name) or "", how)
+    return None if is_older(fix, culprit) else fix
 
 
 def _pulled_back(experiment: Experiment, culprit: Culprit | None, name: str, after: Lock) -> bool:
