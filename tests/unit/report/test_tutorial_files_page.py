@@ -167,7 +167,8 @@ def test_not_built_and_broken() -> None:
     """What does not build comes first: an install ends there; then what the rest shows."""
     (form,) = view(replace(OLD, reason="x 1 does not build")).forms
     assert form.failure == (
-        "x 1 does not build; without it: ImportError: cannot import name 'x' from 'y'"
+        "x 1 does not build; the first error of what was run: "
+        "ImportError: cannot import name 'x' from 'y'"
     )
 
 

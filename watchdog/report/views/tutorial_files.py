@@ -87,7 +87,7 @@ def tutorial_files_view(
         counts.append(f"{tried.count(Outcome.WORKS)} of {len(tried)} on Python {python}")
     return TutorialFilesView(
         sentence=(
-            f"The tutorial's repository has a file of requirements, which changed over time. "
+            "The tutorial's repository has a file of requirements, which changed over time. "
             f"So many of its versions work today: {', '.join(counts)}. "
             f"Versions that were replaced within {SHORTEST_DAYS} days are left out."
         ),
@@ -138,7 +138,7 @@ def _form_view(matrix: Matrix, results: Sequence[TutorialFile]) -> FormView:
         cause = ", ".join(filter(None, (cause, f"because of {release}")))
     failure = title_of(result.symptom) if result.symptom else ""
     if result.reason:
-        error = f"; without it: {failure}" if failure else ""
+        error = f"; the first error of what was run: {failure}" if failure else ""
         failure = f"{result.reason}{error}"
     return FormView(
         file=_form(result),
