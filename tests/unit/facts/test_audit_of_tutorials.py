@@ -28,15 +28,14 @@ FAILS = TutorialFile(
     cure_python="3.9",
     records=("r",),
 )
-WORKS = TutorialFile(
-    subject="scenario-tea",
-    since=date(2018, 1, 21),
-    until=date(2019, 2, 8),
-    revision="abc",
+WORKS = replace(
+    FAILS,
     python="3.9",
-    as_of=datetime(2026, 11, 30, tzinfo=UTC),
-    packages=3,
     outcome=Outcome.WORKS,
+    broken_since=None,
+    culprit=None,
+    pins=(),
+    cure_python=None,
     records=("s",),
 )
 
