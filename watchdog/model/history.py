@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -79,6 +79,12 @@ class Snapshot:
     def works(self) -> bool:
         """True if it could be judged and nothing failed."""
         return self.gap is None and not self.fails
+
+    def passes(self, uses: Iterable[str]) -> bool:
+        """Return whether one of some uses passed; of ALL_USES, whether any did."""
+        names = set(uses)
+        statuses = self.uses.values() if ALL_USES in names else map(self.of, names)
+        return any(status is not None and status.signature is None for status in statuses)
 
 
 @dataclass(kw_only=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from watchdog.analysis.check.result import CheckResult, subject_result
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.causes import explain_causes
 from watchdog.analysis.history.culprit_python import blame_python
 from watchdog.analysis.history.explanation import explained_cause
 from watchdog.analysis.history.last_working import last_working_snapshot
@@ -98,7 +99,7 @@ async def explain_since(
     outage = await bisect.locate_onset(experiment, good, bad) if good else None
     causes: tuple[ExplainedCause, ...] = ()
     if outage is not None and good is not None:
-        causes = await bisect.explain_causes(experiment, outage, bad, good)
+        causes = await explain_causes(experiment, outage, bad, good)
     if not causes or causes[0].culprit is None:
         causes = _causes_in_history(experiment, bad, as_of) or causes
     first = causes[0] if causes else None

@@ -12,7 +12,7 @@ from itertools import combinations
 
 from watchdog.analysis.history import timeline
 from watchdog.model.evidence import Trial
-from watchdog.model.history import ALL_USES, Culprit, ExplainedCause, Outage, Snapshot
+from watchdog.model.history import ALL_USES, Culprit, Outage, Snapshot
 from watchdog.model.lock import Lock, LockRequest, changed_packages, swap_versions
 from watchdog.model.python_series import PYTHON
 from watchdog.resolver.simple_api import just_after
@@ -153,96 +153,18 @@ def _fails(snapshot: Snapshot, uses: Iterable[str]) -> bool:
     return bool(_signatures(snapshot, names))
 
 
-async def locate_latest_cause(
-    experiment: Experiment, onset: Outage, bad: Snapshot
-) -> Outage | None:
-    """Return the outage whose failure is seen in `bad`, if that is another than at the onset.
-
-    None if the failure is still that of the onset, or if no beginning of the other is found.
-    """
-    if onset.signature in bad.fails:
-        return None
-    return await _locate_failure(experiment, onset.last_good, onset.first_bad, bad)
-
-
-async def _locate_failure(
-    experiment: Experiment, good: Snapshot, early: Snapshot, bad: Snapshot
-) -> Outage | None:
-    """Return where the failure that is new in `bad` since `good` began, from `early` on."""
-    outage = new_outage(good, bad)
-    if outage is None or bad.at is None:
-        return None
-    transition = await bisect_transition(
-        experiment, early, bad.at, lambda snapshot: outage.signature in snapshot.fails
-    )
-    if transition is None:
-        return None
-    before, after = transition
-    uses = {use for use, status in after.uses.items() if status.signature == outage.signature}
-    return replace(outage, last_good=before, first_bad=after, uses=uses)
-
-
 async def suspect_python(
     experiment: Experiment, outage: Outage, older: str
 ) -> tuple[Culprit | None, str]:
-    """Return a new Python as the culprit if the older one still works then, and the proof."""
+    """Return a new Python as the culprit if the older one still works then, and the proof.
+
+    Only the uses of the outage have to work: another one may fail on every Python.
+    """
     python = outage.first_bad.python
-    if await experiment.works(older, cutoff_of(outage.first_bad)):
+    older_result = await experiment.observe(older, cutoff_of(outage.first_bad))
+    if older_result.passes(outage.uses) and not _signatures(older_result, outage.uses):
         return Culprit(PYTHON, python, older), "swap"
     return None, "undetermined"
-
-
-async def explain_outage(
-    experiment: Experiment, outage: Outage, last_working: Snapshot | None
-) -> tuple[Culprit | None, str, datetime]:
-    """Return the culprit of an outage, the proof, and since when.
-
-    `last_working` is the last snapshot before it in which all worked. With it an outage is found
-    that began earlier, but showed only when another one was fixed.
-    """
-    same_python = last_working and last_working.python == outage.first_bad.python
-    if outage.last_good.fails and last_working and same_python:
-        hidden = await _find_hidden_onset(experiment, outage, last_working)
-        if hidden is not None:
-            return (*await find_culprit(experiment, hidden), hidden.first_bad.since)
-    return (*await find_culprit(experiment, outage), outage.first_bad.since)
-
-
-async def explain_causes(
-    experiment: Experiment, onset: Outage, bad: Snapshot, last_working: Snapshot
-) -> tuple[ExplainedCause, ...]:
-    """Return the cause of an onset, and that of the failure in `bad` if that is another one."""
-    culprit, proof, since = await explain_outage(experiment, onset, last_working)
-    first = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=onset.symptom)
-    latest = await locate_latest_cause(experiment, onset, bad)
-    if latest is None:
-        return (first,)
-    culprit, proof, since = await explain_outage(experiment, latest, last_working)
-    last = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=latest.symptom)
-    return (first, last)
-
-
-async def _find_hidden_onset(
-    experiment: Experiment, outage: Outage, last_working: Snapshot
-) -> Outage | None:
-    """Return where an outage really began that another outage had hidden; None if nowhere.
-
-    The other outage ended when this one showed. Put the release that ended it into the index of
-    before, at the time of `last_working`, and find the release that began this outage there.
-    """
-    good, bad = outage.last_good, outage.first_bad
-    if good.lock is None or bad.lock is None or good.fails & bad.fails:
-        return None
-    fixing = arrived(experiment.scheduler, changed_packages(good.lock, bad.lock), bad)
-    cutoff = cutoff_of(bad)
-    with_fix = replace(experiment, later=tuple((name, cutoff) for name in sorted(fixing)))
-    before = await with_fix.observe(bad.python, cutoff_of(last_working))
-    if not before.works or before.lock is None:
-        return None
-    # The fix must be installed: the index of before may lack what it needs.
-    if any(before.lock.version(name) != bad.lock.version(name) for name in fixing):
-        return None
-    return await _locate_failure(with_fix, before, before, bad)
 
 
 async def find_culprit(experiment: Experiment, outage: Outage) -> tuple[Culprit | None, str]:

@@ -16,6 +16,7 @@ from packaging.version import Version
 from watchdog.analysis.history import bisect, cure
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
 from watchdog.analysis.history.build_failure import explain_failed_install, find_failed_install
+from watchdog.analysis.history.causes import explain_causes
 from watchdog.analysis.history.cure import Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
 from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
@@ -325,7 +326,7 @@ class _PastSearch:
         onset = await bisect.locate_onset(today.experiment, good, today.bad)
         if onset is None:
             return ()
-        causes = await bisect.explain_causes(today.experiment, onset, today.bad, good)
+        causes = await explain_causes(today.experiment, onset, today.bad, good)
         uses = sorted(onset.uses - {ALL_USES}) or [ALL_USES]
         return (
             ExplainedUses(

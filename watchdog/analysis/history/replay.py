@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from watchdog.analysis.history import bisect, timeline
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
+from watchdog.analysis.history.causes import explain_outage
 from watchdog.analysis.history.sampling import evenly_spaced, midpoints
 from watchdog.analysis.history.walk import Step, Stretch, walk_locks
 from watchdog.facts.announcements import announced
@@ -272,7 +273,8 @@ async def _find_culprit(
     A new Python is examined first; then also what showed only when something else was fixed.
     """
     good, bad = outage.last_good, outage.first_bad
-    older = _older_python(snapshots, bad.python) if good.fails else good.python
+    was_passing = good.passes(outage.uses)
+    older = good.python if was_passing else _older_python(snapshots, bad.python)
     if older and older != bad.python:
         day = PYTHON_RELEASES.get(bad.python, bad.since.date())
         released = datetime.combine(day, time(), UTC)
@@ -283,8 +285,8 @@ async def _find_culprit(
         if good.python != bad.python:
             return None, proof, max(bad.since, released)
     earlier = (s for s in reversed(snapshots) if s.since < bad.since)
-    last_working = next((s for s in earlier if s.uses and not s.fails), None)
-    return await bisect.explain_outage(experiment, outage, last_working)
+    last_working = next((s for s in earlier if s.passes(outage.uses)), None)
+    return await explain_outage(experiment, outage, last_working)
 
 
 def _older_python(snapshots: Sequence[Snapshot], python: str) -> str | None:

@@ -14,11 +14,10 @@ from functools import partial
 from watchdog.analysis.history.bisect import (
     Experiment,
     cutoff_of,
-    explain_causes,
-    explain_outage,
     locate_onset,
     new_outage,
 )
+from watchdog.analysis.history.causes import explain_causes, explain_outage
 from watchdog.analysis.history.culprit_python import blame_python
 from watchdog.analysis.history.cure import hold_back
 from watchdog.model.history import ALL_USES, Culprit, Snapshot

@@ -1,0 +1,105 @@
+"""Explains an outage: which release caused it, and which one caused the failure of today.
+
+One failure can hide another. A tutorial's chapter that cannot be imported says nothing about the
+passwords that no longer work either; when a release mends the import, that failure shows. Such a
+release is not its cause. What was hidden is found by putting the releases that uncovered it into
+the index of a time when these uses worked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from watchdog.analysis.history.bisect import (
+    Experiment,
+    arrived,
+    bisect_transition,
+    cutoff_of,
+    find_culprit,
+    new_outage,
+)
+from watchdog.model.history import Culprit, ExplainedCause, Outage, Snapshot
+from watchdog.model.lock import changed_packages
+
+
+async def explain_causes(
+    experiment: Experiment, onset: Outage, bad: Snapshot, last_working: Snapshot
+) -> tuple[ExplainedCause, ...]:
+    """Return the cause of an onset, and that of the failure in `bad` if that is another one."""
+    culprit, proof, since = await explain_outage(experiment, onset, last_working)
+    first = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=onset.symptom)
+    latest = await _locate_latest_cause(experiment, onset, bad)
+    if latest is None:
+        return (first,)
+    culprit, proof, since = await explain_outage(experiment, latest, last_working)
+    last = ExplainedCause(culprit=culprit, proof=proof, since=since, symptom=latest.symptom)
+    return (first, last)
+
+
+async def explain_outage(
+    experiment: Experiment, outage: Outage, last_working: Snapshot | None
+) -> tuple[Culprit | None, str, datetime]:
+    """Return the culprit of an outage, the proof, and since when.
+
+    Args:
+        experiment: the subject with what is typed for it.
+        outage: as the timeline shows it.
+        last_working: the last snapshot before it in which one of its uses passed. With it an outage
+            is found that began earlier, but showed only when another one was fixed.
+    """
+    if last_working and not outage.last_good.passes(outage.uses):
+        hidden = await _find_hidden_onset(experiment, outage, last_working)
+        if hidden is not None:
+            return (*await find_culprit(experiment, hidden), hidden.first_bad.since)
+    return (*await find_culprit(experiment, outage), outage.first_bad.since)
+
+
+async def _locate_latest_cause(
+    experiment: Experiment, onset: Outage, bad: Snapshot
+) -> Outage | None:
+    """Return the outage whose failure is seen in `bad`, if that is another than at the onset.
+
+    None if the failure is still that of the onset, or if no beginning of the other is found.
+    """
+    if onset.signature in bad.fails:
+        return None
+    outage = new_outage(onset.last_good, bad)
+    return await _locate_failure(experiment, outage, onset.first_bad, bad) if outage else None
+
+
+async def _locate_failure(
+    experiment: Experiment, outage: Outage, early: Snapshot, bad: Snapshot
+) -> Outage | None:
+    """Return an outage with the snapshots around its beginning, which lies from `early` on."""
+    transition = await bisect_transition(
+        experiment, early, cutoff_of(bad), lambda snapshot: outage.signature in snapshot.fails
+    )
+    if transition is None:
+        return None
+    before, after = transition
+    uses = {use for use, status in after.uses.items() if status.signature == outage.signature}
+    return replace(outage, last_good=before, first_bad=after, uses=uses)
+
+
+async def _find_hidden_onset(
+    experiment: Experiment, outage: Outage, last_working: Snapshot
+) -> Outage | None:
+    """Return where an outage really began that another outage had hidden; None if nowhere.
+
+    The other outage ended when this one showed. Put the release that ended it into the index of
+    before, at the time of `last_working`, and find the release that began this outage there.
+    """
+    good, bad = outage.last_good, outage.first_bad
+    if good.lock is None or bad.lock is None:
+        return None
+    fixing = arrived(experiment.scheduler, changed_packages(good.lock, bad.lock), bad)
+    cutoff = cutoff_of(bad)
+    with_fix = replace(experiment, later=tuple((name, cutoff) for name in sorted(fixing)))
+    before = await with_fix.observe(bad.python, cutoff_of(last_working))
+    if not before.passes(outage.uses) or before.lock is None or outage.signature in before.fails:
+        return None
+    # The fix must be installed: the index of before may lack what it needs.
+    if any(before.lock.version(name) != bad.lock.version(name) for name in fixing):
+        return None
+    return await _locate_failure(with_fix, outage, before, bad)
