@@ -6,15 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from ecosystem import PYTHON, day
+from ecosystem import OLDER, PYTHON, day
 from home import Home
 
 from watchdog.environments.interpreters import find_interpreters
-from watchdog.model.python_series import PYTHON_RELEASES, series_key
 from watchdog.sandbox.process import Processes
-
-OLDER = [s for s in PYTHON_RELEASES if series_key("3.8") <= series_key(s) < series_key(PYTHON)][-1]
-"""The Python before the one that runs the tests."""
 
 FAILS_ON_NEW = f"""import sys
 def use():

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecosystem import BACKEND, PYTHON, SMOKE, begin, day
+from ecosystem import BACKEND, OLDER, PYTHON, SMOKE, begin, day
 from home import Home
 from loopback_index import LoopbackIndex
 
+from watchdog.environments.interpreters import find_interpreters
 from watchdog.model.history import Culprit, Explanation
+from watchdog.sandbox.process import Processes
 from watchdog.storage.archive import Archive
 
 SUBJECTS = ("ext-twice", "ext-lost", "ext-mended")
@@ -26,6 +28,15 @@ def use():
     return first_core.use()
 """
 """Fails since first-core 2.0, and in another way since second-core 2.0, which is found first."""
+
+LAYERS = """
+import layer_one
+import layer_two
+def use():
+    assert layer_one.VERSION < 2, "one"
+    assert layer_two.VERSION < 2, "two"
+    return 42
+"""
 
 
 def publish(index: LoopbackIndex) -> None:
@@ -181,6 +192,34 @@ def test_cures_try_the_major_before(twice: Home, empty_index: LoopbackIndex) -> 
     assert found.typed == ("flask", "lost-core<2")
     assert found.lock is not None
     assert found.lock.version("lost-core") == "1.5"
+
+
+@pytest.mark.slow
+def test_cures_hold_back_what_the_history_knows(twice: Home, empty_index: LoopbackIndex) -> None:
+    """On a Python that came later, everything is held as it last worked, and then what is needed.
+
+    The second failure was never seen, since the first one hides it.
+    """
+    if OLDER not in find_interpreters([OLDER], Processes()):
+        pytest.skip(f"needs Python {OLDER}: uv python install {OLDER}")
+    for name, number in (("layer-one", 20), ("layer-two", 30)):
+        module = name.replace("-", "_")
+        for version, released in ((1, 2), (2, number)):
+            files = {f"{module}.py": f"VERSION = {version}\n"}
+            empty_index.add(name, f"{version}.0", day(released), files=files)
+    needs = ["flask", "layer-one", "layer-two"]
+    empty_index.add("ext-layers", "1.0", day(4), files={"ext_layers.py": LAYERS}, requires=needs)
+    text = SMOKE.format(name="ext-layers", module="ext_layers")
+    (twice.folder / "smokes" / "smoke_ext_layers.py").write_text(text, "utf-8")
+    path, home = twice.folder / "matrix.yaml", replace(twice, caches=twice.folder / "caches")
+    matrix = path.read_text("utf-8") + "  ext-layers: {name: Layers}\n"
+    path.write_text(matrix.replace(f'["{PYTHON}"]', f'["{OLDER}"]'), "utf-8")
+    ran(home, "history", "ext-layers")
+    path.write_text(matrix, "utf-8")
+    ran(home, "run", "--only", "ext-layers")
+    ran(home, "cures", "ext-layers")
+    found = explanations(home)["ext-layers"]
+    assert found.typed == ("ext-layers", "layer-one<2", "layer-two<2")
 
 
 @pytest.mark.slow

@@ -14,9 +14,13 @@ from pathlib import Path
 from loopback_index import LoopbackIndex
 
 from watchdog.environments.interpreters import find_interpreters
+from watchdog.model.python_series import PYTHON_RELEASES, series_key
 from watchdog.sandbox.process import Processes
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+OLDER = [s for s in PYTHON_RELEASES if series_key("3.8") <= series_key(s) < series_key(PYTHON)][-1]
+"""The Python before the one that runs the tests."""
+
 START = datetime(2025, 10, 20, 12, tzinfo=UTC)
 
 

@@ -205,6 +205,11 @@ async def _find_cure(
         found = await cure.try_pins(today.experiment, today.python, today.as_of, today.bad, pins)
         if found:
             return found, tried
+    for works in _last_works(today):
+        tried.append(f"everything as it was on {works.since:%Y-%m-%d}")
+        found = await cure.hold_back(today.experiment, today.python, today.as_of, works)
+        if found:
+            return found, tried
     if not _may_have_worked(today):
         return None, tried
     good = await search.last_good()
@@ -213,6 +218,12 @@ async def _find_cure(
         return None, tried
     tried.append(f"what an install gave before {good.since:%Y-%m-%d}")
     return await cure.find_cure(today.experiment, today.python, today.as_of, good), tried
+
+
+def _last_works(today: _Today) -> list[Snapshot]:
+    """Return the last snapshots of the history in which all worked, perhaps on another Python."""
+    by_lock = {d.works.lock: d.works for d in today.downtimes if d.works}
+    return list(by_lock.values())
 
 
 def _candidates(today: _Today, known: Sequence[Explanation]) -> list[tuple[str, ...]]:
