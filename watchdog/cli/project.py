@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from watchdog.analysis.check.python_choice import choose_python_of_project
+from watchdog.analysis.check.python_choice import choose_python_of_project, permitted_by
 from watchdog.analysis.history.cure import Cure
 from watchdog.cli.console import say, stderr_console
 from watchdog.cli.options import choose_python
@@ -67,9 +67,15 @@ def print_left_out(project: Project) -> None:
 
 
 def choose_project_python(
-    workspace: Workspace, python: str | None, files: Sequence[Path], project: Project
+    workspace: Workspace,
+    python: str | None,
+    files: Sequence[Path],
+    project: Project,
+    targets: Sequence[str] = (),
 ) -> str:
     """Return the Python that is named; for files the one that their owner would use.
+
+    Where that is too old for `targets`, the releases to upgrade to, it is the next that is not.
 
     Raises:
         ConfigurationError: it is not on this machine.
@@ -84,5 +90,7 @@ def choose_project_python(
         workspace.index,
         workspace.settings.as_of,
     )
+    pythons, index = workspace.usual_pythons, workspace.index
+    chosen = permitted_by(chosen, targets, pythons, index, workspace.settings.as_of)
     say(stderr_console(), f"Python {chosen.series} ({chosen.reason}; --python chooses another)")
     return chosen.series

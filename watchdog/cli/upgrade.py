@@ -91,7 +91,7 @@ def upgrade(
         open_workspace(settings) as workspace,
         observe(console, settings.matrix, breakages=False) as observer,
     ):
-        version = choose_project_python(workspace, python, files or (project,), current)
+        version = choose_project_python(workspace, python, files or (project,), current, targets)
         command = copy_project(workspace, project, argv, names) if argv else None
         request = CheckRequest(
             requirements=wanted.requirements,

@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from packaging.version import Version
 
-from watchdog.analysis.check.python_choice import choose_python_of_project
+from watchdog.analysis.check.python_choice import (
+    ChosenPython,
+    choose_python_of_project,
+    permitted_by,
+)
 from watchdog.model.release import File, Release
 from watchdog.project.project import WantedPython
 from watchdog.resolver import wheel_tags
@@ -63,3 +67,35 @@ def test_choice(wanted: list[WantedPython], pins: list[str], chosen: str) -> Non
     found = choose_python_of_project(wanted, pins, HERE, index, NOW)
     assert found.series == chosen
     assert found.reason
+
+
+class Requiring:
+    """Publishes Flask 2, 3.0 and 3.1, each of which requires a newer Python."""
+
+    def releases_of(self, name: str, as_of: datetime) -> tuple[Release, ...]:
+        """Return the releases of a package."""
+        needs = {"2.0": None, "3.0": ">=3.8", "3.1": ">=3.9.2"} if name == "flask" else {}
+        return tuple(
+            Release(name, Version(v), (File(f"{name}-{v}.whl", as_of, requires_python=needed),))
+            for v, needed in needs.items()
+        )
+
+
+@pytest.mark.parametrize(
+    ("series", "targets", "permitted"),
+    [
+        ("3.8", ["flask==3.1.*"], "3.9"),
+        ("3.8", ["flask==3.0.*"], "3.8"),
+        ("3.8", ["Flask>=2"], "3.8"),
+        ("3.12", ["flask==3.1.*"], "3.12"),
+        ("3.8", ["flask==9"], "3.8"),
+        ("3.8", ["werkzeug==3", "flask>3.0"], "3.9"),
+        ("3.8", [], "3.8"),
+    ],
+)
+def test_python_that_a_target_permits(series: str, targets: list[str], permitted: str) -> None:
+    """An upgrade is planned on a Python that the release permits, and it is said why."""
+    chosen = ChosenPython(series=series, reason="of its time")
+    found = permitted_by(chosen, targets, HERE, Requiring(), NOW)
+    assert found.series == permitted
+    assert ("does not permit Python 3.8: of its time" in found.reason) is (permitted != series)

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.release import File, Release
 from watchdog.project.project import WantedPython
-from watchdog.resolver.wheel_tags import pythons_with_wheel
+from watchdog.resolver.wheel_tags import allows, pythons_with_wheel
 
 _SETTLED = timedelta(days=60)
 """How long a Python has to be out before the owner of an application is expected to use it."""
@@ -80,6 +80,46 @@ def choose_python_of_project(
         series=series,
         reason=f"the newest of {written:%B %Y}, when the newest pinned version was published",
     )
+
+
+def permitted_by(
+    chosen: ChosenPython,
+    targets: Iterable[str],
+    available: Sequence[str],
+    index: Index,
+    as_of: datetime,
+) -> ChosenPython:
+    """Return a Python that what is upgraded to permits: the chosen one, else the next newer one.
+
+    Args:
+        chosen: the Python of the project.
+        targets: requirements with the releases to reach.
+        available: the series on this machine, the oldest first.
+        index: tells which Python each release requires.
+        as_of: the cutoff.
+
+    Returns:
+        The chosen one too where no newer Python here is permitted.
+    """
+    newer = available[available.index(chosen.series) + 1 :]
+    for target in targets:
+        permitted = [s for s in (chosen.series, *newer) if _permits(index, target, s, as_of)]
+        if permitted and permitted[0] != chosen.series:
+            reason = f"{target} does not permit Python {chosen.series}: {chosen.reason}"
+            chosen = ChosenPython(series=permitted[0], reason=reason)
+    return chosen
+
+
+def _permits(index: Index, target: str, python: str, as_of: datetime) -> bool:
+    """Return whether a release that a requirement allows can be installed on a Python."""
+    wanted = Requirement(target)
+    files = (
+        file
+        for release in index.releases_of(canonicalize_name(wanted.name), as_of)
+        if wanted.specifier.contains(release.version)
+        for file in release.files
+    )
+    return any(allows(file.requires_python, f"{python}.99") for file in files)
 
 
 def _exact_pin(requirement: str) -> tuple[str, Version] | None:
