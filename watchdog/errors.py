@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 
 RUN_AGAIN = "What was run is in the ledger; run the same command again for the rest."
 """What to do about a result that is incomplete."""
@@ -40,6 +41,15 @@ class ConfigurationError(WatchdogError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+def unreadable_text(path: Path, error: OSError | UnicodeDecodeError) -> ConfigurationError:
+    """Return the error of a text file that could not be read: what is wrong with it."""
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigurationError((f"{path}: this is not UTF-8 text: {error}",))
+    if isinstance(error, IsADirectoryError):
+        return ConfigurationError((f"{path}: this is a folder; name a file",))
+    return ConfigurationError((f"{path}: cannot be read: {error.strerror or error}",))
 
 
 class InfrastructureError(WatchdogError):

@@ -105,6 +105,7 @@ def test_check_conflict_output(home: Home) -> None:
         (("run", "--table", "no-table"), "no-table"),
         (("show", "no/such/cell"), "no run has a cell"),
         (("run", "--matrix", "elsewhere.yaml"), "elsewhere.yaml: no such file"),
+        (("run", "--matrix", "smokes"), "smokes: this is a folder; name a file"),
     ],
 )
 def test_invalid_usage_exits_2(home: Home, args: tuple[str, ...], message: str) -> None:
@@ -195,7 +196,7 @@ def test_run_output_without_terminal(home: Home) -> None:
     assert "\x1b" not in done.stderr
     assert "Running cells (1)" in done.stderr
     assert "✕ ext-wrong 1.0 on Python" in done.stderr
-    assert "1 cells:" in done.stderr
+    assert "1 cell:" in done.stderr
 
 
 def test_run_output_on_github_actions(home: Home) -> None:
@@ -234,7 +235,7 @@ def test_run_log_on_github_actions(home: Home) -> None:
     closed = [n for n, line in enumerate(lines) if line == "::endgroup::"]
     assert "::group::Running cells" in lines
     assert len(opened) == len(closed)
-    assert closed[-1] < next(n for n, line in enumerate(lines) if line.startswith("1 cells:"))
+    assert closed[-1] < next(n for n, line in enumerate(lines) if line.startswith("1 cell:"))
 
 
 def test_main_detects_other_watchdog_package(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_history_continues(home: Home) -> None:
     assert breakage["id"] == "ext-import-1.0--werkzeug-3.0.0"
     assert breakage["proof"] == "swap"
     assert second["effort"]["locks"] < 4
-    assert "1 breakages" in said
+    assert "1 breakage;" in said
 
 
 def test_history_in_parts_equals_whole(home: Home) -> None:

@@ -182,7 +182,7 @@ def test_run_excluded_cells(home: Home) -> None:
         extra="exclude:\n  - {cells: 'ext-*s/today/*', reason: 'for this test only'}\n"
     )
     done = home("run", "--only", "ext-works", "--only", "ext-wrong")
-    assert "1 cells left out" in done.stderr
+    assert "1 cell left out" in done.stderr
     assert list(home.states()) == [f"ext-wrong/today/py{PYTHON}"]
 
 

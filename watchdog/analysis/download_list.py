@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from watchdog.errors import ConfigurationError
+from watchdog.errors import ConfigurationError, unreadable_text
 
 _MOST_PROBLEMS = 10
 
@@ -53,7 +53,7 @@ def read_download_list(path: Path) -> Iterator[ListedName]:
                 rows = _read_table(first, file, path)
             yield from rows
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
+        raise unreadable_text(path, e) from None
 
 
 def _read_json(text: str, path: Path) -> Iterator[ListedName]:

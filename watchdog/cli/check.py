@@ -37,6 +37,7 @@ from watchdog.errors import ConfigurationError, ExitCode, InfrastructureError
 from watchdog.matrix.suggestions import unknown_packages
 from watchdog.model.evidence import Outcome
 from watchdog.model.lock import package_name
+from watchdog.model.words import counted
 from watchdog.project.edit import apply_changes, diff
 from watchdog.project.project import Project, join_projects, typed_dependency
 from watchdog.report.content import build_facts
@@ -257,7 +258,7 @@ class _Answer:
             return " ".join(typed)
         names = " ".join(path.name or str(path) for path in self.files)
         count = len(self.project.requirements)
-        return f"{names} ({count} requirement{'' if count == 1 else 's'})"
+        return f"{names} ({counted(count, 'requirement')})"
 
     def json(self, result: CheckResult) -> dict[str, object]:
         """Return the answer as JSON."""

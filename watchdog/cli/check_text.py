@@ -33,6 +33,7 @@ from watchdog.model.lock import Lock, RefutedByPip
 from watchdog.model.python_series import PYTHON
 from watchdog.model.verdict import State
 from watchdog.model.wheel_wait import NOT_THERE_YET
+from watchdog.model.words import counted
 from watchdog.report.views.wording import state_symbols
 
 _MOST_SHOWN = 8
@@ -211,14 +212,14 @@ def _coverage_text(result: CheckResult) -> str:
     written = [s for s in smokes if not is_automatic(s.record)]
     tested = sum(s.tested for s in written)
     names = _shortened([s.subject for s in written])
-    uses = f"{tested} use{'' if tested == 1 else 's'} of {names}" if names else "no uses"
+    uses = f"{counted(tested, 'use')} of {names}" if names else "no uses"
     guessed = [f"{s.subject} ({level_of(s.record)})" for s in smokes if s not in written]
     automatic = f" By the automatic smoke: {_shortened(guessed)}." if guessed else ""
     missed = " Not looked at: the code of the application itself." if result.is_project else ""
     if not imported:
         return f"Looked at: {uses}.{automatic}{missed}"
     return (
-        f"Looked at: the import of {imported} package{'' if imported == 1 else 's'}"
+        f"Looked at: the import of {counted(imported, 'package')}"
         f" that {'is' if imported == 1 else 'are'} named, and {uses}.{automatic}{missed}"
     )
 

@@ -35,6 +35,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import Table
 from watchdog.model.evidence import Outcome, Record
 from watchdog.model.verdict import Breakage, Run, State, Verdict, count_states
+from watchdog.model.words import counted
 from watchdog.pipeline import RunResult
 from watchdog.report.views.wording import BREAKAGE_COLUMNS, breakage_row, state_symbols
 
@@ -251,16 +252,16 @@ def print_summary(console: Console, matrix: Matrix, result: RunResult, page: Pat
     tail = [v for v in result.verdicts if v.cell.table is Table.TAIL]
     listed = [v for v in result.verdicts if v.cell.table is not Table.TAIL]
     if listed or not tail:
-        say(console, f"{len(listed)} cells: {_state_counts(matrix, listed)}")
+        say(console, f"{counted(len(listed), 'cell')}: {_state_counts(matrix, listed)}")
     if tail:
-        say(console, f"{len(tail)} cells of the long tail: {_tail_counts(matrix, tail)}")
+        say(console, f"{counted(len(tail), 'cell')} of the long tail: {_tail_counts(matrix, tail)}")
     if result.left_out:
-        say(console, f"{len(result.left_out)} cells left out by matrix.yaml (exclude)")
+        say(console, f"{counted(len(result.left_out), 'cell')} left out by matrix.yaml (exclude)")
     if result.resting:
         say(
             console,
-            f"{result.resting} cells on Pythons past their end of life rest: they run every second "
-            "night, or with --python",
+            f"Left out tonight: {counted(result.resting, 'cell')} on Pythons past their end of "
+            "life. They run every second night, or with --python.",
         )
     say(console, f"{result.ran} trials run, {result.reused} known from the ledger")
     say(console, f"Report: {page}")

@@ -27,6 +27,7 @@ from watchdog.matrix.schema import Matrix
 from watchdog.matrix.schema_types import Service
 from watchdog.model.cell import Table
 from watchdog.model.verdict import State, Verdict, count_states
+from watchdog.model.words import counted
 from watchdog.report import site
 from watchdog.report.views.wording import state_symbols
 from watchdog.resolver.overlay_index import Wheel
@@ -164,7 +165,7 @@ def extension(
     if not any(verdict.state in _JUDGED for verdict in report.verdicts):
         reasons = dict.fromkeys(v.reason for v in report.verdicts if v.reason)
         raise InfrastructureError(
-            f"none of the {len(report.verdicts)} cells could be judged, so nothing is known of "
+            f"none of its cells could be judged ({len(report.verdicts)}), so nothing is known of "
             f"{report.wheel.name}: " + ("; ".join(reasons) or "see the table above")
         )
     return ExitCode.NEW_BREAKAGE if report.new else ExitCode.NOTHING_NEW
@@ -200,7 +201,7 @@ def _report_markdown(matrix: Matrix, report: ExtensionReport) -> str:
     lines = [
         f"## {report.wheel.name} {report.wheel.version}",
         "",
-        f"{len(report.verdicts)} cells: {', '.join(counts)}.",
+        f"{counted(len(report.verdicts), 'cell')}: {', '.join(counts)}.",
     ]
     for finding in report.findings:
         lines += ["", *_finding_lines(finding)]
@@ -215,7 +216,7 @@ def _finding_lines(finding: ExtensionFinding) -> Iterator[str]:
     cells = ", ".join(f"`{verdict.cell.id}`" for verdict in breakage.verdicts[:_MOST_CELLS])
     more = " …" if len(breakage.verdicts) > _MOST_CELLS else ""
     yield ""
-    yield f"In {len(breakage.verdicts)} cells: {cells}{more}"
+    yield f"In {counted(len(breakage.verdicts), 'cell')}: {cells}{more}"
     if culprit := checked.culprit:
         yield ""
         yield (

@@ -13,6 +13,7 @@ from pathlib import Path
 from watchdog.cli.workflow_log import command, on_github_actions
 from watchdog.matrix.schema import Matrix
 from watchdog.model.verdict import Run, State
+from watchdog.model.words import counted
 from watchdog.pipeline import RunResult
 from watchdog.report.views.wording import breakage_row, state_symbols
 
@@ -48,7 +49,7 @@ def announce_joined(matrix: Matrix, run: Run) -> None:
     lines += [f"| {counts[state]} | {words[state][1]} |" for state in State if counts[state]]
     new = [id_ for id_, e in run.cells.items() if e.new and e.state is State.BROKEN]
     if new:
-        lines += ["", f"New breakages: {len(new)} cells", ""]
+        lines += ["", f"New breakages: {counted(len(new), 'cell')}", ""]
         lines += [f"- {table_code(id_)}" for id_ in new[:_MOST_NEW]]
         if len(new) > _MOST_NEW:
             lines.append(f"- and {len(new) - _MOST_NEW} more")

@@ -31,6 +31,7 @@ from watchdog.matrix.suggestions import unknown_packages
 from watchdog.model.cell import Table, parse_cell_id
 from watchdog.model.lock import package_name
 from watchdog.model.verdict import State
+from watchdog.model.words import counted
 from watchdog.runner import scheduler
 from watchdog.runner.scheduler import Observer
 from watchdog.runner.workspace import Settings, Workspace, open_workspace
@@ -110,8 +111,9 @@ def replay(
     effort = history.effort
     say(
         console,
-        f"{effort.arrivals} arrivals examined, {effort.resolutions} resolutions, "
-        f"{effort.locks} distinct locks, {effort.runs} cells run",
+        f"{counted(effort.arrivals, 'arrival')} examined, "
+        f"{counted(effort.resolutions, 'resolution')}, "
+        f"{counted(effort.locks, 'distinct lock')}, {counted(effort.runs, 'cell')} run",
     )
 
 

@@ -19,6 +19,7 @@ from watchdog.model.history import (
     PinState,
     PinStatus,
 )
+from watchdog.model.words import counted
 from watchdog.report.views.history import past_breakage_view
 
 _LONGEST_REASON, _LONGEST_REASON_IN_TEXT = 300, 120
@@ -87,8 +88,8 @@ def breakage_json(breakage: PastBreakage) -> dict[str, Any]:
 def history_text(history: History) -> str:
     """Format a history for the terminal: a paragraph for each breakage, then the gaps."""
     period = f"{history.since:%Y-%m-%d} to {history.until:%Y-%m-%d}"
-    number = len(history.breakages)
-    lines = [f"{history.subject}, {period}, Python {history.python}: {number} breakages"]
+    number = counted(len(history.breakages), "breakage")
+    lines = [f"{history.subject}, {period}, Python {history.python}: {number}"]
     if symptoms := dict.fromkeys(history.failing_at_first.values()):
         lines += ["", "failed from the beginning, so that the cause lies before (--since):"]
         lines += [f"  {symptom}" for symptom in symptoms]
@@ -175,8 +176,9 @@ def chapter_line(chapter: Chapter) -> str:
     effort = chapter.effort
     skipped = f"{effort.passed} not run, " if effort.passed else ""
     return (
-        f"{chapter.subject}: {len(chapter.breakages)} breakages; {effort.arrivals} arrivals, "
-        f"{effort.resolutions} resolutions, {effort.locks} locks, {effort.runs} run, "
+        f"{chapter.subject}: {counted(len(chapter.breakages), 'breakage')}; "
+        f"{counted(effort.arrivals, 'arrival')}, {counted(effort.resolutions, 'resolution')}, "
+        f"{counted(effort.locks, 'lock')}, {effort.runs} run, "
         f"{skipped}{chapter.seconds:.0f} s"
     )
 

@@ -46,6 +46,7 @@ from watchdog.model.cell import Table
 from watchdog.model.evidence import Record
 from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import JournalEntry, Run, State
+from watchdog.model.words import counted
 from watchdog.report import site
 from watchdog.report.views import commands
 from watchdog.report.views.wording import state_symbols
@@ -81,7 +82,9 @@ def run(
 
         def show(unfinished: Run) -> None:
             page = write(unfinished=unfinished).page
-            text = f"{len(unfinished.cells)} cells are judged, {unfinished.waiting} are not yet"
+            text = (
+                f"judged: {counted(len(unfinished.cells), 'cell')}, not yet: {unfinished.waiting}"
+            )
             say(console, f"Report so far: {page} ({text})")
 
         with observe(console, settings.matrix) as observer:

@@ -29,6 +29,7 @@ from watchdog.matrix.shards import (
 from watchdog.model.cell import Table
 from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import Run, State
+from watchdog.model.words import counted
 from watchdog.report import site
 from watchdog.runner import verdicts
 from watchdog.runner.cell_runs import LockedCell
@@ -174,7 +175,8 @@ def merge(
     console = stderr_console()
     say(
         console,
-        f"{len(joined.cells)} cells of {len(folders)} shards; {records} records and {lines} lines "
+        f"{counted(len(joined.cells), 'cell')} of {counted(len(folders), 'shard')}; "
+        f"{counted(records, 'record')} and {counted(lines, 'line')} "
         f"of history added: {page}",
     )
     if joined.doubt:
@@ -184,7 +186,7 @@ def merge(
     if not_run:
         say(
             console,
-            f"{len(not_run)} cells were not run because their shard did not finish "
+            f"not run: {counted(len(not_run), 'cell')}, because their shard did not finish "
             f"({not_run[0]}, …)",
         )
         return ExitCode.INFRASTRUCTURE

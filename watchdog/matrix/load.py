@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watchdog.errors import ConfigurationError
+from watchdog.errors import ConfigurationError, unreadable_text
 from watchdog.matrix import python_rules, version_rules
 from watchdog.matrix.columns import Columns, in_tables
 from watchdog.matrix.schema import (
@@ -83,7 +83,7 @@ def load_matrix(path: Path, known: Sequence[PythonSeries] | None = None) -> Matr
         message = f"{path}: no such file. Run in the repository's root, or name one with --matrix."
         raise ConfigurationError((message,)) from None
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
+        raise unreadable_text(path, e) from None
     matrix = parse_matrix(text, path.name, known)
     if matrix.tables.tail is None:
         return matrix

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from watchdog.errors import ConfigurationError
+from watchdog.errors import ConfigurationError, unreadable_text
 from watchdog.model.tail import TailPackage
 
 BUILT_IN_LIST = Path(__file__).parents[1] / "tail.jsonl"
@@ -28,7 +28,7 @@ def read_tail_list(path: Path) -> tuple[TailPackage, ...]:
     except FileNotFoundError:  # `flask-watchdog tail` makes it
         return ()
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigurationError((f"{path}: cannot be read as UTF-8 text: {e}",)) from None
+        raise unreadable_text(path, e) from None
     # Not splitlines(): a reason may hold other characters that end a line.
     lines = text.removesuffix("\n").split("\n") if text else []
     packages: dict[str, TailPackage] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from watchdog.errors import ConfigurationError
+from watchdog.model.words import counted
 from watchdog.project.artefacts import find_artefact, find_artefact_by_name
 from watchdog.project.project import Dependency, Form, Project, Skipped, SourceFile, WantedPython
 from watchdog.project.requirement_text import UnusableError, parse_requirement, shorten
@@ -135,8 +136,7 @@ class Reading:
 
     def leave_out(self, what: str, file: str, count: int) -> None:
         """Note an extra or group that was not chosen."""
-        number = f"{count} requirement" + ("" if count == 1 else "s")
-        self.optional.append(f"{what} of {file} ({number})")
+        self.optional.append(f"{what} of {file} ({counted(count, 'requirement')})")
 
     def want_python(self, specifier: str, position: str, *, exact: bool) -> None:
         """Note a Python that the files ask for; what is no specifier is ignored."""

@@ -12,6 +12,7 @@ from watchdog.facts.changes import CellChange, CellResult, ChangeKind, Changes, 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.cell import parse_cell_id
 from watchdog.model.verdict import State
+from watchdog.model.words import counted
 from watchdog.report.views import wording
 from watchdog.report.views.wording import state_symbols
 
@@ -112,7 +113,7 @@ def _names(runs: Sequence[RunChanges]) -> list[str]:
 
 
 def _run_view(matrix: Matrix, run: RunChanges, name: str) -> RunView:
-    note = f"It ran {run.cells:,} {_plural(run.cells, 'combination')}."
+    note = f"It ran {counted(run.cells, 'combination')}."
     if run.undecided:
         note += f" {run.undecided:,} could not be tested and are not compared."
     if run.first:
@@ -142,12 +143,8 @@ def changes_sentence(changes: Sequence[CellChange]) -> str:
         (len({parse_cell_id(c.cell).subject for c in changes if c.kind is kind}), word)
         for kind, word in words.items()
     ]
-    parts = [f"{n} {_plural(n, 'subject')} {word}" for n, word in counts if n]
+    parts = [f"{counted(n, 'subject')} {word}" for n, word in counts if n]
     return f"{wording.join_words(parts)}." if parts else "Nothing changed."
-
-
-def _plural(number: int, word: str) -> str:
-    return word if number == 1 else f"{word}s"
 
 
 def change_groups(matrix: Matrix, changes: Iterable[CellChange]) -> tuple[ChangeGroup, ...]:

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from watchdog.matrix.schema import Matrix
 from watchdog.model.signature import signature_id
+from watchdog.model.words import counted
 from watchdog.report.views.wording import package_title, share
 from watchdog.storage.forecast import Forecast, Kind, Risk, Source
 from watchdog.storage.forecast_score import Score
@@ -68,9 +69,9 @@ class ForecastView:
         """Return what will break, in a sentence."""
         parts = []
         if number := len(self.announced):
-            parts.append(f"{number} announced removal{'' if number == 1 else 's'} will break code")
+            parts.append(f"{counted(number, 'announced removal')} will break code")
         if number := len(self.broken):
-            parts.append(f"{number} failure{'' if number == 1 else 's'} on a prerelease")
+            parts.append(f"{counted(number, 'failure')} on a prerelease")
         return ", ".join(parts) or "No announced removal will break code that was read or run"
 
     @property

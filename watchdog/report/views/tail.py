@@ -15,6 +15,7 @@ from watchdog.facts.today import PythonStatus, SubjectStatus
 from watchdog.matrix.schema import Matrix
 from watchdog.model.release import how_to_install_python
 from watchdog.model.verdict import State, Verdict
+from watchdog.model.words import counted
 from watchdog.report.views import wording
 from watchdog.report.views.breakages import released_sentence
 from watchdog.report.views.front import SubjectLine, line_of_status
@@ -133,9 +134,8 @@ class TailView:
             "not judged": sum(len(group.lines) for group in self.unjudged),
         }
         told = "; ".join(f"{words}: {count}" for words, count in counts.items() if count)
-        packages = "package" if len(self.lines) == 1 else "packages"
         told = told[:1].upper() + told[1:]
-        return f"{len(self.lines)} more {packages} without a test of their own. {told}."
+        return f"{counted(len(self.lines), 'more package')} without a test of their own. {told}."
 
 
 def _level_of(group: TailGroup) -> EvidenceLevel:
