@@ -40,6 +40,13 @@ MENDED = BORROWS.replace('"lend"', '"__name__"')
 WRONG = MENDED.replace("return 42", "raise KeyError('a fault of its own')").replace(
     '"keep"', '"__name__"'
 )
+REWORDED = BORROWS.replace("cannot borrow", "there is nothing to borrow")
+SUBJECTS = {
+    "ext-uncovers": (MENDED, "layer-core"),
+    "ext-replaces": (WRONG, "layer-core"),
+    "ext-rewords": (REWORDED, "layer-core>=2"),
+}
+"""Code of version 1.1, and what it requires of the core; 1.0 borrows."""
 
 
 @pytest.fixture
@@ -52,16 +59,18 @@ def layers(tmp_path: Path, empty_index: LoopbackIndex, shared_caches: Path) -> H
     empty_index.add("aside-core", "2.0", day(20), files=fails)
     empty_index.add("layer-core", "1.0", day(2), files={"layer_core.py": CORE})
     empty_index.add("layer-core", "2.0", day(30), files={"layer_core.py": "VERSION = 2\n"})
-    needs = ["flask", "layer-core", "aside-core"]
-    for name, second in (("ext-uncovers", MENDED), ("ext-replaces", WRONG)):
+    for name, (second, core) in SUBJECTS.items():
         module = name.replace("-", "_")
-        empty_index.add(name, "1.0", day(4), files={f"{module}.py": BORROWS}, requires=needs)
-        empty_index.add(name, "1.1", day(40), files={f"{module}.py": second}, requires=needs)
+        needs = ["flask", "aside-core"]
+        files = {f"{module}.py": BORROWS}
+        empty_index.add(name, "1.0", day(4), files=files, requires=[*needs, "layer-core"])
+        files = {f"{module}.py": second}
+        empty_index.add(name, "1.1", day(40), files=files, requires=[*needs, core])
         smoke = tmp_path / "smokes" / f"smoke_{module}.py"
         smoke.write_text(f'"""{name}"""\n' + SMOKE.format(module=module), "utf-8")
     lines = [f'python: ["{PYTHON}"]', "limits: {seconds: 10, memory_mb: 1024}"]
     lines += ["tables:", "  today: {}", "extensions:"]
-    lines += [f"  {name}: {{name: {name.title()}}}" for name in ("ext-uncovers", "ext-replaces")]
+    lines += [f"  {name}: {{name: {name.title()}}}" for name in SUBJECTS]
     (tmp_path / "matrix.yaml").write_text("\n".join(lines) + "\n", "utf-8")
     return Home(tmp_path, empty_index.url, shared_caches / "layers")
 
@@ -92,3 +101,15 @@ def test_release_with_its_own_fault(layers: Home) -> None:
     own = found["KeyError: 'a fault of its own'"]
     assert (own.culprit, own.proof) == (Culprit("ext-replaces", "1.1", "1.0"), "swap")
     assert own.broken_from == day(40)
+
+
+def test_release_that_only_changes_the_error(layers: Home) -> None:
+    """A release with which the same thing is missing, in other words, is not the cause.
+
+    It cannot be installed without the culprit, so the set is run with the culprit taken back.
+    """
+    found = breakages(layers, "ext-rewords")
+    reworded = found["ImportError: there is nothing to borrow"]
+    assert (reworded.culprit, reworded.broken_from) == (CULPRIT, day(30))
+    assert found["ImportError: cannot borrow"].culprit == CULPRIT
+    assert len({breakage.id for breakage in found.values()}) == len(found)

@@ -86,6 +86,16 @@ class Snapshot:
         statuses = self.uses.values() if ALL_USES in names else map(self.of, names)
         return any(status is not None and status.signature is None for status in statuses)
 
+    def passes_all(self, uses: Iterable[str]) -> bool:
+        """Return whether all of some uses passed; of ALL_USES, all that were tried."""
+        return self.passes(uses) and not self._failures(uses)
+
+    def _failures(self, uses: Iterable[str]) -> set[str]:
+        """Return the signatures of those of some uses that failed."""
+        names = set(uses)
+        statuses = self.uses.values() if ALL_USES in names else map(self.of, names)
+        return {status.signature for status in statuses if status and status.signature}
+
 
 @dataclass(kw_only=True)
 class Outage:

@@ -162,7 +162,7 @@ async def suspect_python(
     """
     python = outage.first_bad.python
     older_result = await experiment.observe(older, cutoff_of(outage.first_bad))
-    if older_result.passes(outage.uses) and not _signatures(older_result, outage.uses):
+    if older_result.passes_all(outage.uses):
         return Culprit(PYTHON, python, older), "swap"
     return None, "undetermined"
 

@@ -49,9 +49,10 @@ async def explain_outage(
             is found that began earlier, but showed only when another one was fixed.
     """
     if last_working and not outage.last_good.passes(outage.uses):
-        hidden = await _find_hidden_onset(experiment, outage, last_working)
+        with_fix = _with_fix(experiment, outage)
+        hidden = await _find_hidden_onset(with_fix, outage, last_working)
         if hidden is not None:
-            return (*await find_culprit(experiment, hidden), hidden.first_bad.since)
+            return (*await find_culprit(with_fix, hidden), hidden.first_bad.since)
     return (*await find_culprit(experiment, outage), outage.first_bad.since)
 
 
@@ -82,24 +83,37 @@ async def _locate_failure(
     return replace(outage, last_good=before, first_bad=after, uses=uses)
 
 
+def _with_fix(experiment: Experiment, outage: Outage) -> Experiment:
+    """Return an experiment in whose past the releases exist with which an outage first showed."""
+    good, bad = outage.last_good, outage.first_bad
+    if good.lock is None or bad.lock is None:
+        return experiment
+    arrivals = arrived(experiment.scheduler, changed_packages(good.lock, bad.lock), bad)
+    cutoff = cutoff_of(bad)
+    return replace(experiment, later=tuple((name, cutoff) for name in sorted(arrivals)))
+
+
 async def _find_hidden_onset(
-    experiment: Experiment, outage: Outage, last_working: Snapshot
+    with_fix: Experiment, outage: Outage, last_working: Snapshot
 ) -> Outage | None:
     """Return where an outage really began that another outage had hidden; None if nowhere.
 
-    The other outage ended when this one showed. Put the release that ended it into the index of
-    before, at the time of `last_working`, and find the release that began this outage there.
+    The other outage ended when this one showed. With the release that ended it in the index of
+    before, at the time of `last_working`, find the release that began this outage: on the Python on
+    which it shows, or, where that is too new for the packages of that time, on the Python of
+    `last_working`.
     """
-    good, bad = outage.last_good, outage.first_bad
-    if good.lock is None or bad.lock is None:
+    bad = outage.first_bad
+    if bad.lock is None:
         return None
-    fixing = arrived(experiment.scheduler, changed_packages(good.lock, bad.lock), bad)
-    cutoff = cutoff_of(bad)
-    with_fix = replace(experiment, later=tuple((name, cutoff) for name in sorted(fixing)))
-    before = await with_fix.observe(bad.python, cutoff_of(last_working))
-    if not before.passes(outage.uses) or before.lock is None or outage.signature in before.fails:
-        return None
-    # The fix must be installed: the index of before may lack what it needs.
-    if any(before.lock.version(name) != bad.lock.version(name) for name in fixing):
-        return None
-    return await _locate_failure(with_fix, outage, before, bad)
+    for python in dict.fromkeys((bad.python, last_working.python)):
+        before = await with_fix.observe(python, cutoff_of(last_working))
+        if outage.signature in before.fails:
+            return None  # the release that fixed the other outage brought this one
+        if before.lock is None or not before.passes(outage.uses):
+            continue
+        # The fix must be installed: the index of before may lack what it needs.
+        if any(before.lock.version(name) != bad.lock.version(name) for name, _ in with_fix.later):
+            return None
+        return await _locate_failure(with_fix, outage, before, bad)
+    return None

@@ -6,7 +6,7 @@ are read off the timeline, and the culprit of each is found by swapping releases
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from watchdog.facts.announcements import announced
 from watchdog.model import history
 from watchdog.model.evidence import Trial
 from watchdog.model.history import (
+    ALL_USES,
     Culprit,
     Effort,
     Fix,
@@ -84,10 +85,13 @@ async def replay(
     if earlier:
         snapshots = [*earlier.moments, *snapshots]
     snapshots = await _judge_failed_builds(experiment, snapshots)
+    outages = timeline.find_outages(snapshots)
     breakages = await gather(
         _explain(experiment, outage, snapshots, earlier, bisect_again=bisect_again)
-        for outage in timeline.find_outages(snapshots)
+        for outage in outages
     )
+    known = earlier.breakages if earlier and not bisect_again else ()
+    breakages = await _blame_earlier_culprits(experiment, outages, breakages, known)
     effort.runs = scheduler.ran - ran_before
     return History(
         subject=subject,
@@ -225,6 +229,62 @@ async def _explain(
     return replace(breakage, log=breakage.log or before.log) if before else breakage
 
 
+async def _blame_earlier_culprits(
+    experiment: Experiment,
+    outages: Sequence[Outage],
+    breakages: Sequence[PastBreakage],
+    known: Collection[PastBreakage],
+) -> list[PastBreakage]:
+    """Return the breakages; what only changes how an earlier one fails has the culprit of that one.
+
+    So it is where its first bad set works with the version that the earlier culprit replaced: the
+    release that was named for it has then only changed the error.
+
+    Args:
+        experiment: the subject with what is typed for it.
+        outages: in the order in which they began.
+        breakages: the same, with culprits.
+        known: breakages of a stored history, which stay as they are.
+    """
+    blamed: list[PastBreakage] = []
+    for outage, breakage in zip(outages, breakages, strict=True):
+        found = breakage
+        if breakage not in known and not outage.last_good.passes(outage.uses):
+            for earlier, cause in reversed(list(zip(outages, blamed, strict=False))):
+                if _goes_on_in(earlier, outage) and await _is_cured_without(
+                    experiment, outage, cause.culprit
+                ):
+                    began = min(cause.broken_from, breakage.broken_from)
+                    found = replace(
+                        breakage, culprit=cause.culprit, proof=cause.proof, broken_from=began
+                    )
+                    break
+        blamed.append(found)
+    return blamed
+
+
+def _goes_on_in(earlier: Outage, later: Outage) -> bool:
+    """Return whether a use of an outage failed already in an earlier one that had not ended."""
+    begins = later.first_bad.since
+    is_open = earlier.first_fixed is None or earlier.first_fixed.since > begins
+    shared = ALL_USES in earlier.uses | later.uses or not earlier.uses.isdisjoint(later.uses)
+    return earlier.first_bad.since < begins and is_open and shared
+
+
+async def _is_cured_without(
+    experiment: Experiment, outage: Outage, culprit: Culprit | None
+) -> bool:
+    """Return whether all uses of an outage pass in its first bad set without a culprit."""
+    bad = outage.first_bad
+    if culprit is None or bad.lock is None:
+        return False
+    if not (culprit.last_good and bad.lock.version(culprit.name)):
+        return False
+    lock = Lock.of({**dict(bad.lock.pins), culprit.name: culprit.last_good})
+    result = await experiment.observe_lock(lock, bad.python, cutoff_of(bad))
+    return result.passes_all(outage.uses)
+
+
 def _explained_earlier(outage: Outage, earlier: History | None) -> PastBreakage | None:
     """Return the breakage of an earlier history that an outage is."""
     beginning = (outage.signature, outage.test, outage.first_bad.lock, outage.first_bad.python)
@@ -326,7 +386,7 @@ def _pulled_back(experiment: Experiment, culprit: Culprit | None, name: str, aft
 
 
 def _with_ids(breakages: Sequence[PastBreakage]) -> tuple[PastBreakage, ...]:
-    """Give each breakage a stable, readable id; a second one of that id gets its failure added."""
+    """Give each breakage a stable, readable id; further ones of that id get their test added."""
     by_id: dict[str, PastBreakage] = {}
     for breakage in breakages:
         subject = f"{breakage.subject}-{breakage.subject_version}".rstrip("-")
@@ -334,7 +394,8 @@ def _with_ids(breakages: Sequence[PastBreakage]) -> tuple[PastBreakage, ...]:
             id_ = f"{subject}--{culprit.name}-{culprit.version}"
         else:
             id_ = f"{subject}--{breakage.broken_from:%Y-%m-%d}"
-        if id_ in by_id:
-            id_ += f"--{breakage.test or signature_id(breakage.symptom)[:6]}"
+        for part in (breakage.test, signature_id(breakage.symptom)[:6]):
+            if part and id_ in by_id:
+                id_ += f"--{part}"
         by_id[id_] = replace(breakage, id=id_)
     return tuple(by_id.values())
