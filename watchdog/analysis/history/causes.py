@@ -8,6 +8,7 @@ the index of a time when these uses worked.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,8 +20,15 @@ from watchdog.analysis.history.bisect import (
     find_culprit,
     new_outage,
 )
-from watchdog.model.history import Culprit, ExplainedCause, Outage, Snapshot
-from watchdog.model.lock import changed_packages
+from watchdog.model.history import (
+    ALL_USES,
+    Culprit,
+    ExplainedCause,
+    Outage,
+    PastBreakage,
+    Snapshot,
+)
+from watchdog.model.lock import changed_packages, swap_versions
 
 
 async def explain_causes(
@@ -117,3 +125,64 @@ async def _find_hidden_onset(
             return None
         return await _locate_failure(with_fix, outage, before, bad)
     return None
+
+
+async def blame_earlier_culprits(
+    experiment: Experiment,
+    outages: Sequence[Outage],
+    breakages: Sequence[PastBreakage],
+    known: Collection[PastBreakage],
+) -> list[PastBreakage]:
+    """Return the breakages; what only changes how an earlier one fails has the culprit of that one.
+
+    So it is where its first bad set works when what began the earlier one is taken back: the
+    release that was named for it has then only changed the error.
+
+    Args:
+        experiment: the subject with what is typed for it.
+        outages: in the order in which they began.
+        breakages: the same, with culprits.
+        known: breakages of a stored history, which stay as they are.
+    """
+    blamed: list[PastBreakage] = []
+    for outage, breakage in zip(outages, breakages, strict=True):
+        found = breakage
+        is_open = breakage not in known and breakage.broken_from == outage.first_bad.since
+        if is_open and not outage.last_good.passes(outage.uses):
+            for earlier, cause in reversed(list(zip(outages, blamed, strict=False))):
+                if _goes_on_in(earlier, outage) and await _works_without(
+                    experiment, outage, earlier
+                ):
+                    found = replace(
+                        breakage,
+                        culprit=cause.culprit,
+                        proof=cause.proof,
+                        broken_from=cause.broken_from,
+                    )
+                    break
+        blamed.append(found)
+    return blamed
+
+
+def _goes_on_in(earlier: Outage, later: Outage) -> bool:
+    """Return whether a use of an outage failed already in an earlier one that had not ended."""
+    begins = later.first_bad.since
+    is_open = earlier.first_fixed is None or earlier.first_fixed.since > begins
+    shared = ALL_USES in earlier.uses | later.uses or not earlier.uses.isdisjoint(later.uses)
+    return earlier.first_bad.since < begins and is_open and shared
+
+
+async def _works_without(experiment: Experiment, outage: Outage, earlier: Outage) -> bool:
+    """Return whether an outage is over if what began an earlier one is taken back.
+
+    False where both began with releases of the same package: then neither can be taken back alone.
+    """
+    bad, before, after = outage.first_bad, earlier.last_good.lock, earlier.first_bad.lock
+    if bad.lock is None or before is None or after is None or outage.last_good.lock is None:
+        return False
+    names = changed_packages(before, after)
+    if not set(names).isdisjoint(changed_packages(outage.last_good.lock, bad.lock)):
+        return False
+    lock = swap_versions(bad.lock, before, names)
+    result = await experiment.observe_lock(lock, bad.python, cutoff_of(bad))
+    return result.passes_all(outage.uses)

@@ -6,7 +6,7 @@ are read off the timeline, and the culprit of each is found by swapping releases
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -16,14 +16,13 @@ from packaging.version import Version
 
 from watchdog.analysis.history import bisect, timeline
 from watchdog.analysis.history.bisect import Experiment, cutoff_of
-from watchdog.analysis.history.causes import explain_outage
+from watchdog.analysis.history.causes import blame_earlier_culprits, explain_outage
 from watchdog.analysis.history.sampling import evenly_spaced, midpoints
 from watchdog.analysis.history.walk import Step, Stretch, walk_locks
 from watchdog.facts.announcements import announced
 from watchdog.model import history
 from watchdog.model.evidence import Trial
 from watchdog.model.history import (
-    ALL_USES,
     Culprit,
     Effort,
     Fix,
@@ -33,7 +32,13 @@ from watchdog.model.history import (
     Snapshot,
     is_older,
 )
-from watchdog.model.lock import Conflict, Lock, NoAnswer, Unbuildable, changed_packages
+from watchdog.model.lock import (
+    Conflict,
+    Lock,
+    NoAnswer,
+    Unbuildable,
+    changed_packages,
+)
 from watchdog.model.python_series import PYTHON_RELEASES
 from watchdog.model.signature import missing_symbol, signature_id
 from watchdog.model.wheel_wait import NOT_THERE_YET
@@ -91,7 +96,7 @@ async def replay(
         for outage in outages
     )
     known = earlier.breakages if earlier and not bisect_again else ()
-    breakages = await _blame_earlier_culprits(experiment, outages, breakages, known)
+    breakages = await blame_earlier_culprits(experiment, outages, breakages, known)
     effort.runs = scheduler.ran - ran_before
     return History(
         subject=subject,
@@ -227,62 +232,6 @@ async def _explain(
     breakage = await _find_culprit_and_fix(experiment, outage, snapshots)
     # A stored snapshot has lost its log; the breakage from that time still has it.
     return replace(breakage, log=breakage.log or before.log) if before else breakage
-
-
-async def _blame_earlier_culprits(
-    experiment: Experiment,
-    outages: Sequence[Outage],
-    breakages: Sequence[PastBreakage],
-    known: Collection[PastBreakage],
-) -> list[PastBreakage]:
-    """Return the breakages; what only changes how an earlier one fails has the culprit of that one.
-
-    So it is where its first bad set works with the version that the earlier culprit replaced: the
-    release that was named for it has then only changed the error.
-
-    Args:
-        experiment: the subject with what is typed for it.
-        outages: in the order in which they began.
-        breakages: the same, with culprits.
-        known: breakages of a stored history, which stay as they are.
-    """
-    blamed: list[PastBreakage] = []
-    for outage, breakage in zip(outages, breakages, strict=True):
-        found = breakage
-        if breakage not in known and not outage.last_good.passes(outage.uses):
-            for earlier, cause in reversed(list(zip(outages, blamed, strict=False))):
-                if _goes_on_in(earlier, outage) and await _is_cured_without(
-                    experiment, outage, cause.culprit
-                ):
-                    began = min(cause.broken_from, breakage.broken_from)
-                    found = replace(
-                        breakage, culprit=cause.culprit, proof=cause.proof, broken_from=began
-                    )
-                    break
-        blamed.append(found)
-    return blamed
-
-
-def _goes_on_in(earlier: Outage, later: Outage) -> bool:
-    """Return whether a use of an outage failed already in an earlier one that had not ended."""
-    begins = later.first_bad.since
-    is_open = earlier.first_fixed is None or earlier.first_fixed.since > begins
-    shared = ALL_USES in earlier.uses | later.uses or not earlier.uses.isdisjoint(later.uses)
-    return earlier.first_bad.since < begins and is_open and shared
-
-
-async def _is_cured_without(
-    experiment: Experiment, outage: Outage, culprit: Culprit | None
-) -> bool:
-    """Return whether all uses of an outage pass in its first bad set without a culprit."""
-    bad = outage.first_bad
-    if culprit is None or bad.lock is None:
-        return False
-    if not (culprit.last_good and bad.lock.version(culprit.name)):
-        return False
-    lock = Lock.of({**dict(bad.lock.pins), culprit.name: culprit.last_good})
-    result = await experiment.observe_lock(lock, bad.python, cutoff_of(bad))
-    return result.passes_all(outage.uses)
 
 
 def _explained_earlier(outage: Outage, earlier: History | None) -> PastBreakage | None:
