@@ -161,6 +161,7 @@ class SubjectAnswer:
         evidence: how much shows that it works today, such as `smoke` or `imports`; null if it does
             not work.
         suites: its own tests, on each Python that they were run on, the newest first.
+        how_far: of a tutorial, how far one gets today: a sentence for Pythons that give the same.
     """
 
     subject: str
@@ -177,6 +178,7 @@ class SubjectAnswer:
     feed: str | None
     evidence: str | None = None
     suites: tuple[Suite, ...] = ()
+    how_far: tuple[str, ...] = ()
 
 
 SCHEMAS: Mapping[str, type[Any]] = {
@@ -319,6 +321,7 @@ def _subject(views: Views, site: SiteView, view: SubjectView) -> SubjectAnswer:
         threats=tuple(threat(risk) for risk in risks if risk.subject == view.subject),
         feed=head.feed,
         suites=tuple(map(suite, views.suites_of.get(view.subject, ()))),
+        how_far=view.chapters.sentences if view.chapters else (),
     )
 
 
@@ -398,7 +401,7 @@ def _timeline(b: BreakageAnswer) -> Iterator[str]:
 
 def subject_markdown(s: SubjectAnswer) -> str:
     """Return a subject as Markdown."""
-    parts = [f"# {escape(s.title)}", escape(s.verdict)]
+    parts = [f"# {escape(s.title)}", escape(s.verdict), *map(escape, s.how_far)]
     if s.evidence:
         parts.append(f"Evidence: {escape(s.evidence)}.")
     if s.version and s.released:

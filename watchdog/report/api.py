@@ -460,7 +460,7 @@ def broken(card: TodayView, as_of: datetime) -> Broken:
         severity=card.severity,
         uses=card.uses,
         works_on=card.works_on,
-        causes=tuple(cause for cause in span.causes if cause) if span else (),
+        causes=tuple(dict.fromkeys(cause for cause in span.causes if cause)) if span else (),
         cures=tuple(map(cured, card.cures)),
         tried=card.tried,
     )

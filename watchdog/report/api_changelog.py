@@ -19,6 +19,10 @@ class ApiChange:
 
 CHANGES: tuple[ApiChange, ...] = (
     ApiChange(
+        date(2026, 12, 1),
+        ("Added: `how_far` in `subjects/NAME.json`: how far one gets in a tutorial.",),
+    ),
+    ApiChange(
         date(2026, 11, 30),
         (
             "Added: `suites.json` and its schema: the test suites that packages bring.",
@@ -46,7 +50,7 @@ CHANGES: tuple[ApiChange, ...] = (
 )
 """The latest first; the last one is what was there when this list began."""
 
-FIELDS = "efd1b499e62fb876bbcfd8436dc1ebc489ab0df6e4c7e28f78235ec7619923fe"
+FIELDS = "6ec65fa40a56070504de63526dcfe64423a626ca70efecb96d912a02f4ac4f4c"
 """SHA-256 of the sorted names of all published fields, as hexadecimal digits; see the test."""
 
 

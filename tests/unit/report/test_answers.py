@@ -19,6 +19,7 @@ from stored_samples import AFTER_A_RUN
 
 from watchdog.model.project_links import ProjectLinks
 from watchdog.report import api_changelog, site
+from watchdog.report.answers import answers, subject_markdown
 from watchdog.report.calendar import Removal, calendar, day_in, removals
 from watchdog.report.content import Views, build_views
 from watchdog.storage.forecast import Forecast
@@ -185,3 +186,11 @@ def test_changelog_of_files_is_carried_on() -> None:
     days = [change.day for change in api_changelog.CHANGES]
     assert days == sorted(days, reverse=True)
     assert files["api/v1/CHANGELOG.md"].startswith("# Changes of the published files\n\nFields are")
+
+
+def test_markdown_of_tutorial_says_how_far() -> None:
+    """The Markdown of a tutorial has the sentences of its page."""
+    (own,) = [a for a in answers(MATRIX, views_of()) if a.page == "subjects/ext.html"]
+    assert own.data.how_far == ()
+    told = replace(own.data, how_far=("On Python 3.13 you get to the end.",))
+    assert "On Python 3.13 you get to the end" in subject_markdown(told)

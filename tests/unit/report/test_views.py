@@ -250,6 +250,14 @@ def test_what_machines_read(site: front.SiteView, shot: Any) -> None:
     assert told == shot
 
 
+def test_successive_failures_by_one_release(site: front.SiteView) -> None:
+    """A release that causes two failures, one after another, is named once for programs."""
+    card = next(card for card in site.front.on_fresh_installs if card.spans)
+    span = replace(card.spans[0], causes=card.spans[0].causes * 2)
+    found = api.broken(replace(card, spans=(span,)), day(9))
+    assert found.causes == ("Werkzeug 3.0.0",)
+
+
 OTHER = MATRIX.model_copy(update={"core": {"starlette": "Starlette", "anyio": "AnyIO"}})
 
 
