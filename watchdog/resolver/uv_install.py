@@ -30,6 +30,7 @@ from watchdog.resolver.uv_output import (
     redact,
     unpacking_excess,
     unpacking_problem,
+    without_warnings,
 )
 from watchdog.sandbox.process import ProcessResult
 from watchdog.sandbox.redaction import hide_urls
@@ -159,7 +160,8 @@ class UvInstaller:
             raise OfflineError("a package is not in the cache; run without --offline")
         if (build_failed(result) and not network_failed(result)) or no_wheel_fits(result):
             raise InstallError(find_symptom(log), log)
-        raise InfrastructureError(f"uv cannot install {' '.join(requirements)}: {log.strip()}")
+        reason = without_warnings(log)
+        raise InfrastructureError(f"uv cannot install {' '.join(requirements)}: {reason}")
 
 
 def python_of(environment: Path) -> Path:

@@ -69,6 +69,7 @@ _PAGE_READ = re.compile(
     r"Sending (?:fresh GET|revalidation) request for: \S*/([A-Za-z0-9._-]+)/?$", re.MULTILINE
 )
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
+_WARNING = re.compile(r"^(?:WARN|warning:) .*\n?", re.MULTILINE)
 _EXCEPTION = re.compile(r"^(\w+\.)*\w*(Error|Exception|Failure)\b\s*:?")
 _COMPILER_ERROR = re.compile(r"^\S+:\d.*\berror: ")
 _SYMPTOM_LENGTH = 300
@@ -187,6 +188,11 @@ def _parse_failure(result: ProcessResult) -> Conflict | Unbuildable | NoAnswer:
 def redact(errors: str) -> str:
     """Remove URLs and the paths of unpacked source distributions and build tools."""
     return _BUILDS.sub("<build>", _UNPACKED.sub("", hide_urls(errors)))
+
+
+def without_warnings(errors: str) -> str:
+    """Return what uv wrote about a failure without its warnings; all of it if nothing else is."""
+    return _WARNING.sub("", errors).strip() or errors.strip()
 
 
 def index_error(errors: str) -> str:

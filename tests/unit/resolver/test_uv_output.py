@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watchdog.model.lock import Conflict, NoAnswer, Unbuildable
-from watchdog.resolver.uv_output import parse_resolution
+from watchdog.resolver.uv_output import parse_resolution, without_warnings
 from watchdog.sandbox.process import ProcessResult
 
 
@@ -59,3 +59,19 @@ def test_conflict() -> None:
         failed("error: No solution found when resolving dependencies\n  cause: Because a and b")
     )
     assert isinstance(answer, Conflict)
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (
+            "WARN Failed to load credentials from `file`\nerror: Failed to download `x==1`\n",
+            "error: Failed to download `x==1`",
+        ),
+        ("warning: no hard links\n", "warning: no hard links"),
+        ("error: WARN was the answer\n", "error: WARN was the answer"),
+    ],
+)
+def test_failure_is_told_without_warnings(errors: str, told: str) -> None:
+    """What uv warns of does not stand before what failed."""
+    assert without_warnings(errors) == told
