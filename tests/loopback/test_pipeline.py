@@ -15,6 +15,7 @@ from ecosystem import PYTHON, SUBJECTS
 from home import Home
 from packaging.version import Version
 
+from watchdog.model.words import counted
 from watchdog.storage.ledger import Ledger
 from watchdog.storage.project_links import read_project_links
 from watchdog.storage.versions import join_versions, read_versions
@@ -349,7 +350,8 @@ def test_merge_equals_whole_run(home: Home, finished_run: Home, count: int) -> N
         (home.folder / folder).rename(home.folder / "parts" / folder)
     done = home("merge", "--reports", "again", "parts")
     assert done.returncode == 0, done.stderr
-    assert f"{len(home.states())} cells of {len(folders)} shards" in done.stderr
+    shards_in_words = counted(len(folders), "shard")
+    assert f"{len(home.states())} cells of {shards_in_words}; " in done.stderr
 
 
 def test_run_stores_project_links(finished_run: Home) -> None:
