@@ -82,19 +82,21 @@ class Snapshot:
 
     def passes(self, uses: Iterable[str]) -> bool:
         """Return whether one of some uses passed; of ALL_USES, whether any did."""
-        names = set(uses)
-        statuses = self.uses.values() if ALL_USES in names else map(self.of, names)
-        return any(status is not None and status.signature is None for status in statuses)
+        return any(status.signature is None for status in self._statuses(uses))
 
     def passes_all(self, uses: Iterable[str]) -> bool:
-        """Return whether all of some uses passed; of ALL_USES, all that were tried."""
-        return self.passes(uses) and not self._failures(uses)
+        """Return whether those of some uses that were tried passed; False if none was tried."""
+        return self.passes(uses) and not self.has_failing(uses)
 
-    def _failures(self, uses: Iterable[str]) -> set[str]:
-        """Return the signatures of those of some uses that failed."""
+    def has_failing(self, uses: Iterable[str]) -> bool:
+        """Return whether one of some uses failed; of ALL_USES, whether any did."""
+        return any(status.signature for status in self._statuses(uses))
+
+    def _statuses(self, uses: Iterable[str]) -> list[UseStatus]:
+        """Return the statuses of those of some uses that were tried; of ALL_USES, of all."""
         names = set(uses)
         statuses = self.uses.values() if ALL_USES in names else map(self.of, names)
-        return {status.signature for status in statuses if status and status.signature}
+        return [status for status in statuses if status is not None]
 
 
 @dataclass(kw_only=True)

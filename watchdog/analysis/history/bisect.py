@@ -137,20 +137,12 @@ async def locate_onset(experiment: Experiment, good: Snapshot, bad: Snapshot) ->
         return None
     uses = frozenset(outage.uses)
     transition = await bisect_transition(
-        experiment, good, bad.at, lambda snapshot: _fails(snapshot, uses)
+        experiment, good, bad.at, lambda snapshot: snapshot.has_failing(uses)
     )
     if transition is None:
         return None
     before, after = transition
     return new_outage(before, after) or replace(outage, last_good=before, first_bad=after)
-
-
-def _fails(snapshot: Snapshot, uses: Iterable[str]) -> bool:
-    """Return whether one of some uses fails in a snapshot; any use for ALL_USES."""
-    names = set(uses)
-    if ALL_USES in names or ALL_USES in snapshot.uses:
-        return bool(snapshot.fails)
-    return bool(_signatures(snapshot, names))
 
 
 async def suspect_python(

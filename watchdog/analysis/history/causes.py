@@ -146,22 +146,32 @@ async def blame_earlier_culprits(
     """
     blamed: list[PastBreakage] = []
     for outage, breakage in zip(outages, breakages, strict=True):
-        found = breakage
         is_open = breakage not in known and breakage.broken_from == outage.first_bad.since
+        cause = None
         if is_open and not outage.last_good.passes(outage.uses):
-            for earlier, cause in reversed(list(zip(outages, blamed, strict=False))):
-                if _goes_on_in(earlier, outage) and await _works_without(
-                    experiment, outage, earlier
-                ):
-                    found = replace(
-                        breakage,
-                        culprit=cause.culprit,
-                        proof=cause.proof,
-                        broken_from=cause.broken_from,
-                    )
-                    break
-        blamed.append(found)
+            earlier = list(zip(outages[: len(blamed)], blamed, strict=True))
+            cause = await _earlier_cause(experiment, outage, earlier)
+        blamed.append(breakage if cause is None else _with_cause(breakage, cause))
     return blamed
+
+
+def _with_cause(breakage: PastBreakage, cause: PastBreakage) -> PastBreakage:
+    """Return a breakage with the culprit, proof and beginning of another one."""
+    return replace(
+        breakage, culprit=cause.culprit, proof=cause.proof, broken_from=cause.broken_from
+    )
+
+
+async def _earlier_cause(
+    experiment: Experiment, outage: Outage, earlier: Sequence[tuple[Outage, PastBreakage]]
+) -> PastBreakage | None:
+    """Return the last earlier breakage without whose beginning an outage is over; None if none."""
+    for before, cause in reversed(earlier):
+        if cause.culprit is None or not _goes_on_in(before, outage):
+            continue
+        if await _works_without(experiment, outage, before):
+            return cause
+    return None
 
 
 def _goes_on_in(earlier: Outage, later: Outage) -> bool:
