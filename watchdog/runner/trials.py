@@ -167,14 +167,15 @@ class TrialRunner:
         if first.outcome is not Outcome.BROKEN:
             return [linked]
         # One reference environment is enough for each kind of failure: once it has shown the same,
-        # links are not the cause, and later failures of the kind are repeated in a linked one. So
-        # it is for the same failure of another subject with the same packages.
+        # with a fresh Python, neither links nor a preloaded one are the cause, and later failures
+        # of the kind are repeated as they began. So it is for the same failure of another subject
+        # with the same packages.
         kinds: set[tuple[str | Lock, str | None]] = {
             (trial.subject, first.signature),
             (trial.lock, first.signature),
         }
         if not kinds.isdisjoint(self._confirmed):
-            return [linked, self._attempt_in_time(trial)]
+            return [linked, self._attempt_in_time(trial, preloaded=preloaded)]
         reference = self._attempt_in_time(trial, reference=True)
         second = judge(reference)
         if second.outcome is Outcome.BROKEN and second.signature == first.signature:

@@ -294,6 +294,7 @@ def test_attempts_confirm_kind_once() -> None:
     runner = Scripted(reference=False)
     assert [outcome(runner), outcome(runner)] == [Outcome.BROKEN, Outcome.BROKEN]
     assert runner.asked == [False, True, False, False]
+    assert runner.preloads == [True, False, True, True], "only the first with a fresh Python"
 
 
 def test_attempts_never_confirm_linking() -> None:
