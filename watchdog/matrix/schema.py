@@ -87,6 +87,9 @@ class Extension(Strict):
         None, description="its rank among the most downloaded packages in the month `ranks_of`"
     )
     notes: str | None = Field(None, description="a sentence that is shown on its page")
+    url: Annotated[str, Field(pattern="^https://[^ ]+$")] | None = Field(
+        None, description="where a tutorial is read or watched; its page links to it"
+    )
     successor: str | None = Field(None, description="what to use instead, if it is abandoned")
 
 

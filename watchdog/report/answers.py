@@ -153,7 +153,8 @@ class SubjectAnswer:
     Attributes:
         verdict: what a fresh install of today gives, in a sentence.
         version, released: its newest release; null if no run has read it.
-        links: home page, repository, changelog and others, as its metadata names them.
+        links: home page, repository, changelog and others, as its metadata names them; where a
+            tutorial is read or watched.
         successor: what is used instead.
         breakages: of today; history: those of the past, the latest first.
         threats: what will break next.

@@ -192,7 +192,11 @@ def build_views(matrix: Matrix, stored: StoredResults) -> Views:
             for subject in matrix.subjects
             if (view := tutorial_files_view(matrix, subject, stored.tutorial_files))
         },
-        tutorials=tutorial_views(site.subjects if site else (), past_stops_of),
+        tutorials=tutorial_views(
+            site.subjects if site else (),
+            past_stops_of,
+            {name: extension.url for name, extension in matrix.extensions.items()},
+        ),
     )
 
 

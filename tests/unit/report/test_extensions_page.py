@@ -116,6 +116,19 @@ def test_subject_page_links_project() -> None:
     assert "Last release: 1.5" in text
 
 
+def test_subject_page_links_tutorial() -> None:
+    """The page of a tutorial links to where it is, without words about metadata."""
+    extensions = dict(MATRIX.extensions)
+    ext = extensions["ext"].model_copy(update={"url": "https://tea.example/?a=1&b=x"})
+    matrix = MATRIX.model_copy(update={"extensions": {**extensions, "ext": ext}})
+    views = build_views(matrix, STORED)
+    templates = site._load_templates(matrix, views)
+    (page,) = [p for p in site.all_pages(views) if p.path == "subjects/ext.html"]
+    text = site._render(templates, page)
+    link = '<a href="https://tea.example/?a=1&amp;b=x" rel="nofollow">The tutorial</a>'
+    assert (link in text, "names them" in text) == (True, False)
+
+
 def test_page_of_extensions_renders() -> None:
     """The table is rendered with a sort key in each cell and words where nothing is known."""
     views = build_views(MATRIX, STORED)

@@ -64,12 +64,15 @@ def test_command_of_two_breakages() -> None:
     one = replace(FAILS, cures=(cure("a<1", "3.10", "3.9", checked=8),))
     other = replace(FAILS, cures=(cure("a<1", "3.8", checked=7), cure("b<2", "3.15", checked=9)))
     tutorial = replace(subject, chapters=CHAPTERS, breakages=(one, other))
-    (view,) = tutorial_views([subject, tutorial], {subject.subject: (STOP,)})
+    (view,) = tutorial_views(
+        [subject, tutorial], {subject.subject: (STOP,)}, {subject.subject: "https://tea.example/"}
+    )
     assert view.cures == (
         cure("a<1", "3.8", "3.9", "3.10", checked=7),
         cure("b<2", "3.15", checked=9),
     )
     assert view.stops == (STOP,)
+    assert view.url == "https://tea.example/"
 
 
 def rendered(content: Views) -> dict[str, str]:
@@ -87,17 +90,19 @@ def test_page(stops: tuple[PastStopView, ...], text: str | None) -> None:
     tutorial = TutorialView(
         subject="scenario-tea",
         title="Tea & milk",
+        url="https://tea.example/",
         sentences=CHAPTERS.sentences,
         reaches_end=False,
         cures=(cure("pip install 'a<1'", "3.13", checked=7),),
         stops=stops,
     )
-    done = replace(tutorial, title="Cake", reaches_end=True, cures=(), stops=())
+    done = replace(tutorial, title="Cake", url=None, reaches_end=True, cures=(), stops=())
     views = replace(build_views(MATRIX, AFTER_A_RUN), tutorials=(tutorial, done))
     pages = rendered(views)
     page = pages["tutorials.html"]
     assert "1 of 2 tutorials can be followed to their end today" in page
     assert '<a href="subjects/scenario-tea.html">Tea &amp; milk</a>' in page
+    assert page.count('<a href="https://tea.example/" rel="nofollow">The tutorial</a>') == 1
     assert "stopped by &lt;KeyError&gt;." in page
     assert page.count("What to type instead:") == 1
     assert "pip install &#39;a&lt;1&#39;" in page

@@ -92,7 +92,7 @@ class SubjectHead:
     """What stands at the beginning of a subject's page, below the verdict.
 
     Attributes:
-        links: what is linked, and the address: home page, repository, changelog and others.
+        links: what is linked, and the address: a tutorial, home page, repository and others.
         links_of: the version whose metadata names them.
         feed: address of its feed within the site; None for a package of the long tail.
     """
@@ -241,10 +241,13 @@ def subject_head(
     status = facts.statuses.get(subject) or facts.tail.get(subject)
     extension = matrix.extensions.get(subject)
     released = status.released if status else None
+    links = tuple(project.links.items()) if project else ()
+    if extension and extension.url:
+        links = (("the tutorial", extension.url), *links)
     return SubjectHead(
         version=released[0] if released else None,
         released=released[1] if released else None,
-        links=tuple(project.links.items()) if project else (),
+        links=links,
         links_of=project.version if project else None,
         successor=extension.successor if extension else None,
         feed=subject_feed(subject) if subject not in facts.tail else None,

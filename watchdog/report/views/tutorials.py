@@ -16,6 +16,7 @@ class TutorialView:
     """A tutorial on the page of all tutorials.
 
     Attributes:
+        url: where it is read or watched; None if matrix.yaml does not say.
         sentences: how far one gets today, see `ChaptersView`.
         reaches_end: no chapter fails, on any Python.
         cures: what to type where one is stopped; each command once, with all its Pythons.
@@ -24,6 +25,7 @@ class TutorialView:
 
     subject: str
     title: str
+    url: str | None
     sentences: tuple[str, ...]
     reaches_end: bool
     cures: tuple[CureView, ...]
@@ -31,18 +33,22 @@ class TutorialView:
 
 
 def tutorial_views(
-    subjects: Iterable[SubjectView], stops: Mapping[str, tuple[PastStopView, ...]]
+    subjects: Iterable[SubjectView],
+    stops: Mapping[str, tuple[PastStopView, ...]],
+    urls: Mapping[str, str | None],
 ) -> tuple[TutorialView, ...]:
     """Return the tutorials among some subjects, in their order.
 
     Args:
         subjects: those of a run.
         stops: when the followers of each tutorial were stopped, by subject.
+        urls: where each is read or watched, by subject.
     """
     return tuple(
         TutorialView(
             subject=subject.subject,
             title=subject.title,
+            url=urls.get(subject.subject),
             sentences=subject.chapters.sentences,
             reaches_end=subject.chapters.reaches_end,
             cures=_merge_cures(subject.breakages),
