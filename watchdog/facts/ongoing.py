@@ -49,7 +49,7 @@ class OngoingBreakage:
         pages: ids of the downtimes of the history that it is the end of.
         cures: what to type; one for each command.
         tried: what was tried to find a cure, if there is none, in words.
-        explained: the cutoff at which its explanation was checked; None if there is none.
+        nothing_works_on: Pythons on which a cure was searched and none was found, ascending.
         is_core: whether the framework itself fails, so that nothing can be said of the subject.
     """
 
@@ -60,7 +60,7 @@ class OngoingBreakage:
     pages: tuple[Downtime, ...]
     cures: tuple[CureToday, ...]
     tried: tuple[str, ...]
-    explained: datetime | None
+    nothing_works_on: tuple[str, ...]
     is_core: bool
 
     @property
@@ -203,7 +203,7 @@ def _ongoing(
         pages=tuple(d for d in downtimes if d.until is None and d.since in began),
         cures=_cures(own),
         tried=tuple(dict.fromkeys(t for e in own if not e.typed for t in e.tried)),
-        explained=min((e.checked for e in own), default=None),
+        nothing_works_on=tuple(reversed([e.python for e in own if not e.typed])),
         is_core=statuses[0].counts is None,
     )
 

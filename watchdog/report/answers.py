@@ -32,7 +32,7 @@ from watchdog.report.cure_text import cure_texts, was_run
 from watchdog.report.error_answer import ErrorAnswer, error_answer, error_markdown
 from watchdog.report.markdown import code_block, escape
 from watchdog.report.views import wording
-from watchdog.report.views.breakages import TodayView
+from watchdog.report.views.breakages import TodayView, without_cure
 from watchdog.report.views.front import FreshView, SiteView
 from watchdog.report.views.history import CauseView, PastBreakageView
 from watchdog.report.views.subject import SubjectView
@@ -418,7 +418,9 @@ def subject_markdown(s: SubjectAnswer) -> str:
         if b.since:
             by = f", because of {', then '.join(b.causes)}" if b.causes else ""
             parts.append(escape(f"Since {wording.date(b.since)}{by}."))
-        parts += cure_texts(b.cures) or [_no_cure(b)]
+        parts += cure_texts(b.cures)
+        no_cure = without_cure(b.pythons, b.cures, b.nothing_works_on, b.tried)
+        parts += [escape(sentence) for sentence in no_cure]
     if s.threats:
         parts.append("## Next to break")
         parts.append(
@@ -436,11 +438,6 @@ def subject_markdown(s: SubjectAnswer) -> str:
         )
     parts.append(f"[The page]({s.subject}.html), with every combination that was run.")
     return "\n\n".join(parts) + "\n"
-
-
-def _no_cure(b: Broken) -> str:
-    text = "No command is known that works."
-    return f"{text} Tried: {escape('; '.join(b.tried))}." if b.tried else text
 
 
 def _link(link: Link, root: str) -> str:

@@ -64,6 +64,7 @@ class Broken:
         uses: the tested uses that fail, in words; empty if all of them do.
         works_on: the Pythons on which a fresh install works.
         cures: each command that was run, with the Pythons on which it works and the date.
+        nothing_works_on: the Pythons on which a cure was searched and none was found.
         tried: what was tried to find a cure, where none was found.
     """
 
@@ -82,6 +83,7 @@ class Broken:
     works_on: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
     cures: tuple[Cured, ...] = ()
+    nothing_works_on: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
 
 
@@ -462,6 +464,7 @@ def broken(card: TodayView, as_of: datetime) -> Broken:
         works_on=card.works_on,
         causes=tuple(dict.fromkeys(cause for cause in span.causes if cause)) if span else (),
         cures=tuple(map(cured, card.cures)),
+        nothing_works_on=card.nothing_works_on,
         tried=card.tried,
     )
 

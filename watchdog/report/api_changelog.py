@@ -20,7 +20,10 @@ class ApiChange:
 CHANGES: tuple[ApiChange, ...] = (
     ApiChange(
         date(2026, 12, 1),
-        ("Added: `how_far` in `subjects/NAME.json`: how far one gets in a tutorial.",),
+        (
+            "Added: `how_far` in `subjects/NAME.json`: how far one gets in a tutorial.",
+            "Added: `nothing_works_on` of a breakage of today: where no cure was found.",
+        ),
     ),
     ApiChange(
         date(2026, 11, 30),
@@ -50,7 +53,7 @@ CHANGES: tuple[ApiChange, ...] = (
 )
 """The latest first; the last one is what was there when this list began."""
 
-FIELDS = "6ec65fa40a56070504de63526dcfe64423a626ca70efecb96d912a02f4ac4f4c"
+FIELDS = "2cd93ca4844c427a217110277a7c90f99caae6dd49a82f8f8f1d34cd9d42d918"
 """SHA-256 of the sorted names of all published fields, as hexadecimal digits; see the test."""
 
 

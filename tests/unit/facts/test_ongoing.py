@@ -123,7 +123,7 @@ def test_explanation_of_the_same_failure_is_used() -> None:
     assert [(c.typed, c.pythons, c.checked) for c in found.cures] == [
         (("ext", "flask<3"), ("3.8",), day(90))
     ]
-    assert found.explained == day(90)
+    assert found.nothing_works_on == ()
 
 
 def test_explanation_of_another_failure_is_not_used() -> None:
@@ -132,7 +132,7 @@ def test_explanation_of_another_failure_is_not_used() -> None:
     more = explanation("3.8", "x", "y", typed=("ext", "flask<3"), lock=LOCK)
     for other in (stale, more):
         (found,) = ongoing(status(python("3.8", record_of(a=None, b="x"))), OPEN, [other])
-        assert (found.since, found.cures, found.explained) == (None, (), None)
+        assert (found.since, found.cures, found.nothing_works_on) == (None, (), ())
 
 
 def test_explanation_of_another_python_is_not_used() -> None:
@@ -140,7 +140,7 @@ def test_explanation_of_another_python_is_not_used() -> None:
     (found,) = ongoing(
         status(python("3.9", record_of(a=None, b="x"))), OPEN, [explanation("3.8", "x")]
     )
-    assert (found.since, found.explained) == (None, None)
+    assert (found.since, found.nothing_works_on) == (None, ())
 
 
 def test_tried_is_told_where_no_cure_was_found() -> None:
@@ -148,10 +148,20 @@ def test_tried_is_told_where_no_cure_was_found() -> None:
     tried = explanation("3.8", "x", tried=("Flask below 3.0",))
     (found,) = ongoing(status(python("3.8", record_of(a=None, b="x"))), OPEN, [tried])
     assert (found.cures, found.tried) == ((), ("Flask below 3.0",))
+    assert found.nothing_works_on == ("3.8",)
     cured = replace(tried, typed=("ext", "flask<2"), lock=LOCK)
     (found,) = ongoing(status(python("3.8", record_of(a=None, b="x"))), OPEN, [cured])
-    assert found.tried == ()
+    assert (found.tried, found.nothing_works_on) == ((), ())
     assert len(found.cures) == 1
+
+
+def test_nothing_works_only_where_it_was_searched() -> None:
+    """A failure is the same on more Pythons than a cure was searched on."""
+    tried = [replace(explanation(p, "x", tried=("a",)), spans=()) for p in ("3.9", "3.10")]
+    pythons = [python(p, record_of(a=None, b="x")) for p in ("3.8", "3.9", "3.10")]
+    (found,) = ongoing(status(*pythons), OPEN, tried)
+    assert found.pythons == ("3.8", "3.9", "3.10")
+    assert found.nothing_works_on == ("3.9", "3.10")
 
 
 def test_cure_without_its_set_is_none() -> None:

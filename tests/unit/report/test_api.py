@@ -69,6 +69,7 @@ SHAPES = {
             "works_on",
             "causes",
             "cures",
+            "nothing_works_on",
             "tried",
         ],
         "Cured": ["typed", "pythons", "checked"],

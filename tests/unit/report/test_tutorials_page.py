@@ -41,7 +41,7 @@ FAILS = TodayView(
     spans=(),
     seen=None,
     cures=(),
-    searched=True,
+    nothing_works_on=(),
     tried=(),
     pages=(),
     released="",
@@ -75,6 +75,35 @@ def test_command_of_two_breakages() -> None:
     assert view.url == "https://tea.example/"
 
 
+@pytest.mark.parametrize(
+    ("nothing_works_on", "tried", "sentences"),
+    [
+        ((), (), ("What to type instead has not been searched yet.",)),
+        (
+            ("3.9",),
+            ("a<1", "b<2"),
+            (
+                "No versions were found that work on Python 3.9. Tried: a<1; b<2.",
+                "What to type instead on Python 3.8 has not been searched yet.",
+            ),
+        ),
+        (("3.8", "3.9"), (), ("No versions were found that work on Python 3.8, 3.9.",)),
+    ],
+    ids=["never", "on-one", "on-both"],
+)
+def test_pythons_without_a_command(
+    nothing_works_on: tuple[str, ...], tried: tuple[str, ...], sentences: tuple[str, ...]
+) -> None:
+    """Of a Python on which no command was searched it is not said that none was found."""
+    card = replace(FAILS, pythons=("3.8", "3.9"), nothing_works_on=nothing_works_on, tried=tried)
+    assert card.without_cure == sentences
+    with_command = replace(
+        card, pythons=("3.8", "3.9", "3.13"), cures=(cure("a<1", "3.13", checked=7),)
+    )
+    named = "What to type instead on Python 3.8, 3.9 has not been searched yet."
+    assert with_command.without_cure == (sentences if nothing_works_on else (named,))
+
+
 def rendered(content: Views) -> dict[str, str]:
     """Return the text of each page."""
     templates: jinja2.Environment = site._load_templates(MATRIX, content)
@@ -94,9 +123,20 @@ def test_page(stops: tuple[PastStopView, ...], text: str | None) -> None:
         sentences=CHAPTERS.sentences,
         reaches_end=False,
         cures=(cure("pip install 'a<1'", "3.13", checked=7),),
+        works_on=("3.8",),
+        without_cure=("Nothing <was> found.",),
         stops=stops,
     )
-    done = replace(tutorial, title="Cake", url=None, reaches_end=True, cures=(), stops=())
+    done = replace(
+        tutorial,
+        title="Cake",
+        url=None,
+        reaches_end=True,
+        cures=(),
+        without_cure=(),
+        works_on=(),
+        stops=(),
+    )
     views = replace(build_views(MATRIX, AFTER_A_RUN), tutorials=(tutorial, done))
     pages = rendered(views)
     page = pages["tutorials.html"]
@@ -105,6 +145,7 @@ def test_page(stops: tuple[PastStopView, ...], text: str | None) -> None:
     assert page.count('<a href="https://tea.example/" rel="nofollow">The tutorial</a>') == 1
     assert "stopped by &lt;KeyError&gt;." in page
     assert page.count("What to type instead:") == 1
+    assert page.count("Nothing &lt;was&gt; found.") == 1
     assert "pip install &#39;a&lt;1&#39;" in page
     assert ("In its history:" in page) is bool(text)
     assert text is None or text in page

@@ -19,6 +19,7 @@ from watchdog.model.cell import Table
 from watchdog.model.verdict import State
 from watchdog.report.api import Broken, Field, History, Past, Today
 from watchdog.report.markdown import code, code_block, escape, without_mentions
+from watchdog.report.views.breakages import without_cure
 
 OVERVIEW = "overview"
 _TITLE_LIMIT = 200  # GitHub's is 256
@@ -229,10 +230,9 @@ def _body(site: SiteData, broken: Broken) -> str:
         paragraphs.append(f"Since {broken.since:%Y-%m-%d}{by}.")
     if broken.cure:
         paragraphs += ["What to type instead (it was run):", code_block(broken.cure)]
-    elif broken.tried:
-        paragraphs.append(
-            f"No versions were found that work. Tried: {escape('; '.join(broken.tried))}."
-        )
+    else:
+        known = (broken.pythons, broken.cures, broken.nothing_works_on, broken.tried)
+        paragraphs += map(escape, without_cure(*known))
     if site.url and broken.page:
         paragraphs.append(f"[Evidence, logs and proof]({site.url}{broken.page})")
     return "\n\n".join(paragraphs)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from watchdog.facts.facts import Facts, OngoingFacts
 from watchdog.facts.severity import Severity, UseCounts, describe
@@ -60,8 +61,8 @@ class TodayView:
         works_on: other Pythons on which it works.
         seen: cutoff of the first run that saw it, for what has no span.
         pages: ids of its pages in the history.
-        searched: whether a cure was searched for this failure.
-        tried: what was tried to find a cure, if there is none.
+        nothing_works_on: Pythons on which a cure was searched and none was found.
+        tried: what was tried to find a cure, where there is none.
         released: the fact about its last release, as a sentence.
         successor: what is used instead.
     """
@@ -79,7 +80,7 @@ class TodayView:
     spans: tuple[SpanView, ...]
     seen: datetime | None
     cures: tuple[CureView, ...]
-    searched: bool
+    nothing_works_on: tuple[str, ...]
     tried: tuple[str, ...]
     pages: tuple[str, ...]
     released: str
@@ -91,6 +92,44 @@ class TodayView:
     def main_span(self) -> SpanView | None:
         """The span of most uses; None if it is not known since when it fails."""
         return self.spans[0] if self.spans else None
+
+    @property
+    def without_cure(self) -> tuple[str, ...]:
+        """What is said of the Pythons for which no command is known; see `without_cure`."""
+        return without_cure(self.pythons, self.cures, self.nothing_works_on, self.tried)
+
+
+class _Command(Protocol):
+    """A command that works on some Pythons."""
+
+    @property
+    def pythons(self) -> tuple[str, ...]: ...
+
+
+def without_cure(
+    pythons: Iterable[str],
+    cures: Iterable[_Command],
+    nothing_works_on: Sequence[str],
+    tried: Sequence[str],
+) -> tuple[str, ...]:
+    """Return sentences about the Pythons on which no command is known that works.
+
+    Args:
+        pythons: on which it fails.
+        cures: the commands that are known.
+        nothing_works_on: on which a command was searched and none was found.
+        tried: what was tried on them, in words.
+    """
+    sentences = []
+    if nothing_works_on:
+        text = f"No versions were found that work on Python {', '.join(nothing_works_on)}."
+        sentences.append(f"{text} Tried: {'; '.join(tried)}." if tried else text)
+    searched = {*nothing_works_on, *(python for cure in cures for python in cure.pythons)}
+    left = [python for python in pythons if python not in searched]
+    if left:
+        where = f" on Python {', '.join(left)}" if searched else ""
+        sentences.append(f"What to type instead{where} has not been searched yet.")
+    return tuple(sentences)
 
 
 def today_view(matrix: Matrix, facts: Facts, ongoing: OngoingFacts) -> TodayView:
@@ -121,7 +160,7 @@ def today_view(matrix: Matrix, facts: Facts, ongoing: OngoingFacts) -> TodayView
             )
             for cure in breakage.cures
         ),
-        searched=breakage.explained is not None,
+        nothing_works_on=breakage.nothing_works_on,
         tried=breakage.tried,
         pages=ongoing.pages,
         released=released_sentence(status),

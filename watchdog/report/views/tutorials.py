@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from watchdog.report.views.breakages import CureView, TodayView
+from watchdog.report.views.breakages import CureView, TodayView, without_cure
 from watchdog.report.views.chapters import PastStopView
 from watchdog.report.views.subject import SubjectView
 from watchdog.report.views.tables import natural_key
@@ -20,6 +20,8 @@ class TutorialView:
         sentences: how far one gets today, see `ChaptersView`.
         reaches_end: no chapter fails, on any Python.
         cures: what to type where one is stopped; each command once, with all its Pythons.
+        works_on: Pythons on which one gets to the end as it is.
+        without_cure: sentences about Pythons for which no command is known.
         stops: when its followers were stopped before, the latest first.
     """
 
@@ -29,6 +31,8 @@ class TutorialView:
     sentences: tuple[str, ...]
     reaches_end: bool
     cures: tuple[CureView, ...]
+    works_on: tuple[str, ...]
+    without_cure: tuple[str, ...]
     stops: tuple[PastStopView, ...]
 
 
@@ -51,7 +55,14 @@ def tutorial_views(
             url=urls.get(subject.subject),
             sentences=subject.chapters.sentences,
             reaches_end=subject.chapters.reaches_end,
-            cures=_merge_cures(subject.breakages),
+            cures=(cures := _merge_cures(subject.breakages)),
+            works_on=subject.breakages[0].works_on if subject.breakages else (),
+            without_cure=without_cure(
+                _ascending(p for b in subject.breakages for p in b.pythons),
+                cures,
+                _ascending(p for b in subject.breakages for p in b.nothing_works_on),
+                tuple(dict.fromkeys(t for b in subject.breakages for t in b.tried)),
+            ),
             stops=stops.get(subject.subject, ()),
         )
         for subject in subjects
@@ -59,12 +70,17 @@ def tutorial_views(
     )
 
 
+def _ascending(pythons: Iterable[str]) -> tuple[str, ...]:
+    """Return Pythons once each, in ascending order."""
+    return tuple(sorted(set(pythons), key=natural_key))
+
+
 def _merge_cures(breakages: Iterable[TodayView]) -> tuple[CureView, ...]:
     """Return each command of some breakages once: its Pythons together, the oldest run counts."""
     merged: dict[str, CureView] = {}
     for cure in (cure for breakage in breakages for cure in breakage.cures):
         present = merged.get(cure.typed, cure)
-        pythons = sorted({*present.pythons, *cure.pythons}, key=natural_key)
+        pythons = _ascending([*present.pythons, *cure.pythons])
         checked = min(present.checked, cure.checked)
-        merged[cure.typed] = replace(present, pythons=tuple(pythons), checked=checked)
+        merged[cure.typed] = replace(present, pythons=pythons, checked=checked)
     return tuple(merged.values())
