@@ -222,6 +222,47 @@ def test_cures_hold_back_what_the_history_knows(twice: Home, empty_index: Loopba
     assert found.typed == ("ext-layers", "layer-one<2", "layer-two<2")
 
 
+PARTS = """
+import flask
+import first_core
+import parts_core
+def use():
+    result = first_core.use()
+    return result + parts_core.zero()
+"""
+"""Fails since first-core 2.0, and since parts-core 2.0 for want of a module of setuptools."""
+
+
+BARE = "3.12"
+"""A Python whose environments have no setuptools."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_interpreters([BARE], Processes()), reason=f"needs Python {BARE}")
+def test_cure_adds_the_package_of_a_missing_module(twice: Home, empty_index: LoopbackIndex) -> None:
+    """Where bounds leave a module missing that setuptools has, it is added to what is typed."""
+    empty_index.add("setuptools", "80.0", day(1), files={"pkg_resources.py": ""})
+    empty_index.add("setuptools", "82.0", day(30))
+    parts = {"parts_core.py": "def zero():\n    import pkg_resources\n    return 0\n"}
+    empty_index.add("parts-core", "1.0", day(2), files=parts, requires=["setuptools<82"])
+    empty_index.add("parts-core", "2.0", day(31), files=parts)
+    for name, code in (("ext-parts", PARTS), ("ext-bare", PARTS.replace("first_core.use()", "42"))):
+        module = name.replace("-", "_")
+        needs = ["flask", "first-core", "parts-core"]
+        empty_index.add(name, "1.0", day(4), files={f"{module}.py": code}, requires=needs)
+        text = SMOKE.format(name=name, module=module)
+        (twice.folder / "smokes" / f"smoke_{module}.py").write_text(text, "utf-8")
+    path, home = twice.folder / "matrix.yaml", replace(twice, caches=twice.folder / "caches")
+    more = "  ext-parts: {name: Parts, requires: [first-core]}\n  ext-bare: {name: Bare}\n"
+    matrix = path.read_text("utf-8").replace(f'["{PYTHON}"]', f'["{BARE}"]') + more
+    path.write_text(matrix, "utf-8")
+    ran(home, "run", "--only", "ext-parts", "--only", "ext-bare")
+    ran(home, "cures", "ext-parts", "ext-bare")
+    found = Archive(home.folder / "reports").explanations()
+    assert found["ext-bare", BARE].typed == ("ext-bare", "setuptools<82")
+    assert found["ext-parts", BARE].typed == ("ext-parts", "first-core<2", "setuptools<82")
+
+
 @pytest.mark.slow
 def test_cures_explain_a_failed_build(twice: Home, empty_index: LoopbackIndex) -> None:
     """Of a subject that cannot be installed, `cures` finds the release that does not build."""

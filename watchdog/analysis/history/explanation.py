@@ -7,7 +7,8 @@ does not hold is the past of this Python searched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from watchdog.analysis.history.build_failure import explain_failed_install, find
 from watchdog.analysis.history.causes import explain_causes
 from watchdog.analysis.history.cure import Cure
 from watchdog.analysis.history.last_working import last_working_snapshot
+from watchdog.analysis.history.removed_modules import packages_for
 from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
 from watchdog.facts.today import version_key
 from watchdog.model.history import (
@@ -199,12 +201,10 @@ async def _find_cure(
     today: _Today, known: Sequence[Explanation], search: _PastSearch
 ) -> tuple[Cure | None, list[str]]:
     """Return what makes it work, and what was tried, in words."""
-    tried = []
-    for pins in _candidates(today, known):
-        tried.append(" ".join(pins))
-        found = await cure.try_pins(today.experiment, today.python, today.as_of, today.bad, pins)
-        if found:
-            return found, tried
+    tried: list[str] = []
+    found = await _try_candidates(today, _candidates(today, known), tried)
+    if found:
+        return found, tried
     for works in _last_works(today):
         tried.append(f"everything as it was on {works.since:%Y-%m-%d}")
         found = await cure.hold_back(today.experiment, today.python, today.as_of, works)
@@ -218,6 +218,29 @@ async def _find_cure(
         return None, tried
     tried.append(f"what an install gave before {good.since:%Y-%m-%d}")
     return await cure.find_cure(today.experiment, today.python, today.as_of, good), tried
+
+
+async def _try_candidates(
+    today: _Today, candidates: Iterable[tuple[str, ...]], tried: list[str]
+) -> Cure | None:
+    """Return the first pins that make it work; add to `tried` what was tried, in words.
+
+    Where a module is missing that another package brings, that is tried next beside the pins.
+    """
+    queue = deque(candidates)
+    if added := packages_for(today.bad):
+        queue.appendleft(added)
+    while queue:
+        pins = queue.popleft()
+        tried.append(" ".join(pins))
+        seen = await today.experiment.observe(today.python, today.as_of, *pins)
+        found = await cure.try_pins(today.experiment, today.python, today.as_of, today.bad, pins)
+        if found:
+            return found
+        more = (*pins, *packages_for(seen))
+        if more != pins and " ".join(more) not in tried:
+            queue.appendleft(more)
+    return None
 
 
 def _last_works(today: _Today) -> list[Snapshot]:
