@@ -222,6 +222,20 @@ def test_cures_hold_back_what_the_history_knows(twice: Home, empty_index: Loopba
     assert found.typed == ("ext-layers", "layer-one<2", "layer-two<2")
 
 
+def test_cure_shows_the_date_of_another_python(twice: Home) -> None:
+    """The past of one Python is searched; on the other the bound of the cure shows the date."""
+    path, home = twice.folder / "matrix.yaml", replace(twice, caches=twice.folder / "caches")
+    matrix = path.read_text("utf-8").replace(f'["{PYTHON}"]', f'["{OLDER}", "{PYTHON}"]')
+    path.write_text(matrix, "utf-8")
+    ran(home, "run", "--only", "ext-lost")
+    ran(home, "cures", "ext-lost")
+    found = Archive(home.folder / "reports").explanations()
+    for python, evidence in ((PYTHON, "search"), (OLDER, "edge")):
+        (span,) = found["ext-lost", python].spans
+        assert (span.since, span.evidence) == (day(20), evidence)
+        assert [c.culprit for c in span.causes] == [Culprit("lost-core", "2.0", "1.0")]
+
+
 PARTS = """
 import flask
 import first_core

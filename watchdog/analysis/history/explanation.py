@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from packaging.version import Version
@@ -25,6 +25,7 @@ from watchdog.facts.downtimes import Cause, Downtime, find_downtimes
 from watchdog.facts.today import version_key
 from watchdog.model.history import (
     ALL_USES,
+    Culprit,
     ExplainedCause,
     ExplainedUses,
     Explanation,
@@ -80,6 +81,8 @@ async def explain_today(
     spans = await _known_spans(today, history, found)
     if not spans and before and before.spans:
         spans = before.spans
+    if not spans:
+        spans = await _spans_of_another_python(today, known, found)
     if not spans and _may_have_worked(today):
         spans = await search.spans()
     return Explanation(
@@ -166,18 +169,38 @@ async def _evidence(
         after = await today.experiment.observe(today.python, cutoff_of(downtime.first_bad))
         if first.breakage.signature in after.fails:
             return "replay", before.lock
-    if found and await _is_edge(today, downtime, first, found):
+    if found and await _is_edge(today, downtime.uses, first.culprit, found):
         return "edge", found.lock
     return "", None
 
 
-async def _is_edge(today: _Today, downtime: Downtime, cause: Cause, found: Cure) -> bool:
-    """Return whether the cure bounds the culprit exactly where the history says that it broke.
+async def _spans_of_another_python(
+    today: _Today, known: Sequence[Explanation], found: Cure | None
+) -> tuple[ExplainedUses, ...]:
+    """Return since when it fails alike on another Python, where the cure shows it for this one."""
+    if found is None:
+        return ()
+    alike = [e for e in known if set(e.fails) == today.bad.fails and e.python != today.python]
+    for explanation in alike:
+        spans = [
+            replace(span, evidence="edge", works=found.lock)
+            for span in explanation.spans
+            if span.causes
+            and await _is_edge(today, frozenset(span.uses), span.causes[0].culprit, found)
+        ]
+        if spans and {use for span in spans for use in span.uses} == today.bad.failing:
+            return tuple(spans)
+    return ()
 
-    With the other bounds of the cure, the release that broke it must fail.
+
+async def _is_edge(
+    today: _Today, uses: frozenset[str], culprit: Culprit | None, found: Cure
+) -> bool:
+    """Return whether the cure bounds the culprit exactly where it is said to have broken uses.
+
+    With the other bounds of the cure, the release that broke them must fail.
     """
-    culprit = cause.culprit
-    if culprit is None:
+    if culprit is None or culprit.name == PYTHON:
         return False
     bound = cure.upper_bound(culprit.name, culprit.version)
     if bound not in found.pins:
@@ -185,7 +208,7 @@ async def _is_edge(today: _Today, downtime: Downtime, cause: Cause, found: Cure)
     others = [pin for pin in found.pins if pin != bound]
     pin = f"{culprit.name}=={culprit.version}"
     at_edge = await today.experiment.observe(today.python, today.as_of, *others, pin)
-    return at_edge.gap is None and _failing(at_edge, downtime.uses)
+    return at_edge.gap is None and _failing(at_edge, uses)
 
 
 def _may_have_worked(today: _Today) -> bool:
