@@ -12,9 +12,10 @@ from ecosystem import PYTHON, day
 from home import Home
 from loopback_index import LoopbackIndex
 
-NAMES = ("ext-refuted", "ext-both-fail", "ext-alike", "ext-uv-cures")
+NAMES = ("ext-refuted", "ext-both-fail", "ext-alike", "ext-uv-cures", "ext-more-bounds")
 """Works with pip's set alone; fails with both sets; fails, and both choose the same set; fails
-with both, and works with an older Werkzeug in the set of uv alone."""
+with both, and works with an older Werkzeug in the set of uv alone; the same, but with an older
+`xx` it works in that of pip too."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,17 @@ def packages() -> Iterator[LoopbackIndex]:
         day(5),
         files={"ext_uv_cures.py": new},
         requires=["bb", "yy", "werkzeug"],
+    )
+    index.add("dd", "1.0", day(2), files={"dd.py": ""})
+    index.add("dd", "2.0", day(34), files={"dd.py": ""})
+    for version, released, needs in (("4.0", 2, "bb"), ("5.0", 34, "bb"), ("6.0", 35, "bb<2")):
+        index.add("xx", version, day(released), files={"xx.py": ""}, requires=[needs])
+    index.add(
+        "ext-more-bounds",
+        "1.0",
+        day(5),
+        files={"ext_more_bounds.py": new},
+        requires=["bb", "dd", "xx", "werkzeug"],
     )
     old = f"from aa import old\n{use}"
     index.add("ext-alike", "1.0", day(5), files={"ext_alike.py": old}, requires=["aa"])
@@ -146,6 +158,14 @@ def test_cure_works_with_pip(home: Home) -> None:
     assert answer["outcome"] == "broken"
     assert answer["culprit"]["name"] == "werkzeug"
     assert answer["cure"] is None
+
+
+def test_cure_has_the_fewest_bounds_that_pip_needs(home: Home) -> None:
+    """Where uv's set needs fewer bounds than pip's, those are added that pip's needs, no others."""
+    answer = home.json("check", "ext-more-bounds")
+    assert answer["culprit"]["name"] == "werkzeug"
+    names = [pin.partition("<")[0] for pin in answer["cure"]["pins"]]
+    assert sorted(names) == ["werkzeug", "xx"]
 
 
 @pytest.mark.slow

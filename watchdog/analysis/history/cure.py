@@ -317,7 +317,8 @@ class PinSearch:
         """Return the fewest of these holds as a cure that pip agrees with; None if none works.
 
         Where pip chooses a set that does not work with the fewest, those are tried that keep the
-        same packages at the versions that worked, and then all of them.
+        same packages at the versions that worked, and then all of them, of which those are removed
+        again that pip's set does not need.
         """
         fewest = await self.fewest(holds)
         if fewest is None:
@@ -327,11 +328,22 @@ class PinSearch:
             return found
         versions = {name: found.lock.version(name) for name in fewest}
         as_it_works = {name: f"<={version}" for name, version in versions.items() if version}
-        for kept in (as_it_works, holds):
-            other = await self._cure_of(kept) if await self.works(kept) else None
-            if other and await self._pip_agrees(other):
-                return other
-        return None
+        if other := await self._cure_with_pip(as_it_works):
+            return other
+        if not await self._cure_with_pip(holds):
+            return None
+        kept = {name: holds[name] for name in fewest}
+        more = {name: bound for name, bound in holds.items() if name not in kept}
+
+        async def works_with(some: dict[str, str]) -> bool:
+            return await self._cure_with_pip(kept | some) is not None
+
+        return await self._cure_with_pip(kept | await remove_needless(more, works_with))
+
+    async def _cure_with_pip(self, holds: dict[str, str]) -> Cure | None:
+        """Return holds as a cure if they work both with the set of uv and with that of pip."""
+        found = await self._cure_of(holds) if await self.works(holds) else None
+        return found if found and await self._pip_agrees(found) else None
 
     async def _cure_of(self, holds: dict[str, str]) -> Cure | None:
         """Return holds that work as a cure."""
